@@ -1,0 +1,399 @@
+//! Addresses: parsed once at the edge, never checked again (RFC 5321 §4.1.2, RFC 6531 §3.3).
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// `Local-part "@" ( Domain / address-literal )`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mailbox {
+    text: Box<str>,
+    at: usize,
+}
+
+impl Mailbox {
+    /// Parses a whole text, for example one that a plugin gave.
+    pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
+        let (mailbox, rest) = parse_mailbox(text, charset)?;
+        match rest {
+            "" => Ok(mailbox),
+            _ => Err(InvalidAddress::Syntax),
+        }
+    }
+
+    /// The part before the `@`, quotes included where there are any.
+    pub fn local_part(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    /// The domain or address literal, letter case kept.
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Where errors about a message go: the argument of MAIL FROM.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ReversePath {
+    /// `<>`: nowhere. The message is itself a notification (RFC 5321 §4.5.5).
+    Null,
+    /// To this mailbox.
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// Parses a whole text without angle brackets; nothing stands for [`ReversePath::Null`].
+    pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
+        match text {
+            "" => Ok(Self::Null),
+            _ => Mailbox::parse(text, charset).map(Self::Mailbox),
+        }
+    }
+
+    /// The address, or nothing for the null path.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Null => "",
+            Self::Mailbox(mailbox) => mailbox.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ReversePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.as_str())
+    }
+}
+
+/// Where a message goes: the argument of RCPT TO.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ForwardPath {
+    /// To this mailbox.
+    Mailbox(Mailbox),
+    /// `<Postmaster>` without a domain, in the client's spelling (RFC 5321 §4.5.1).
+    Postmaster(Box<str>),
+}
+
+impl ForwardPath {
+    /// Parses a whole text without angle brackets.
+    pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
+        match text.eq_ignore_ascii_case("postmaster") {
+            true => Ok(Self::Postmaster(text.into())),
+            false => Mailbox::parse(text, charset).map(Self::Mailbox),
+        }
+    }
+
+    /// The address; just `postmaster` where it has no domain.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.as_str(),
+            Self::Postmaster(text) => text,
+        }
+    }
+
+    /// The domain, which a bare postmaster does not have.
+    pub fn domain(&self) -> Option<&str> {
+        match self {
+            Self::Mailbox(mailbox) => Some(mailbox.domain()),
+            Self::Postmaster(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ForwardPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.as_str())
+    }
+}
+
+/// Which characters an address may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// RFC 5321.
+    Ascii,
+    /// RFC 6531, once the client asked for SMTPUTF8.
+    Utf8,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidAddress {
+    /// It has no domain.
+    NoDomain,
+    /// It holds characters beyond ASCII, and the client did not ask for SMTPUTF8.
+    NotAscii,
+    /// It does not follow the grammar.
+    Syntax,
+    /// A part of it is longer than RFC 5321 §4.5.3.1 allows.
+    TooLong,
+}
+
+impl fmt::Display for InvalidAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoDomain => "the address has no domain",
+            Self::NotAscii => "the address needs SMTPUTF8",
+            Self::Syntax => "the address is malformed",
+            Self::TooLong => "the address is too long",
+        })
+    }
+}
+
+impl std::error::Error for InvalidAddress {}
+
+/// The longest local part in octets (RFC 5321 §4.5.3.1.1).
+pub const MAX_LOCAL_PART: usize = 64;
+/// The longest domain in octets (RFC 5321 §4.5.3.1.2).
+pub const MAX_DOMAIN: usize = 255;
+/// The longest path in octets, angle brackets included (RFC 5321 §4.5.3.1.3).
+pub const MAX_PATH: usize = 256;
+
+/// Parses the path at the start of an argument: `<a@b> …`, or the bare `a@b …` that many clients
+/// send. Gives the text between the brackets without a source route, and what follows the path.
+pub(crate) fn split_path(argument: &str) -> Result<(&str, &str), InvalidAddress> {
+    let Some(inner) = argument.strip_prefix('<') else {
+        let end = argument.find(' ').unwrap_or(argument.len());
+        return Ok((&argument[..end], &argument[end..]));
+    };
+    let end = closing_bracket(inner).ok_or(InvalidAddress::Syntax)?;
+    let (path, rest) = (&inner[..end], &inner[end + 1..]);
+    if path.len() + 2 > MAX_PATH {
+        return Err(InvalidAddress::TooLong);
+    }
+    Ok((strip_source_route(path)?, rest))
+}
+
+/// The `>` that ends the path: not one inside a quoted local part.
+fn closing_bracket(inner: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (index, byte) in inner.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return Some(index),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `@a,@b:user@d` names a route that is to be ignored (RFC 5321 §4.1.2, appendix C).
+fn strip_source_route(path: &str) -> Result<&str, InvalidAddress> {
+    if !path.starts_with('@') {
+        return Ok(path);
+    }
+    let (route, path) = path.split_once(':').ok_or(InvalidAddress::Syntax)?;
+    for hop in route.split(',') {
+        let domain = hop.strip_prefix('@').ok_or(InvalidAddress::Syntax)?;
+        match parse_domain(domain, Charset::Utf8)? {
+            (_, "") => {}
+            _ => return Err(InvalidAddress::Syntax),
+        }
+    }
+    Ok(path)
+}
+
+fn parse_mailbox(text: &str, charset: Charset) -> Result<(Mailbox, &str), InvalidAddress> {
+    if charset == Charset::Ascii && !text.is_ascii() {
+        return Err(InvalidAddress::NotAscii);
+    }
+    let (local, rest) = match text.as_bytes().first() {
+        Some(b'"') => parse_quoted(text)?,
+        _ => parse_dot_string(text)?,
+    };
+    if local.len() > MAX_LOCAL_PART {
+        return Err(InvalidAddress::TooLong);
+    }
+    let domain = match rest.strip_prefix('@') {
+        Some(domain) => domain,
+        None if rest.is_empty() => return Err(InvalidAddress::NoDomain),
+        None => return Err(InvalidAddress::Syntax),
+    };
+    let (domain, rest) = match domain.starts_with('[') {
+        true => parse_literal(domain)?,
+        false => parse_domain(domain, charset)?,
+    };
+    if domain.len() > MAX_DOMAIN || local.len() + domain.len() + 3 > MAX_PATH {
+        return Err(InvalidAddress::TooLong);
+    }
+    let mailbox = Mailbox {
+        text: text[..local.len() + 1 + domain.len()].into(),
+        at: local.len(),
+    };
+    Ok((mailbox, rest))
+}
+
+/// `Atom *("." Atom)`.
+fn parse_dot_string(text: &str) -> Result<(&str, &str), InvalidAddress> {
+    let end = text
+        .find(|c: char| !is_atom_character(c) && c != '.')
+        .unwrap_or(text.len());
+    let local = &text[..end];
+    match local.split('.').any(str::is_empty) {
+        true => Err(InvalidAddress::Syntax),
+        false => Ok((local, &text[end..])),
+    }
+}
+
+fn is_atom_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8_text(c)
+}
+
+/// `Quoted-string`, quotes included.
+fn parse_quoted(text: &str) -> Result<(&str, &str), InvalidAddress> {
+    let mut escaped = false;
+    for (index, c) in text.char_indices().skip(1) {
+        match c {
+            c if !matches!(c, ' '..='~') && !is_utf8_text(c) => break,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Ok((&text[..=index], &text[index + 1..])),
+            _ => {}
+        }
+    }
+    Err(InvalidAddress::Syntax)
+}
+
+/// `sub-domain *("." sub-domain)`. Underscores are taken too: hosts in the wild have them.
+fn parse_domain(text: &str, charset: Charset) -> Result<(&str, &str), InvalidAddress> {
+    if charset == Charset::Ascii && !text.is_ascii() {
+        return Err(InvalidAddress::NotAscii);
+    }
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c) && !is_utf8_text(c))
+        .unwrap_or(text.len());
+    let domain = &text[..end];
+    let valid = domain.split('.').all(|label| {
+        (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    });
+    match valid {
+        true => Ok((domain, &text[end..])),
+        false => Err(InvalidAddress::Syntax),
+    }
+}
+
+/// `"[" ( IPv4 / "IPv6:" IPv6 / tag ":" 1*dcontent ) "]"`, brackets included.
+fn parse_literal(text: &str) -> Result<(&str, &str), InvalidAddress> {
+    let end = text.find(']').ok_or(InvalidAddress::Syntax)?;
+    let inner = &text[1..end];
+    let valid = match inner.split_once(':') {
+        None => inner.parse::<Ipv4Addr>().is_ok(),
+        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6") => {
+            address.parse::<Ipv6Addr>().is_ok()
+        }
+        Some((tag, content)) => {
+            let is_tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let is_content = |c: char| matches!(c, '!'..='Z' | '^'..='~');
+            !tag.is_empty()
+                && !tag.ends_with('-')
+                && tag.chars().all(is_tag)
+                && !content.is_empty()
+                && content.chars().all(is_content)
+        }
+    };
+    match valid {
+        true => Ok((&text[..=end], &text[end + 1..])),
+        false => Err(InvalidAddress::Syntax),
+    }
+}
+
+fn is_utf8_text(c: char) -> bool {
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use InvalidAddress::{NoDomain, NotAscii, Syntax, TooLong};
+
+    #[test]
+    fn mailboxes_good_and_bad() {
+        let local = "l".repeat(MAX_LOCAL_PART);
+        let long = format!("{local}l@example.org");
+        let fits = format!("{local}@example.org");
+        let table: [(&str, Result<(&str, &str), InvalidAddress>); 29] = [
+            ("a@b", Ok(("a", "b"))),
+            ("a.b+c@Example.ORG", Ok(("a.b+c", "Example.ORG"))),
+            ("a@[127.0.0.1]", Ok(("a", "[127.0.0.1]"))),
+            ("a@[IPv6:::1]", Ok(("a", "[IPv6:::1]"))),
+            ("a@[x-tag:content]", Ok(("a", "[x-tag:content]"))),
+            ("\"a b\"@c", Ok(("\"a b\"", "c"))),
+            ("\"a\\\"@b\"@c", Ok(("\"a\\\"@b\"", "c"))),
+            ("\"\"@c", Ok(("\"\"", "c"))),
+            ("a@under_score.example", Ok(("a", "under_score.example"))),
+            (fits.as_str(), Ok((local.as_str(), "example.org"))),
+            (long.as_str(), Err(TooLong)),
+            ("", Err(Syntax)),
+            ("a", Err(NoDomain)),
+            ("@b", Err(Syntax)),
+            ("a@", Err(Syntax)),
+            ("a@@b", Err(Syntax)),
+            ("a@b@c", Err(Syntax)),
+            ("a..b@c", Err(Syntax)),
+            (".a@c", Err(Syntax)),
+            ("a.@c", Err(Syntax)),
+            ("a b@c", Err(Syntax)),
+            ("a@b.", Err(Syntax)),
+            ("a@-b", Err(Syntax)),
+            ("a@[127.0.0.300]", Err(Syntax)),
+            ("a@[IPv6:zz]", Err(Syntax)),
+            ("\"a@b", Err(Syntax)),
+            ("\"a\tb\"@c", Err(Syntax)),
+            ("pelé@example.org", Err(NotAscii)),
+            ("a\0b@c", Err(Syntax)),
+        ];
+        for (text, expected) in table {
+            let parsed = Mailbox::parse(text, Charset::Ascii);
+            let parts = parsed.as_ref().map(|m| (m.local_part(), m.domain()));
+            assert_eq!(parts.map_err(|error| *error), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn international_mailboxes() {
+        for text in ["pelé@example.org", "测试@测试.测试", "\"p é\"@example.org"] {
+            assert!(Mailbox::parse(text, Charset::Utf8).is_ok(), "{text}");
+        }
+        assert_eq!(Mailbox::parse("a\u{85}@b", Charset::Utf8), Err(Syntax));
+    }
+
+    #[test]
+    fn paths_are_split_from_what_follows() {
+        let table: [(&str, Result<(&str, &str), InvalidAddress>); 9] = [
+            ("<a@b>", Ok(("a@b", ""))),
+            ("<a@b> SIZE=1", Ok(("a@b", " SIZE=1"))),
+            ("<>", Ok(("", ""))),
+            ("a@b SIZE=1", Ok(("a@b", " SIZE=1"))),
+            ("<\"a>b\"@c> X", Ok(("\"a>b\"@c", " X"))),
+            ("<@a,@b:u@d>", Ok(("u@d", ""))),
+            ("<@invalid>", Err(Syntax)),
+            ("<a@b", Err(Syntax)),
+            ("<a@b>>>", Ok(("a@b", ">>"))),
+        ];
+        for (argument, expected) in table {
+            assert_eq!(split_path(argument), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_domain_has_255_octets_at_most() {
+        let label = "d".repeat(62);
+        let domain = [label.as_str(); 4].join(".");
+        assert_eq!(domain.len(), 251);
+        assert!(Mailbox::parse(&format!("a@{domain}"), Charset::Ascii).is_ok());
+        let longer = format!("{domain}.example");
+        assert_eq!(Mailbox::parse(&format!("a@{longer}"), Charset::Ascii), Err(TooLong));
+    }
+}
