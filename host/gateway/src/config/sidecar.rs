@@ -1,0 +1,224 @@
+//! The file beside a plugin: what the operator decides about this one plugin.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use toml::de::{DeTable, DeValue};
+
+use super::document::{self, Section};
+use super::error::ConfigError;
+use super::value::{Octets, Setting, Timeout};
+
+/// What the operator decides about one plugin. Without a file beside the plugin, the default holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sidecar {
+    /// What the client is told where the plugin fails.
+    pub on_failure: OnFailure,
+    /// What the plugin may use beyond what every plugin may.
+    pub grants: Vec<Grant>,
+    /// The only events that the plugin is asked about. Nothing: all that it handles.
+    pub events: Option<Vec<Event>>,
+    /// The names of the only listeners that the plugin works for. Nothing: all.
+    pub listeners: Option<Vec<String>>,
+    /// What the plugin may use up.
+    pub limits: PluginLimits,
+    /// The plugin's own configuration, a JSON object. Dates of TOML are texts in it.
+    pub config: Value,
+}
+
+impl Sidecar {
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that the text holds, in the order of its lines. What is wrong in the plugin's
+    /// own configuration, only the plugin can tell.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<ConfigError>> {
+        document::read(text, file, |root| Some(sidecar(root)))
+    }
+}
+
+impl Default for Sidecar {
+    fn default() -> Self {
+        Self {
+            on_failure: OnFailure::default(),
+            grants: Vec::new(),
+            events: None,
+            listeners: None,
+            limits: PluginLimits::default(),
+            config: Value::Object(Map::new()),
+        }
+    }
+}
+
+/// What the client is told where a plugin fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Nothing: as if the plugin had no objection.
+    Accept,
+    /// A permanent refusal.
+    Reject,
+    /// To try again later.
+    #[default]
+    Tempfail,
+}
+
+impl Setting for OnFailure {
+    const ALLOWED: &'static str = r#""tempfail", "accept" or "reject""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "accept" => Some(Self::Accept),
+            "reject" => Some(Self::Reject),
+            "tempfail" => Some(Self::Tempfail),
+            _ => None,
+        }
+    }
+}
+
+/// Something that a plugin may use only where the operator says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Keys and values that live as long as the session.
+    Store,
+}
+
+impl Setting for Grant {
+    const ALLOWED: &'static str = r#""store""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "store" => Some(Self::Store),
+            _ => None,
+        }
+    }
+}
+
+/// An event that a plugin can be asked about, in the order of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the names are those of the plugin contract, which explains them"
+)]
+pub enum Event {
+    Connect,
+    Helo,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Headers,
+    Message,
+    Disconnect,
+}
+
+impl Setting for Event {
+    const ALLOWED: &'static str = r#""connect", "helo", "auth", "mail", "rcpt", "data", "headers", "message" or "disconnect""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "connect" => Some(Self::Connect),
+            "helo" => Some(Self::Helo),
+            "auth" => Some(Self::Auth),
+            "mail" => Some(Self::Mail),
+            "rcpt" => Some(Self::Rcpt),
+            "data" => Some(Self::Data),
+            "headers" => Some(Self::Headers),
+            "message" => Some(Self::Message),
+            "disconnect" => Some(Self::Disconnect),
+            _ => None,
+        }
+    }
+}
+
+/// What one instance of a plugin may use up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// Memory in octets.
+    pub memory: u32,
+    /// Time on a processor for an event other than `message`.
+    pub cpu: Duration,
+    /// Time on a processor for a `message` event.
+    pub message_cpu: Duration,
+    /// Time on the clock for an event other than `message`.
+    pub wall: Duration,
+    /// Time on the clock for a `message` event.
+    pub message_wall: Duration,
+    /// Lines of the log in one event.
+    pub log_lines: u32,
+    /// Changes in one answer.
+    pub edits: u32,
+    /// The longest delay that an answer may ask for.
+    pub delay: Duration,
+    /// Octets that one call of the host may carry in or out.
+    pub hostcall_bytes: u32,
+}
+
+impl Default for PluginLimits {
+    fn default() -> Self {
+        Self {
+            memory: 32 << 20,
+            cpu: Duration::from_millis(50),
+            message_cpu: Duration::from_millis(500),
+            wall: Duration::from_secs(5),
+            message_wall: Duration::from_secs(30),
+            log_lines: 64,
+            edits: 256,
+            delay: Duration::from_secs(15),
+            hostcall_bytes: 4 << 20,
+        }
+    }
+}
+
+fn sidecar(root: &mut Section<'_>) -> Sidecar {
+    Sidecar {
+        on_failure: root.or("on-failure", OnFailure::default()),
+        grants: root.list("grants").unwrap_or_default(),
+        events: root.list("events"),
+        listeners: root.list("listeners"),
+        limits: root.table("limits", limits),
+        config: root
+            .free_table("config")
+            .map_or_else(|| Value::Object(Map::new()), json_object),
+    }
+}
+
+fn limits(section: &mut Section<'_>) -> PluginLimits {
+    let default = PluginLimits::default();
+    let octets = |section: &mut Section<'_>, key, default| section.or(key, Octets(default)).0;
+    let timeout = |section: &mut Section<'_>, key, default| section.or(key, Timeout(default)).0;
+    PluginLimits {
+        memory: octets(section, "memory", default.memory),
+        cpu: timeout(section, "cpu", default.cpu),
+        message_cpu: timeout(section, "message-cpu", default.message_cpu),
+        wall: timeout(section, "wall", default.wall),
+        message_wall: timeout(section, "message-wall", default.message_wall),
+        log_lines: section.or("log-lines", default.log_lines),
+        edits: section.or("edits", default.edits),
+        delay: section.or("delay", default.delay),
+        hostcall_bytes: octets(section, "hostcall-bytes", default.hostcall_bytes),
+    }
+}
+
+fn json_object(table: &DeTable<'_>) -> Value {
+    let members = table.iter();
+    let members = members.map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref())));
+    Value::Object(members.collect())
+}
+
+fn json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(boolean) => (*boolean).into(),
+        DeValue::Datetime(datetime) => datetime.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => json_object(table),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or_else(|_| integer.to_string().into(), Value::from),
+        DeValue::Float(float) => float
+            .as_str()
+            .parse::<f64>()
+            .map_or_else(|_| float.to_string().into(), Value::from),
+    }
+}

@@ -1,0 +1,251 @@
+//! Values of a configuration file: what each type takes, and in which words that is said.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postgate_proto::address::{Charset, Mailbox};
+use toml::de::DeValue;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use super::{AuthMode, BackendAddress, HostPort, LogFormat, RelayDomain};
+
+/// A type that a key can have.
+pub(super) trait Setting: Sized {
+    /// What is allowed, as in "expected …".
+    const ALLOWED: &'static str;
+
+    /// Takes the value where it is allowed.
+    fn read(value: &DeValue<'_>) -> Option<Self>;
+}
+
+impl Setting for bool {
+    const ALLOWED: &'static str = "true or false";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Setting for u32 {
+    const ALLOWED: &'static str = "a whole number";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let integer = value.as_integer()?;
+        Self::from_str_radix(integer.as_str(), integer.radix()).ok()
+    }
+}
+
+impl Setting for NonZeroU32 {
+    const ALLOWED: &'static str = "a whole number above 0";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        Self::new(u32::read(value)?)
+    }
+}
+
+impl Setting for String {
+    const ALLOWED: &'static str = "a text that is not empty";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let text = value.as_str()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+impl Setting for PathBuf {
+    const ALLOWED: &'static str = "a path";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        String::read(value).map(Self::from)
+    }
+}
+
+impl Setting for SocketAddr {
+    const ALLOWED: &'static str =
+        r#"an IP address and a port, such as "127.0.0.1:2525" or "[::1]:2525""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+}
+
+/// A number of octets.
+#[derive(Clone, Copy)]
+pub(super) struct Octets(pub(super) u32);
+
+impl Setting for Octets {
+    const ALLOWED: &'static str =
+        r#"a size such as "25MiB", "512KiB" or "10MB", or a number of octets, below 4 GiB"#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            return u32::read(value).map(Self);
+        };
+        let (number, unit) = number_and_unit(text)?;
+        let factor = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "kB" | "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => return None,
+        };
+        number.checked_mul(factor).map(Self)
+    }
+}
+
+/// A time, which may be none.
+impl Setting for Duration {
+    const ALLOWED: &'static str = r#"a time such as "500ms", "30s", "5m" or "1h""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let (number, unit) = number_and_unit(value.as_str()?)?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        Some(Self::from_millis(u64::from(number) * milliseconds))
+    }
+}
+
+/// A time that something may take; with none, nothing would ever succeed.
+#[derive(Clone, Copy)]
+pub(super) struct Timeout(pub(super) Duration);
+
+impl Setting for Timeout {
+    const ALLOWED: &'static str = r#"a time above 0, such as "500ms", "30s", "5m" or "1h""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        Duration::read(value)
+            .filter(|time| !time.is_zero())
+            .map(Self)
+    }
+}
+
+/// The name of this host.
+pub(super) struct Hostname(pub(super) String);
+
+impl Setting for Hostname {
+    const ALLOWED: &'static str =
+        r#"a domain such as "mx.example.org", or an address literal such as "[192.0.2.1]""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let name = value.as_str()?;
+        is_domain(name, Charset::Ascii).then(|| Self(name.to_owned()))
+    }
+}
+
+impl Setting for RelayDomain {
+    const ALLOWED: &'static str =
+        r#"a domain such as "example.org", or ".example.org" for all below it"#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let domain = value.as_str()?.to_lowercase();
+        let (parent, name) = match domain.strip_prefix('.') {
+            Some(name) => (true, name),
+            None => (false, domain.as_str()),
+        };
+        if !is_domain(name, Charset::Utf8) {
+            return None;
+        }
+        Some(match parent {
+            true => Self::Subdomains(name.to_owned()),
+            false => Self::Exact(domain),
+        })
+    }
+}
+
+impl Setting for AuthMode {
+    const ALLOWED: &'static str = r#""off", "optional" or "required""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "off" => Some(Self::Off),
+            "optional" => Some(Self::Optional),
+            "required" => Some(Self::Required),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for BackendAddress {
+    const ALLOWED: &'static str = r#""smtp://host:port", "lmtp://host:port", "smtp+unix:///path", "lmtp+unix:///path" or "maildir:PATH""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let (scheme, rest) = value.as_str()?.split_once(':')?;
+        match scheme {
+            "smtp" => host_port(rest.strip_prefix("//")?).map(Self::Smtp),
+            "lmtp" => host_port(rest.strip_prefix("//")?).map(Self::Lmtp),
+            "smtp+unix" => absolute(rest.strip_prefix("//")?).map(Self::SmtpUnix),
+            "lmtp+unix" => absolute(rest.strip_prefix("//")?).map(Self::LmtpUnix),
+            "maildir" if !rest.is_empty() => Some(Self::Maildir(rest.into())),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for LogFormat {
+    const ALLOWED: &'static str = r#""text" or "json""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "json" => Some(Self::Json),
+            "text" => Some(Self::Text),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Targets {
+    const ALLOWED: &'static str = r#""error", "warn", "info", "debug" or "trace", or such levels by module as in "info,postgate::delivery=debug""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let text = value.as_str()?;
+        // The parser takes a word that is no level for the name of a module, of which everything
+        // is then logged: `inof` would mean nothing but trouble.
+        let is_level_or_pair =
+            |item: &str| item.contains('=') || item.parse::<LevelFilter>().is_ok();
+        text.split(',')
+            .all(is_level_or_pair)
+            .then(|| text.parse().ok())?
+    }
+}
+
+/// Whether a text can stand after the `@` of an address (RFC 5321 §4.1.2).
+pub(super) fn is_domain(name: &str, charset: Charset) -> bool {
+    Mailbox::parse(&format!("x@{name}"), charset).is_ok_and(|mailbox| mailbox.domain() == name)
+}
+
+fn number_and_unit(text: &str) -> Option<(u32, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit))
+}
+
+fn host_port(text: &str) -> Option<HostPort> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(address) => address
+            .strip_suffix(']')?
+            .parse::<std::net::Ipv6Addr>()
+            .ok()?
+            .to_string(),
+        None => host.to_owned(),
+    };
+    let valid = host.contains(':') || is_domain(&host, Charset::Ascii);
+    valid.then_some(HostPort { host, port })
+}
+
+fn absolute(path: &str) -> Option<PathBuf> {
+    path.starts_with('/').then(|| path.into())
+}
