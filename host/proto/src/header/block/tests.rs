@@ -1,0 +1,225 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn name(text: &str) -> HeaderName {
+    HeaderName::new(text).unwrap()
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::new(text.as_bytes()).unwrap()
+}
+
+fn rendered(block: &HeaderBlock) -> String {
+    let mut out = Vec::new();
+    block.render(&mut out);
+    assert_eq!(out.len(), block.size());
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_is_a_field() {
+    let table: [(&str, &[(&str, &str)]); 12] = [
+        ("", &[]),
+        ("\r\n", &[]),
+        ("A: b\r\nC:d\r\n\r\n", &[("A", " b"), ("C", "d")]),
+        ("A: b\r\n  c\r\n\td\r\nE:\r\n", &[("A", " b\r\n  c\r\n\td"), ("E", "")]),
+        ("A \t: b\r\n", &[("A", " b")]),
+        ("A: no line end", &[("A", " no line end")]),
+        ("From a@b Mon Jan 1 00:00:00\r\nA: b\r\n", &[("A", " b")]),
+        ("no field\r\n with more: x\r\nA: b\r\n", &[("A", " b")]),
+        (" begins: folded\r\nA: b\r\n", &[("A", " b")]),
+        (": no name\r\né: no ascii\r\nA: b\r\n", &[("A", " b")]),
+        // Lone line ends count, so that no field hides behind one.
+        ("A: b\nC: d\rE: f\r\n", &[("A", " b"), ("C", " d"), ("E", " f")]),
+        ("A: b\n\nC: body\r\n", &[("A", " b")]),
+    ];
+    for (octets, expected) in table {
+        let block = HeaderBlock::parse(octets.into());
+        let fields = block.fields().map(|field| (field.name(), field.value()));
+        let expected: Vec<_> = expected.iter().map(|(n, v)| (*n, v.as_bytes())).collect();
+        assert_eq!(fields.collect::<Vec<_>>(), expected, "{octets:?}");
+        assert_eq!(block.len(), expected.len(), "{octets:?}");
+        for (index, expected) in expected.iter().enumerate() {
+            let field = block.field(index).unwrap();
+            assert_eq!((field.name(), field.value()), *expected, "{octets:?}");
+        }
+        assert_eq!(block.field(expected.len()), None);
+        assert_eq!(rendered(&block), octets);
+    }
+}
+
+#[test]
+fn fields_by_name() {
+    let block = HeaderBlock::parse(b"a: 1\r\nB:  2\r\n\t3 \r\nA: \xff\r\n\r\n".into());
+    let values: Vec<_> = block.named("A").map(|field| field.value()).collect();
+    assert_eq!(values, [b" 1".as_slice(), b" \xff"]);
+    assert_eq!(block.text("b").as_deref(), Some("2\t3"));
+    assert_eq!(block.named("a").last().unwrap().text(), None);
+    assert_eq!(block.text("c"), None);
+}
+
+#[test]
+fn edits() {
+    use HeaderEdit::{Append, Insert, Prepend, Remove, RemoveAll, Replace};
+    let given = "A: 1\r\nB: 2\r\na: 3\r\n\r\n";
+    let insert = |index| Insert {
+        index,
+        name: name("X"),
+        value: value("y"),
+    };
+    let replace = |index| Replace {
+        name: name("A"),
+        index,
+        value: value("new"),
+    };
+    let remove = |index| Remove {
+        name: name("A"),
+        index,
+    };
+    let table = [
+        (Prepend(name("X"), value("y")), "X: y\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n"),
+        (Append(name("X"), value("y")), "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n"),
+        (insert(0), "X: y\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n"),
+        (insert(2), "A: 1\r\nB: 2\r\nX: y\r\na: 3\r\n\r\n"),
+        (insert(3), "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n"),
+        (insert(usize::MAX), "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n"),
+        (replace(0), "A: new\r\nB: 2\r\na: 3\r\n\r\n"),
+        (replace(1), "A: 1\r\nB: 2\r\na: new\r\n\r\n"),
+        (replace(2), given),
+        (remove(1), "A: 1\r\nB: 2\r\n\r\n"),
+        (remove(2), given),
+        (RemoveAll(name("a")), "B: 2\r\n\r\n"),
+        (RemoveAll(name("C")), given),
+    ];
+    for (edit, expected) in table {
+        let mut block = HeaderBlock::parse(given.into());
+        block.apply(&edit);
+        assert_eq!(rendered(&block), expected, "{edit:?}");
+        assert_eq!(block.len(), HeaderBlock::parse(expected.into()).len(), "{edit:?}");
+        assert_eq!(block.given(), given.as_bytes());
+    }
+}
+
+#[test]
+fn fields_added_to_odd_blocks() {
+    let table = [
+        ("", "T: t\r\nE: e\r\n"),
+        ("\r\n", "T: t\r\nE: e\r\n\r\n"),
+        ("A: b", "T: t\r\nA: b\r\nE: e\r\n"),
+        ("From a\r\nA: b\r\n", "From a\r\nT: t\r\nA: b\r\nE: e\r\n"),
+        (">From a\r\nA: b\r\n", ">From a\r\nT: t\r\nA: b\r\nE: e\r\n"),
+        (" fold\r\nA: b\r\n", " fold\r\nT: t\r\nA: b\r\nE: e\r\n"),
+        ("From: a\r\n", "T: t\r\nFrom: a\r\nE: e\r\n"),
+        ("text\r\n", "T: t\r\ntext\r\nE: e\r\n"),
+        ("A: b\n\nbody", "T: t\r\nA: b\nE: e\r\n\nbody"),
+    ];
+    for (given, expected) in table {
+        let mut block = HeaderBlock::parse(given.into());
+        block.apply(&HeaderEdit::Prepend(name("T"), value("t")));
+        block.apply(&HeaderEdit::Append(name("E"), value("e")));
+        assert_eq!(rendered(&block), expected, "{given:?}");
+    }
+}
+
+#[test]
+fn an_empty_line_stays_empty_where_a_field_before_it_is_removed() {
+    let mut block = HeaderBlock::parse(b"A: b\rC: d\r\n\nbody".into());
+    block.apply(&HeaderEdit::RemoveAll(name("C")));
+    assert_eq!(rendered(&block), "A: b\r\n\nbody");
+}
+
+#[test]
+fn a_body_needs_an_empty_line_before_it() {
+    for (given, expected) in [
+        ("A: b\r\n", "A: b\r\n\r\n"),
+        ("A: b", "A: b\r\n\r\n"),
+        ("", "\r\n"),
+        ("A: b\r\n\r\n", "A: b\r\n\r\n"),
+    ] {
+        let mut block = HeaderBlock::parse(given.into());
+        block.separate();
+        block.separate();
+        assert_eq!(rendered(&block), expected, "{given:?}");
+    }
+}
+
+fn any_block() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        "A: b", "a :c", "From x", "text", " folded", "\t", ":", "é", "\r\n", "\r\n", "\n", "\r",
+        "\r\n\r\n", "\0",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+fn any_edit() -> impl Strategy<Value = HeaderEdit> {
+    let name = prop::sample::select(vec!["A", "B", "X-Long-Name"]).prop_map(name);
+    let value = prop::collection::vec(1..=u8::MAX, 0..200)
+        .prop_filter_map("not a value", |octets| HeaderValue::new(&octets).ok());
+    (0..6_u8, name, value, 0..6_usize).prop_map(|(kind, name, value, index)| match kind {
+        0 => HeaderEdit::Prepend(name, value),
+        1 => HeaderEdit::Append(name, value),
+        2 => HeaderEdit::Insert { index, name, value },
+        3 => HeaderEdit::Replace { name, index, value },
+        4 => HeaderEdit::Remove { name, index },
+        _ => HeaderEdit::RemoveAll(name),
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_unedited_block_stays_as_it_is(octets: Vec<u8>) {
+        let mut out = Vec::new();
+        HeaderBlock::parse(octets.clone()).render(&mut out);
+        prop_assert_eq!(out, octets);
+    }
+
+    #[test]
+    fn an_unedited_block_of_odd_lines_stays_as_it_is(octets in any_block()) {
+        let mut out = Vec::new();
+        HeaderBlock::parse(octets.clone()).render(&mut out);
+        prop_assert_eq!(out, octets);
+    }
+
+    /// What a plugin is told about the fields is what a reader of the rendered block finds, so that
+    /// no edit can smuggle in a field.
+    #[test]
+    fn a_rendered_block_reads_as_it_was_edited(
+        octets in any_block(),
+        edits in prop::collection::vec(any_edit(), 0..8),
+    ) {
+        let mut block = HeaderBlock::parse(octets);
+        for edit in &edits {
+            let before = block.len();
+            block.apply(edit);
+            match edit {
+                HeaderEdit::Prepend(..) | HeaderEdit::Append(..) | HeaderEdit::Insert { .. } => {
+                    prop_assert_eq!(block.len(), before + 1);
+                }
+                HeaderEdit::Replace { .. } => prop_assert_eq!(block.len(), before),
+                HeaderEdit::Remove { .. } | HeaderEdit::RemoveAll(_) => {
+                    prop_assert!(block.len() <= before);
+                }
+            }
+        }
+        let mut out = Vec::new();
+        block.render(&mut out);
+        let read = HeaderBlock::parse(out);
+        prop_assert!(block.fields().eq(read.fields()));
+    }
+
+    #[test]
+    fn an_added_value_survives_folding(octets in prop::collection::vec(1..=u8::MAX, 0..2000)) {
+        let Ok(value) = HeaderValue::new(&octets) else {
+            return Ok(());
+        };
+        let mut block = HeaderBlock::parse(b"A: b\r\n\r\n".into());
+        block.apply(&HeaderEdit::Prepend(name("X-Name"), value.clone()));
+        let field = block.field(0).unwrap();
+        let unfolded = field.unfolded();
+        prop_assert_eq!(&*unfolded, value.as_bytes());
+        for line in field.value().split(|byte| *byte == b'\n') {
+            prop_assert!(line.len() <= 998);
+        }
+    }
+}
