@@ -27,6 +27,28 @@ pub(super) fn read<T>(
     }
 }
 
+/// The paths of all keys that the function asks for, without those of tables.
+#[cfg(test)]
+pub(super) fn known_keys<T>(
+    text: &str,
+    read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+) -> BTreeSet<String> {
+    let mut report = Report::new(text, Path::new(""));
+    read_root(text, &mut report, read);
+    let is_table = |key: &String| {
+        report
+            .known
+            .iter()
+            .any(|k| k.starts_with(&format!("{key}.")))
+    };
+    report
+        .known
+        .iter()
+        .filter(|key| !is_table(key))
+        .cloned()
+        .collect()
+}
+
 fn read_root<T>(
     text: &str,
     report: &mut Report,

@@ -303,3 +303,6 @@ pub struct Runtime {
     /// How many, at least 1. Nothing: one for each core.
     pub workers: Option<usize>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postgate_proto::address::Charset;
 
 use super::document::Section;
-use super::value::{Hostname, Octets, Setting, Timeout, is_domain};
+use super::value::{Hostname, Octets, Timeout, is_domain};
 use super::{
     AuthMode, Backend, BackendAddress, Config, Limits, Listener, Log, Plugins, RelayDomain, Runtime,
 };
@@ -136,7 +136,7 @@ fn only_backend(root: &mut Section<'_>) -> Option<Backend> {
 
 fn backend(section: &mut Section<'_>) -> Option<Backend> {
     let name = section.or("name", "backend".to_owned());
-    let address = section.required("address", BackendAddress::ALLOWED);
+    let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
     let connect_timeout = timeout(section, "connect-timeout", Duration::from_secs(10));
     let command_timeout = timeout(section, "command-timeout", Duration::from_mins(1));
     let data_timeout = timeout(section, "data-timeout", Duration::from_mins(5));

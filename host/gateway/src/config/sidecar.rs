@@ -35,7 +35,7 @@ impl Sidecar {
     /// Every mistake that the text holds, in the order of its lines. What is wrong in the plugin's
     /// own configuration, only the plugin can tell.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<ConfigError>> {
-        document::read(text, file, |root| Some(sidecar(root)))
+        document::read(text, file, |root| Some(read(root)))
     }
 }
 
@@ -171,7 +171,7 @@ impl Default for PluginLimits {
     }
 }
 
-fn sidecar(root: &mut Section<'_>) -> Sidecar {
+pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
     Sidecar {
         on_failure: root.or("on-failure", OnFailure::default()),
         grants: root.list("grants").unwrap_or_default(),

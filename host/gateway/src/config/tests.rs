@@ -1,0 +1,385 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::sidecar::{Event, Grant, OnFailure, Sidecar};
+use super::*;
+
+const MINIMAL: &str = "hostname = \"mx.example.org\"\n[[backend]]\naddress = \"maildir:mail\"\n";
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    let shown = |errors: Vec<ConfigError>| errors.iter().map(ToString::to_string).collect();
+    Config::parse(text, Path::new("conf/postgate.toml")).map_err(shown)
+}
+
+#[test]
+fn the_minimum_is_a_backend() {
+    let config = parse(MINIMAL).unwrap();
+    assert_eq!(
+        config.listeners,
+        [Listener::at("127.0.0.1:2525".parse().unwrap())]
+    );
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.relay, []);
+    assert_eq!(
+        config.backend.address,
+        BackendAddress::Maildir("conf/mail".into())
+    );
+    assert_eq!(config.plugins, Plugins::default());
+    assert_eq!(config.log, Log::default());
+}
+
+#[test]
+fn values_arrive() {
+    let config = parse(
+        r#"
+        hostname = "[192.0.2.1]"
+        [[listener]]
+        name = "in"
+        address = "[::1]:0"
+        auth = "required"
+        auth-in-clear = true
+        [[listener]]
+        address = "0.0.0.0:25"
+        [limits]
+        message-size = 0
+        spool-memory = "10kB"
+        shutdown-grace = "0s"
+        command-timeout = "1h"
+        [relay]
+        domains = ["Example.ORG", ".example.net"]
+        [[backend]]
+        address = "lmtp://[::1]:24"
+        max-idle = 0
+        [log]
+        level = "warn,postgate::delivery=debug"
+        format = "json"
+        [runtime]
+        workers = 0x2
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.hostname, "[192.0.2.1]");
+    assert_eq!(config.listeners[0].name, "in");
+    assert_eq!(config.listeners[0].auth, AuthMode::Required);
+    assert!(config.listeners[0].auth_in_clear);
+    assert_eq!(config.listeners[1].name, "0.0.0.0:25");
+    assert_eq!(config.limits.message_size, u32::MAX);
+    assert_eq!(config.limits.spool_memory, 10_000);
+    assert_eq!(config.limits.shutdown_grace, Duration::ZERO);
+    assert_eq!(config.limits.command_timeout, Duration::from_secs(3600));
+    assert_eq!(
+        config.relay[0],
+        RelayDomain::Exact("example.org".to_owned())
+    );
+    assert_eq!(config.backend.address.to_string(), "lmtp://[::1]:24");
+    assert_eq!(
+        config.log.level.to_string(),
+        "postgate::delivery=debug,warn"
+    );
+    assert_eq!(config.runtime.workers, Some(2));
+}
+
+#[test]
+fn all_mistakes_are_listed_at_once() {
+    let text = r#"hostname = "mx example"
+logs = 3
+[[listener]]
+address = "localhost"
+auth = "maybe"
+[[listener]]
+adress = "127.0.0.1:25"
+[[listener]]
+name = "in"
+address = "0.0.0.0:25"
+auth-in-clear = true
+[[listener]]
+address = "0.0.0.0:25"
+auth = "required"
+[[listener]]
+name = "in"
+address = "127.0.0.1:26"
+[limits]
+message-size = "25Mb"
+message-sise = 1
+recipients = 0
+errors = -1
+command-timeout = 30
+write-timeout = "0s"
+spool-memory = "4GiB"
+domains = 1
+[relay]
+domains = ["ok.example", 5, "-"]
+[[backend]]
+name = ""
+address = "smtp://host"
+[[backend]]
+address = "lmtp+unix://relative"
+[plugins]
+directory = "/nonexistent"
+[log]
+level = "inof"
+[runtime]
+workers = "a long text, longer than anybody wants to see it in a message"
+"#;
+    let errors = Config::parse(text, Path::new("postgate.toml")).unwrap_err();
+    let shown: Vec<String> = errors.iter().map(summary).collect();
+    let expected = [
+        r#"1 hostname found "mx example""#,
+        "2 logs unknown key; did you mean `log`?",
+        r#"4 listener[0].address found "localhost""#,
+        r#"5 listener[0].auth found "maybe""#,
+        r#"6 listener[1].address missing; write one such as "127.0.0.1:2525""#,
+        "7 listener[1].adress unknown key; did you mean `listener.address`?",
+        "11 listener[2].auth-in-clear credentials may be sent in clear to a loopback address only",
+        "13 listener[3].address 0.0.0.0:25 has another listener already",
+        "14 listener[3].auth needs `auth-in-clear = true` on a loopback address: there is no TLS \
+         yet, and nobody should send a password in clear over a network",
+        r#"16 listener[4].name another listener is already called "in""#,
+        r#"19 limits.message-size found "25Mb""#,
+        "20 limits.message-sise unknown key; did you mean `limits.message-size`?",
+        "21 limits.recipients found 0",
+        "22 limits.errors found -1",
+        "23 limits.command-timeout found 30",
+        r#"24 limits.write-timeout found "0s""#,
+        r#"25 limits.spool-memory found "4GiB""#,
+        "26 limits.domains unknown key; did you mean `relay.domains`?",
+        "28 relay.domains[1] found 5",
+        r#"28 relay.domains[2] found "-""#,
+        r#"30 backend[0].name found """#,
+        r#"31 backend[0].address found "smtp://host""#,
+        r#"33 backend[1].address found "lmtp+unix://relative""#,
+        "33 backend[1].address there can be only one backend",
+        "35 plugins.directory there is no directory /nonexistent",
+        r#"37 log.level found "inof""#,
+        r#"39 runtime.workers found "a long text, longer than anybody wants to see it in a messa…"#,
+    ];
+    assert_eq!(shown, expected);
+}
+
+/// A mistake without the file and without what would be allowed.
+fn summary(error: &ConfigError) -> String {
+    let line = error.line.unwrap_or_default();
+    match &error.mistake {
+        Mistake::Invalid { found, .. } => format!("{line} {} found {found}", error.key),
+        other => format!("{line} {} {other}", error.key),
+    }
+}
+
+#[test]
+fn what_is_missing_is_said_with_the_remedy() {
+    assert_eq!(
+        parse("hostname = \"a.example\"").unwrap_err(),
+        [
+            "conf/postgate.toml: backend: missing; say where accepted mail goes: `[[backend]]` and \
+          below it `address = \"lmtp://127.0.0.1:24\"`"
+        ],
+    );
+}
+
+#[test]
+fn every_fault_of_the_syntax_has_its_line() {
+    let mistakes = parse("a = \n[b\nc = 1\n").unwrap_err();
+    assert_eq!(
+        mistakes,
+        [
+            "conf/postgate.toml:1: not TOML: string values must be quoted, expected literal string",
+            "conf/postgate.toml:2: not TOML: unclosed table, expected `]`",
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake() {
+    let errors = Config::load(Path::new("/nonexistent/postgate.toml")).unwrap_err();
+    assert!(matches!(errors[0].mistake, Mistake::Unreadable(_)));
+}
+
+#[test]
+fn relay_domains_match_themselves_or_what_is_below_them() {
+    let exact = RelayDomain::Exact("example.org".to_owned());
+    let below = RelayDomain::Subdomains("example.org".to_owned());
+    for (domain, is_exact, is_below) in [
+        ("example.org", true, false),
+        ("EXAMPLE.org", true, false),
+        ("a.example.org", false, true),
+        ("b.A.example.org", false, true),
+        ("badexample.org", false, false),
+        (".example.org", false, false),
+        ("example.org.net", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!(exact.matches(domain), is_exact, "{domain}");
+        assert_eq!(below.matches(domain), is_below, "{domain}");
+    }
+}
+
+#[test]
+fn a_sidecar_arrives() {
+    let sidecar = Sidecar::parse(
+        r#"
+        on-failure = "reject"
+        grants = ["store"]
+        events = ["rcpt", "message"]
+        listeners = ["in"]
+        [limits]
+        memory = "1MiB"
+        cpu = "20ms"
+        delay = "0s"
+        [config]
+        anything = [1, 2.5, true, 1979-05-27, { deep = "x" }]
+        "#,
+        Path::new("10-a.toml"),
+    )
+    .unwrap();
+    assert_eq!(sidecar.on_failure, OnFailure::Reject);
+    assert_eq!(sidecar.grants, [Grant::Store]);
+    assert_eq!(sidecar.events, Some(vec![Event::Rcpt, Event::Message]));
+    assert_eq!(sidecar.listeners, Some(vec!["in".to_owned()]));
+    assert_eq!(sidecar.limits.memory, 1 << 20);
+    assert_eq!(sidecar.limits.cpu, Duration::from_millis(20));
+    assert_eq!(
+        sidecar.config,
+        json!({"anything": [1, 2.5, true, "1979-05-27", {"deep": "x"}]}),
+    );
+}
+
+#[test]
+fn an_empty_sidecar_is_none() {
+    assert_eq!(Sidecar::parse("", Path::new("x")), Ok(Sidecar::default()));
+}
+
+#[test]
+fn all_mistakes_of_a_sidecar_are_listed_at_once() {
+    let text = "on-failure = \"ignore\"\nonfailure = 1\ngrants = [\"dns\", \"store\"]\nconfig = 1\n[limits]\ncpu = 5\n";
+    let errors = Sidecar::parse(text, Path::new("10-a.toml")).unwrap_err();
+    let shown: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"10-a.toml:1: on-failure: expected "tempfail", "accept" or "reject", found "ignore""#,
+            "10-a.toml:2: onfailure: unknown key; did you mean `on-failure`?",
+            r#"10-a.toml:3: grants[0]: expected "store", found "dns""#,
+            "10-a.toml:4: config: expected a table, found 1",
+            r#"10-a.toml:6: limits.cpu: expected a time above 0, such as "500ms", "30s", "5m" or "1h", found 5"#,
+        ],
+    );
+}
+
+#[test]
+fn the_built_in_configuration_names_every_key() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("run/plugins")).unwrap();
+    let file = directory.path().join("postgate.toml");
+    // A key that is commented out follows "# " at once; a sentence has no " = " after one word.
+    let is_key = |line: &&str| {
+        line.strip_prefix("# ")
+            .and_then(|line| line.split_once(" = "))
+            .is_some_and(|(key, _)| {
+                key.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            })
+    };
+    let whole: String = BUILT_IN
+        .lines()
+        .map(|line| if is_key(&line) { &line[2..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    Config::parse(BUILT_IN, &file).unwrap();
+    Config::parse(&whole, &file).unwrap();
+    let (written, known) = (
+        written_keys(&whole),
+        document::known_keys(&whole, read::config),
+    );
+    assert_eq!(written, known);
+}
+
+#[test]
+fn the_documentation_has_the_keys_and_defaults_of_the_code() {
+    let rows = documented("## The configuration file");
+    let text = toml_of(
+        &rows,
+        &[
+            ("", "hostname = \"mx.example.org\""),
+            ("backend", "address = \"maildir:mail\""),
+        ],
+    );
+    assert_eq!(parse(&text), parse(MINIMAL));
+    let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, document::known_keys(&text, read::config));
+
+    let rows = documented("## The sidecar of a plugin");
+    let text = toml_of(&rows, &[]);
+    assert_eq!(
+        Sidecar::parse(&text, Path::new("x")),
+        Ok(Sidecar::default())
+    );
+    let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        keys,
+        document::known_keys(&text, |root| Some(sidecar::read(root)))
+    );
+}
+
+/// The keys of the first table below a heading that has them, each with its default where that is
+/// a value and not a description.
+fn documented(heading: &str) -> Vec<(String, Option<String>)> {
+    let page = include_str!("../../../../docs/configuration.md");
+    let (_, section) = page.split_once(heading).unwrap();
+    section
+        .lines()
+        .skip_while(|line| !line.starts_with("| Key |"))
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| "))
+        .map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            (code(cells[0]).unwrap(), code(cells[2]))
+        })
+        .collect()
+}
+
+fn code(cell: &str) -> Option<String> {
+    Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned())
+}
+
+/// A text that writes out every default.
+fn toml_of(rows: &[(String, Option<String>)], more: &[(&str, &str)]) -> String {
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, default) in rows {
+        let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+        let lines = tables.entry(table).or_default();
+        lines.extend(default.as_ref().map(|default| format!("{key} = {default}")));
+    }
+    for (table, line) in more {
+        tables.get_mut(table).unwrap().push((*line).to_owned());
+    }
+    let heading = |table| match table {
+        "" => String::new(),
+        "listener" | "backend" => format!("[[{table}]]\n"),
+        table => format!("[{table}]\n"),
+    };
+    tables
+        .iter()
+        .map(|(table, lines)| format!("{}{}\n", heading(*table), lines.join("\n")))
+        .collect()
+}
+
+/// The keys that a text sets, without indices.
+fn written_keys(text: &str) -> BTreeSet<String> {
+    let mut table = "";
+    let mut keys = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix('[') {
+            table = heading.trim_matches(['[', ']']);
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !line.starts_with('#')
+        {
+            keys.insert(if table.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{table}.{key}")
+            });
+        }
+    }
+    keys
+}

@@ -1,0 +1,26 @@
+//! Where the log goes: to standard error, as text for people or as JSON for machines.
+
+use std::io;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
+
+use crate::config::{Log, LogFormat};
+
+/// Makes the log of this process what the operator asked for. Only the first call counts.
+pub fn start(log: &Log) {
+    let lines = fmt::layer().with_writer(io::stderr);
+    let layer = match log.format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Text => lines.compact().with_target(false).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(log.level.clone()));
+    // It fails only where a program that embeds this one has set up a log of its own.
+    let _ = subscriber.try_init();
+}
