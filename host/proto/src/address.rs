@@ -394,6 +394,9 @@ mod tests {
         assert_eq!(domain.len(), 251);
         assert!(Mailbox::parse(&format!("a@{domain}"), Charset::Ascii).is_ok());
         let longer = format!("{domain}.example");
-        assert_eq!(Mailbox::parse(&format!("a@{longer}"), Charset::Ascii), Err(TooLong));
+        assert_eq!(
+            Mailbox::parse(&format!("a@{longer}"), Charset::Ascii),
+            Err(TooLong)
+        );
     }
 }

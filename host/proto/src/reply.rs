@@ -1,6 +1,5 @@
 //! Replies: what a server says, written and parsed in one place (RFC 5321 §4.2, RFC 3463).
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// A reply to a client or from a server: code, enhanced status code, one or more lines of text.
@@ -37,6 +36,15 @@ impl Reply {
     /// and those that begin with 3 (RFC 2034 §4).
     pub fn plain(code: u16, lines: Vec<String>) -> Result<Self, InvalidReply> {
         Self::new(code, None, lines)
+    }
+
+    /// 354, which asks for the message and carries no enhanced status code.
+    pub const fn go_ahead(text: &'static str) -> Self {
+        Self {
+            code: 354,
+            enhanced: None,
+            text: Text::Fixed(text),
+        }
     }
 
     /// A reply made at run time. Control characters in the text become spaces; a line break
@@ -292,7 +300,10 @@ impl fmt::Display for InvalidReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Class { code, enhanced } => {
-                write!(f, "enhanced code {enhanced} does not go with reply code {code}")
+                write!(
+                    f,
+                    "enhanced code {enhanced} does not go with reply code {code}"
+                )
             }
             Self::Code(code) => write!(f, "reply code {code} is not allowed here"),
         }
@@ -392,9 +403,15 @@ const fn defaults(code: u16) -> (Enhanced, &'static str) {
         221 => (Enhanced::new(2, 0, 0), "Bye"),
         235 => (Enhanced::new(2, 7, 0), "Authentication successful"),
         251 => (Enhanced::new(2, 1, 5), "User not local, will forward"),
-        252 => (Enhanced::new(2, 5, 0), "Cannot verify, but will try to deliver"),
+        252 => (
+            Enhanced::new(2, 5, 0),
+            "Cannot verify, but will try to deliver",
+        ),
         200..=299 => (Enhanced::new(2, 0, 0), "Ok"),
-        421 => (Enhanced::new(4, 3, 2), "Service not available, closing connection"),
+        421 => (
+            Enhanced::new(4, 3, 2),
+            "Service not available, closing connection",
+        ),
         432 => (Enhanced::new(4, 7, 12), "A password transition is needed"),
         450 => (Enhanced::new(4, 2, 0), "Mailbox temporarily unavailable"),
         452 => (Enhanced::new(4, 3, 1), "Insufficient system storage"),
@@ -409,9 +426,15 @@ const fn defaults(code: u16) -> (Enhanced, &'static str) {
         521 => (Enhanced::new(5, 3, 2), "Host does not accept mail"),
         523 => (Enhanced::new(5, 7, 10), "Encryption needed"),
         530 => (Enhanced::new(5, 7, 0), "Authentication required"),
-        534 => (Enhanced::new(5, 7, 9), "Authentication mechanism is too weak"),
+        534 => (
+            Enhanced::new(5, 7, 9),
+            "Authentication mechanism is too weak",
+        ),
         535 => (Enhanced::new(5, 7, 8), "Authentication credentials invalid"),
-        538 => (Enhanced::new(5, 7, 11), "Encryption required for authentication"),
+        538 => (
+            Enhanced::new(5, 7, 11),
+            "Encryption required for authentication",
+        ),
         551 => (Enhanced::new(5, 1, 6), "User not local"),
         552 => (Enhanced::new(5, 2, 2), "Exceeded storage allocation"),
         553 => (Enhanced::new(5, 1, 3), "Mailbox name not allowed"),
@@ -503,7 +526,10 @@ mod tests {
         let enhanced = Enhanced::new(2, 0, 0);
         assert_eq!(
             Reply::new(550, Some(enhanced), vec![]),
-            Err(InvalidReply::Class { code: 550, enhanced })
+            Err(InvalidReply::Class {
+                code: 550,
+                enhanced
+            })
         );
         assert!(Refusal::new(Reply::plain(250, vec![]).unwrap()).is_err());
         assert!(Acceptance::new(Reply::plain(550, vec![]).unwrap()).is_err());

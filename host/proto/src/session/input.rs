@@ -1,0 +1,115 @@
+//! The octets that came from the client and were not used yet.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+/// A buffer that gives out command lines, and octets of a message.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    buffer: Vec<u8>,
+    used: usize,
+    overlong: Option<usize>,
+}
+
+/// What stands at the start of the unused octets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line, without its CRLF.
+    Complete(Vec<u8>),
+    /// More octets than [`MAX_DISCARDED`] without a line ending.
+    Endless,
+    /// No line ending yet.
+    Incomplete,
+    /// A line that ends in a bare LF.
+    NoCr,
+    /// A line longer than allowed; it was thrown away.
+    TooLong,
+}
+
+impl Input {
+    /// Where received octets are appended.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.used > 0 {
+            self.buffer.drain(..self.used);
+            self.used = 0;
+        }
+        &mut self.buffer
+    }
+
+    pub(super) fn unused(&self) -> &[u8] {
+        &self.buffer[self.used..]
+    }
+
+    /// Takes octets out, and says where in the buffer they stand until more is received.
+    pub(super) fn take(&mut self, count: usize) -> Range<usize> {
+        let start = self.used;
+        self.used += count;
+        start..self.used
+    }
+
+    pub(super) fn octets(&self, range: Range<usize>) -> &[u8] {
+        &self.buffer[range]
+    }
+
+    /// Takes the next line of at most `limit` octets, line ending included.
+    pub(super) fn line(&mut self, limit: usize) -> Line {
+        let unused = self.unused();
+        let Some(end) = memchr(b'\n', unused) else {
+            return self.incomplete(limit);
+        };
+        let range = self.take(end + 1);
+        if self.overlong.take().is_some() || range.len() > limit {
+            return Line::TooLong;
+        }
+        match self.octets(range).strip_suffix(b"\r\n") {
+            Some(line) => Line::Complete(line.to_vec()),
+            None => Line::NoCr,
+        }
+    }
+
+    fn incomplete(&mut self, limit: usize) -> Line {
+        let length = self.unused().len();
+        if self.overlong.is_none() && length <= limit {
+            return Line::Incomplete;
+        }
+        self.take(length);
+        let discarded = self.overlong.unwrap_or(0) + length;
+        self.overlong = Some(discarded);
+        match discarded > MAX_DISCARDED {
+            true => Line::Endless,
+            false => Line::Incomplete,
+        }
+    }
+}
+
+/// So much of an overlong line is thrown away before the session is closed, in octets.
+const MAX_DISCARDED: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_long_short_and_endless() {
+        let mut input = Input::default();
+        input
+            .buffer()
+            .extend_from_slice(b"NOOP\r\nlonger than ten\r\nlf\n\r\nrest");
+        assert_eq!(input.line(10), Line::Complete(b"NOOP".to_vec()));
+        assert_eq!(input.line(10), Line::TooLong);
+        assert_eq!(input.line(10), Line::NoCr);
+        assert_eq!(input.line(10), Line::Complete(vec![]));
+        assert_eq!(input.line(10), Line::Incomplete);
+        input.buffer().extend_from_slice(b" and more than that");
+        assert_eq!(input.line(10), Line::Incomplete);
+        assert!(input.unused().is_empty());
+        input.buffer().extend_from_slice(b"\r\nNOOP\r\n");
+        assert_eq!(input.line(10), Line::TooLong);
+        assert_eq!(input.line(10), Line::Complete(b"NOOP".to_vec()));
+        input.buffer().resize(MAX_DISCARDED, b'x');
+        assert_eq!(input.line(10), Line::Incomplete);
+        input.buffer().push(b'x');
+        assert_eq!(input.line(10), Line::Endless);
+    }
+}

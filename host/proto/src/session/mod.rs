@@ -1,0 +1,575 @@
+//! The server side of one connection.
+
+mod check;
+mod input;
+mod proceed;
+mod reception;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::address::{ForwardPath, ReversePath};
+use crate::auth::{Credentials, Mechanism};
+use crate::command::Command;
+use crate::fault::Fault;
+use crate::parameters::{MailParameters, Parameter};
+use crate::relay::RelayDomains;
+use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
+use input::{Input, Line};
+use reception::Progress;
+use state::{Question, Stage, State};
+
+/// A session: octets in by [`receive`](Self::receive), steps out by [`step`](Self::step), answers in by
+/// [`decide`](Self::decide).
+#[derive(Debug)]
+pub struct Session {
+    settings: Arc<Settings>,
+    state: State,
+    input: Input,
+    output: Output,
+    texts: Texts,
+    authenticated: bool,
+    counters: Counters,
+}
+
+/// What a driver is to do next.
+#[derive(Debug)]
+#[must_use = "a step that is not carried out is lost"]
+pub enum Step<'a> {
+    /// Ask policy, and bring its answer with [`Session::decide`]. Nothing else happens before.
+    Ask(Ask),
+    /// Close the connection. The session is over.
+    Close(Ending),
+    /// Wait for octets from the client, for as long as [`Settings`] says, and
+    /// [`Session::receive`] them.
+    Read(Wait),
+    /// The transaction is over without a message: forget it, here and at the backend.
+    Reset,
+    /// Append these octets to the message. They are decoded: no dot-stuffing, no end mark.
+    Store(&'a [u8]),
+    /// Send these octets to the client, all of them.
+    Write(&'a [u8]),
+}
+
+/// A question to policy. It is only asked where the command is legal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
+    /// else counts as "nobody knows this user".
+    Auth(Credentials),
+    /// May the client talk to us? Asked once, before the banner.
+    Connect,
+    /// May the client send the message now?
+    Data,
+    /// Is the header block good? It has been stored whole, with the blank line behind it where
+    /// there is one.
+    Headers,
+    /// Who the client says it is. Ends a transaction that is under way.
+    Helo {
+        /// How it introduced itself.
+        kind: Helo,
+        /// The name as it was given.
+        name: Box<str>,
+    },
+    /// May a transaction begin? Forget an earlier one.
+    Mail {
+        /// Where errors go.
+        sender: ReversePath,
+        /// The ESMTP parameters.
+        parameters: MailParameters,
+    },
+    /// The message has been stored whole: hand it over. Proceeding means that somebody took
+    /// responsibility for it.
+    Message,
+    /// Is this recipient good?
+    Rcpt {
+        /// Where the message goes.
+        recipient: ForwardPath,
+        /// The ESMTP parameters.
+        parameters: Vec<Parameter>,
+    },
+}
+
+/// Policy's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The credentials are right. Means [`Answer::Proceed`] to any question but [`Ask::Auth`].
+    Authenticated,
+    /// Refuse with this reply and close the connection.
+    Disconnect(Refusal),
+    /// Yes, with this reply in place of the usual one.
+    Proceed(Option<Acceptance>),
+    /// No, with this reply. The session goes on, unless the reply says that it closes.
+    Refuse(Refusal),
+}
+
+/// How a client introduced itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helo {
+    /// With EHLO.
+    Ehlo,
+    /// With HELO.
+    Helo,
+}
+
+/// What a read waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A command line. The time for it runs from the last reply on.
+    Command,
+    /// The rest of a message. The time for it runs from the 354 reply on.
+    Message,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client closed the connection.
+    Closed,
+    /// A reply of policy closed it.
+    Disconnected,
+    /// The client sent a line without end.
+    EndlessLine,
+    /// The client said QUIT.
+    Quit,
+    /// The gateway shuts down.
+    Shutdown,
+    /// The client took too long.
+    Timeout,
+    /// The client made more errors than [`Settings::max_errors`].
+    TooManyErrors,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Disconnected => "disconnected",
+            Self::EndlessLine => "endless-line",
+            Self::Quit => "quit",
+            Self::Shutdown => "shutdown",
+            Self::Timeout => "timeout",
+            Self::TooManyErrors => "too-many-errors",
+        })
+    }
+}
+
+/// What holds for each session of a listener.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name by which the server introduces itself.
+    pub hostname: String,
+    /// Whether AUTH is offered and needed.
+    pub auth: Auth,
+    /// How long a command line may take.
+    pub command_timeout: Duration,
+    /// The most faults before the session is closed; 0 for no limit.
+    pub max_errors: u32,
+    /// The largest header block in octets; a larger one is refused.
+    pub max_header_size: u32,
+    /// The largest message in octets; a larger one is refused.
+    pub max_message_size: u32,
+    /// The most recipients of one transaction; 0 for no limit.
+    pub max_recipients: u32,
+    /// How long a message may take from the 354 reply on.
+    pub message_timeout: Duration,
+    /// Whom mail is taken for.
+    pub relay: RelayDomains,
+}
+
+impl Settings {
+    /// How long the client may take for what a read waits for.
+    pub const fn patience(&self, wait: Wait) -> Duration {
+        match wait {
+            Wait::Command => self.command_timeout,
+            Wait::Message => self.message_timeout,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".into(),
+            auth: Auth::Off,
+            // RFC 5321 §4.5.3.2.7.
+            command_timeout: Duration::from_secs(5 * 60),
+            max_errors: 10,
+            max_header_size: 1 << 20,
+            max_message_size: 25 << 20,
+            max_recipients: 200,
+            // RFC 5321 §4.5.3.2.6, for the whole message.
+            message_timeout: Duration::from_secs(10 * 60),
+            relay: RelayDomains::default(),
+        }
+    }
+}
+
+/// Whether AUTH is offered and needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Not offered.
+    Off,
+    /// Offered.
+    Optional,
+    /// Offered, and needed before MAIL.
+    Required,
+}
+
+/// What happened in a session so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Command lines received.
+    pub commands: u32,
+    /// Faults of the client.
+    pub errors: u32,
+    /// Messages that the client was told are taken.
+    pub messages: u32,
+}
+
+impl Session {
+    /// A session with a client that has just connected.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            state: State::default(),
+            input: Input::default(),
+            output: Output::default(),
+            texts: Texts::default(),
+            authenticated: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes octets that came from the client.
+    pub fn receive(&mut self, octets: &[u8]) {
+        self.input.buffer().extend_from_slice(octets);
+    }
+
+    /// Where a driver can append octets from the client without a copy in between. What was
+    /// appended counts as received.
+    pub fn receive_buffer(&mut self) -> &mut Vec<u8> {
+        self.input.buffer()
+    }
+
+    /// What is to be done next. What the last step asked for counts as done.
+    pub fn step(&mut self) -> Step<'_> {
+        self.output.forget_written();
+        loop {
+            match std::mem::take(&mut self.state) {
+                State::Connected => self.ask(Ask::Connect, Question::Connect),
+                State::Asking(ask, question) => {
+                    self.state = State::Deciding(question);
+                    return Step::Ask(ask);
+                }
+                // The driver steps on without an answer: the question stands.
+                State::Deciding(question) => {
+                    self.state = State::Deciding(question);
+                    return self.flush(Step::Read(Wait::Command));
+                }
+                State::Commands(stage) => match self.input.line(MAX_COMMAND_LINE) {
+                    Line::Incomplete => {
+                        self.state = State::Commands(stage);
+                        return self.flush(Step::Read(Wait::Command));
+                    }
+                    line => self.command_line(stage, line),
+                },
+                State::Authenticating(client, exchange) => match self.input.line(MAX_AUTH_LINE) {
+                    Line::Incomplete => {
+                        self.state = State::Authenticating(client, exchange);
+                        return self.flush(Step::Read(Wait::Command));
+                    }
+                    line => self.auth_line(client, exchange, line),
+                },
+                State::Receiving(client, mut reception) => {
+                    match reception.advance(&mut self.input, &self.settings) {
+                        Progress::Ask(ask) => {
+                            self.ask(ask.clone(), Question::of_message(&ask, client, reception));
+                        }
+                        Progress::NeedMore => {
+                            self.state = State::Receiving(client, reception);
+                            return self.flush(Step::Read(Wait::Message));
+                        }
+                        Progress::Refused(refusal) => {
+                            self.say(refusal.reply());
+                            self.state = State::Commands(Stage::Known(client));
+                            return Step::Reset;
+                        }
+                        Progress::Store(octets) => {
+                            self.state = State::Receiving(client, reception);
+                            return Step::Store(octets.of(&self.input));
+                        }
+                    }
+                }
+                State::Resetting(stage) => {
+                    self.state = State::Commands(stage);
+                    return Step::Reset;
+                }
+                State::Closing(ending) => {
+                    self.state = State::Closing(ending);
+                    return self.flush(Step::Close(ending));
+                }
+            }
+        }
+    }
+
+    /// Brings policy's answer to the last [`Step::Ask`]. Without a question it does nothing.
+    pub fn decide(&mut self, answer: Answer) {
+        match std::mem::take(&mut self.state) {
+            State::Deciding(question) => self.proceed(question, answer),
+            other => self.state = other,
+        }
+    }
+
+    /// The message can not be kept: it will be refused, as soon as that may be said.
+    pub fn refuse_message(&mut self, refusal: Refusal) {
+        if let State::Receiving(_, reception) = &mut self.state {
+            reception.refuse(refusal);
+        }
+    }
+
+    /// Ends the session with a reply that says why; at once, also while a message is received.
+    pub fn hang_up(&mut self, ending: Ending) {
+        let (code, enhanced, text) = match ending {
+            Ending::Closed | Ending::Quit => return self.state = State::Closing(ending),
+            Ending::Disconnected => (421, Enhanced::new(4, 3, 0), "Closing connection"),
+            Ending::EndlessLine => (
+                421,
+                Enhanced::new(4, 7, 0),
+                "Line without end, closing connection",
+            ),
+            Ending::Shutdown => (421, Enhanced::new(4, 3, 2), "Service is shutting down"),
+            Ending::Timeout => (421, Enhanced::new(4, 4, 2), "Timeout, closing connection"),
+            Ending::TooManyErrors => (421, Enhanced::new(4, 7, 0), "Too many errors"),
+        };
+        self.say(&Reply::fixed(code, enhanced, text));
+        self.state = State::Closing(ending);
+    }
+
+    /// Sets the text behind the host name in the banner.
+    pub fn set_banner(&mut self, text: &str) {
+        self.texts.banner = Some(text.into());
+    }
+
+    /// Sets the text behind the host name in the reply to HELO and EHLO.
+    pub fn set_greeting(&mut self, text: &str) {
+        self.texts.greeting = Some(text.into());
+    }
+
+    /// Lists one more keyword, with its parameters, in the reply to EHLO. Those of the session
+    /// itself can not be replaced: such a keyword is left out.
+    pub fn add_ehlo_keyword(&mut self, keyword: &str) {
+        self.texts.keywords.push(keyword.into());
+    }
+
+    /// What happened so far.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn ask(&mut self, ask: Ask, question: Question) {
+        self.state = State::Asking(ask, question);
+    }
+
+    fn say(&mut self, reply: &Reply) {
+        reply.write(&mut self.output.octets);
+    }
+
+    /// The one place where a fault becomes a reply and is counted.
+    fn fault(&mut self, fault: Fault) {
+        self.say(&fault.into());
+        self.counters.errors = self.counters.errors.saturating_add(1);
+    }
+
+    /// What was said goes out before the session waits or closes.
+    fn flush<'a>(&'a mut self, idle: Step<'a>) -> Step<'a> {
+        match self.output.octets.is_empty() {
+            true => idle,
+            false => Step::Write(self.output.write()),
+        }
+    }
+
+    fn command_line(&mut self, stage: Stage, line: Line) {
+        self.counters.commands = self.counters.commands.saturating_add(1);
+        let line = match line {
+            Line::Complete(line) => line,
+            Line::Endless => return self.hang_up(Ending::EndlessLine),
+            Line::Incomplete => Vec::new(),
+            Line::NoCr => return self.object(State::Commands(stage), Fault::CommandEncoding),
+            Line::TooLong => return self.object(State::Commands(stage), Fault::LineTooLong),
+        };
+        match Command::parse(&line).and_then(|command| self.check(&stage, command)) {
+            Ok(legal) => self.carry_out(stage, legal),
+            Err(fault) => self.object(State::Commands(stage), fault),
+        }
+    }
+
+    /// Answers a fault, and goes on in `state` unless there were too many.
+    fn object(&mut self, state: State, fault: Fault) {
+        self.fault(fault);
+        let limit = self.settings.max_errors;
+        match limit > 0 && self.counters.errors >= limit {
+            true => self.hang_up(Ending::TooManyErrors),
+            false => self.state = state,
+        }
+    }
+}
+
+/// Replies that were not sent yet.
+#[derive(Debug, Default)]
+struct Output {
+    octets: Vec<u8>,
+    written: bool,
+}
+
+impl Output {
+    fn write(&mut self) -> &[u8] {
+        self.written = true;
+        &self.octets
+    }
+
+    fn forget_written(&mut self) {
+        if std::mem::take(&mut self.written) {
+            self.octets.clear();
+        }
+    }
+}
+
+/// What policy has put in place of the usual texts.
+#[derive(Debug, Default)]
+struct Texts {
+    banner: Option<Box<str>>,
+    greeting: Option<Box<str>>,
+    keywords: Vec<Box<str>>,
+}
+
+/// The longest command line, CRLF included: the 512 octets of RFC 5321 §4.5.3.1.4 and what
+/// extensions add to MAIL and RCPT.
+pub const MAX_COMMAND_LINE: usize = 2048;
+
+/// The longest line in an AUTH exchange, CRLF included (RFC 4954 §4).
+pub const MAX_AUTH_LINE: usize = 12_288;
+
+/// The names of the mechanisms as EHLO lists them.
+fn mechanisms() -> String {
+    Mechanism::ALL.map(Mechanism::name).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a client's octets, cut into chunks, against a session that agrees to everything; gives
+    /// the replies, the message, and the questions asked.
+    fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
+        let settings = Settings {
+            relay: RelayDomains::new(["example.org".into()]),
+            max_message_size: 100,
+            ..Settings::default()
+        };
+        let mut session = Session::new(Arc::new(settings));
+        let mut chunks = input.chunks(chunk);
+        let (mut replies, mut message, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            let ask = match session.step() {
+                Step::Ask(ask) => ask,
+                Step::Close(_) => break,
+                Step::Read(_) => match chunks.next() {
+                    Some(octets) => {
+                        session.receive(octets);
+                        continue;
+                    }
+                    None => break,
+                },
+                Step::Reset => {
+                    asked.push("reset");
+                    continue;
+                }
+                Step::Store(octets) => {
+                    message.extend_from_slice(octets);
+                    continue;
+                }
+                Step::Write(octets) => {
+                    replies.extend_from_slice(octets);
+                    continue;
+                }
+            };
+            asked.push(match ask {
+                Ask::Auth(_) => "auth",
+                Ask::Connect => "connect",
+                Ask::Data => "data",
+                Ask::Headers => "headers",
+                Ask::Helo { .. } => "helo",
+                Ask::Mail { .. } => "mail",
+                Ask::Message => "message",
+                Ask::Rcpt { .. } => "rcpt",
+            });
+            session.decide(Answer::Proceed(None));
+        }
+        (String::from_utf8(replies).unwrap(), message, asked)
+    }
+
+    const ENVELOPE: &str = "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n";
+
+    #[test]
+    fn a_whole_session_in_any_cut() {
+        let input = format!("{ENVELOPE}Subject: x\r\n\r\n..body\r\n.\r\nQUIT\r\n");
+        let whole = play(input.as_bytes(), input.len());
+        assert_eq!(whole.1, b"Subject: x\r\n\r\n.body\r\n");
+        assert_eq!(
+            whole.2,
+            [
+                "connect", "helo", "mail", "rcpt", "data", "headers", "message"
+            ]
+        );
+        let codes: Vec<_> = whole.0.lines().map(|line| &line[..4]).collect();
+        assert_eq!(codes.first(), Some(&"220 "));
+        assert!(codes.ends_with(&["250 ", "250 ", "250 ", "354 ", "250 ", "221 "]));
+        for chunk in 1..40 {
+            assert_eq!(play(input.as_bytes(), chunk), whole, "in chunks of {chunk}");
+        }
+    }
+
+    #[test]
+    fn headers_are_asked_once_whatever_the_message() {
+        for text in [
+            "",
+            "\r\n",
+            "\r\nbody\r\n",
+            "A: b\r\n",
+            "A: b\r\n\r\n",
+            "no header\r\n",
+        ] {
+            let input = format!("{ENVELOPE}{text}.\r\n");
+            for chunk in [1, 2, 7, input.len()] {
+                let (replies, message, asked) = play(input.as_bytes(), chunk);
+                assert_eq!(message, text.as_bytes());
+                assert!(
+                    asked.ends_with(&["data", "headers", "message"]),
+                    "{text:?} {asked:?}"
+                );
+                assert!(replies.ends_with("250 2.0.0 Message accepted\r\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_with_a_fault_is_refused_at_its_end_and_the_session_goes_on() {
+        let long = "x".repeat(99) + "\r\n";
+        for (text, code) in [("a\nb\r\n", "550 5.6.11"), (long.as_str(), "552 5.3.4")] {
+            let input = format!("{ENVELOPE}{text}.\r\nNOOP\r\n");
+            for chunk in [1, 2, 7, input.len()] {
+                let (replies, _, asked) = play(input.as_bytes(), chunk);
+                assert_eq!(asked.last(), Some(&"reset"));
+                let mut last = replies.lines().rev();
+                assert_eq!(last.next(), Some("250 2.0.0 Ok"));
+                assert!(
+                    last.next().is_some_and(|line| line.starts_with(code)),
+                    "{replies}"
+                );
+            }
+        }
+    }
+}

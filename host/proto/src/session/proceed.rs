@@ -1,0 +1,242 @@
+//! What a legal command does, and what an answer of policy does: the only place that moves a session
+//! from one state to the next.
+
+use crate::auth::{self, Exchange};
+use crate::fault::Fault;
+use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
+use crate::session::check::Legal;
+use crate::session::input::Line;
+use crate::session::reception::Reception;
+use crate::session::state::{Client, Envelope, Question, Stage, State};
+use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, mechanisms};
+
+impl Session {
+    /// Carries out a command that is legal in `stage`.
+    pub(super) fn carry_out(&mut self, stage: Stage, legal: Legal<'_>) {
+        match (legal, stage) {
+            (Legal::Auth(mechanism, initial), Stage::Known(client)) => {
+                let progress = Exchange::begin(mechanism, initial);
+                self.authentication(client, progress);
+            }
+            (Legal::Data, Stage::Mail(client, envelope)) => {
+                self.ask(Ask::Data, Question::Data(client, envelope));
+            }
+            (Legal::Helo(kind, name), _) => {
+                let name = name.into();
+                self.ask(Ask::Helo { kind, name }, Question::Helo(Client { kind }));
+            }
+            (Legal::Mail(sender, parameters), Stage::Known(client)) => {
+                let envelope = Envelope {
+                    smtputf8: parameters.smtputf8,
+                    recipients: 0,
+                };
+                self.ask(
+                    Ask::Mail { sender, parameters },
+                    Question::Mail(client, envelope),
+                );
+            }
+            (Legal::Rcpt(recipient, parameters), Stage::Mail(client, envelope)) => {
+                let ask = Ask::Rcpt {
+                    recipient,
+                    parameters,
+                };
+                self.ask(ask, Question::Rcpt(client, envelope));
+            }
+            (Legal::Rset, Stage::Mail(client, _)) => {
+                self.say(&OK);
+                self.state = State::Resetting(Stage::Known(client));
+            }
+            (Legal::Quit, _) => {
+                self.say(&BYE);
+                self.state = State::Closing(Ending::Quit);
+            }
+            (Legal::Help, stage) => self.answer(&HELP, stage),
+            (Legal::Noop | Legal::Rset, stage) => self.answer(&OK, stage),
+            (Legal::Vrfy, stage) => self.answer(&CANNOT_VERIFY, stage),
+            // What is checked as legal in one stage is carried out in that stage.
+            (Legal::Auth(..) | Legal::Data | Legal::Mail(..) | Legal::Rcpt(..), stage) => {
+                self.object(State::Commands(stage), Fault::BadSequence);
+            }
+        }
+    }
+
+    /// Goes on with the answer to a question.
+    pub(super) fn proceed(&mut self, question: Question, answer: Answer) {
+        let (authenticated, reply) = match answer {
+            Answer::Authenticated => (true, None),
+            Answer::Disconnect(refusal) => return self.disconnect(&refusal),
+            Answer::Proceed(reply) => (false, reply),
+            Answer::Refuse(refusal) if refusal.closes() => return self.disconnect(&refusal),
+            Answer::Refuse(refusal) => return self.refused(question, refusal),
+        };
+        match question {
+            Question::Auth(client) if authenticated => {
+                self.authenticated = true;
+                self.answer(&AUTHENTICATED, Stage::Known(client));
+            }
+            Question::Auth(client) => {
+                self.object(State::Commands(Stage::Known(client)), Fault::AuthRejected);
+            }
+            Question::Connect => {
+                self.banner();
+                self.state = State::Commands(Stage::Stranger);
+            }
+            Question::Data(client, _) => {
+                self.say(&GO_AHEAD);
+                self.state = State::Receiving(client, Reception::new());
+            }
+            Question::Headers(client, reception) => {
+                self.state = State::Receiving(client, reception);
+            }
+            Question::Helo(client) => {
+                self.greeting(client.kind);
+                self.state = State::Commands(Stage::Known(client));
+            }
+            Question::Mail(client, envelope) => {
+                self.accept(reply, &SENDER_OK);
+                self.state = State::Commands(Stage::Mail(client, envelope));
+            }
+            Question::Message(client) => {
+                self.counters.messages = self.counters.messages.saturating_add(1);
+                self.accept(reply, &TAKEN);
+                self.state = State::Commands(Stage::Known(client));
+            }
+            Question::Rcpt(client, mut envelope) => {
+                envelope.recipients = envelope.recipients.saturating_add(1);
+                self.accept(reply, &RECIPIENT_OK);
+                self.state = State::Commands(Stage::Mail(client, envelope));
+            }
+        }
+    }
+
+    /// Takes a line of an AUTH exchange.
+    pub(super) fn auth_line(&mut self, client: Client, exchange: Exchange, line: Line) {
+        let progress = match line {
+            Line::Complete(line) => exchange.respond(&line),
+            Line::Endless => return self.hang_up(Ending::EndlessLine),
+            Line::Incomplete | Line::NoCr => Err(Fault::AuthEncoding),
+            Line::TooLong => Err(Fault::AuthLineTooLong),
+        };
+        self.authentication(client, progress);
+    }
+
+    fn authentication(&mut self, client: Client, progress: Result<auth::Progress, Fault>) {
+        match progress {
+            Ok(auth::Progress::Challenge(text, exchange)) => {
+                self.output.octets.extend_from_slice(b"334 ");
+                self.output.octets.extend_from_slice(text.as_bytes());
+                self.output.octets.extend_from_slice(b"\r\n");
+                self.state = State::Authenticating(client, exchange);
+            }
+            Ok(auth::Progress::Complete(credentials)) => {
+                self.ask(Ask::Auth(credentials), Question::Auth(client));
+            }
+            Err(fault) => self.object(State::Commands(Stage::Known(client)), fault),
+        }
+    }
+
+    fn refused(&mut self, question: Question, refusal: Refusal) {
+        let stage = match question {
+            Question::Auth(client) => {
+                self.counters.errors = self.counters.errors.saturating_add(1);
+                Stage::Known(client)
+            }
+            Question::Connect => Stage::Refused,
+            Question::Data(client, envelope) | Question::Rcpt(client, envelope) => {
+                Stage::Mail(client, envelope)
+            }
+            // Not a word before the client has sent all of its message.
+            Question::Headers(client, mut reception) => {
+                reception.refuse(refusal);
+                return self.state = State::Receiving(client, reception);
+            }
+            Question::Helo(_) => Stage::Stranger,
+            Question::Mail(client, _) | Question::Message(client) => Stage::Known(client),
+        };
+        self.answer(refusal.reply(), stage);
+        let limit = self.settings.max_errors;
+        if limit > 0 && self.counters.errors >= limit {
+            self.hang_up(Ending::TooManyErrors);
+        }
+    }
+
+    fn disconnect(&mut self, refusal: &Refusal) {
+        self.say(refusal.reply());
+        self.state = State::Closing(Ending::Disconnected);
+    }
+
+    fn answer(&mut self, reply: &Reply, stage: Stage) {
+        self.say(reply);
+        self.state = State::Commands(stage);
+    }
+
+    fn accept(&mut self, reply: Option<Acceptance>, usual: &Reply) {
+        match reply {
+            Some(acceptance) => self.say(acceptance.reply()),
+            None => self.say(usual),
+        }
+    }
+
+    /// RFC 5321 §4.2: host name first, then the text.
+    fn banner(&mut self) {
+        let text = self.texts.banner.as_deref().unwrap_or("ESMTP Postgate");
+        let line = format!("{} {text}", self.settings.hostname);
+        self.say_plain(220, vec![line]);
+    }
+
+    /// RFC 5321 §4.1.1.1, with the keywords of the extensions.
+    fn greeting(&mut self, kind: Helo) {
+        let text = self.texts.greeting.as_deref().unwrap_or("at your service");
+        let mut lines = vec![format!("{} {text}", self.settings.hostname)];
+        if kind == Helo::Ehlo {
+            lines.extend(self.keywords());
+        }
+        self.say_plain(250, lines);
+    }
+
+    fn keywords(&self) -> Vec<String> {
+        let mut keywords = vec![
+            "PIPELINING".into(),
+            format!("SIZE {}", self.settings.max_message_size),
+            "8BITMIME".into(),
+            "SMTPUTF8".into(),
+            "ENHANCEDSTATUSCODES".into(),
+        ];
+        if self.settings.auth != Auth::Off && !self.authenticated {
+            keywords.push(format!("AUTH {}", mechanisms()));
+        }
+        keywords.push("HELP".into());
+        for added in &self.texts.keywords {
+            let name = |keyword: &str| keyword.split(' ').next().map(str::to_ascii_uppercase);
+            if !keywords.iter().any(|keyword| name(keyword) == name(added)) {
+                keywords.push(added.to_string());
+            }
+        }
+        keywords
+    }
+
+    fn say_plain(&mut self, code: u16, lines: Vec<String>) {
+        // The codes are this module's own, and both are reply codes.
+        if let Ok(reply) = Reply::plain(code, lines) {
+            self.say(&reply);
+        }
+    }
+}
+
+const OK: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Ok");
+const BYE: Reply = Reply::fixed(221, Enhanced::new(2, 0, 0), "Bye");
+const HELP: Reply = Reply::fixed(
+    214,
+    Enhanced::new(2, 0, 0),
+    "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP, see RFC 5321",
+);
+const CANNOT_VERIFY: Reply = Reply::fixed(
+    252,
+    Enhanced::new(2, 5, 0),
+    "Cannot verify, but will try to deliver",
+);
+const SENDER_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 0), "Ok");
+const RECIPIENT_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 5), "Ok");
+const TAKEN: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Message accepted");
+const AUTHENTICATED: Reply = Reply::fixed(235, Enhanced::new(2, 7, 0), "Authentication successful");
+const GO_AHEAD: Reply = Reply::go_ahead("End data with <CRLF>.<CRLF>");
