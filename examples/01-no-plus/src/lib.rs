@@ -1,0 +1,17 @@
+//! Refuses recipients such as `bob+shop@example.org`.
+
+use postgate_plugin::prelude::*;
+
+#[derive(Default)]
+struct NoPlus;
+
+impl OnRcpt for NoPlus {
+    fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
+        match recipient.local_part().contains('+') {
+            true => RcptAnswer::refuse(Refusal::new(550, "5.1.1", "no tagged addresses here")),
+            false => RcptAnswer::next(),
+        }
+    }
+}
+
+postgate_plugin::export!(NoPlus: OnRcpt);

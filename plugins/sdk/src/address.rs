@@ -1,0 +1,146 @@
+//! Addresses of the envelope. The host has checked them; here they are only taken apart.
+
+use std::fmt;
+
+use crate::bindings::imports::postgate::plugin::types::Pair;
+
+/// A mailbox, or the bare `postmaster` of RFC 5321 §4.5.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address(String);
+
+impl Address {
+    /// Takes the text of an address.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The part before the `@`, quotes included where there are any.
+    pub fn local_part(&self) -> &str {
+        self.0.rsplit_once('@').map_or(&*self.0, |(local, _)| local)
+    }
+
+    /// The domain or address literal, letter case kept; empty for the bare `postmaster`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The reverse-path of a transaction: an address, or nothing where the message is itself a
+/// notification (RFC 5321 §4.5.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender(Option<Address>);
+
+impl Sender {
+    /// Takes the text of a reverse-path; nothing stands for the null one.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self((!text.is_empty()).then_some(Address(text)))
+    }
+
+    /// The address; `None` for the null reverse-path.
+    pub const fn address(&self) -> Option<&Address> {
+        self.0.as_ref()
+    }
+
+    /// Whether this is the null reverse-path.
+    pub const fn is_null(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The address, or nothing for the null reverse-path.
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", Address::as_str)
+    }
+}
+
+/// Shows the path in its brackets.
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.as_str())
+    }
+}
+
+/// An address that the client wants the message to go to, and the ESMTP parameters of its RCPT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    address: Address,
+    parameters: Vec<Pair>,
+}
+
+impl Recipient {
+    /// A recipient without parameters.
+    pub fn new(address: impl Into<String>) -> Self {
+        Self::with_parameters(address.into(), Vec::new())
+    }
+
+    pub(crate) fn with_parameters(address: String, parameters: Vec<Pair>) -> Self {
+        Self {
+            address: Address(address),
+            parameters,
+        }
+    }
+
+    /// The part before the `@`, quotes included where there are any.
+    pub fn local_part(&self) -> &str {
+        self.address.local_part()
+    }
+
+    /// The domain or address literal; empty for the bare `postmaster`.
+    pub fn domain(&self) -> &str {
+        self.address.domain()
+    }
+
+    /// The whole address.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The ESMTP parameters in the client's order: names in capitals, and values.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.parameters.iter();
+        pairs.map(|pair| (&*pair.name, &*pair.value))
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_cut_at_the_last_at_sign() {
+        let table = [
+            ("a@b", "a", "b"),
+            ("\"a@b\"@c", "\"a@b\"", "c"),
+            ("a@[IPv6:::1]", "a", "[IPv6:::1]"),
+            ("Postmaster", "Postmaster", ""),
+        ];
+        for (text, local_part, domain) in table {
+            let address = Address::new(text);
+            assert_eq!((address.local_part(), address.domain()), (local_part, domain), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_null_sender_is_no_address() {
+        assert_eq!(Sender::new("").address(), None);
+        assert_eq!(Sender::new("").to_string(), "<>");
+        assert_eq!(Sender::new("a@b").to_string(), "<a@b>");
+    }
+}

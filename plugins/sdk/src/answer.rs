@@ -1,0 +1,106 @@
+//! Answers: a verdict, and the edits that its event allows.
+
+mod edit;
+mod verdict;
+
+use verdict::Decision;
+
+use crate::Refusal;
+use crate::bindings::imports::postgate::plugin::types::{
+    AuthVerdict, ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit,
+    MessageVerdict, RcptEdit, SessionEdit, Verdict,
+};
+
+/// What a plugin answers: a verdict `V`, and edits `E` that the host applies in their order.
+///
+/// Each event has an alias, for example [`RcptAnswer`], and has the methods that make sense for it:
+///
+/// ```
+/// use postgate_plugin::{HeadersAnswer, RcptAnswer, Refusal};
+///
+/// let refused = RcptAnswer::refuse(Refusal::new(550, "5.1.1", "no such user here"));
+/// let edited = HeadersAnswer::next()
+///     .prepend_header("X-Checked", "yes")
+///     .tag("checked", "yes");
+/// # assert_eq!(refused.edits().len(), 0);
+/// # assert_eq!(edited.edits().len(), 2);
+/// ```
+///
+/// Text that goes into a header field, a tag or a banner is one line: a line break or NUL in it
+/// becomes a space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Answer<V, E> {
+    verdict: V,
+    edits: Vec<E>,
+}
+
+/// Answers a new connection. A refusal takes the place of the banner.
+pub type ConnectAnswer = Answer<Verdict, ConnectEdit>;
+/// Answers HELO, EHLO or LHLO. Refused, the client may try again.
+pub type HeloAnswer = Answer<Verdict, HeloEdit>;
+/// Answers credentials. Where no plugin accepts them, the attempt is refused.
+pub type AuthAnswer = Answer<AuthVerdict, SessionEdit>;
+/// Answers MAIL. Refused, the session stays without a transaction.
+pub type MailAnswer = Answer<Verdict, MailEdit>;
+/// Answers RCPT. A refusal leaves out this recipient only.
+pub type RcptAnswer = Answer<Verdict, RcptEdit>;
+/// Answers DATA. Refused, the transaction stays as it is.
+pub type DataAnswer = Answer<Verdict, DataEdit>;
+/// Answers a header block. A refusal skips the body and refuses the message.
+pub type HeadersAnswer = Answer<Verdict, HeadersEdit>;
+/// Answers a complete message.
+pub type MessageAnswer = Answer<MessageVerdict, MessageEdit>;
+
+/// Every event that can be refused.
+impl<V: Decision, E> Answer<V, E> {
+    /// No objection: ask the next plugin.
+    pub fn next() -> Self {
+        Self::from(V::NEXT)
+    }
+
+    /// Refuse this step; the session goes on.
+    pub fn refuse(refusal: Refusal) -> Self {
+        Self::from(V::refuse(refusal))
+    }
+
+    /// Refuse with this reply and close the connection.
+    pub fn disconnect(refusal: Refusal) -> Self {
+        Self::from(V::disconnect(refusal))
+    }
+
+    /// The refusal, where the verdict is one.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.verdict.refusal()
+    }
+}
+
+impl<V, E> Answer<V, E> {
+    /// The verdict.
+    pub const fn verdict(&self) -> &V {
+        &self.verdict
+    }
+
+    /// The edits, in the order in which they were made.
+    pub fn edits(&self) -> &[E] {
+        &self.edits
+    }
+
+    pub(crate) fn into_parts(self) -> (V, Vec<E>) {
+        (self.verdict, self.edits)
+    }
+
+    fn with(mut self, edit: impl Into<E>) -> Self {
+        self.edits.push(edit.into());
+        self
+    }
+}
+
+impl<V, E> From<V> for Answer<V, E> {
+    fn from(verdict: V) -> Self {
+        Self {
+            verdict,
+            edits: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The edits, each where its event allows it.
+
+use crate::Answer;
+use crate::bindings::imports::postgate::plugin::types::{
+    ConnectEdit, DataEdit, HeaderEdit, HeaderField, HeaderInsertion, HeaderPosition,
+    HeaderReplacement, HeadersEdit, HeloEdit, MailEdit, MessageEdit, MessageVerdict, Pair,
+    RcptEdit, SessionEdit, Verdict,
+};
+
+/// Every event that can be answered.
+impl<V, E: From<SessionEdit>> Answer<V, E> {
+    /// Wait this many milliseconds before the reply; the host caps it.
+    pub fn delay(self, milliseconds: u32) -> Self {
+        self.with(SessionEdit::Delay(milliseconds))
+    }
+
+    /// Remember a tag that later plugins, the log line of each message and
+    /// [`session::tags`](crate::session::tags) show.
+    pub fn tag(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (one_line(name), one_line(value));
+        self.with(SessionEdit::Tag(Pair { name, value }))
+    }
+}
+
+impl Answer<Verdict, ConnectEdit> {
+    /// Announce this EHLO keyword, with its parameters, in addition to the host's.
+    pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
+        self.with(ConnectEdit::AddEhloKeyword(one_line(keyword)))
+    }
+
+    /// Set the text after the host name in the 220 banner.
+    pub fn set_banner(self, text: impl Into<String>) -> Self {
+        self.with(ConnectEdit::SetBanner(one_line(text)))
+    }
+
+    /// Set the text after the host name in the reply to HELO and EHLO.
+    pub fn set_greeting(self, text: impl Into<String>) -> Self {
+        self.with(ConnectEdit::SetGreeting(one_line(text)))
+    }
+}
+
+impl Answer<Verdict, HeloEdit> {
+    /// Announce this EHLO keyword, with its parameters, in addition to the host's.
+    pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
+        self.with(HeloEdit::AddEhloKeyword(one_line(keyword)))
+    }
+
+    /// Set the text after the host name in the reply to HELO and EHLO.
+    pub fn set_greeting(self, text: impl Into<String>) -> Self {
+        self.with(HeloEdit::SetGreeting(one_line(text)))
+    }
+}
+
+impl Answer<Verdict, MailEdit> {
+    /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+    pub fn rewrite_sender(self, mailbox: impl Into<String>) -> Self {
+        self.with(MailEdit::RewriteSender(mailbox.into()))
+    }
+}
+
+impl Answer<Verdict, RcptEdit> {
+    /// Replace this recipient by another mailbox.
+    pub fn rewrite_recipient(self, mailbox: impl Into<String>) -> Self {
+        self.with(RcptEdit::RewriteRecipient(mailbox.into()))
+    }
+}
+
+impl Answer<Verdict, DataEdit> {
+    /// Add a field above all others once the header block is there.
+    pub fn prepend_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        self.with(DataEdit::PrependHeader(field(name, value)))
+    }
+}
+
+/// The events that can change the header block. Positions count the fields as the edits before
+/// have left them; a field that is not there is no error.
+impl<V, E: From<HeaderEdit>> Answer<V, E> {
+    /// Add a field above all others.
+    pub fn prepend_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        self.with(HeaderEdit::Prepend(field(name, value)))
+    }
+
+    /// Add a field below all others.
+    pub fn append_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        self.with(HeaderEdit::Append(field(name, value)))
+    }
+
+    /// Put a field before the one that has this index in the whole block.
+    pub fn insert_header(
+        self,
+        index: u32,
+        name: impl Into<String>,
+        value: impl AsRef<[u8]>,
+    ) -> Self {
+        let field = field(name, value);
+        self.with(HeaderEdit::Insert(HeaderInsertion { index, field }))
+    }
+
+    /// Replace the value of one field; index 0 is the topmost of that name.
+    pub fn replace_header(
+        self,
+        name: impl Into<String>,
+        index: u32,
+        value: impl AsRef<[u8]>,
+    ) -> Self {
+        let at = position(name, index);
+        let value = one_line_of_bytes(value);
+        self.with(HeaderEdit::Replace(HeaderReplacement { at, value }))
+    }
+
+    /// Remove one field; index 0 is the topmost of that name.
+    pub fn remove_header(self, name: impl Into<String>, index: u32) -> Self {
+        self.with(HeaderEdit::Remove(position(name, index)))
+    }
+
+    /// Remove all fields of this name.
+    pub fn remove_headers(self, name: impl Into<String>) -> Self {
+        self.with(HeaderEdit::RemoveAll(name.into()))
+    }
+}
+
+impl Answer<MessageVerdict, MessageEdit> {
+    /// Replace everything after the header block. Lines must end in CRLF.
+    pub fn replace_body(self, body: impl Into<Vec<u8>>) -> Self {
+        self.with(MessageEdit::ReplaceBody(body.into()))
+    }
+
+    /// Deliver to this mailbox too; it must be one that the gateway may relay to.
+    pub fn add_recipient(self, mailbox: impl Into<String>) -> Self {
+        self.with(MessageEdit::AddRecipient(mailbox.into()))
+    }
+
+    /// Do not deliver to this mailbox. Where none is left, the message is discarded.
+    pub fn remove_recipient(self, mailbox: impl Into<String>) -> Self {
+        self.with(MessageEdit::RemoveRecipient(mailbox.into()))
+    }
+
+    /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+    pub fn rewrite_sender(self, mailbox: impl Into<String>) -> Self {
+        self.with(MessageEdit::RewriteSender(mailbox.into()))
+    }
+}
+
+macro_rules! from_session_edit {
+    ($($edit:ident),+) => {$(
+        impl From<SessionEdit> for $edit {
+            fn from(edit: SessionEdit) -> Self {
+                Self::Session(edit)
+            }
+        }
+    )+};
+}
+
+from_session_edit!(ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit, RcptEdit);
+
+impl From<HeaderEdit> for HeadersEdit {
+    fn from(edit: HeaderEdit) -> Self {
+        Self::Header(edit)
+    }
+}
+
+impl From<HeaderEdit> for MessageEdit {
+    fn from(edit: HeaderEdit) -> Self {
+        Self::Header(edit)
+    }
+}
+
+fn field(name: impl Into<String>, value: impl AsRef<[u8]>) -> HeaderField {
+    HeaderField {
+        name: name.into(),
+        value: one_line_of_bytes(value),
+    }
+}
+
+fn position(name: impl Into<String>, index: u32) -> HeaderPosition {
+    let name = name.into();
+    HeaderPosition { name, index }
+}
+
+fn one_line(text: impl Into<String>) -> String {
+    text.into().replace(['\r', '\n', '\0'], " ")
+}
+
+fn one_line_of_bytes(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let clean = |&byte: &u8| match byte {
+        b'\r' | b'\n' | 0 => b' ',
+        byte => byte,
+    };
+    text.as_ref().iter().map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        DataAnswer, DataEdit, HeaderEdit, HeaderField, HeadersAnswer, HeadersEdit, MailAnswer,
+        MailEdit, SessionEdit,
+    };
+
+    #[test]
+    fn edits_keep_their_order() {
+        let answer = MailAnswer::next().delay(5).rewrite_sender("a@b");
+        let expected = [
+            MailEdit::Session(SessionEdit::Delay(5)),
+            MailEdit::RewriteSender("a@b".into()),
+        ];
+        assert_eq!(answer.edits(), expected);
+    }
+
+    #[test]
+    fn a_value_can_not_start_a_second_field() {
+        let field = HeaderField {
+            name: "X-Note".into(),
+            value: b"one  Injected: yes".to_vec(),
+        };
+        let answer = HeadersAnswer::next().prepend_header("X-Note", "one\r\nInjected: yes");
+        let expected = HeadersEdit::Header(HeaderEdit::Prepend(field.clone()));
+        assert_eq!(answer.edits(), [expected]);
+        let answer = DataAnswer::next().prepend_header("X-Note", "one\r\nInjected: yes");
+        assert_eq!(answer.edits(), [DataEdit::PrependHeader(field)]);
+    }
+}

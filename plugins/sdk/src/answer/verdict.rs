@@ -1,0 +1,79 @@
+//! The verdicts that the events have in common, and those that only some have.
+
+use crate::bindings::imports::postgate::plugin::types::{
+    self, AuthVerdict, MessageEdit, MessageVerdict, SessionEdit, Verdict,
+};
+use crate::{Answer, Refusal};
+
+impl<E> Answer<Verdict, E> {
+    /// Take it, and ask no further plugin at this event.
+    pub fn accept() -> Self {
+        Self::from(Verdict::Accept)
+    }
+}
+
+impl Answer<AuthVerdict, SessionEdit> {
+    /// The credentials are right: act as this identity, 1 to 255 octets.
+    pub fn accept(identity: impl Into<String>) -> Self {
+        Self::from(AuthVerdict::Accept(identity.into()))
+    }
+}
+
+impl Answer<MessageVerdict, MessageEdit> {
+    /// Hand the message to the backend and ask no further plugin.
+    pub fn accept() -> Self {
+        Self::from(MessageVerdict::Accept)
+    }
+
+    /// Tell the client that the message was taken, and drop it. The reason is for the log.
+    pub fn discard(reason: impl Into<String>) -> Self {
+        Self::from(MessageVerdict::Discard(reason.into()))
+    }
+
+    /// Put the message into the operator's quarantine. The reason is for the log.
+    pub fn quarantine(reason: impl Into<String>) -> Self {
+        Self::from(MessageVerdict::Quarantine(reason.into()))
+    }
+}
+
+/// What every verdict can say.
+pub trait Decision: Sized {
+    /// No objection.
+    const NEXT: Self;
+
+    /// Refuse this step.
+    fn refuse(refusal: Refusal) -> Self;
+
+    /// Refuse and close the connection.
+    fn disconnect(refusal: Refusal) -> Self;
+
+    /// The refusal, where this is one.
+    fn refusal(&self) -> Option<Refusal>;
+}
+
+macro_rules! decision {
+    ($($verdict:ident),+) => {$(
+        impl Decision for $verdict {
+            const NEXT: Self = Self::Next;
+
+            fn refuse(refusal: Refusal) -> Self {
+                Self::Refuse(types::Refusal::from(refusal))
+            }
+
+            fn disconnect(refusal: Refusal) -> Self {
+                Self::Disconnect(types::Refusal::from(refusal))
+            }
+
+            fn refusal(&self) -> Option<Refusal> {
+                match self {
+                    Self::Refuse(refusal) | Self::Disconnect(refusal) => {
+                        Some(Refusal::from(refusal.clone()))
+                    }
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+decision!(AuthVerdict, MessageVerdict, Verdict);

@@ -1,0 +1,125 @@
+//! The plugin and the events that it may handle.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    AuthAnswer, ConnectAnswer, Credentials, DataAnswer, HeadersAnswer, HeloAnswer, MailAnswer,
+    MessageAnswer, RcptAnswer, Recipient, Sender, Summary,
+};
+
+/// A plugin: one value for each SMTP session, made when the session first needs it.
+///
+/// A type that implements [`Default`] is a plugin without configuration, and needs no `impl` of
+/// this trait. Any other type says what it is made from:
+///
+/// ```
+/// use postgate_plugin::prelude::*;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// struct Config {
+///     max_recipients: usize,
+/// }
+///
+/// struct Limit {
+///     max: usize,
+/// }
+///
+/// impl Plugin for Limit {
+///     type Config = Config;
+///
+///     fn new(config: Config) -> Result<Self, String> {
+///         match config.max_recipients {
+///             0 => Err("max-recipients: nobody could receive anything".into()),
+///             max => Ok(Self { max }),
+///         }
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    note = "derive `Default` for a plugin without configuration, or implement `Plugin`"
+)]
+pub trait Plugin: Sized + 'static {
+    /// The `[config]` table of the operator's sidecar file.
+    type Config: DeserializeOwned;
+
+    /// Makes the plugin. The error is for the operator, and keeps the plugin out.
+    fn new(config: Self::Config) -> Result<Self, String>;
+}
+
+impl<P: Default + 'static> Plugin for P {
+    type Config = NoConfig;
+
+    fn new(NoConfig {}: NoConfig) -> Result<Self, String> {
+        Ok(Self::default())
+    }
+}
+
+/// The configuration of a plugin that takes none: an empty table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+/// Called when the plugin is loaded, in an instance of its own.
+pub trait OnSelfTest: Plugin {
+    /// Proves that the plugin works. The error is for the operator, and keeps the plugin out.
+    fn on_self_test(&mut self) -> Result<(), String>;
+}
+
+/// A client has connected; nothing was sent yet.
+pub trait OnConnect: Plugin {
+    /// Decides on the connection; see [`session::remote_ip`](crate::session::remote_ip).
+    fn on_connect(&mut self) -> ConnectAnswer;
+}
+
+/// The client has introduced itself with HELO, EHLO or LHLO.
+pub trait OnHelo: Plugin {
+    /// Decides on the name.
+    fn on_helo(&mut self, name: &str) -> HeloAnswer;
+}
+
+/// The client has presented credentials (RFC 4954).
+pub trait OnAuth: Plugin {
+    /// Decides on the credentials.
+    fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer;
+}
+
+/// The client opens a transaction.
+pub trait OnMail: Plugin {
+    /// Decides on the sender.
+    fn on_mail(&mut self, sender: &Sender) -> MailAnswer;
+}
+
+/// The client names a recipient that the gateway may relay to.
+pub trait OnRcpt: Plugin {
+    /// Decides on the recipient.
+    fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer;
+}
+
+/// The client asks to send the message, before the 354 reply. Not called for BDAT.
+pub trait OnData: Plugin {
+    /// Decides on the envelope; see [`session::sender`](crate::session::sender) and
+    /// [`session::recipients`](crate::session::recipients).
+    fn on_data(&mut self) -> DataAnswer;
+}
+
+/// The header block is complete, the body is not yet read.
+pub trait OnHeaders: Plugin {
+    /// Decides on the header block; see [`message`](crate::message).
+    fn on_headers(&mut self) -> HeadersAnswer;
+}
+
+/// The message is complete.
+pub trait OnMessage: Plugin {
+    /// Decides on the message; see [`message`](crate::message).
+    fn on_message(&mut self) -> MessageAnswer;
+}
+
+/// The session is over; always the last event.
+pub trait OnDisconnect: Plugin {
+    /// Takes notice.
+    fn on_disconnect(&mut self, summary: &Summary);
+}

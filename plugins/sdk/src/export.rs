@@ -1,0 +1,99 @@
+//! The macro that makes a component of a plugin.
+
+/// Makes the type a component that handles the named events.
+///
+/// The component exports just these, and `on-init`, which makes the plugin from its configuration.
+///
+/// ```
+/// use postgate_plugin::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Counter {
+///     recipients: u32,
+/// }
+///
+/// impl OnRcpt for Counter {
+///     fn on_rcpt(&mut self, _recipient: &Recipient) -> RcptAnswer {
+///         self.recipients += 1;
+///         RcptAnswer::next()
+///     }
+/// }
+///
+/// impl OnDisconnect for Counter {
+///     fn on_disconnect(&mut self, _summary: &Summary) {
+///         log::info(format!("{} recipients", self.recipients));
+///     }
+/// }
+///
+/// postgate_plugin::export!(Counter: OnRcpt, OnDisconnect);
+/// ```
+#[macro_export]
+macro_rules! export {
+    ($plugin:ident: $($event:ident),+ $(,)?) => {
+        const _: () = {
+            impl $crate::private::Instance for $plugin {
+                fn slot() -> &'static ::std::thread::LocalKey<::std::cell::RefCell<Option<Self>>> {
+                    ::std::thread_local! {
+                        static SLOT: ::std::cell::RefCell<Option<$plugin>> =
+                            const { ::std::cell::RefCell::new(None) };
+                    }
+                    &SLOT
+                }
+            }
+
+            $(
+                const _: () = {
+                    const fn handles<P: $crate::$event>() {}
+                    handles::<$plugin>()
+                };
+            )+
+
+            // Elsewhere the names of the exports would clash where two plugins meet in one
+            // program, for example in a test.
+            #[cfg(target_arch = "wasm32")]
+            const _: () = {
+                $crate::export_event!($plugin: OnInit);
+                $($crate::export_event!($plugin: $event);)+
+            };
+        };
+    };
+}
+
+/// The exports of one event.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_event {
+    ($plugin:ident: OnInit) => {
+        $crate::bindings::init::export!($plugin with_types_in $crate::bindings::init);
+    };
+    ($plugin:ident: OnSelfTest) => {
+        $crate::bindings::self_test::export!($plugin with_types_in $crate::bindings::self_test);
+    };
+    ($plugin:ident: OnConnect) => {
+        $crate::bindings::connect::export!($plugin with_types_in $crate::bindings::connect);
+    };
+    ($plugin:ident: OnHelo) => {
+        $crate::bindings::helo::export!($plugin with_types_in $crate::bindings::helo);
+    };
+    ($plugin:ident: OnAuth) => {
+        $crate::bindings::auth::export!($plugin with_types_in $crate::bindings::auth);
+    };
+    ($plugin:ident: OnMail) => {
+        $crate::bindings::mail::export!($plugin with_types_in $crate::bindings::mail);
+    };
+    ($plugin:ident: OnRcpt) => {
+        $crate::bindings::rcpt::export!($plugin with_types_in $crate::bindings::rcpt);
+    };
+    ($plugin:ident: OnData) => {
+        $crate::bindings::data::export!($plugin with_types_in $crate::bindings::data);
+    };
+    ($plugin:ident: OnHeaders) => {
+        $crate::bindings::headers::export!($plugin with_types_in $crate::bindings::headers);
+    };
+    ($plugin:ident: OnMessage) => {
+        $crate::bindings::message::export!($plugin with_types_in $crate::bindings::message);
+    };
+    ($plugin:ident: OnDisconnect) => {
+        $crate::bindings::disconnect::export!($plugin with_types_in $crate::bindings::disconnect);
+    };
+}

@@ -1,0 +1,85 @@
+//! Between the exported functions and the plugin's methods.
+
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
+use crate::bindings::{
+    auth, connect, data, disconnect, headers, helo, imports, init, mail, message, rcpt, self_test,
+};
+use crate::{
+    Credentials, OnAuth, OnConnect, OnData, OnDisconnect, OnHeaders, OnHelo, OnMail, OnMessage,
+    OnRcpt, OnSelfTest, Plugin, Recipient, Sender, Summary, config, log,
+};
+use imports::postgate::plugin::types::Pair;
+
+/// Where the one plugin of this component instance lives.
+pub trait Instance: Plugin {
+    /// The place; empty before `on-init`.
+    fn slot() -> &'static LocalKey<RefCell<Option<Self>>>;
+}
+
+/// Calls the plugin.
+fn with<P: Instance, R>(call: impl FnOnce(&mut P) -> R) -> R {
+    P::slot().with_borrow_mut(|slot| match slot {
+        Some(plugin) => call(plugin),
+        None => panic!("the host called an event before on-init"),
+    })
+}
+
+impl<P: Instance> init::exports::postgate::plugin::on_init::Guest for P {
+    fn on_init() -> Result<(), String> {
+        // A panic ends in a trap, which has no text.
+        std::panic::set_hook(Box::new(|panic| log::error(panic.to_string())));
+        let plugin = P::new(config::parse()?)?;
+        P::slot().set(Some(plugin));
+        Ok(())
+    }
+}
+
+impl<P: Instance + OnSelfTest> self_test::exports::postgate::plugin::on_self_test::Guest for P {
+    fn on_self_test() -> Result<(), String> {
+        with(|plugin: &mut P| plugin.on_self_test())
+    }
+}
+
+/// An event that is answered: its interface, its trait, its arguments as they come and as the
+/// plugin gets them.
+macro_rules! answered {
+    ($event:ident: $interface:ident, $trait:ident, $method:ident, $answer:ident
+        ($($name:ident: $raw:ty => $argument:expr),*)) => {
+        impl<P: Instance + $trait> $event::exports::postgate::plugin::$interface::Guest for P {
+            fn $method(
+                $($name: $raw),*
+            ) -> $event::exports::postgate::plugin::$interface::$answer {
+                let answer = with(|plugin: &mut P| $trait::$method(plugin, $($argument),*));
+                let (verdict, edits) = answer.into_parts();
+                $event::exports::postgate::plugin::$interface::$answer { verdict, edits }
+            }
+        }
+    };
+}
+
+answered!(connect: on_connect, OnConnect, on_connect, ConnectAnswer());
+answered!(helo: on_helo, OnHelo, on_helo, HeloAnswer(name: String => &name));
+answered!(auth: on_auth, OnAuth, on_auth, AuthAnswer(credentials: Credentials => &credentials));
+answered!(mail: on_mail, OnMail, on_mail, MailAnswer(sender: String => &Sender::new(sender)));
+answered!(data: on_data, OnData, on_data, DataAnswer());
+answered!(headers: on_headers, OnHeaders, on_headers, HeadersAnswer());
+answered!(message: on_message, OnMessage, on_message, MessageAnswer());
+
+impl<P: Instance + OnRcpt> rcpt::exports::postgate::plugin::on_rcpt::Guest for P {
+    fn on_rcpt(
+        recipient: String,
+        parameters: Vec<Pair>,
+    ) -> rcpt::exports::postgate::plugin::on_rcpt::RcptAnswer {
+        let recipient = Recipient::with_parameters(recipient, parameters);
+        let (verdict, edits) = with(|plugin: &mut P| plugin.on_rcpt(&recipient)).into_parts();
+        rcpt::exports::postgate::plugin::on_rcpt::RcptAnswer { verdict, edits }
+    }
+}
+
+impl<P: Instance + OnDisconnect> disconnect::exports::postgate::plugin::on_disconnect::Guest for P {
+    fn on_disconnect(summary: Summary) {
+        with(|plugin: &mut P| plugin.on_disconnect(&summary));
+    }
+}

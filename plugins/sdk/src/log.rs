@@ -1,0 +1,23 @@
+//! Lines for the operator's log. Each carries the session id and the plugin's name.
+
+use crate::host;
+
+/// For the author of the plugin.
+pub fn debug(text: impl AsRef<str>) {
+    host::log::write(host::log::Level::Debug, text.as_ref());
+}
+
+/// For the operator, in the course of things.
+pub fn info(text: impl AsRef<str>) {
+    host::log::write(host::log::Level::Info, text.as_ref());
+}
+
+/// For the operator: something is not as it should be.
+pub fn warn(text: impl AsRef<str>) {
+    host::log::write(host::log::Level::Warn, text.as_ref());
+}
+
+/// For the operator: the plugin can not do its work.
+pub fn error(text: impl AsRef<str>) {
+    host::log::write(host::log::Level::Error, text.as_ref());
+}

@@ -1,0 +1,73 @@
+//! The message of the current transaction as it stands now, with the edits of earlier plugins.
+//!
+//! At `on-headers` the header block is there and the body is not; at `on-message` both are. At
+//! other events there is no header field, and the body is empty.
+
+pub use crate::bindings::imports::postgate::plugin::message::{Header, Part};
+
+use crate::host;
+
+/// The most octets that [`read_body`] and [`read_part`] give in one call.
+pub const MAX_READ: u32 = 262_144;
+
+/// The size of the message in octets: header block, blank line, and body.
+pub fn size() -> u32 {
+    host::message::size()
+}
+
+/// The number of header fields.
+pub fn header_count() -> u32 {
+    host::message::header_count()
+}
+
+/// The field with this index, 0 being the topmost.
+pub fn header_at(index: u32) -> Option<Header> {
+    host::message::header_at(index)
+}
+
+/// All header fields, from the top.
+pub fn headers() -> impl Iterator<Item = Header> {
+    (0..header_count()).filter_map(header_at)
+}
+
+/// All fields of this name, from the top; letter case does not matter.
+pub fn headers_named(name: &str) -> Vec<Header> {
+    host::message::headers_named(name)
+}
+
+/// The topmost field of this name, unfolded and trimmed, where it is valid UTF-8.
+pub fn header_text(name: &str) -> Option<String> {
+    host::message::header_text(name)
+}
+
+/// The size of the body in octets.
+pub fn body_size() -> u32 {
+    host::message::body_size()
+}
+
+/// Octets of the body from `offset` on; fewer than `length` at the end of the body, and never more
+/// than [`MAX_READ`].
+pub fn read_body(offset: u32, length: u32) -> Vec<u8> {
+    host::message::read_body(offset, length)
+}
+
+/// The number of MIME parts; at least 1 at `on-message`, and 0 at other events.
+pub fn part_count() -> u32 {
+    host::message::part_count()
+}
+
+/// The part with this index, in the order in which they stand in the message.
+pub fn part_at(index: u32) -> Option<Part> {
+    host::message::part_at(index)
+}
+
+/// All parts with their index, in the order in which they stand in the message.
+pub fn parts() -> impl Iterator<Item = (u32, Part)> {
+    (0..part_count()).filter_map(|index| part_at(index).map(|part| (index, part)))
+}
+
+/// Octets of the decoded content of a part from `offset` on, under the same limit as
+/// [`read_body`]. Nothing for a part that is not there or only holds others.
+pub fn read_part(index: u32, offset: u32, length: u32) -> Vec<u8> {
+    host::message::read_part(index, offset, length)
+}

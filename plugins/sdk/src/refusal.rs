@@ -1,0 +1,192 @@
+//! Refusals: what the client reads, and what only the log shows.
+
+use std::fmt;
+
+use crate::bindings::imports::postgate::plugin::types;
+
+/// A reply that refuses a step of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(types::Refusal);
+
+impl Refusal {
+    /// A refusal that is part of the program: the reply code, the enhanced status code, the text.
+    ///
+    /// ```
+    /// # use postgate_plugin::Refusal;
+    /// let refusal = Refusal::new(550, "5.1.1", "no such user here");
+    /// # assert_eq!(refusal.to_string(), "550 5.1.1 no such user here");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where [`Refusal::checked`] would fail.
+    pub fn new(code: u16, enhanced: &str, text: impl Into<String>) -> Self {
+        match Self::checked(code, enhanced, text) {
+            Ok(refusal) => refusal,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A refusal made at run time, for example from the configuration. The reply code is 400 to
+    /// 599, and the enhanced status code (RFC 3463) begins with the same digit.
+    pub fn checked(
+        code: u16,
+        enhanced: &str,
+        text: impl Into<String>,
+    ) -> Result<Self, InvalidRefusal> {
+        if !(400..=599).contains(&code) {
+            return Err(InvalidRefusal::Code(code));
+        }
+        let Some(parsed) = parse_enhanced(enhanced) else {
+            return Err(InvalidRefusal::Enhanced(enhanced.into()));
+        };
+        if u16::from(parsed.class) != code / 100 {
+            return Err(InvalidRefusal::Class {
+                code,
+                enhanced: enhanced.into(),
+            });
+        }
+        Ok(Self(types::Refusal {
+            reply: types::Reply {
+                code,
+                enhanced: Some(parsed),
+                lines: vec![text.into()],
+            },
+            reason: None,
+        }))
+    }
+
+    /// Adds a line to the reply.
+    #[must_use]
+    pub fn line(mut self, text: impl Into<String>) -> Self {
+        self.0.reply.lines.push(text.into());
+        self
+    }
+
+    /// Says for the operator's log why; the client does not see it.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    /// The reply code.
+    pub const fn code(&self) -> u16 {
+        self.0.reply.code
+    }
+
+    /// The lines of text, without codes.
+    pub fn lines(&self) -> &[String] {
+        &self.0.reply.lines
+    }
+
+    /// What the operator's log says.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+}
+
+/// Shows the reply on one line.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reply = &self.0.reply;
+        write!(f, "{}", reply.code)?;
+        if let Some(enhanced) = &reply.enhanced {
+            write!(f, " {}.{}.{}", enhanced.class, enhanced.subject, enhanced.detail)?;
+        }
+        write!(f, " {}", reply.lines.join(" / "))
+    }
+}
+
+impl From<Refusal> for types::Refusal {
+    fn from(refusal: Refusal) -> Self {
+        refusal.0
+    }
+}
+
+impl From<types::Refusal> for Refusal {
+    fn from(refusal: types::Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+/// Why a refusal can not be said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidRefusal {
+    /// The enhanced status code belongs to another class than the reply code.
+    Class {
+        /// The reply code.
+        code: u16,
+        /// The enhanced status code.
+        enhanced: String,
+    },
+    /// The reply code does not refuse.
+    Code(u16),
+    /// This is no enhanced status code.
+    Enhanced(String),
+}
+
+impl fmt::Display for InvalidRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class { code, enhanced } => {
+                write!(f, "enhanced code {enhanced} does not go with reply code {code}")
+            }
+            Self::Code(code) => write!(f, "reply code {code} does not refuse"),
+            Self::Enhanced(text) => write!(f, "{text:?} is no enhanced code such as 5.7.1"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidRefusal {}
+
+fn parse_enhanced(text: &str) -> Option<types::EnhancedCode> {
+    let mut parts = text.split('.');
+    let code = types::EnhancedCode {
+        class: parts.next()?.parse().ok()?,
+        subject: parts.next()?.parse().ok()?,
+        detail: parts.next()?.parse().ok()?,
+    };
+    let fits = code.subject <= 999 && code.detail <= 999;
+    (fits && parts.next().is_none()).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_good_and_bad() {
+        let table = [
+            (550, "5.1.1", Ok("550 5.1.1 text")),
+            (421, "4.999.0", Ok("421 4.999.0 text")),
+            (399, "4.0.0", Err("reply code 399 does not refuse")),
+            (600, "5.0.0", Err("reply code 600 does not refuse")),
+            (450, "5.1.1", Err("enhanced code 5.1.1 does not go with reply code 450")),
+            (550, "5.1", Err("\"5.1\" is no enhanced code such as 5.7.1")),
+            (550, "5.1.1.1", Err("\"5.1.1.1\" is no enhanced code such as 5.7.1")),
+            (550, "5.1000.1", Err("\"5.1000.1\" is no enhanced code such as 5.7.1")),
+            (550, "", Err("\"\" is no enhanced code such as 5.7.1")),
+        ];
+        for (code, enhanced, expected) in table {
+            let shown = Refusal::checked(code, enhanced, "text")
+                .map(|refusal| refusal.to_string())
+                .map_err(|error| error.to_string());
+            let shown = shown.as_deref().map_err(String::as_str);
+            assert_eq!(shown, expected, "{code} {enhanced}");
+        }
+    }
+
+    #[test]
+    #[should_panic = "reply code 250 does not refuse"]
+    fn a_refusal_of_the_program_must_refuse() {
+        let _ = Refusal::new(250, "2.0.0", "fine");
+    }
+
+    #[test]
+    fn the_client_does_not_see_the_reason() {
+        let refusal = Refusal::new(550, "5.7.1", "no").line("really").because("listed");
+        assert_eq!(refusal.to_string(), "550 5.7.1 no / really");
+        assert_eq!(refusal.reason(), Some("listed"));
+    }
+}

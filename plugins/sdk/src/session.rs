@@ -1,0 +1,112 @@
+//! Facts about the current session. Each function may be called in every event.
+
+use std::net::IpAddr;
+
+pub use crate::bindings::imports::postgate::plugin::session::HeloKind;
+
+use crate::bindings::imports::postgate::plugin::types::Pair;
+use crate::{Address, Sender, host};
+
+/// Unique among all sessions; also in every log line.
+pub fn id() -> String {
+    host::session::id()
+}
+
+/// Unique among all transactions; changes with each MAIL and RSET. Empty before the first MAIL.
+pub fn transaction_id() -> String {
+    host::session::transaction_id()
+}
+
+/// When the client connected, in seconds since 1970-01-01 UTC.
+pub fn connected_at() -> u32 {
+    host::session::connected_at()
+}
+
+/// The name of the listener in the configuration.
+pub fn listener() -> String {
+    host::session::listener()
+}
+
+/// The host name by which the gateway introduces itself.
+pub fn hostname() -> String {
+    host::session::hostname()
+}
+
+/// The address the client connected to; `None` on a Unix socket.
+pub fn local_ip() -> Option<IpAddr> {
+    host::session::local_ip().parse().ok()
+}
+
+/// The port the client connected to; 0 on a Unix socket.
+pub fn local_port() -> u16 {
+    host::session::local_port()
+}
+
+/// The client's address; `None` on a Unix socket.
+pub fn remote_ip() -> Option<IpAddr> {
+    host::session::remote_ip().parse().ok()
+}
+
+/// The client's port.
+pub fn remote_port() -> u16 {
+    host::session::remote_port()
+}
+
+/// The client's name by reverse DNS; the address where there is none or it is switched off.
+pub fn remote_host() -> String {
+    host::session::remote_host()
+}
+
+/// The name that the client gave in HELO or EHLO; empty before.
+pub fn helo_name() -> String {
+    host::session::helo_name()
+}
+
+/// How the client introduced itself.
+pub fn helo() -> HeloKind {
+    host::session::helo()
+}
+
+/// The protocol as in a Received line: SMTP, ESMTP, ESMTPA, ESMTPS, ESMTPSA.
+pub fn protocol() -> String {
+    host::session::protocol()
+}
+
+/// Whether the session is encrypted.
+pub fn encrypted() -> bool {
+    host::session::encrypted()
+}
+
+/// The identity that the client acts as; `None` where it has not authenticated.
+pub fn authenticated_as() -> Option<String> {
+    host::session::authenticated_as()
+}
+
+/// The sender of the current transaction as it stands now; `None` outside a transaction.
+pub fn sender() -> Option<Sender> {
+    host::session::sender().map(Sender::new)
+}
+
+/// The ESMTP parameters of MAIL in the client's order: names in capitals, and values.
+pub fn mail_parameters() -> Vec<(String, String)> {
+    host::session::mail_parameters().into_iter().map(split).collect()
+}
+
+/// The accepted recipients of the current transaction as they stand now, in order.
+pub fn recipients() -> Vec<Address> {
+    host::session::recipients().into_iter().map(Address::new).collect()
+}
+
+/// How many commands of this session were refused as errors of the client.
+pub fn error_count() -> u32 {
+    host::session::error_count()
+}
+
+/// What plugins have tagged so far in this session, in order: names and values.
+pub fn tags() -> Vec<(String, String)> {
+    host::session::tags().into_iter().map(split).collect()
+}
+
+fn split(pair: Pair) -> (String, String) {
+    (pair.name, pair.value)
+}

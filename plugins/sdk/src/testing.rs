@@ -1,0 +1,57 @@
+//! The host's side for unit tests: a session, a message and a configuration that the test makes
+//! up, and the log that the plugin wrote.
+//!
+//! Everything belongs to the thread, as tests do. [`Session::install`] starts afresh.
+//!
+//! ```
+//! use postgate_plugin::{prelude::*, testing};
+//!
+//! testing::Session::new().remote_ip("192.0.2.1").sender("a@example.org").install();
+//! testing::Message::new().header("Subject", "lunch").body("at noon?").install();
+//!
+//! assert_eq!(message::header_text("subject").as_deref(), Some("lunch"));
+//! assert_eq!(session::sender(), Some(Sender::new("a@example.org")));
+//! ```
+
+pub(crate) mod host;
+mod message;
+mod session;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+pub use message::{Message, Part};
+pub use session::Session;
+
+pub use crate::bindings::imports::postgate::plugin::log::Level;
+
+use crate::{Plugin, config};
+
+/// Makes a plugin from a configuration in JSON, as the host does.
+pub fn plugin<P: Plugin>(json: &str) -> Result<P, String> {
+    configure(json);
+    P::new(config::parse()?)
+}
+
+/// Sets the configuration: a JSON object.
+pub fn configure(json: &str) {
+    WORLD.with_borrow_mut(|world| world.config = json.into());
+}
+
+/// What was written to the log since the session began.
+pub fn logs() -> Vec<(Level, String)> {
+    WORLD.with_borrow(|world| world.log.clone())
+}
+
+#[derive(Default)]
+struct World {
+    config: String,
+    session: Session,
+    message: Message,
+    store: BTreeMap<String, Vec<u8>>,
+    log: Vec<(Level, String)>,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}

@@ -1,0 +1,127 @@
+//! A session that a test makes up.
+
+use super::WORLD;
+use crate::bindings::imports::postgate::plugin::types::Pair;
+use crate::session::HeloKind;
+
+/// A session, built up from one of a client that has only connected.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Session {
+    pub(super) listener: String,
+    pub(super) remote_ip: String,
+    pub(super) remote_host: String,
+    pub(super) helo: HeloKind,
+    pub(super) helo_name: String,
+    pub(super) encrypted: bool,
+    pub(super) authenticated_as: Option<String>,
+    pub(super) sender: Option<String>,
+    pub(super) recipients: Vec<String>,
+    pub(super) error_count: u32,
+    pub(super) tags: Vec<Pair>,
+}
+
+impl Session {
+    /// A client at `192.0.2.1` has connected to `mx.example.org`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The name of the listener.
+    pub fn listener(mut self, name: &str) -> Self {
+        self.listener = name.into();
+        self
+    }
+
+    /// The client's address; nothing for a Unix socket.
+    pub fn remote_ip(mut self, address: &str) -> Self {
+        self.remote_ip = address.into();
+        self
+    }
+
+    /// The client's name by reverse DNS.
+    pub fn remote_host(mut self, name: &str) -> Self {
+        self.remote_host = name.into();
+        self
+    }
+
+    /// The name that the client gave with EHLO.
+    pub fn ehlo(mut self, name: &str) -> Self {
+        self.helo = HeloKind::Ehlo;
+        self.helo_name = name.into();
+        self
+    }
+
+    /// The session is encrypted.
+    pub fn encrypted(mut self) -> Self {
+        self.encrypted = true;
+        self
+    }
+
+    /// The client has authenticated.
+    pub fn authenticated_as(mut self, identity: &str) -> Self {
+        self.authenticated_as = Some(identity.into());
+        self
+    }
+
+    /// The client has begun a transaction; nothing stands for the null reverse-path.
+    pub fn sender(mut self, sender: &str) -> Self {
+        self.sender = Some(sender.into());
+        self
+    }
+
+    /// Adds an accepted recipient.
+    pub fn recipient(mut self, recipient: &str) -> Self {
+        self.recipients.push(recipient.into());
+        self
+    }
+
+    /// How many commands were refused as errors of the client.
+    pub fn error_count(mut self, count: u32) -> Self {
+        self.error_count = count;
+        self
+    }
+
+    /// Adds a tag of another plugin.
+    pub fn tag(mut self, name: &str, value: &str) -> Self {
+        self.tags.push(Pair {
+            name: name.into(),
+            value: value.into(),
+        });
+        self
+    }
+
+    /// Makes this the session of the thread, with no message, and with log and store empty.
+    pub fn install(self) {
+        WORLD.with_borrow_mut(|world| {
+            *world = super::World {
+                config: std::mem::take(&mut world.config),
+                session: self,
+                ..Default::default()
+            };
+        });
+    }
+
+    /// Makes this the session of the thread, and keeps all else: the session goes on.
+    pub fn update(self) {
+        WORLD.with_borrow_mut(|world| world.session = self);
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            listener: "mx".into(),
+            remote_ip: "192.0.2.1".into(),
+            remote_host: "client.example.net".into(),
+            helo: HeloKind::None,
+            helo_name: String::new(),
+            encrypted: false,
+            authenticated_as: None,
+            sender: None,
+            recipients: Vec::new(),
+            error_count: 0,
+            tags: Vec::new(),
+        }
+    }
+}
