@@ -1,16 +1,18 @@
 //! Where the log goes: to standard error, as text for people or as JSON for machines.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
-use crate::config::{Log, LogFormat};
+use postgate::config::{Log, LogFormat};
 
-/// Makes the log of this process what the operator asked for. Only the first call counts.
-pub fn start(log: &Log) {
-    let lines = fmt::layer().with_writer(io::stderr);
+/// Makes the log of this process what the operator asked for.
+pub(crate) fn start(log: &Log) {
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let layer = match log.format {
         LogFormat::Json => lines
             .json()
@@ -20,7 +22,7 @@ pub fn start(log: &Log) {
             .boxed(),
         LogFormat::Text => lines.compact().with_target(false).boxed(),
     };
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(log.level.clone()));
-    // It fails only where a program that embeds this one has set up a log of its own.
-    let _ = subscriber.try_init();
+    tracing_subscriber::registry()
+        .with(layer.with_filter(log.level.clone()))
+        .init();
 }
