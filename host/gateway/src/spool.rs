@@ -159,7 +159,9 @@ impl Content {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         match &*self.0 {
             Kept::Memory(octets) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(octets.len());
+                let start = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(octets.len());
                 let count = buffer.len().min(octets.len() - start);
                 buffer[..count].copy_from_slice(&octets[start..start + count]);
                 Ok(count)
@@ -205,7 +207,10 @@ pub struct Chunks<'a> {
 
 impl Chunks<'_> {
     /// The next piece; nothing at the end.
-    #[expect(clippy::should_implement_trait, reason = "a piece is borrowed from the buffer")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a piece is borrowed from the buffer"
+    )]
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         let chunk = match &*self.content.0 {
             Kept::Memory(octets) => {
@@ -269,8 +274,11 @@ pub(crate) const NO_ROOM: Refusal =
     Refusal::fixed(452, Enhanced::new(4, 3, 1), "Insufficient system storage");
 
 /// The message is larger than this server takes (RFC 1870 §6.3).
-const TOO_LARGE: Refusal =
-    Refusal::fixed(552, Enhanced::new(5, 3, 4), "Message size exceeds fixed limit");
+const TOO_LARGE: Refusal = Refusal::fixed(
+    552,
+    Enhanced::new(5, 3, 4),
+    "Message size exceeds fixed limit",
+);
 
 /// Octets from the socket come in pieces of any size: a file is written in larger ones.
 const FILE_BUFFER: usize = 64 * 1024;
@@ -346,7 +354,11 @@ mod tests {
             for (offset, length, expected) in table {
                 let mut buffer = vec![0; length];
                 let count = content.read_at(offset, &mut buffer).unwrap();
-                assert_eq!(&buffer[..count], expected, "memory {memory}, offset {offset}");
+                assert_eq!(
+                    &buffer[..count],
+                    expected,
+                    "memory {memory}, offset {offset}"
+                );
             }
         }
     }

@@ -212,7 +212,10 @@ impl HeaderBlock {
             Ending::Added => b"\r\n".as_slice(),
             Ending::Given(range) => &self.buffer[range.clone()],
         };
-        let lines = self.lines.iter().map(|line| &self.buffer[line.range.clone()]);
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| &self.buffer[line.range.clone()]);
         let mut last = b'\n';
         lines.chain([ending]).flat_map(move |piece| {
             let missing: &[u8] = match (last, piece) {
@@ -343,7 +346,9 @@ fn line_end(octets: &[u8], start: usize) -> usize {
 /// The colon that ends a field name. White space may stand before it (RFC 5322 §4.5).
 fn find_colon(line: &[u8]) -> Option<usize> {
     let name = line.iter().position(|byte| !is_name_byte(*byte))?;
-    let space = line[name..].iter().position(|byte| !is_white_space(*byte))?;
+    let space = line[name..]
+        .iter()
+        .position(|byte| !is_white_space(*byte))?;
     let colon = name + space;
     (name > 0 && line[colon] == b':').then_some(colon)
 }

@@ -45,7 +45,10 @@ impl HeaderValue {
         if octets.len() > MAX_HEADER_VALUE {
             return Err(InvalidHeader::LongValue);
         }
-        if octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+        if octets
+            .iter()
+            .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
+        {
             return Err(InvalidHeader::ValueCharacter);
         }
         if words(octets).any(|word| word.len() > MAX_HEADER_WORD) {
@@ -86,7 +89,10 @@ impl fmt::Display for InvalidHeader {
                 write!(f, "the header name is longer than {MAX_HEADER_NAME} octets")
             }
             Self::LongValue => {
-                write!(f, "the header value is longer than {MAX_HEADER_VALUE} octets")
+                write!(
+                    f,
+                    "the header value is longer than {MAX_HEADER_VALUE} octets"
+                )
             }
             Self::LongWord => write!(
                 f,
@@ -145,7 +151,10 @@ pub(super) fn trim(octets: &[u8]) -> &[u8] {
     let Some(start) = octets.iter().position(is_text) else {
         return &[];
     };
-    let end = octets.iter().rposition(is_text).map_or(start, |last| last + 1);
+    let end = octets
+        .iter()
+        .rposition(is_text)
+        .map_or(start, |last| last + 1);
     &octets[start..end]
 }
 
@@ -215,7 +224,12 @@ mod tests {
         for (value, expected) in table {
             let made = HeaderValue::new(value);
             let bytes = made.as_ref().map(HeaderValue::as_bytes);
-            assert_eq!(bytes.map_err(|error| *error), expected, "{}", value.escape_ascii());
+            assert_eq!(
+                bytes.map_err(|error| *error),
+                expected,
+                "{}",
+                value.escape_ascii()
+            );
         }
     }
 
@@ -226,11 +240,19 @@ mod tests {
         let table = [
             ("A", "b".to_owned(), "A: b\r\n".to_owned()),
             ("A", String::new(), "A:\r\n".to_owned()),
-            ("A", format!("b {word} c"), format!("A: b\r\n {word}\r\n c\r\n")),
+            (
+                "A",
+                format!("b {word} c"),
+                format!("A: b\r\n {word}\r\n c\r\n"),
+            ),
             ("A", word.clone(), format!("A: {word}\r\n")),
             // Exactly 78 octets stay on one line, white space is kept as it is.
             ("A", format!("{first} \td"), format!("A: {first} \td\r\n")),
-            ("A", format!("{first} \t  d"), format!("A: {first}\r\n \t  d\r\n")),
+            (
+                "A",
+                format!("{first} \t  d"),
+                format!("A: {first}\r\n \t  d\r\n"),
+            ),
         ];
         for (name, value, expected) in table {
             assert_eq!(folded(name, value.as_bytes()), expected, "{value:?}");

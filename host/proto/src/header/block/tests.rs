@@ -23,7 +23,10 @@ fn what_is_a_field() {
         ("", &[]),
         ("\r\n", &[]),
         ("A: b\r\nC:d\r\n\r\n", &[("A", " b"), ("C", "d")]),
-        ("A: b\r\n  c\r\n\td\r\nE:\r\n", &[("A", " b\r\n  c\r\n\td"), ("E", "")]),
+        (
+            "A: b\r\n  c\r\n\td\r\nE:\r\n",
+            &[("A", " b\r\n  c\r\n\td"), ("E", "")],
+        ),
         ("A \t: b\r\n", &[("A", " b")]),
         ("A: no line end", &[("A", " no line end")]),
         ("From a@b Mon Jan 1 00:00:00\r\nA: b\r\n", &[("A", " b")]),
@@ -31,7 +34,10 @@ fn what_is_a_field() {
         (" begins: folded\r\nA: b\r\n", &[("A", " b")]),
         (": no name\r\né: no ascii\r\nA: b\r\n", &[("A", " b")]),
         // Lone line ends count, so that no field hides behind one.
-        ("A: b\nC: d\rE: f\r\n", &[("A", " b"), ("C", " d"), ("E", " f")]),
+        (
+            "A: b\nC: d\rE: f\r\n",
+            &[("A", " b"), ("C", " d"), ("E", " f")],
+        ),
         ("A: b\n\nC: body\r\n", &[("A", " b")]),
     ];
     for (octets, expected) in table {
@@ -78,8 +84,14 @@ fn edits() {
         index,
     };
     let table = [
-        (Prepend(name("X"), value("y")), "X: y\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n"),
-        (Append(name("X"), value("y")), "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n"),
+        (
+            Prepend(name("X"), value("y")),
+            "X: y\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n",
+        ),
+        (
+            Append(name("X"), value("y")),
+            "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n",
+        ),
         (insert(0), "X: y\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n"),
         (insert(2), "A: 1\r\nB: 2\r\nX: y\r\na: 3\r\n\r\n"),
         (insert(3), "A: 1\r\nB: 2\r\na: 3\r\nX: y\r\n\r\n"),
@@ -96,7 +108,11 @@ fn edits() {
         let mut block = HeaderBlock::parse(given.into());
         block.apply(&edit);
         assert_eq!(rendered(&block), expected, "{edit:?}");
-        assert_eq!(block.len(), HeaderBlock::parse(expected.into()).len(), "{edit:?}");
+        assert_eq!(
+            block.len(),
+            HeaderBlock::parse(expected.into()).len(),
+            "{edit:?}"
+        );
         assert_eq!(block.given(), given.as_bytes());
     }
 }

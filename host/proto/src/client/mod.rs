@@ -1,0 +1,365 @@
+//! The client side of SMTP and LMTP (RFC 5321, RFC 2033, RFC 2920): requests in, steps out.
+
+mod body;
+mod capabilities;
+mod request;
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use memchr::memchr;
+
+pub use self::body::BodyEncoder;
+pub use self::capabilities::Capabilities;
+pub use self::request::{ClientName, InvalidName, Request};
+use crate::reply::{Acceptance, MAX_REPLY_LINES, Refusal, Reply, ReplyParser};
+
+/// One connection to a server, from its greeting on.
+///
+/// The client introduces itself without being asked to. The driver then alternates: it queues
+/// requests, and calls [`step`](Self::step) until the client is [`Idle`](ClientStep::Idle).
+#[derive(Debug)]
+pub struct Client {
+    protocol: Protocol,
+    name: ClientName,
+    capabilities: Capabilities,
+    phase: Phase,
+    /// Not yet sent.
+    queue: VecDeque<Request>,
+    /// Sent, and not yet answered.
+    pending: VecDeque<Stage>,
+    /// How many recipients the server has accepted in this transaction.
+    recipients: usize,
+    input: Vec<u8>,
+    parser: ReplyParser,
+    output: Vec<u8>,
+    /// The output that the driver was given last.
+    written: Vec<u8>,
+}
+
+impl Client {
+    /// A client that waits for the greeting of the server, and then introduces itself by this name.
+    pub fn new(protocol: Protocol, name: ClientName) -> Self {
+        Self {
+            protocol,
+            name,
+            capabilities: Capabilities::default(),
+            phase: Phase::Commands,
+            queue: VecDeque::new(),
+            pending: VecDeque::from([Stage::Greeting]),
+            recipients: 0,
+            input: Vec::new(),
+            parser: ReplyParser::default(),
+            output: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    /// Queues a request. Requests go out together where the server allows it (RFC 2920), one by one
+    /// otherwise.
+    pub fn request(&mut self, request: Request) {
+        self.queue.push_back(request);
+    }
+
+    /// Where the message goes, once the server has asked for it with 354 and until it is finished.
+    pub const fn message(&mut self) -> Option<MessageWriter<'_>> {
+        match self.phase {
+            Phase::Commands => None,
+            Phase::Message(_) => Some(MessageWriter(self)),
+        }
+    }
+
+    /// Takes what the server has sent, however it was cut.
+    pub fn receive(&mut self, octets: &[u8]) {
+        self.input.extend_from_slice(octets);
+    }
+
+    /// Says what to do next. After a fault the connection is only good for closing.
+    pub fn step(&mut self) -> Result<ClientStep<'_>, ClientFault> {
+        loop {
+            self.send();
+            if !self.output.is_empty() {
+                std::mem::swap(&mut self.output, &mut self.written);
+                self.output.clear();
+                return Ok(ClientStep::Write(&self.written));
+            }
+            let Some(reply) = self.reply()? else {
+                return Ok(match self.pending.is_empty() {
+                    true => ClientStep::Idle,
+                    false => ClientStep::Read,
+                });
+            };
+            if let Some((stage, answer)) = self.answered(reply)? {
+                return Ok(ClientStep::Answered(stage, answer));
+            }
+        }
+    }
+
+    /// What the server offers; nothing before it has answered EHLO.
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Moves requests from the queue to the output, as far as the server allows it now.
+    fn send(&mut self) {
+        while self.may_send()
+            && let Some(request) = self.queue.pop_front()
+        {
+            request.write(&self.capabilities, &mut self.output);
+            self.pending.push_back(request.stage());
+        }
+    }
+
+    /// Only MAIL, RCPT and RSET may be followed by another command before they are answered
+    /// (RFC 2920 §3.1).
+    fn may_send(&self) -> bool {
+        match (&self.phase, self.pending.back()) {
+            (Phase::Message(_), _) => false,
+            (Phase::Commands, None) => true,
+            (Phase::Commands, Some(Stage::Mail | Stage::Rcpt | Stage::Reset)) => {
+                self.pending.len() < MAX_PENDING && self.capabilities.offers("PIPELINING")
+            }
+            (Phase::Commands, Some(_)) => false,
+        }
+    }
+
+    /// The next whole reply in the input.
+    fn reply(&mut self) -> Result<Option<Reply>, ClientFault> {
+        let is_expected = !self.pending.is_empty() || matches!(self.phase, Phase::Message(_));
+        if !is_expected && !self.input.is_empty() {
+            return Err(ClientFault::Unsolicited);
+        }
+        let mut taken = 0;
+        let mut reply = None;
+        while reply.is_none()
+            && let Some(length) = memchr(b'\n', &self.input[taken..])
+        {
+            let line = &self.input[taken..taken + length];
+            if length >= MAX_REPLY_LINE {
+                return Err(ClientFault::Malformed);
+            }
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            reply = self.parser.line(line).map_err(|_| ClientFault::Malformed)?;
+            taken += length + 1;
+        }
+        self.input.drain(..taken);
+        match reply {
+            None if self.input.len() >= MAX_REPLY_LINE => Err(ClientFault::Malformed),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Finds out what a reply answers. Nothing where the client deals with it by itself.
+    fn answered(&mut self, reply: Reply) -> Result<Option<(Stage, Answer)>, ClientFault> {
+        // Where nothing is pending the message is being sent, and the server does not wait for its
+        // end.
+        let (stage, is_early) = match self.pending.pop_front() {
+            Some(stage) => (stage, false),
+            None => (Stage::Message, true),
+        };
+        let code = reply.code();
+        let answer = Answer::new(stage, reply).ok_or(ClientFault::Code { stage, code })?;
+        match (&answer, stage) {
+            (Answer::Accepted(_), Stage::Message) if is_early => {
+                return Err(ClientFault::Unsolicited);
+            }
+            (Answer::Accepted(_), Stage::Greeting) => self.introduce(),
+            (Answer::Accepted(acceptance), Stage::Ehlo | Stage::Lhlo) => {
+                self.capabilities = Capabilities::parse(acceptance.reply());
+            }
+            (Answer::Accepted(_), Stage::Mail | Stage::Reset) => self.recipients = 0,
+            (Answer::Accepted(_), Stage::Rcpt) => self.recipients += 1,
+            (Answer::GoAhead, _) => self.phase = Phase::Message(BodyEncoder::new()),
+            (Answer::Refused(refusal), Stage::Ehlo) if !refusal.is_temporary() => {
+                self.queue.push_front(Request::Helo(self.name.clone()));
+                return Ok(None);
+            }
+            (Answer::Accepted(_) | Answer::Refused(_), _) => {}
+        }
+        Ok(Some((stage, answer)))
+    }
+
+    fn introduce(&mut self) {
+        let name = self.name.clone();
+        self.queue.push_front(match self.protocol {
+            Protocol::Lmtp => Request::Lhlo(name),
+            Protocol::Smtp => Request::Ehlo(name),
+        });
+    }
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a step that is not taken leaves both sides waiting"]
+pub enum ClientStep<'a> {
+    /// The server has answered; call again.
+    Answered(Stage, Answer),
+    /// Every request is answered: queue another one, or go on with the message after 354.
+    Idle,
+    /// Read from the server, [`receive`](Client::receive), and call again.
+    Read,
+    /// Write all of this to the server, and call again.
+    Write(&'a [u8]),
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Accepted(Acceptance),
+    /// Yes to DATA: the message is to follow.
+    GoAhead,
+    /// No.
+    Refused(Refusal),
+}
+
+impl Answer {
+    /// Nothing where the code can not be an answer at this stage.
+    fn new(stage: Stage, reply: Reply) -> Option<Self> {
+        match (reply.code(), stage) {
+            (354, Stage::Data) => Some(Self::GoAhead),
+            (_, Stage::Data) => Refusal::new(reply).ok().map(Self::Refused),
+            (400..=599, _) => Refusal::new(reply).ok().map(Self::Refused),
+            _ => Acceptance::new(reply).ok().map(Self::Accepted),
+        }
+    }
+}
+
+/// What a reply answers, in the order of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The connection.
+    Greeting,
+    /// EHLO. Refused for good, it is followed by HELO without being reported.
+    Ehlo,
+    /// HELO.
+    Helo,
+    /// LHLO.
+    Lhlo,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The whole message; over LMTP the message for one recipient, in the order in which they were
+    /// accepted. An answer before the message is finished is a refusal after which the connection is
+    /// only good for closing.
+    Message,
+    /// RSET.
+    Reset,
+    /// NOOP.
+    Noop,
+    /// QUIT.
+    Quit,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "greeting",
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::Lhlo => "LHLO",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Message => "message",
+            Self::Reset => "RSET",
+            Self::Noop => "NOOP",
+            Self::Quit => "QUIT",
+        })
+    }
+}
+
+/// Which protocol a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 2033: as SMTP, with LHLO, and a reply for each recipient at the end of the message.
+    Lmtp,
+    /// RFC 5321.
+    Smtp,
+}
+
+/// Takes the message after 354. To be dropped and asked for again between steps.
+#[derive(Debug)]
+pub struct MessageWriter<'a>(&'a mut Client);
+
+impl MessageWriter<'_> {
+    /// Adds the next octets of the message, cut anywhere; the client encodes them.
+    pub fn write(&mut self, octets: &[u8]) {
+        if let Phase::Message(encoder) = &mut self.0.phase {
+            encoder.encode(octets, &mut self.0.output);
+        }
+    }
+
+    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient.
+    pub fn finish(self) {
+        let Phase::Message(encoder) = std::mem::replace(&mut self.0.phase, Phase::Commands) else {
+            return;
+        };
+        encoder.finish(&mut self.0.output);
+        let replies = match self.0.protocol {
+            Protocol::Lmtp => std::mem::take(&mut self.0.recipients),
+            Protocol::Smtp => 1,
+        };
+        self.0
+            .pending
+            .extend(std::iter::repeat_n(Stage::Message, replies));
+    }
+}
+
+/// What a server did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFault {
+    /// It answered with a code that can not stand here.
+    Code {
+        /// What it answered.
+        stage: Stage,
+        /// The reply code.
+        code: u16,
+    },
+    /// It sent something that is not a reply, or a reply that is too long.
+    Malformed,
+    /// It sent something that nobody asked for.
+    Unsolicited,
+}
+
+impl fmt::Display for ClientFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code { stage, code } => {
+                write!(
+                    f,
+                    "the server answered {code} to the {stage}, which means nothing there"
+                )
+            }
+            Self::Malformed => write!(
+                f,
+                "the server sent no reply, or more than {MAX_REPLY_LINES} lines or a line of more \
+                 than {MAX_REPLY_LINE} octets"
+            ),
+            Self::Unsolicited => f.write_str("the server sent a reply that nobody asked for"),
+        }
+    }
+}
+
+impl std::error::Error for ClientFault {}
+
+/// The longest line of a reply that is taken, in octets. Servers exceed the 512 octets of RFC 5321
+/// §4.5.3.1.5 in practice.
+pub const MAX_REPLY_LINE: usize = 2048;
+
+/// The most requests that go out before a reply is read, so that neither side waits for the other
+/// with its buffers full.
+const MAX_PENDING: usize = 64;
+
+/// What the server takes next.
+#[derive(Debug)]
+enum Phase {
+    Commands,
+    Message(BodyEncoder),
+}
+
+#[cfg(test)]
+mod tests;
