@@ -295,6 +295,20 @@ fn the_built_in_configuration_names_every_key() {
 }
 
 #[test]
+fn the_examples_have_no_mistakes() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configurations");
+    let mut count = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            Config::load(&file).unwrap();
+            count += 1;
+        }
+    }
+    assert_ne!(count, 0);
+}
+
+#[test]
 fn the_documentation_has_the_keys_and_defaults_of_the_code() {
     let rows = documented("## The configuration file");
     let text = toml_of(
