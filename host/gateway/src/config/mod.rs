@@ -305,4 +305,6 @@ pub struct Runtime {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;
