@@ -150,34 +150,21 @@ impl Default for Limits {
     }
 }
 
-/// A domain that the gateway takes mail for, in lower case.
+/// A rule for the domains that the gateway takes mail for, in lower case: `example.org`, or
+/// `.example.org` for everything below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RelayDomain {
-    /// This domain.
-    Exact(String),
-    /// Every domain below this one, written with a leading dot.
-    Subdomains(String),
-}
+pub struct RelayDomain(String);
 
 impl RelayDomain {
-    /// Whether a domain is meant; letter case does not matter.
-    pub fn matches(&self, domain: &str) -> bool {
-        let domain = domain.to_lowercase();
-        match self {
-            Self::Exact(name) => domain == *name,
-            Self::Subdomains(parent) => domain
-                .strip_suffix(parent.as_str())
-                .is_some_and(|child| child.len() > 1 && child.ends_with('.')),
-        }
+    /// The rule as [`RelayDomains`](postgate_proto::relay::RelayDomains) takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 impl fmt::Display for RelayDomain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(name) => f.write_str(name),
-            Self::Subdomains(parent) => write!(f, ".{parent}"),
-        }
+        f.write_str(&self.0)
     }
 }
 

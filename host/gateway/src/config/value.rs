@@ -147,18 +147,9 @@ impl Setting for RelayDomain {
         r#"a domain such as "example.org", or ".example.org" for all below it"#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        let domain = value.as_str()?.to_lowercase();
-        let (parent, name) = match domain.strip_prefix('.') {
-            Some(name) => (true, name),
-            None => (false, domain.as_str()),
-        };
-        if !is_domain(name, Charset::Utf8) {
-            return None;
-        }
-        Some(match parent {
-            true => Self::Subdomains(name.to_owned()),
-            false => Self::Exact(domain),
-        })
+        let rule = value.as_str()?.to_lowercase();
+        let domain = rule.strip_prefix('.').unwrap_or(&rule);
+        is_domain(domain, Charset::Utf8).then_some(Self(rule))
     }
 }
 
