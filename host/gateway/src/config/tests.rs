@@ -236,6 +236,46 @@ fn a_file_that_is_not_there_is_a_mistake() {
 }
 
 #[test]
+fn backend_addresses_good_and_bad() {
+    let good = [
+        "smtp://mx.example.org:25",
+        "smtp://192.0.2.1:25",
+        "lmtp://[::1]:24",
+        "smtp+unix:///run/smtp",
+        "lmtp+unix:///run/lmtp",
+        "maildir:/var/mail",
+    ];
+    for address in good {
+        let text = MINIMAL.replace("maildir:mail", address);
+        assert_eq!(parse(&text).unwrap().backend.address.to_string(), address);
+    }
+    let bad = [
+        "",
+        "smtp",
+        "smtp:",
+        "smtp:mx:25",
+        "smtp://",
+        "smtp://mx",
+        "smtp://:25",
+        "smtp://mx:0",
+        "smtp://mx:65536",
+        "smtp://::1:25",
+        "smtp://[mx]:25",
+        "smtp://[::1:25",
+        "smtp://a b:25",
+        "lmtp+unix://relative",
+        "maildir:",
+        "smtps://mx:465",
+    ];
+    for address in bad {
+        assert!(
+            parse(&MINIMAL.replace("maildir:mail", address)).is_err(),
+            "{address}"
+        );
+    }
+}
+
+#[test]
 fn a_sidecar_arrives() {
     let sidecar = Sidecar::parse(
         r#"

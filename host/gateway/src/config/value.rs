@@ -1,6 +1,6 @@
 //! Values of a configuration file: what each type takes, and in which words that is said.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -226,15 +226,16 @@ fn host_port(text: &str) -> Option<HostPort> {
     let (host, port) = text.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
     let host = match host.strip_prefix('[') {
-        Some(address) => address
-            .strip_suffix(']')?
-            .parse::<std::net::Ipv6Addr>()
-            .ok()?
-            .to_string(),
-        None => host.to_owned(),
+        Some(literal) => ipv6(literal.strip_suffix(']')?)?,
+        None => Some(host.to_owned()).filter(|host| is_domain(host, Charset::Ascii))?,
     };
-    let valid = host.contains(':') || is_domain(&host, Charset::Ascii);
-    valid.then_some(HostPort { host, port })
+    Some(HostPort { host, port })
+}
+
+fn ipv6(text: &str) -> Option<String> {
+    text.parse::<Ipv6Addr>()
+        .ok()
+        .map(|address| address.to_string())
 }
 
 fn absolute(path: &str) -> Option<PathBuf> {
