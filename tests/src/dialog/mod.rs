@@ -1,0 +1,168 @@
+//! Conversations kept as data: what a `.smtp` file says.
+//!
+//! The format is described in `tests/README.md`.
+
+mod parse;
+mod pattern;
+mod policy;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use parse::ParseError;
+pub use pattern::Pattern;
+pub use policy::{ScriptedAnswer, ScriptedReply, Verdict};
+
+/// One conversation between a client and the gateway.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    /// What it shows.
+    pub name: String,
+    /// The file that it comes from.
+    pub file: PathBuf,
+    /// The configuration that it needs, beyond what all dialogs share.
+    pub settings: toml::Table,
+    /// Against what it can be played.
+    pub scope: Scope,
+    /// What happens, in order.
+    pub lines: Vec<Line>,
+}
+
+/// Against what a dialog can be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The protocol core only: a policy is scripted.
+    Core,
+    /// The core and the program.
+    Everywhere,
+    /// The program only: it shows something that the core does not know.
+    Wire,
+}
+
+/// A line of a dialog.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Where it stands in the file, from 1.
+    pub number: usize,
+    /// What it says.
+    pub action: Action,
+}
+
+/// What happens at one point of a dialog.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// The client sends these octets. Adjacent ones go out in one write.
+    Send(Vec<u8>),
+    /// The client closes its side of the connection.
+    Hang,
+    /// The client sends nothing until its time is over.
+    Wait,
+    /// The server says this line.
+    Hear(Pattern),
+    /// The server says a whole reply with this code, of any number of lines.
+    HearReply(u16),
+    /// The server has said nothing more so far. Only the core can tell.
+    HearNothing,
+    /// The server closes the connection, having said nothing more.
+    HearClose,
+    /// The policy's answer to a later question.
+    Script(ScriptedAnswer),
+    /// The questions that the policy was asked since the last such line. Only the core can tell.
+    Asked(Vec<String>),
+    /// The content of the message. Only the core can tell.
+    Stored(Vec<u8>),
+}
+
+impl Dialog {
+    /// Reads every `.smtp` file below a directory, in the order of their names.
+    pub fn load_all(directory: &Path) -> Result<Vec<Self>, LoadError> {
+        let mut dialogs = Vec::new();
+        for file in files_below(directory)? {
+            dialogs.extend(Self::load(&file)?);
+        }
+        Ok(dialogs)
+    }
+
+    /// Reads the dialogs of one file.
+    pub fn load(file: &Path) -> Result<Vec<Self>, LoadError> {
+        let text = std::fs::read_to_string(file).map_err(|error| LoadError::Io {
+            file: file.into(),
+            error,
+        })?;
+        Self::parse(file, &text).map_err(|error| LoadError::Parse {
+            file: file.into(),
+            error,
+        })
+    }
+
+    /// Reads the dialogs of a text; `file` says where it comes from.
+    pub fn parse(file: &Path, text: &str) -> Result<Vec<Self>, ParseError> {
+        parse::dialogs(file, text)
+    }
+
+    /// All that the client sends, in one piece.
+    pub fn client_octets(&self) -> Vec<u8> {
+        let sent = self.lines.iter().filter_map(|line| match &line.action {
+            Action::Send(octets) => Some(octets.as_slice()),
+            _ => None,
+        });
+        sent.collect::<Vec<_>>().concat()
+    }
+}
+
+impl fmt::Display for Dialog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.name)
+    }
+}
+
+/// Why dialogs cannot be loaded.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file or directory cannot be read.
+    Io {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file does not follow the format.
+    Parse {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        error: ParseError,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Parse { file, error } => write!(f, "{}:{error}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let failed = |error| LoadError::Io {
+        file: directory.into(),
+        error,
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "smtp")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

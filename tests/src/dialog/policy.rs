@@ -1,0 +1,81 @@
+//! What the scripted policy of a dialog answers.
+
+use std::str::FromStr;
+
+/// An answer that waits for its question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptedAnswer {
+    /// The question as far as it is given: the event, and perhaps its argument.
+    pub question: String,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+/// What the policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No objection, in these words.
+    Accept(ScriptedReply),
+    /// The credentials are right.
+    Authenticated,
+    /// Refuse and close.
+    Disconnect(ScriptedReply),
+    /// No objection; the default reply.
+    Proceed,
+    /// Refuse the step.
+    Refuse(ScriptedReply),
+}
+
+/// A reply as a dialog writes it: `550 5.7.1 first line / second line`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptedReply {
+    /// The code.
+    pub code: u16,
+    /// What follows it: an enhanced code perhaps, and the text.
+    pub text: String,
+}
+
+impl FromStr for ScriptedAnswer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Vec<_> = text.split(' ').collect();
+        let is_verdict = |word: &&str| VERDICTS.contains(word);
+        let at = words
+            .iter()
+            .position(is_verdict)
+            .ok_or_else(|| format!("no verdict; expected one of {}", VERDICTS.join(", ")))?;
+        let verdict = verdict(words[at], &words[at + 1..].join(" "))?;
+        Ok(Self {
+            question: words[..at].join(" "),
+            verdict,
+        })
+    }
+}
+
+const VERDICTS: [&str; 5] = ["accept", "authenticated", "disconnect", "proceed", "refuse"];
+
+fn verdict(word: &str, reply: &str) -> Result<Verdict, String> {
+    Ok(match word {
+        "accept" => Verdict::Accept(reply.parse()?),
+        "authenticated" => Verdict::Authenticated,
+        "disconnect" => Verdict::Disconnect(reply.parse()?),
+        "proceed" => Verdict::Proceed,
+        _ => Verdict::Refuse(reply.parse()?),
+    })
+}
+
+impl FromStr for ScriptedReply {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (code, text) = text.split_once(' ').unwrap_or((text, ""));
+        let code = code
+            .parse()
+            .map_err(|_| format!("{code:?} is no reply code"))?;
+        Ok(Self {
+            code,
+            text: text.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,332 @@
+//! The program under test as a child process with a directory, a log and ports of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::PATIENCE;
+use crate::client::Client;
+use crate::log::Log;
+
+/// What a gateway is started with. Says nothing: relays `example.org` into a Maildir.
+pub struct Setup {
+    directory: TempDir,
+    config: toml::Table,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Setup {
+    /// A gateway without plugins on one loopback port, in front of a Maildir.
+    pub fn new() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        fs::create_dir(directory.path().join("plugins")).expect("the plugin directory");
+        let mut setup = Self {
+            directory,
+            config: toml::Table::new(),
+        };
+        setup.merge(BASE);
+        setup
+    }
+
+    /// Relays to this backend instead.
+    #[must_use]
+    pub fn backend(self, address: &str) -> Self {
+        self.set(&format!(
+            "backend = [{{ name = \"store\", address = \"{address}\" }}]"
+        ))
+    }
+
+    /// Changes the configuration: a text in TOML whose tables are merged into those that are there.
+    #[must_use]
+    pub fn set(mut self, settings: &str) -> Self {
+        self.merge(settings);
+        self
+    }
+
+    /// Changes settings of the one listener: a text in TOML.
+    #[must_use]
+    pub fn listener(mut self, settings: &str) -> Self {
+        let listeners = self
+            .config
+            .get_mut("listener")
+            .and_then(|l| l.as_array_mut());
+        let listener = listeners
+            .and_then(|l| l[0].as_table_mut())
+            .expect("a listener");
+        listener.extend(parsed(settings));
+        self
+    }
+
+    /// Changes settings as a dialog writes them, where `listener` is the one listener.
+    #[must_use]
+    pub fn dialog_settings(mut self, settings: &toml::Table) -> Self {
+        let mut settings = settings.clone();
+        if let Some(listener) = settings.remove("listener") {
+            self = self.listener(&listener.to_string());
+        }
+        self.set(&settings.to_string())
+    }
+
+    /// Puts a built plugin into the plugin directory, with its sidecar.
+    ///
+    /// # Panics
+    ///
+    /// Where the plugin was not built.
+    #[must_use]
+    pub fn plugin(self, name: &str, guest: &str, sidecar: &str) -> Self {
+        let built = guest_file(guest);
+        let contents = fs::read(&built).unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; run scripts/build-guests or make test",
+                built.display()
+            )
+        });
+        self.plugin_file(name, &contents, sidecar)
+    }
+
+    /// Puts any octets into the plugin directory as a plugin.
+    #[must_use]
+    pub fn plugin_file(self, name: &str, contents: &[u8], sidecar: &str) -> Self {
+        let plugins = self.directory.path().join("plugins");
+        fs::write(plugins.join(format!("{name}.wasm")), contents).expect("the plugin");
+        if !sidecar.is_empty() {
+            fs::write(plugins.join(format!("{name}.toml")), sidecar).expect("the sidecar");
+        }
+        self
+    }
+
+    /// Writes the configuration and says where it is.
+    pub fn write(&self) -> PathBuf {
+        let file = self.directory.path().join("postgate.toml");
+        fs::write(&file, self.config.to_string()).expect("the configuration");
+        file
+    }
+
+    /// The directory of the configuration, for files beside it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Starts the gateway and waits until it listens.
+    pub fn start(self) -> Gateway {
+        Gateway::start(self)
+    }
+
+    fn merge(&mut self, settings: &str) {
+        for (key, value) in parsed(settings) {
+            match (self.config.get_mut(&key), value) {
+                (Some(toml::Value::Table(into)), toml::Value::Table(from)) => into.extend(from),
+                (_, value) => {
+                    self.config.insert(key, value);
+                }
+            }
+        }
+    }
+}
+
+fn parsed(settings: &str) -> toml::Table {
+    settings
+        .parse()
+        .unwrap_or_else(|error| panic!("{settings}: {error}"))
+}
+
+const BASE: &str = r#"
+hostname = "mx.example.org"
+
+[[listener]]
+name = "main"
+address = "127.0.0.1:0"
+
+[relay]
+domains = ["example.org"]
+
+[[backend]]
+name = "store"
+address = "maildir:maildir"
+
+[plugins]
+directory = "plugins"
+
+[log]
+level = "debug"
+format = "json"
+"#;
+
+/// A running gateway. Ends with the test.
+pub struct Gateway {
+    child: Child,
+    log: Log,
+    setup: Setup,
+    address: SocketAddr,
+}
+
+impl Gateway {
+    fn start(setup: Setup) -> Self {
+        let config = setup.write();
+        let mut child = program()
+            .arg("serve")
+            .arg("--config")
+            .arg(config)
+            .current_dir(setup.directory())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the gateway starts");
+        let log = Log::collect(child.stderr.take().expect("stderr is piped"));
+        let listening = log.wait_for_message("listening");
+        let address = listening["address"].as_str().unwrap_or_default();
+        let address = address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address in {listening}"));
+        Self {
+            child,
+            log,
+            setup,
+            address,
+        }
+    }
+
+    /// Where the first listener listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the listener with this name listens.
+    pub fn address_of(&self, name: &str) -> SocketAddr {
+        let line = self.log.wait_for(name, |line| {
+            line["message"] == "listening" && line["listener"] == name
+        });
+        let address = line["address"].as_str().unwrap_or_default();
+        address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address in {line}"))
+    }
+
+    /// A client that has not yet read the banner.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// What the gateway says to its operator.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The process, for looking at it from outside.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The Maildir that mail is delivered to unless another backend was set.
+    pub fn maildir(&self) -> PathBuf {
+        self.setup.directory().join("maildir")
+    }
+
+    /// The directory of the configuration.
+    pub fn directory(&self) -> &Path {
+        self.setup.directory()
+    }
+
+    /// Asks the gateway to end, as a service manager does.
+    pub fn terminate(&self) {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill is there");
+        assert!(
+            status.success(),
+            "the gateway is gone already:\n{}",
+            self.log.text()
+        );
+    }
+
+    /// Waits for the process to end.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end in time.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+
+    /// Whether the process still runs.
+    pub fn is_up(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the log of the gateway:\n{}", self.log.text());
+        }
+        // An error says that the process has ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// The program, ready to be given arguments.
+///
+/// # Panics
+///
+/// Where it was not built in the profile of the tests.
+pub fn program() -> Command {
+    let program = build_directory().join("postgate");
+    assert!(
+        program.exists(),
+        "{} is not built; run make test",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// A guest by its name below `target/plugins`, such as `access` or `guests/trap`.
+pub fn guest_file(guest: &str) -> PathBuf {
+    let target = build_directory()
+        .parent()
+        .expect("a target directory")
+        .to_owned();
+    target.join("plugins").join(format!("{guest}.wasm"))
+}
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("the tests stand below the root")
+}
+
+/// Where cargo put the test and the program: `target/release`.
+fn build_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.ancestors().nth(2).expect("tests stand in deps");
+    profile.to_owned()
+}
+
+/// Waits for a child process to end.
+///
+/// # Panics
+///
+/// Where it does not end in time.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait().expect("a child can be waited for") {
+            Some(status) => return status,
+            None if Instant::now() > deadline => panic!("the process does not end"),
+            None => crate::peer::pause(),
+        }
+    }
+}

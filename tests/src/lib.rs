@@ -1,0 +1,21 @@
+//! What the tests are made of, in the order in which one meets it: conversations kept as data and
+//! the two ways of playing them, then the gateway as a child process, then the servers and clients
+//! around it.
+//!
+//! All of this serves tests: where something is not as it must be, it panics and says what.
+
+pub mod dialog;
+pub mod player;
+
+pub mod gateway;
+pub mod log;
+
+pub mod backend;
+pub mod client;
+pub mod mail;
+pub mod peer;
+
+use std::time::Duration;
+
+/// How long anything may take before a test calls it a hang.
+pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,93 @@
+//! Postfix's `smtp-sink`, which takes mail, and `smtp-source`, which makes some.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::{Server, is_root, program, run};
+
+/// A server that takes every message and keeps it as a file.
+pub struct SmtpSink {
+    _server: Server,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+impl SmtpSink {
+    /// Starts one. It writes a message to its file before it answers.
+    pub fn start() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        // The sink gives up its rights before it writes.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))
+            .expect("permissions can be set");
+        let (server, address) = Server::start(|address| {
+            let mut command = program("smtp-sink");
+            if is_root() {
+                command.args(["-u", "nobody"]);
+            }
+            command
+                .args(["-m", "1000", "-d", "mail."])
+                .arg(address.to_string())
+                .arg("1000");
+            command
+                .current_dir(directory.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            command
+        });
+        Self {
+            _server: server,
+            address,
+            directory,
+        }
+    }
+
+    /// Its address as the configuration wants it.
+    pub fn smtp(&self) -> String {
+        format!("smtp://{}", self.address)
+    }
+
+    /// Every message as the sink wrote it: lines ending in LF, behind `X-…` lines of its own about
+    /// the envelope.
+    pub fn messages(&self) -> Vec<Vec<u8>> {
+        read_all(self.directory.path())
+    }
+}
+
+/// Sends `count` messages of `size` octets over `sessions` parallel connections, one message a
+/// connection. Its exit status is a failure where a server refuses.
+pub fn smtp_source(to: SocketAddr, sessions: usize, count: usize, size: usize) -> Output {
+    let mut command = program("smtp-source");
+    command
+        .args([
+            "-s",
+            &sessions.to_string(),
+            "-m",
+            &count.to_string(),
+            "-l",
+            &size.to_string(),
+        ])
+        .args([
+            "-f",
+            "alice@client.example",
+            "-t",
+            "bob@example.org",
+            "-M",
+            "client.example",
+        ])
+        .args(["-S", "a load of mail"])
+        .arg(to.to_string());
+    run(&mut command)
+}
+
+fn read_all(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(directory).expect("the directory can be listed");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .map(|path| fs::read(path).expect("a message can be read"))
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! Plays dialogs against the protocol core, with a scripted policy and any cuts in the input.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use postgate_proto::parameters::Parameter;
+use postgate_proto::relay::RelayDomains;
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
+use postgate_proto::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Step};
+
+use super::{Heard, Server};
+use crate::dialog::{Dialog, ScriptedAnswer, ScriptedReply, Verdict};
+
+/// A session of the core at the other end.
+pub struct Core<Cuts> {
+    session: Session,
+    cuts: Cuts,
+    policy: Policy,
+    said: Vec<u8>,
+    message: Vec<u8>,
+    closed: bool,
+}
+
+impl<Cuts: FnMut() -> usize> Core<Cuts> {
+    /// A new session with the settings of a dialog. `cuts` gives the size of each next piece in
+    /// which the client's octets arrive.
+    pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
+        Self {
+            session: Session::new(Arc::new(settings(dialog))),
+            cuts,
+            policy: Policy::default(),
+            said: Vec::new(),
+            message: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Carries out steps until the session waits for the client.
+    fn run(&mut self) {
+        while !self.closed {
+            match self.session.step() {
+                Step::Ask(ask) => {
+                    if ask == Ask::Data {
+                        self.message.clear();
+                    }
+                    let answer = self.policy.answer(&ask);
+                    self.session.decide(answer);
+                }
+                Step::Close(_) => self.closed = true,
+                Step::Read(_) => return,
+                Step::Reset => {}
+                Step::Store(octets) => self.message.extend_from_slice(octets),
+                Step::Write(octets) => self.said.extend_from_slice(octets),
+            }
+        }
+    }
+}
+
+impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
+    fn send(&mut self, octets: &[u8]) {
+        self.run();
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at((self.cuts)().clamp(1, rest.len()));
+            self.session.receive(piece);
+            self.run();
+            rest = after;
+        }
+    }
+
+    fn hang_up(&mut self) {
+        self.session.hang_up(Ending::Closed);
+    }
+
+    fn wait(&mut self) {
+        self.run();
+        self.session.hang_up(Ending::Timeout);
+    }
+
+    fn hear(&mut self) -> Heard {
+        self.run();
+        let Some(end) = self.said.iter().position(|octet| *octet == b'\n') else {
+            assert!(
+                self.said.is_empty(),
+                "half a line was said: {}",
+                self.said.escape_ascii()
+            );
+            return if self.closed {
+                Heard::Close
+            } else {
+                Heard::Nothing
+            };
+        };
+        let line: Vec<_> = self.said.drain(..=end).collect();
+        let text = line.strip_suffix(b"\r\n").expect("replies end in CRLF");
+        Heard::Line(String::from_utf8_lossy(text).into_owned())
+    }
+
+    fn script(&mut self, answer: &ScriptedAnswer) {
+        self.policy.answers.push_back(answer.clone());
+    }
+
+    fn is_quiet(&mut self) -> Option<bool> {
+        self.run();
+        Some(self.said.is_empty() && !self.closed)
+    }
+
+    fn asked(&mut self) -> Option<Vec<String>> {
+        self.run();
+        Some(std::mem::take(&mut self.policy.asked))
+    }
+
+    fn stored(&mut self) -> Option<Vec<u8>> {
+        Some(self.message.clone())
+    }
+
+    fn leftovers(&mut self) -> Option<String> {
+        self.run();
+        if !self.said.is_empty() {
+            return Some(self.said.escape_ascii().to_string());
+        }
+        let unused = self.policy.answers.front()?;
+        Some(format!("nobody asked \"{}\"", unused.question))
+    }
+}
+
+/// Answers from the script, and has no objection to anything else.
+#[derive(Default)]
+struct Policy {
+    answers: VecDeque<ScriptedAnswer>,
+    asked: Vec<String>,
+}
+
+impl Policy {
+    fn answer(&mut self, ask: &Ask) -> Answer {
+        let question = question(ask);
+        let fits = |answer: &ScriptedAnswer| {
+            let rest = question.strip_prefix(&answer.question);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let scripted = self.answers.iter().position(fits);
+        let scripted = scripted.and_then(|at| self.answers.remove(at));
+        self.asked.push(question);
+        scripted.map_or(Answer::Proceed(None), |scripted| answer(scripted.verdict))
+    }
+}
+
+/// The question as a dialog writes it.
+fn question(ask: &Ask) -> String {
+    match ask {
+        Ask::Auth(credentials) => {
+            format!(
+                "auth {} {}",
+                credentials.mechanism.name(),
+                credentials.identity
+            )
+        }
+        Ask::Connect => "connect".to_owned(),
+        Ask::Data => "data".to_owned(),
+        Ask::Headers => "headers".to_owned(),
+        Ask::Helo { kind, name } => match kind {
+            Helo::Ehlo => format!("helo EHLO {name}"),
+            Helo::Helo => format!("helo HELO {name}"),
+        },
+        Ask::Mail { sender, parameters } => format!("mail {sender}{}", shown(&parameters.all)),
+        Ask::Message => "message".to_owned(),
+        Ask::Rcpt {
+            recipient,
+            parameters,
+        } => format!("rcpt {recipient}{}", shown(parameters)),
+    }
+}
+
+fn shown(parameters: &[Parameter]) -> String {
+    let shown = parameters.iter().map(|parameter| match &*parameter.value {
+        "" => format!(" {}", parameter.name),
+        value => format!(" {}={value}", parameter.name),
+    });
+    shown.collect()
+}
+
+fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::Accept(text) => {
+            let accepted = Acceptance::new(reply(&text)).expect("an accepting code");
+            Answer::Proceed(Some(accepted))
+        }
+        Verdict::Authenticated => Answer::Authenticated,
+        Verdict::Disconnect(text) => Answer::Disconnect(refusal(&text)),
+        Verdict::Proceed => Answer::Proceed(None),
+        Verdict::Refuse(text) => Answer::Refuse(refusal(&text)),
+    }
+}
+
+fn refusal(text: &ScriptedReply) -> Refusal {
+    Refusal::new(reply(text)).expect("a refusing code")
+}
+
+fn reply(scripted: &ScriptedReply) -> Reply {
+    let (enhanced, text) = match Enhanced::parse(&scripted.text) {
+        Some((enhanced, text)) => (Some(enhanced), text),
+        None => (None, scripted.text.as_str()),
+    };
+    let lines = text.split(" / ").filter(|line| !line.is_empty());
+    let lines = lines.map(str::to_owned).collect();
+    Reply::new(scripted.code, enhanced, lines).expect("a valid reply")
+}
+
+/// The same settings as the program makes of them.
+fn settings(dialog: &Dialog) -> Settings {
+    let mut settings = Settings {
+        hostname: "mx.example.org".to_owned(),
+        relay: RelayDomains::new(["example.org".to_owned()]),
+        ..Settings::default()
+    };
+    for (table, keys) in &dialog.settings {
+        for (key, value) in keys.as_table().into_iter().flatten() {
+            let number = || value.as_integer().and_then(|n| n.try_into().ok());
+            let number = || number().unwrap_or_else(|| panic!("{dialog}: {key} is no number"));
+            match (table.as_str(), key.as_str()) {
+                ("limits", "errors") => settings.max_errors = number(),
+                ("limits", "message-size") => settings.max_message_size = number(),
+                ("limits", "recipients") => settings.max_recipients = number(),
+                ("listener", "auth") => settings.auth = auth(value),
+                // The core has no clock, and does not know what a connection is made of.
+                ("limits", "command-timeout" | "message-timeout")
+                | ("listener", "auth-in-clear") => {}
+                _ => panic!("{dialog}: the core has no setting {table}.{key}"),
+            }
+        }
+    }
+    settings
+}
+
+fn auth(value: &toml::Value) -> Auth {
+    match value.as_str() {
+        Some("optional") => Auth::Optional,
+        Some("required") => Auth::Required,
+        _ => Auth::Off,
+    }
+}

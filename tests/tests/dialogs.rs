@@ -1,0 +1,108 @@
+//! Every dialog, against the protocol core in several cuts and over TCP against the program.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use postgate_tests::backend::Backend;
+use postgate_tests::dialog::{Dialog, Scope};
+use postgate_tests::gateway::{Setup, repository};
+use postgate_tests::player::core::Core;
+use postgate_tests::player::play;
+use postgate_tests::player::wire::Wire;
+use proptest::prelude::*;
+
+fn dialogs() -> Vec<Dialog> {
+    let directory: PathBuf = repository().join("tests/dialogs");
+    let dialogs = Dialog::load_all(&directory).unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        !dialogs.is_empty(),
+        "{} holds no dialogs",
+        directory.display()
+    );
+    dialogs
+}
+
+fn core_dialogs() -> impl Iterator<Item = Dialog> {
+    dialogs()
+        .into_iter()
+        .filter(|dialog| dialog.scope != Scope::Wire)
+}
+
+/// Every mismatch at once, so that one run says all.
+fn report(mismatches: &[String]) {
+    assert!(
+        mismatches.is_empty(),
+        "{} mismatches\n\n{}",
+        mismatches.len(),
+        mismatches.join("\n\n")
+    );
+}
+
+fn play_in_pieces_of(size: usize) {
+    let played = core_dialogs().map(|dialog| play(&dialog, &mut Core::new(&dialog, || size)));
+    let mismatches: Vec<_> = played
+        .filter_map(Result::err)
+        .map(|m| m.to_string())
+        .collect();
+    report(&mismatches);
+}
+
+#[test]
+fn the_core_in_single_octets() {
+    play_in_pieces_of(1);
+}
+
+#[test]
+fn the_core_in_two_octets() {
+    play_in_pieces_of(2);
+}
+
+#[test]
+fn the_core_in_seven_octets() {
+    play_in_pieces_of(7);
+}
+
+#[test]
+fn the_core_in_one_piece() {
+    play_in_pieces_of(usize::MAX);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_core_in_random_pieces(sizes in prop::collection::vec(1_usize..60, 1..40)) {
+        for dialog in core_dialogs() {
+            let mut next = sizes.iter().copied().cycle();
+            let cuts = || next.next().unwrap_or(1);
+            let played = play(&dialog, &mut Core::new(&dialog, cuts));
+            prop_assert!(played.is_ok(), "{}", played.unwrap_err());
+        }
+    }
+}
+
+/// One gateway for all dialogs that need the same settings, and a new connection for each.
+#[test]
+fn the_program_over_tcp() {
+    let mut groups: BTreeMap<String, Vec<Dialog>> = BTreeMap::new();
+    for dialog in dialogs()
+        .into_iter()
+        .filter(|dialog| dialog.scope != Scope::Core)
+    {
+        groups
+            .entry(dialog.settings.to_string())
+            .or_default()
+            .push(dialog);
+    }
+    let mut mismatches = Vec::new();
+    for dialogs in groups.values() {
+        let backend = Backend::working();
+        let setup = Setup::new().backend(&backend.smtp());
+        let gateway = setup.dialog_settings(&dialogs[0].settings).start();
+        for dialog in dialogs {
+            let played = play(dialog, &mut Wire::connect(gateway.address()));
+            mismatches.extend(played.err().map(|mismatch| mismatch.to_string()));
+        }
+    }
+    report(&mismatches);
+}
