@@ -133,7 +133,11 @@ mod tests {
         ];
         for (text, local_part, domain) in table {
             let address = Address::new(text);
-            assert_eq!((address.local_part(), address.domain()), (local_part, domain), "{text}");
+            assert_eq!(
+                (address.local_part(), address.domain()),
+                (local_part, domain),
+                "{text}"
+            );
         }
     }
 

@@ -30,7 +30,10 @@ macro_rules! event {
     };
 }
 
-event!(init, "package sdk:init; world sdk-init { export postgate:plugin/on-init@0.1.0; }");
+event!(
+    init,
+    "package sdk:init; world sdk-init { export postgate:plugin/on-init@0.1.0; }"
+);
 event!(
     self_test,
     "package sdk:self-test; world sdk-self-test { export postgate:plugin/on-self-test@0.1.0; }"

@@ -24,7 +24,9 @@ pub fn parse<T: DeserializeOwned>() -> Result<T, String> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let text = error.inner().to_string();
         // The operator wrote TOML: a place in the JSON would only mislead.
-        let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+        let reason = text
+            .rsplit_once(" at line ")
+            .map_or(&*text, |(reason, _)| reason);
         match error.path().iter().len() {
             0 => reason.into(),
             _ => format!("{}: {reason}", error.path()),
@@ -69,7 +71,10 @@ mod tests {
         for (json, expected) in table {
             testing::configure(json);
             let parsed = parse::<Sample>().map(|sample| sample.max_size);
-            assert_eq!(parsed.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e));
+            assert_eq!(
+                parsed.as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|e| *e)
+            );
         }
     }
 }

@@ -83,3 +83,103 @@ impl<P: Instance + OnDisconnect> disconnect::exports::postgate::plugin::on_disco
         with(|plugin: &mut P| plugin.on_disconnect(&summary));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Level};
+    use crate::{HeadersAnswer, RcptAnswer, Reason, Refusal, Verdict};
+    use disconnect::exports::postgate::plugin::on_disconnect::Guest as Disconnect;
+    use init::exports::postgate::plugin::on_init::Guest as _;
+    use rcpt::exports::postgate::plugin::on_rcpt::Guest as Rcpt;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Limit {
+        limit: u32,
+    }
+
+    struct Counter {
+        limit: u32,
+        recipients: u32,
+    }
+
+    impl Plugin for Counter {
+        type Config = Limit;
+
+        fn new(config: Limit) -> Result<Self, String> {
+            match config.limit {
+                0 => Err("limit: nobody could receive anything".into()),
+                limit => Ok(Self {
+                    limit,
+                    recipients: 0,
+                }),
+            }
+        }
+    }
+
+    impl OnRcpt for Counter {
+        fn on_rcpt(&mut self, _recipient: &Recipient) -> RcptAnswer {
+            self.recipients += 1;
+            match self.recipients > self.limit {
+                true => RcptAnswer::refuse(Refusal::new(452, "4.5.3", "too many")),
+                false => RcptAnswer::next().tag("count", self.recipients.to_string()),
+            }
+        }
+    }
+
+    impl OnHeaders for Counter {
+        fn on_headers(&mut self) -> HeadersAnswer {
+            HeadersAnswer::next()
+        }
+    }
+
+    impl OnDisconnect for Counter {
+        fn on_disconnect(&mut self, summary: &Summary) {
+            log::info(format!(
+                "{} recipients, {:?}",
+                self.recipients, summary.reason
+            ));
+        }
+    }
+
+    crate::export!(Counter: OnRcpt, OnHeaders, OnDisconnect);
+
+    #[test]
+    fn a_plugin_lives_as_long_as_the_session() {
+        testing::Session::new().install();
+        testing::configure(r#"{"limit": 1}"#);
+        assert_eq!(Counter::on_init(), Ok(()));
+        let first = <Counter as Rcpt>::on_rcpt("a@b".into(), Vec::new());
+        assert_eq!((first.verdict, first.edits.len()), (Verdict::Next, 1));
+        let second = <Counter as Rcpt>::on_rcpt("c@d".into(), Vec::new());
+        assert!(matches!(second.verdict, Verdict::Refuse(_)));
+        <Counter as Disconnect>::on_disconnect(Summary {
+            reason: Reason::Quit,
+            commands: 5,
+            errors: 1,
+            messages: 0,
+        });
+        assert_eq!(
+            testing::logs(),
+            [(Level::Info, "2 recipients, Reason::Quit".into())]
+        );
+    }
+
+    #[test]
+    fn a_plugin_that_does_not_start_says_why() {
+        let table = [
+            (r#"{"limit": 0}"#, "limit: nobody could receive anything"),
+            (
+                r#"{"limit": "x"}"#,
+                "limit: invalid type: string \"x\", expected u32",
+            ),
+            (r#"{}"#, "missing field `limit`"),
+        ];
+        for (json, expected) in table {
+            testing::configure(json);
+            assert_eq!(Counter::on_init(), Err(expected.into()));
+        }
+    }
+}

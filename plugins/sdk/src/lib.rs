@@ -16,6 +16,7 @@ mod export;
 mod glue;
 pub mod log;
 pub mod message;
+mod pattern;
 mod refusal;
 pub mod session;
 pub mod store;
@@ -38,6 +39,7 @@ pub use event::{
     NoConfig, OnAuth, OnConnect, OnData, OnDisconnect, OnHeaders, OnHelo, OnMail, OnMessage,
     OnRcpt, OnSelfTest, Plugin,
 };
+pub use pattern::{EmptyPattern, Pattern};
 pub use refusal::{InvalidRefusal, Refusal};
 
 /// What nearly every plugin needs: `use postgate_plugin::prelude::*;`.

@@ -92,7 +92,11 @@ impl fmt::Display for Refusal {
         let reply = &self.0.reply;
         write!(f, "{}", reply.code)?;
         if let Some(enhanced) = &reply.enhanced {
-            write!(f, " {}.{}.{}", enhanced.class, enhanced.subject, enhanced.detail)?;
+            write!(
+                f,
+                " {}.{}.{}",
+                enhanced.class, enhanced.subject, enhanced.detail
+            )?;
         }
         write!(f, " {}", reply.lines.join(" / "))
     }
@@ -130,7 +134,10 @@ impl fmt::Display for InvalidRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Class { code, enhanced } => {
-                write!(f, "enhanced code {enhanced} does not go with reply code {code}")
+                write!(
+                    f,
+                    "enhanced code {enhanced} does not go with reply code {code}"
+                )
             }
             Self::Code(code) => write!(f, "reply code {code} does not refuse"),
             Self::Enhanced(text) => write!(f, "{text:?} is no enhanced code such as 5.7.1"),
@@ -162,10 +169,22 @@ mod tests {
             (421, "4.999.0", Ok("421 4.999.0 text")),
             (399, "4.0.0", Err("reply code 399 does not refuse")),
             (600, "5.0.0", Err("reply code 600 does not refuse")),
-            (450, "5.1.1", Err("enhanced code 5.1.1 does not go with reply code 450")),
+            (
+                450,
+                "5.1.1",
+                Err("enhanced code 5.1.1 does not go with reply code 450"),
+            ),
             (550, "5.1", Err("\"5.1\" is no enhanced code such as 5.7.1")),
-            (550, "5.1.1.1", Err("\"5.1.1.1\" is no enhanced code such as 5.7.1")),
-            (550, "5.1000.1", Err("\"5.1000.1\" is no enhanced code such as 5.7.1")),
+            (
+                550,
+                "5.1.1.1",
+                Err("\"5.1.1.1\" is no enhanced code such as 5.7.1"),
+            ),
+            (
+                550,
+                "5.1000.1",
+                Err("\"5.1000.1\" is no enhanced code such as 5.7.1"),
+            ),
             (550, "", Err("\"\" is no enhanced code such as 5.7.1")),
         ];
         for (code, enhanced, expected) in table {
@@ -185,7 +204,9 @@ mod tests {
 
     #[test]
     fn the_client_does_not_see_the_reason() {
-        let refusal = Refusal::new(550, "5.7.1", "no").line("really").because("listed");
+        let refusal = Refusal::new(550, "5.7.1", "no")
+            .line("really")
+            .because("listed");
         assert_eq!(refusal.to_string(), "550 5.7.1 no / really");
         assert_eq!(refusal.reason(), Some("listed"));
     }

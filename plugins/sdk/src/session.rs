@@ -89,12 +89,18 @@ pub fn sender() -> Option<Sender> {
 
 /// The ESMTP parameters of MAIL in the client's order: names in capitals, and values.
 pub fn mail_parameters() -> Vec<(String, String)> {
-    host::session::mail_parameters().into_iter().map(split).collect()
+    host::session::mail_parameters()
+        .into_iter()
+        .map(split)
+        .collect()
 }
 
 /// The accepted recipients of the current transaction as they stand now, in order.
 pub fn recipients() -> Vec<Address> {
-    host::session::recipients().into_iter().map(Address::new).collect()
+    host::session::recipients()
+        .into_iter()
+        .map(Address::new)
+        .collect()
 }
 
 /// How many commands of this session were refused as errors of the client.

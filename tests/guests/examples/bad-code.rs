@@ -20,7 +20,10 @@ impl Guest for BadCode {
             lines: vec!["no such code".into()],
         };
         RcptAnswer {
-            verdict: Verdict::Refuse(Refusal { reply, reason: None }),
+            verdict: Verdict::Refuse(Refusal {
+                reply,
+                reason: None,
+            }),
             edits: Vec::new(),
         }
     }

@@ -4,8 +4,8 @@
 
 use exports::postgate::plugin::{on_headers, on_message};
 use postgate::plugin::config;
-use postgate::plugin::types::{HeaderEdit, HeaderField, HeadersEdit, MessageEdit, MessageVerdict};
 use postgate::plugin::types::Verdict;
+use postgate::plugin::types::{HeaderEdit, HeaderField, HeadersEdit, MessageEdit, MessageVerdict};
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -28,7 +28,10 @@ impl on_headers::Guest for BadHeader {
             true => Vec::new(),
             false => vec![HeadersEdit::Header(smuggle())],
         };
-        on_headers::HeadersAnswer { verdict: Verdict::Next, edits }
+        on_headers::HeadersAnswer {
+            verdict: Verdict::Next,
+            edits,
+        }
     }
 }
 
@@ -38,7 +41,10 @@ impl on_message::Guest for BadHeader {
             true => vec![MessageEdit::Header(smuggle())],
             false => Vec::new(),
         };
-        on_message::MessageAnswer { verdict: MessageVerdict::Next, edits }
+        on_message::MessageAnswer {
+            verdict: MessageVerdict::Next,
+            edits,
+        }
     }
 }
 

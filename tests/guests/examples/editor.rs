@@ -56,9 +56,7 @@ impl OnRcpt for Editor {
     /// `move@…` becomes `moved@…`.
     fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
         match recipient.local_part() {
-            "move" => {
-                RcptAnswer::next().rewrite_recipient(format!("moved@{}", recipient.domain()))
-            }
+            "move" => RcptAnswer::next().rewrite_recipient(format!("moved@{}", recipient.domain())),
             _ => RcptAnswer::next(),
         }
     }
@@ -66,7 +64,9 @@ impl OnRcpt for Editor {
 
 impl OnData for Editor {
     fn on_data(&mut self) -> DataAnswer {
-        DataAnswer::next().prepend_header("X-At-Data", "yes").delay(1)
+        DataAnswer::next()
+            .prepend_header("X-At-Data", "yes")
+            .delay(1)
     }
 }
 

@@ -29,14 +29,20 @@ impl OnHelo for Recorder {
 
 impl OnAuth for Recorder {
     fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
-        log::info(format!("auth {} identity={}", credentials.mechanism, credentials.identity));
+        log::info(format!(
+            "auth {} identity={}",
+            credentials.mechanism, credentials.identity
+        ));
         AuthAnswer::next()
     }
 }
 
 impl OnMail for Recorder {
     fn on_mail(&mut self, sender: &Sender) -> MailAnswer {
-        log::info(format!("mail {sender} parameters={:?}", session::mail_parameters()));
+        log::info(format!(
+            "mail {sender} parameters={:?}",
+            session::mail_parameters()
+        ));
         MailAnswer::next()
     }
 }
@@ -59,7 +65,10 @@ impl OnData for Recorder {
 impl OnHeaders for Recorder {
     fn on_headers(&mut self) -> HeadersAnswer {
         let subject = message::header_text("subject").unwrap_or_default();
-        log::info(format!("headers count={} subject={subject}", message::header_count()));
+        log::info(format!(
+            "headers count={} subject={subject}",
+            message::header_count()
+        ));
         HeadersAnswer::next()
     }
 }
@@ -67,14 +76,22 @@ impl OnHeaders for Recorder {
 impl OnMessage for Recorder {
     fn on_message(&mut self) -> MessageAnswer {
         let (body, parts) = (message::body_size(), message::part_count());
-        log::info(format!("message size={} body={body} parts={parts}", message::size()));
+        log::info(format!(
+            "message size={} body={body} parts={parts}",
+            message::size()
+        ));
         MessageAnswer::next()
     }
 }
 
 impl OnDisconnect for Recorder {
     fn on_disconnect(&mut self, summary: &Summary) {
-        let Summary { reason, commands, errors, messages } = summary;
+        let Summary {
+            reason,
+            commands,
+            errors,
+            messages,
+        } = summary;
         log::info(format!(
             "disconnect {reason:?} commands={commands} errors={errors} messages={messages}"
         ));

@@ -7,7 +7,11 @@ struct Trap;
 
 impl OnRcpt for Trap {
     fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
-        assert_ne!(recipient.local_part(), "trap", "this plugin was asked to trap");
+        assert_ne!(
+            recipient.local_part(),
+            "trap",
+            "this plugin was asked to trap"
+        );
         RcptAnswer::next()
     }
 }

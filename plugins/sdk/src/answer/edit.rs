@@ -151,7 +151,15 @@ macro_rules! from_session_edit {
     )+};
 }
 
-from_session_edit!(ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit, RcptEdit);
+from_session_edit!(
+    ConnectEdit,
+    DataEdit,
+    HeadersEdit,
+    HeloEdit,
+    MailEdit,
+    MessageEdit,
+    RcptEdit
+);
 
 impl From<HeaderEdit> for HeadersEdit {
     fn from(edit: HeaderEdit) -> Self {

@@ -56,7 +56,11 @@ pub(crate) mod session {
 
     pub(crate) fn protocol() -> String {
         session(|session| {
-            let extended = if session.helo == HeloKind::Ehlo { "E" } else { "" };
+            let extended = if session.helo == HeloKind::Ehlo {
+                "E"
+            } else {
+                ""
+            };
             let encrypted = if session.encrypted { "S" } else { "" };
             let authenticated = session.authenticated_as.as_ref().map_or("", |_| "A");
             format!("{extended}SMTP{encrypted}{authenticated}")
@@ -103,7 +107,9 @@ pub(crate) mod message {
     pub(crate) fn size() -> u32 {
         message(|message| {
             let fields = message.headers.iter();
-            let block: usize = fields.map(|field| field.name.len() + field.value.len() + 3).sum();
+            let block: usize = fields
+                .map(|field| field.name.len() + field.value.len() + 3)
+                .sum();
             length(block + 2 + message.body.len())
         })
     }

@@ -1,0 +1,238 @@
+//! The plugin as a whole, on the stand-in of the host.
+
+use postgate_plugin::testing::{self, Level, Session};
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../example.toml");
+
+/// A plugin with the `[config]` table of a sidecar file.
+fn access(sidecar: &str) -> Result<Access, String> {
+    let sidecar: toml::Table = sidecar.parse().unwrap();
+    testing::plugin(&serde_json::to_string(&sidecar["config"]).unwrap())
+}
+
+fn example() -> Access {
+    access(EXAMPLE).unwrap()
+}
+
+/// `code` and the log's reason.
+fn shown(refusal: Option<Refusal>) -> Option<String> {
+    refusal.map(|refusal| format!("{} {}", refusal.code(), refusal.reason().unwrap_or("-")))
+}
+
+#[test]
+fn nothing_configured_lets_everything_through() {
+    Session::new()
+        .ehlo("localhost")
+        .sender("")
+        .recipient("a@b")
+        .recipient("c@d")
+        .install();
+    let mut access: Access = testing::plugin("{}").unwrap();
+    assert_eq!(access.on_self_test(), Ok(()));
+    assert_eq!(access.on_connect(), ConnectAnswer::next());
+    assert_eq!(access.on_helo("mx.example.org"), HeloAnswer::next());
+    assert_eq!(access.on_auth(&credentials()), AuthAnswer::next());
+    assert_eq!(access.on_mail(&Sender::new("a@b")), MailAnswer::next());
+    assert_eq!(access.on_rcpt(&Recipient::new("a@b")), RcptAnswer::next());
+    assert_eq!(access.on_data(), DataAnswer::next());
+    assert_eq!(access.on_headers(), HeadersAnswer::next());
+    access.on_disconnect(&summary());
+    assert_eq!(testing::logs(), []);
+}
+
+#[test]
+fn the_example_is_taken_and_passes_its_test() {
+    assert_eq!(example().on_self_test(), Ok(()));
+}
+
+#[test]
+fn clients() {
+    let table = [
+        ("198.51.100.7", Some("554 client.deny: 198.51.100.0/24")),
+        (
+            "2001:db8:bad::1",
+            Some("554 client.deny: 2001:db8:bad::/48"),
+        ),
+        ("198.51.100.80", None),
+        ("192.0.2.1", None),
+        ("", None),
+    ];
+    for (address, expected) in table {
+        Session::new().remote_ip(address).install();
+        let refusal = example().on_connect().refusal();
+        assert_eq!(shown(refusal).as_deref(), expected, "{address}");
+    }
+}
+
+#[test]
+fn helo_names() {
+    let table = [
+        ("client.example.net", None),
+        ("client.example.net.", None),
+        ("[192.0.2.1]", None),
+        ("MX.example.org", Some("550 helo.refuse-own-name")),
+        ("localhost", Some("504 helo.require-fqdn")),
+        ("a..b", Some("504 helo.require-fqdn")),
+        ("it's me.example", Some("504 helo.require-fqdn")),
+        (
+            "7.dynamic.example.com",
+            Some("550 helo.refuse: *.dynamic.example.com"),
+        ),
+    ];
+    for (name, expected) in table {
+        Session::new().install();
+        let refusal = example().on_helo(name).refusal();
+        assert_eq!(shown(refusal).as_deref(), expected, "{name}");
+        Session::new().remote_ip("10.1.2.3").install();
+        assert_eq!(
+            example().on_helo(name),
+            HeloAnswer::next(),
+            "{name} from an allowed client"
+        );
+    }
+}
+
+#[test]
+fn authentication() {
+    let table = [
+        ("10.1.2.3", None),
+        ("192.0.2.1", Some("535 auth.networks")),
+        ("", None),
+    ];
+    for (address, expected) in table {
+        Session::new().remote_ip(address).install();
+        let refusal = example().on_auth(&credentials()).refusal();
+        assert_eq!(shown(refusal).as_deref(), expected, "{address}");
+    }
+}
+
+#[test]
+fn senders() {
+    let table = [
+        ("", None),
+        ("friend@example.net", None),
+        (
+            "Anyone@Spam.Example",
+            Some("550 sender.refuse: *@spam.example"),
+        ),
+        ("support@spam.example", None),
+    ];
+    for (sender, expected) in table {
+        Session::new().install();
+        let refusal = example().on_mail(&Sender::new(sender)).refusal();
+        assert_eq!(shown(refusal).as_deref(), expected, "{sender}");
+    }
+}
+
+#[test]
+fn recipients() {
+    let table = [
+        ("alice@example.org", true),
+        ("Alice@Example.ORG", true),
+        ("sales-north@example.org", true),
+        ("bob@example.org", false),
+        ("postmaster@example.org", true),
+        ("Postmaster", true),
+        ("anyone@example.net", true),
+        ("anyone@elsewhere.example", true),
+    ];
+    Session::new().install();
+    for (recipient, expected) in table {
+        let answer = example().on_rcpt(&Recipient::new(recipient));
+        assert_eq!(answer == RcptAnswer::next(), expected, "{recipient}");
+    }
+    let refusal = example()
+        .on_rcpt(&Recipient::new("bob@example.org"))
+        .refusal()
+        .unwrap();
+    assert_eq!(refusal.to_string(), "550 5.1.1 no such user here");
+}
+
+#[test]
+fn a_notification_has_one_recipient() {
+    let null = || Session::new().sender("").recipient("alice@example.org");
+    let table = [
+        (null(), false),
+        (null().recipient("bob@example.org"), true),
+        (null().sender("a@b").recipient("bob@example.org"), false),
+    ];
+    for (session, refused) in table {
+        session.install();
+        assert_eq!(example().on_data() != DataAnswer::next(), refused);
+        assert_eq!(example().on_headers() != HeadersAnswer::next(), refused);
+    }
+}
+
+#[test]
+fn a_session_ends_with_one_line_where_something_was_refused() {
+    Session::new().install();
+    let mut access = example();
+    let refusals = [
+        access.on_helo("localhost").refusal(),
+        access.on_helo("mx").refusal(),
+    ];
+    assert!(refusals.iter().all(Option::is_some));
+    assert!(
+        access
+            .on_rcpt(&Recipient::new("bob@example.org"))
+            .refusal()
+            .is_some()
+    );
+    access.on_disconnect(&summary());
+    assert_eq!(
+        testing::logs(),
+        [(Level::Info, "refused: names 2, recipients 1".into())]
+    );
+}
+
+#[test]
+fn mistakes_name_their_place() {
+    let table = [
+        (
+            "[config]\nclients = {}",
+            "clients: unknown field `clients`, expected one of \
+             `client`, `helo`, `auth`, `sender`, `recipients`",
+        ),
+        (
+            "[config.client]\ndeny = ['192.0.2.1', '192.0.2.1/24']",
+            "client.deny[1]: 192.0.2.1/24 has bits set behind its prefix",
+        ),
+        (
+            "[config.helo]\nrefuse = ['']",
+            "helo.refuse[0]: a pattern must not be empty",
+        ),
+    ];
+    for (sidecar, expected) in table {
+        assert_eq!(access(sidecar).map(|_| ()), Err(expected.into()));
+    }
+}
+
+#[test]
+fn a_denial_that_denies_nothing_fails_the_self_test() {
+    let sidecar = "[config.client]\nallow = ['10.0.0.0/8']\ndeny = ['10.1.0.0/16']";
+    let expected = "client.deny: 10.1.0.0/16 is inside 10.0.0.0/8 of client.allow";
+    assert_eq!(
+        access(sidecar).unwrap().on_self_test(),
+        Err(expected.into())
+    );
+}
+
+fn credentials() -> Credentials {
+    Credentials {
+        mechanism: "PLAIN".into(),
+        identity: "alice".into(),
+        act_as: String::new(),
+        password: "secret".into(),
+    }
+}
+
+fn summary() -> Summary {
+    Summary {
+        reason: postgate_plugin::Reason::Quit,
+        commands: 0,
+        errors: 0,
+        messages: 0,
+    }
+}

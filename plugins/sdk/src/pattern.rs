@@ -1,0 +1,145 @@
+//! Patterns as operators write them: `*` stands for any text, `?` for one character.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A pattern such as `*@example.org` or `sales-*`. Letter case does not matter.
+///
+/// ```
+/// # use postgate_plugin::Pattern;
+/// let pattern = Pattern::new("sales-*").unwrap();
+/// assert!(pattern.matches("Sales-North"));
+/// assert!(!pattern.matches("presales-north"));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct Pattern(Box<[char]>);
+
+impl Pattern {
+    /// Takes a pattern that is not empty.
+    pub fn new(text: &str) -> Result<Self, EmptyPattern> {
+        match text {
+            "" => Err(EmptyPattern),
+            _ => Ok(Self(text.to_lowercase().chars().collect())),
+        }
+    }
+
+    /// Whether the pattern covers the whole text.
+    pub fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.to_lowercase().chars().collect();
+        let (mut rest, mut at) = (&*self.0, 0);
+        // Where to go on when the text after the last star turns out not to fit: only that star
+        // has to be given more, so the time is bounded by the product of both lengths.
+        let mut retry: Option<(&[char], usize)> = None;
+        loop {
+            match (rest.split_first(), text.get(at)) {
+                (Some(('*', after)), _) => {
+                    retry = Some((after, at));
+                    rest = after;
+                }
+                (Some((expected, after)), Some(found)) if *expected == '?' || expected == found => {
+                    rest = after;
+                    at += 1;
+                }
+                (None, None) => return true,
+                _ => match retry {
+                    Some((after, start)) if start < text.len() => {
+                        retry = Some((after, start + 1));
+                        rest = after;
+                        at = start + 1;
+                    }
+                    _ => return false,
+                },
+            }
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|c| write!(f, "{c}"))
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = EmptyPattern;
+
+    fn try_from(text: String) -> Result<Self, EmptyPattern> {
+        Self::new(&text)
+    }
+}
+
+/// A pattern was empty, which is more likely a mistake than meant to match nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmptyPattern;
+
+impl fmt::Display for EmptyPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a pattern must not be empty")
+    }
+}
+
+impl std::error::Error for EmptyPattern {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn patterns_cover_the_whole_text() {
+        let table = [
+            ("a", "a", true),
+            ("a", "A", true),
+            ("É*", "étoile", true),
+            ("a", "ab", false),
+            ("a", "", false),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("a*", "a", true),
+            ("*a", "ba", true),
+            ("*a", "ab", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYcZ", false),
+            ("*@example.org", "a@example.org", true),
+            ("*@example.org", "a@example.org.evil", false),
+            ("?", "", false),
+            ("?", "é", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("**", "x", true),
+        ];
+        for (pattern, text, expected) in table {
+            let matches = Pattern::new(pattern).unwrap().matches(text);
+            assert_eq!(matches, expected, "{pattern} {text}");
+        }
+        assert_eq!(Pattern::new(""), Err(EmptyPattern));
+    }
+
+    /// The meaning of a pattern, without a thought for time.
+    fn covers(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some(('*', after)), _) => {
+                (0..=text.len()).any(|skipped| covers(after, &text[skipped..]))
+            }
+            (Some(('?', after)), Some((_, rest))) => covers(after, rest),
+            (Some((expected, after)), Some((found, rest))) => {
+                expected == found && covers(after, rest)
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_is_what_it_means(pattern in "[ab*?]{1,8}", text in "[ab]{0,10}") {
+            let expected = covers(
+                &pattern.chars().collect::<Vec<_>>(),
+                &text.chars().collect::<Vec<_>>(),
+            );
+            prop_assert_eq!(Pattern::new(&pattern).unwrap().matches(&text), expected);
+        }
+    }
+}
