@@ -84,14 +84,24 @@ pub enum Grant {
     Store,
 }
 
+impl Grant {
+    /// Everything that can be granted.
+    pub const ALL: [Self; 1] = [Self::Store];
+
+    /// The name in a sidecar, which is that of the interface in the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+        }
+    }
+}
+
 impl Setting for Grant {
     const ALLOWED: &'static str = r#""store""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        match value.as_str()? {
-            "store" => Some(Self::Store),
-            _ => None,
-        }
+        let name = value.as_str()?;
+        Self::ALL.into_iter().find(|grant| grant.name() == name)
     }
 }
 
@@ -113,22 +123,48 @@ pub enum Event {
     Disconnect,
 }
 
+impl Event {
+    /// Every event, in the order of a session.
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Helo,
+        Self::Auth,
+        Self::Mail,
+        Self::Rcpt,
+        Self::Data,
+        Self::Headers,
+        Self::Message,
+        Self::Disconnect,
+    ];
+
+    /// The name in a sidecar: that of the interface in the contract, without `on-`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Helo => "helo",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Headers => "headers",
+            Self::Message => "message",
+            Self::Disconnect => "disconnect",
+        }
+    }
+}
+
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Setting for Event {
     const ALLOWED: &'static str = r#""connect", "helo", "auth", "mail", "rcpt", "data", "headers", "message" or "disconnect""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        match value.as_str()? {
-            "connect" => Some(Self::Connect),
-            "helo" => Some(Self::Helo),
-            "auth" => Some(Self::Auth),
-            "mail" => Some(Self::Mail),
-            "rcpt" => Some(Self::Rcpt),
-            "data" => Some(Self::Data),
-            "headers" => Some(Self::Headers),
-            "message" => Some(Self::Message),
-            "disconnect" => Some(Self::Disconnect),
-            _ => None,
-        }
+        let name = value.as_str()?;
+        Self::ALL.into_iter().find(|event| event.name() == name)
     }
 }
 

@@ -59,8 +59,11 @@ impl Input {
             return self.incomplete(limit);
         };
         let range = self.take(end + 1);
-        if self.overlong.take().is_some() || range.len() > limit {
-            return Line::TooLong;
+        // The answer is the same however the line was cut on its way.
+        match self.overlong.take().unwrap_or(0) + range.len() {
+            length if length > MAX_DISCARDED => return Line::Endless,
+            length if length > limit => return Line::TooLong,
+            _ => {}
         }
         match self.octets(range).strip_suffix(b"\r\n") {
             Some(line) => Line::Complete(line.to_vec()),

@@ -1,0 +1,22 @@
+//! What wasmtime generates from the contract, and nothing else.
+
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    dead_code,
+    clippy::all,
+    reason = "generated code; the WIT files are documented"
+)]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "all-events",
+        imports: { default: trappable },
+        exports: { default: async },
+    });
+}
+
+pub(super) use generated::AllEvents;
+pub(super) use generated::exports::postgate::plugin as events;
+pub(super) use generated::postgate::plugin as host;

@@ -1,0 +1,440 @@
+//! A loaded plugin, and an instance of it in a session.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use wasmtime::component::{Instance as WasmInstance, InstancePre};
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use crate::config::sidecar::{Event, Sidecar};
+use crate::plugin::bindings::events::{
+    on_auth, on_connect, on_data, on_disconnect, on_headers, on_helo, on_init, on_mail, on_message,
+    on_rcpt, on_self_test,
+};
+use crate::plugin::context::Context;
+use crate::plugin::convert;
+use crate::plugin::engine::ticks;
+use crate::plugin::host::{HostState, PluginFacts};
+use crate::plugin::verdict::{Opinion, PluginError};
+
+/// A plugin that was loaded and checked.
+pub struct Component {
+    facts: Arc<PluginFacts>,
+    hash: String,
+    sidecar: Sidecar,
+    pre: InstancePre<HostState>,
+    exports: Exports,
+}
+
+impl Component {
+    pub(super) fn new(
+        name: String,
+        hash: String,
+        sidecar: Sidecar,
+        pre: InstancePre<HostState>,
+    ) -> Self {
+        let facts = PluginFacts {
+            name,
+            config: sidecar.config.clone(),
+            limits: sidecar.limits.clone(),
+        };
+        Self {
+            facts: Arc::new(facts),
+            hash,
+            sidecar,
+            exports: Exports::of(&pre),
+            pre,
+        }
+    }
+
+    /// The name: that of the file without its ending.
+    pub fn name(&self) -> &str {
+        &self.facts.name
+    }
+
+    /// The SHA-256 of the file, in hexadecimal digits.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What the operator decided about it.
+    pub const fn sidecar(&self) -> &Sidecar {
+        &self.sidecar
+    }
+
+    /// Whether the plugin is to be asked about an event: it exports it, and the operator lets it.
+    pub fn handles(&self, event: Event) -> bool {
+        let enabled = self.sidecar.events.as_ref();
+        self.exports.handles(event) && enabled.is_none_or(|events| events.contains(&event))
+    }
+
+    /// The events that the plugin exports, in the order of a session.
+    pub fn exported_events(&self) -> impl Iterator<Item = Event> {
+        Event::ALL
+            .into_iter()
+            .filter(|event| self.exports.handles(*event))
+    }
+
+    /// Makes an instance and initialises it.
+    ///
+    /// # Errors
+    ///
+    /// Where the plugin can not be instantiated within its limits, or its `on-init` says no.
+    pub async fn start(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
+        let mut store = Store::new(self.pre.engine(), HostState::new(Arc::clone(&self.facts)));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(self.facts.limits.hostcall_bytes as usize);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.epoch_deadline_callback(|mut store| {
+            match store.data_mut().cpu.spend() {
+                // Others get their turn; the guest goes on at the next.
+                true => Ok(UpdateDeadline::YieldCustom(
+                    1,
+                    Box::pin(tokio::task::yield_now()),
+                )),
+                false => Ok(UpdateDeadline::Interrupt),
+            }
+        });
+        let budget = Budget::of_init(&self.facts);
+        budget.arm(&mut store, context);
+        let started = timeout(budget.wall, self.instantiate(&mut store)).await;
+        let finished = budget.finish(&mut store, &self.facts, started);
+        let (guests, initialised) = finished.map_err(|error| match error {
+            PluginError::Trap(text) => PluginError::Instantiate(text),
+            other => other,
+        })?;
+        initialised.map_err(PluginError::Init)?;
+        Ok(Instance {
+            facts: Arc::clone(&self.facts),
+            store,
+            guests,
+        })
+    }
+
+    async fn instantiate(
+        &self,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<(Guests, Result<(), String>)> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let guests = self.exports.load(&mut *store, &instance)?;
+        let initialised = match &self.exports.init {
+            None => Ok(()),
+            Some(init) => {
+                init.load(&mut *store, &instance)?
+                    .call_on_init(&mut *store)
+                    .await?
+            }
+        };
+        Ok((guests, initialised))
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("name", &self.facts.name)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An instance of a plugin. After an error it must not be called again: a trap poisons its store.
+pub struct Instance {
+    facts: Arc<PluginFacts>,
+    store: Store<HostState>,
+    guests: Guests,
+}
+
+impl Instance {
+    /// Calls the plugin at an event that it handles.
+    ///
+    /// # Errors
+    ///
+    /// Where the plugin traps, exceeds a limit, or answers what the contract does not allow.
+    pub async fn call(
+        &mut self,
+        event: Event,
+        context: &Arc<Context>,
+    ) -> Result<Opinion, PluginError> {
+        let budget = Budget::of(event, &self.facts);
+        budget.arm(&mut self.store, context);
+        let answered = timeout(
+            budget.wall,
+            self.guests.ask(event, &mut self.store, context),
+        )
+        .await;
+        let answer = budget.finish(&mut self.store, &self.facts, answered)?;
+        let opinion = answer.map_err(PluginError::Answer)?;
+        let limit = self.facts.limits.edits;
+        match opinion.edits.len() > limit as usize {
+            true => Err(PluginError::Answer(format!(
+                "more than limits.edits of {limit} edits"
+            ))),
+            false => Ok(opinion),
+        }
+    }
+
+    /// Lets the plugin prove that it works, where it can.
+    ///
+    /// # Errors
+    ///
+    /// Where it traps, exceeds a limit, or says that it does not work.
+    pub async fn self_test(&mut self, context: &Arc<Context>) -> Result<(), PluginError> {
+        let Some(guest) = self.guests.self_test.clone() else {
+            return Ok(());
+        };
+        let budget = Budget::of(Event::Message, &self.facts);
+        budget.arm(&mut self.store, context);
+        let tested = timeout(budget.wall, guest.call_on_self_test(&mut self.store)).await;
+        let tested = budget.finish(&mut self.store, &self.facts, tested)?;
+        tested.map_err(PluginError::SelfTest)
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance")
+            .field("plugin", &self.facts.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The most handles that an instance may hold.
+const MAX_HANDLES: usize = 4_096;
+
+/// The time that one call may take.
+struct Budget {
+    cpu: Duration,
+    cpu_key: &'static str,
+    wall: Duration,
+    wall_key: &'static str,
+}
+
+impl Budget {
+    const fn of(event: Event, facts: &PluginFacts) -> Self {
+        match event {
+            Event::Message => Self::of_init(facts),
+            _ => Self {
+                cpu: facts.limits.cpu,
+                cpu_key: "cpu",
+                wall: facts.limits.wall,
+                wall_key: "wall",
+            },
+        }
+    }
+
+    /// Starting an interpreter takes more than an answer does.
+    const fn of_init(facts: &PluginFacts) -> Self {
+        Self {
+            cpu: facts.limits.message_cpu,
+            cpu_key: "message-cpu",
+            wall: facts.limits.message_wall,
+            wall_key: "message-wall",
+        }
+    }
+
+    fn arm(&self, store: &mut Store<HostState>, context: &Arc<Context>) {
+        store.data_mut().enter(Arc::clone(context), ticks(self.cpu));
+        store.set_epoch_deadline(1);
+    }
+
+    /// Takes the session back from the guest, and says whose limit it ran into where it did.
+    fn finish<T>(
+        &self,
+        store: &mut Store<HostState>,
+        facts: &PluginFacts,
+        result: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    ) -> Result<T, PluginError> {
+        let state = store.data_mut();
+        state.leave();
+        let error = match result {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                return Err(PluginError::Wall {
+                    key: self.wall_key,
+                    limit: self.wall,
+                });
+            }
+        };
+        if state.memory.exceeded {
+            return Err(PluginError::Memory(facts.limits.memory));
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => Err(PluginError::Cpu {
+                key: self.cpu_key,
+                limit: self.cpu,
+            }),
+            _ => Err(PluginError::Trap(error.root_cause().to_string())),
+        }
+    }
+}
+
+/// Where the event functions of a component are.
+struct Exports {
+    init: Option<on_init::GuestIndices>,
+    self_test: Option<on_self_test::GuestIndices>,
+    connect: Option<on_connect::GuestIndices>,
+    helo: Option<on_helo::GuestIndices>,
+    auth: Option<on_auth::GuestIndices>,
+    mail: Option<on_mail::GuestIndices>,
+    rcpt: Option<on_rcpt::GuestIndices>,
+    data: Option<on_data::GuestIndices>,
+    headers: Option<on_headers::GuestIndices>,
+    message: Option<on_message::GuestIndices>,
+    disconnect: Option<on_disconnect::GuestIndices>,
+}
+
+/// The event functions of an instance.
+struct Guests {
+    self_test: Option<on_self_test::Guest>,
+    connect: Option<on_connect::Guest>,
+    helo: Option<on_helo::Guest>,
+    auth: Option<on_auth::Guest>,
+    mail: Option<on_mail::Guest>,
+    rcpt: Option<on_rcpt::Guest>,
+    data: Option<on_data::Guest>,
+    headers: Option<on_headers::Guest>,
+    message: Option<on_message::Guest>,
+    disconnect: Option<on_disconnect::Guest>,
+}
+
+impl Exports {
+    fn of(pre: &InstancePre<HostState>) -> Self {
+        Self {
+            init: on_init::GuestIndices::new(pre).ok(),
+            self_test: on_self_test::GuestIndices::new(pre).ok(),
+            connect: on_connect::GuestIndices::new(pre).ok(),
+            helo: on_helo::GuestIndices::new(pre).ok(),
+            auth: on_auth::GuestIndices::new(pre).ok(),
+            mail: on_mail::GuestIndices::new(pre).ok(),
+            rcpt: on_rcpt::GuestIndices::new(pre).ok(),
+            data: on_data::GuestIndices::new(pre).ok(),
+            headers: on_headers::GuestIndices::new(pre).ok(),
+            message: on_message::GuestIndices::new(pre).ok(),
+            disconnect: on_disconnect::GuestIndices::new(pre).ok(),
+        }
+    }
+
+    const fn handles(&self, event: Event) -> bool {
+        match event {
+            Event::Connect => self.connect.is_some(),
+            Event::Helo => self.helo.is_some(),
+            Event::Auth => self.auth.is_some(),
+            Event::Mail => self.mail.is_some(),
+            Event::Rcpt => self.rcpt.is_some(),
+            Event::Data => self.data.is_some(),
+            Event::Headers => self.headers.is_some(),
+            Event::Message => self.message.is_some(),
+            Event::Disconnect => self.disconnect.is_some(),
+        }
+    }
+
+    /// Looks the functions up in an instance, and checks their types.
+    fn load(
+        &self,
+        store: &mut Store<HostState>,
+        instance: &WasmInstance,
+    ) -> wasmtime::Result<Guests> {
+        macro_rules! load {
+            ($event:ident) => {
+                match &self.$event {
+                    Some(indices) => Some(indices.load(&mut *store, instance)?),
+                    None => None,
+                }
+            };
+        }
+        Ok(Guests {
+            self_test: load!(self_test),
+            connect: load!(connect),
+            helo: load!(helo),
+            auth: load!(auth),
+            mail: load!(mail),
+            rcpt: load!(rcpt),
+            data: load!(data),
+            headers: load!(headers),
+            message: load!(message),
+            disconnect: load!(disconnect),
+        })
+    }
+}
+
+impl Guests {
+    /// Calls the function of an event with what the context says. An event that the plugin does not
+    /// handle, or whose facts are not there, has no objection.
+    async fn ask(
+        &self,
+        event: Event,
+        store: &mut Store<HostState>,
+        context: &Context,
+    ) -> wasmtime::Result<Result<Opinion, String>> {
+        let charset = context.charset();
+        let transaction = context.transaction.as_ref();
+        match event {
+            Event::Connect => {
+                if let Some(guest) = &self.connect {
+                    return Ok(convert::connect(guest.call_on_connect(store).await?));
+                }
+            }
+            Event::Helo => {
+                if let (Some(guest), Some((_, name))) = (&self.helo, &context.helo) {
+                    return Ok(convert::helo(guest.call_on_helo(store, name).await?));
+                }
+            }
+            Event::Auth => {
+                if let (Some(guest), Some(credentials)) = (&self.auth, &context.credentials) {
+                    let credentials = convert::credentials(credentials);
+                    return Ok(convert::auth(
+                        guest.call_on_auth(store, &credentials).await?,
+                    ));
+                }
+            }
+            Event::Mail => {
+                if let (Some(guest), Some(transaction)) = (&self.mail, transaction) {
+                    let answer = guest
+                        .call_on_mail(store, transaction.sender.as_str())
+                        .await?;
+                    return Ok(convert::mail(answer, charset));
+                }
+            }
+            Event::Rcpt => {
+                let candidate = transaction.and_then(|transaction| transaction.candidate.as_ref());
+                if let (Some(guest), Some((recipient, parameters))) = (&self.rcpt, candidate) {
+                    let parameters = convert::parameters(parameters);
+                    let answer = guest
+                        .call_on_rcpt(store, recipient.as_str(), &parameters)
+                        .await?;
+                    return Ok(convert::rcpt(answer, charset));
+                }
+            }
+            Event::Data => {
+                if let Some(guest) = &self.data {
+                    return Ok(convert::data(guest.call_on_data(store).await?));
+                }
+            }
+            Event::Headers => {
+                if let Some(guest) = &self.headers {
+                    return Ok(convert::headers(guest.call_on_headers(store).await?));
+                }
+            }
+            Event::Message => {
+                if let Some(guest) = &self.message {
+                    return Ok(convert::message(
+                        guest.call_on_message(store).await?,
+                        charset,
+                    ));
+                }
+            }
+            Event::Disconnect => {
+                if let (Some(guest), Some(summary)) = (&self.disconnect, context.summary) {
+                    guest
+                        .call_on_disconnect(store, convert::summary(summary))
+                        .await?;
+                }
+            }
+        }
+        Ok(Ok(Opinion::NEXT))
+    }
+}

@@ -1,0 +1,151 @@
+//! What plugins can see: the session, the transaction, the message.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::auth::Credentials;
+use postgate_proto::header::HeaderBlock;
+use postgate_proto::parameters::{MailParameters, Parameter};
+use postgate_proto::session::Helo;
+
+use crate::plugin::mime::Mime;
+use crate::spool::Content;
+
+/// The facts of a session as they stand now. Every plugin of the session sees the same.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What does not change in a session.
+    pub session: Arc<SessionFacts>,
+    /// How the client introduced itself, and by which name.
+    pub helo: Option<(Helo, Box<str>)>,
+    /// The credentials that are being presented.
+    pub credentials: Option<Credentials>,
+    /// Whom the client acts as, once authenticated.
+    pub authenticated_as: Option<Box<str>>,
+    /// The transaction under way.
+    pub transaction: Option<Transaction>,
+    /// The message, as far as it has arrived.
+    pub message: Message,
+    /// Commands that were refused as errors of the client.
+    pub errors: u32,
+    /// Name and value of each tag, in order.
+    pub tags: Vec<(String, String)>,
+    /// What the end of the session looked like, once it is over.
+    pub summary: Option<Summary>,
+}
+
+impl Context {
+    /// The facts at connect.
+    pub fn new(session: Arc<SessionFacts>) -> Self {
+        Self {
+            session,
+            helo: None,
+            credentials: None,
+            authenticated_as: None,
+            transaction: None,
+            message: Message::default(),
+            errors: 0,
+            tags: Vec::new(),
+            summary: None,
+        }
+    }
+
+    /// The protocol as in a Received line (RFC 3848).
+    pub fn protocol(&self) -> &'static str {
+        match (&self.helo, &self.authenticated_as) {
+            (Some((Helo::Ehlo, _)), Some(_)) => "ESMTPA",
+            (Some((Helo::Ehlo, _)), None) => "ESMTP",
+            _ => "SMTP",
+        }
+    }
+
+    /// Which addresses the client may use in this transaction.
+    pub fn charset(&self) -> Charset {
+        match &self.transaction {
+            Some(transaction) if transaction.parameters.smtputf8 => Charset::Utf8,
+            _ => Charset::Ascii,
+        }
+    }
+}
+
+/// What does not change in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Unique among all sessions.
+    pub id: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub connected_at: u32,
+    /// The name of the listener.
+    pub listener: String,
+    /// The name by which the gateway introduces itself.
+    pub hostname: String,
+    /// Where the client connected to.
+    pub local: SocketAddr,
+    /// Where the client connected from.
+    pub remote: SocketAddr,
+}
+
+/// A transaction, from MAIL on.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// Unique among all transactions.
+    pub id: String,
+    /// Where errors go.
+    pub sender: ReversePath,
+    /// The parameters of MAIL.
+    pub parameters: MailParameters,
+    /// The recipients that were accepted.
+    pub recipients: Vec<ForwardPath>,
+    /// The recipient that is being decided on.
+    pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
+}
+
+/// A message as it stands now.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// The header block.
+    pub headers: HeaderBlock,
+    /// Everything behind the header block.
+    pub body: Content,
+    mime: OnceLock<Arc<Mime>>,
+}
+
+impl Message {
+    /// A message whose body has not arrived.
+    pub fn of_headers(headers: HeaderBlock) -> Self {
+        Self {
+            headers,
+            ..Self::default()
+        }
+    }
+
+    /// Puts the body behind the header block.
+    pub fn set_body(&mut self, body: Content) {
+        self.body = body;
+        self.mime = OnceLock::new();
+    }
+
+    /// The parts of the message, found when first asked for.
+    pub fn mime(&self) -> std::io::Result<&Arc<Mime>> {
+        if let Some(mime) = self.mime.get() {
+            return Ok(mime);
+        }
+        let parsed = Mime::parse(&self.headers, &self.body)?;
+        Ok(self.mime.get_or_init(|| Arc::new(parsed)))
+    }
+
+    /// The size in octets.
+    pub fn size(&self) -> u64 {
+        self.headers.size() as u64 + self.body.len()
+    }
+}
+
+/// What the end of a session looked like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Why it ended.
+    pub ending: postgate_proto::session::Ending,
+    /// What happened in it.
+    pub counters: postgate_proto::session::Counters,
+}

@@ -1,0 +1,373 @@
+//! Generated types into the gateway's own: the only file that names both. Whatever breaks a rule of
+//! the contract ends here, with a text that names the rule.
+
+use std::time::Duration;
+
+use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::auth::Credentials;
+use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::parameters::Parameter;
+use postgate_proto::reply::{Enhanced, Refusal, Reply};
+use postgate_proto::session::Ending;
+
+use crate::plugin::bindings::events::{
+    on_auth, on_connect, on_data, on_disconnect, on_headers, on_helo, on_mail, on_message, on_rcpt,
+};
+use crate::plugin::bindings::host::types;
+use crate::plugin::context::Summary;
+use crate::plugin::verdict::{Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
+
+/// A rule of the contract that an answer breaks.
+type Broken = String;
+
+pub(super) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Broken> {
+    use types::ConnectEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        ConnectEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
+        ConnectEdit::SetBanner(text) => Ok(Edit::Text(TextEdit::SetBanner(one_line(&text)))),
+        ConnectEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
+        ConnectEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
+    use types::HeloEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        HeloEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
+        HeloEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
+        HeloEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, Broken> {
+    use types::AuthVerdict;
+    let verdict = match answer.verdict {
+        AuthVerdict::Accept(identity) => match identity.len() {
+            1..=255 if is_text(&identity) => Verdict::Authenticate(identity),
+            _ => return Err("an identity has 1 to 255 octets without control characters".into()),
+        },
+        AuthVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        AuthVerdict::Next => Verdict::Next,
+        AuthVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
+    };
+    opinion(verdict, answer.edits, session_edit)
+}
+
+pub(super) fn mail(answer: on_mail::MailAnswer, charset: Charset) -> Result<Opinion, Broken> {
+    use types::MailEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        MailEdit::RewriteSender(text) => rewrite_sender(&text, charset),
+        MailEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn rcpt(answer: on_rcpt::RcptAnswer, charset: Charset) -> Result<Opinion, Broken> {
+    use types::RcptEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        RcptEdit::RewriteRecipient(text) => recipient(&text, charset)
+            .map(EnvelopeEdit::RewriteRecipient)
+            .map(Edit::Envelope),
+        RcptEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn data(answer: on_data::DataAnswer) -> Result<Opinion, Broken> {
+    use types::DataEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        DataEdit::PrependHeader(field) => {
+            header_field(&field).map(|(name, value)| Edit::LaterHeader(name, value))
+        }
+        DataEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn headers(answer: on_headers::HeadersAnswer) -> Result<Opinion, Broken> {
+    use types::HeadersEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        HeadersEdit::Header(edit) => header_edit(edit),
+        HeadersEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn message(
+    answer: on_message::MessageAnswer,
+    charset: Charset,
+) -> Result<Opinion, Broken> {
+    use types::{MessageEdit, MessageVerdict};
+    let verdict = match answer.verdict {
+        MessageVerdict::Accept => Verdict::Accept,
+        MessageVerdict::Discard(reason) => Verdict::Discard(one_line(&reason)),
+        MessageVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        MessageVerdict::Next => Verdict::Next,
+        MessageVerdict::Quarantine(reason) => Verdict::Quarantine(one_line(&reason)),
+        MessageVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
+    };
+    opinion(verdict, answer.edits, |edit| match edit {
+        MessageEdit::AddRecipient(text) => recipient(&text, charset)
+            .map(EnvelopeEdit::AddRecipient)
+            .map(Edit::Envelope),
+        MessageEdit::Header(edit) => header_edit(edit),
+        MessageEdit::RemoveRecipient(text) => recipient(&text, charset)
+            .map(EnvelopeEdit::RemoveRecipient)
+            .map(Edit::Envelope),
+        MessageEdit::ReplaceBody(body) => replace_body(body),
+        MessageEdit::RewriteSender(text) => rewrite_sender(&text, charset),
+        MessageEdit::Session(edit) => session_edit(edit),
+    })
+}
+
+pub(super) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
+    on_auth::Credentials {
+        mechanism: credentials.mechanism.name().into(),
+        identity: credentials.identity.clone(),
+        act_as: credentials.act_as.clone(),
+        password: credentials.password.clone(),
+    }
+}
+
+pub(super) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
+    parameters
+        .iter()
+        .map(|parameter| types::Pair {
+            name: parameter.name.to_string(),
+            value: parameter.value.to_string(),
+        })
+        .collect()
+}
+
+pub(super) fn summary(summary: Summary) -> on_disconnect::Summary {
+    use on_disconnect::Reason;
+    on_disconnect::Summary {
+        reason: match summary.ending {
+            Ending::Closed => Reason::Closed,
+            Ending::Disconnected | Ending::EndlessLine | Ending::TooManyErrors => Reason::Refused,
+            Ending::Quit => Reason::Quit,
+            Ending::Shutdown => Reason::Shutdown,
+            Ending::Timeout => Reason::Timeout,
+        },
+        commands: summary.counters.commands,
+        errors: summary.counters.errors,
+        messages: summary.counters.messages,
+    }
+}
+
+fn opinion<E>(
+    verdict: Verdict,
+    edits: Vec<E>,
+    convert: impl Fn(E) -> Result<Edit, Broken>,
+) -> Result<Opinion, Broken> {
+    let edits = edits.into_iter().map(convert).collect::<Result<_, _>>()?;
+    Ok(Opinion { verdict, edits })
+}
+
+fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
+    Ok(match verdict {
+        types::Verdict::Accept => Verdict::Accept,
+        types::Verdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        types::Verdict::Next => Verdict::Next,
+        types::Verdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
+    })
+}
+
+fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
+    let enhanced = match refusal.reply.enhanced {
+        None => None,
+        Some(code) => Some(
+            Enhanced::checked(code.class, code.subject, code.detail)
+                .ok_or_else(|| String::from("this is no enhanced status code"))?,
+        ),
+    };
+    let reply = Reply::new(refusal.reply.code, enhanced, refusal.reply.lines)
+        .and_then(Refusal::new)
+        .map_err(|error| error.to_string())?;
+    Ok(Refused {
+        refusal: reply,
+        reason: refusal.reason.as_deref().map(one_line),
+    })
+}
+
+fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
+    match edit {
+        types::SessionEdit::Delay(milliseconds) => {
+            Ok(Edit::Delay(Duration::from_millis(milliseconds.into())))
+        }
+        types::SessionEdit::Tag(pair) => match is_text(&pair.name) && is_text(&pair.value) {
+            true => Ok(Edit::Tag(pair.name, pair.value)),
+            false => Err("a tag has no control characters".into()),
+        },
+    }
+}
+
+fn header_edit(edit: types::HeaderEdit) -> Result<Edit, Broken> {
+    use types::HeaderEdit as Given;
+    Ok(Edit::Header(match edit {
+        Given::Append(field) => {
+            let (name, value) = header_field(&field)?;
+            HeaderEdit::Append(name, value)
+        }
+        Given::Insert(insertion) => {
+            let (name, value) = header_field(&insertion.field)?;
+            let index = insertion.index as usize;
+            HeaderEdit::Insert { index, name, value }
+        }
+        Given::Prepend(field) => {
+            let (name, value) = header_field(&field)?;
+            HeaderEdit::Prepend(name, value)
+        }
+        Given::Remove(position) => HeaderEdit::Remove {
+            name: header_name(&position.name)?,
+            index: position.index as usize,
+        },
+        Given::RemoveAll(name) => HeaderEdit::RemoveAll(header_name(&name)?),
+        Given::Replace(replacement) => HeaderEdit::Replace {
+            name: header_name(&replacement.at.name)?,
+            index: replacement.at.index as usize,
+            value: header_value(&replacement.value)?,
+        },
+    }))
+}
+
+fn header_field(field: &types::HeaderField) -> Result<(HeaderName, HeaderValue), Broken> {
+    Ok((header_name(&field.name)?, header_value(&field.value)?))
+}
+
+fn header_name(name: &str) -> Result<HeaderName, Broken> {
+    HeaderName::new(name).map_err(|error| error.to_string())
+}
+
+fn header_value(value: &[u8]) -> Result<HeaderValue, Broken> {
+    HeaderValue::new(value).map_err(|error| error.to_string())
+}
+
+fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Broken> {
+    ReversePath::parse(text, charset)
+        .map(|path| Edit::Envelope(EnvelopeEdit::RewriteSender(path)))
+        .map_err(|error| format!("sender {text:?}: {error}"))
+}
+
+fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, Broken> {
+    ForwardPath::parse(text, charset).map_err(|error| format!("recipient {text:?}: {error}"))
+}
+
+/// Only whole lines: a lone CR or LF would be a line end to some servers and none to others.
+fn replace_body(body: Vec<u8>) -> Result<Edit, Broken> {
+    let mut rest = body.as_slice();
+    while let Some(index) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+        match rest[index..].strip_prefix(b"\r\n") {
+            Some(after) => rest = after,
+            None => return Err("a body has lines that end in CRLF".into()),
+        }
+    }
+    Ok(Edit::ReplaceBody(body))
+}
+
+/// `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1).
+fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
+    let is_keyword = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
+    let mut words = text.split(' ');
+    match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {
+        true => Ok(Edit::Text(TextEdit::AddEhloKeyword(text))),
+        false => Err(format!("{text:?} is no EHLO keyword with parameters")),
+    }
+}
+
+fn is_text(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
+        types::Refusal {
+            reply: types::Reply {
+                code,
+                enhanced: enhanced.map(|(class, subject, detail)| types::EnhancedCode {
+                    class,
+                    subject,
+                    detail,
+                }),
+                lines: vec![line.into()],
+            },
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn refusals_are_filled_in_and_checked() {
+        let table = [
+            (refusal(550, None, "no"), Ok("550 5.7.1 no")),
+            (
+                refusal(450, None, ""),
+                Ok("450 4.2.0 Mailbox temporarily unavailable"),
+            ),
+            (
+                refusal(550, Some((5, 1, 1)), "a\r\nb"),
+                Ok("550 5.1.1 a / b"),
+            ),
+            (
+                refusal(999, None, ""),
+                Err("reply code 999 is not allowed here"),
+            ),
+            (
+                refusal(250, None, ""),
+                Err("reply code 250 is not allowed here"),
+            ),
+            (
+                refusal(550, Some((4, 0, 0)), ""),
+                Err("enhanced code 4.0.0 does not go with reply code 550"),
+            ),
+            (
+                refusal(550, Some((3, 0, 0)), ""),
+                Err("this is no enhanced status code"),
+            ),
+        ];
+        for (given, expected) in table {
+            let got = refused(given).map(|refused| refused.refusal.reply().to_string());
+            assert_eq!(
+                got.as_ref().map(String::as_str).map_err(String::as_str),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn bodies_have_whole_lines() {
+        for body in ["", "a", "a\r\n", "\r\n", "a\r\n\r\nb"] {
+            assert!(replace_body(body.into()).is_ok(), "{body:?}");
+        }
+        for body in [
+            "\n", "\r", "a\nb", "a\rb", "a\r\r\n", "a\r\n\n", "a\n\r", "a\r",
+        ] {
+            assert!(replace_body(body.into()).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_injected() {
+        let field = |name: &str, value: &str| types::HeaderField {
+            name: name.into(),
+            value: value.into(),
+        };
+        for (name, value) in [
+            ("X", "a\r\nInjected: yes"),
+            ("X: a\r\nY", "b"),
+            ("X", "a\0"),
+        ] {
+            assert!(header_field(&field(name, value)).is_err());
+        }
+        assert!(ehlo_keyword("XFOO\r\n250 HELP".into()).is_err());
+        assert!(ehlo_keyword("XFOO a b".into()).is_ok());
+        assert_eq!(one_line("a\r\nb"), "ab");
+        assert!(rewrite_sender("a@b> SIZE=1\r\nRCPT TO:<c@d", Charset::Ascii).is_err());
+    }
+}

@@ -1,0 +1,393 @@
+//! From files to plugins: a directory goes in, a whole set comes out or every reason why not.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tracing::info;
+use wasmtime::Engine;
+use wasmtime::component::Component as WasmComponent;
+use wit_component::ComponentEncoder;
+
+use crate::config::ConfigError;
+use crate::config::sidecar::{Grant, Sidecar};
+use crate::plugin::component::Component;
+use crate::plugin::context::{Context, SessionFacts};
+use crate::plugin::engine::{MAX_PLUGIN_MEMORY, Runtime};
+use crate::plugin::verdict::PluginError;
+
+/// The plugins that serve a session, in their order.
+#[derive(Debug, Default)]
+pub struct PluginSet {
+    /// Sessions ask them in this order.
+    pub plugins: Vec<Arc<Component>>,
+}
+
+/// Why a plugin can not be loaded. The file is the operator's or the author's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file holds no component.
+    #[error("{file}: not a WebAssembly component: {reason}")]
+    Component {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file or its directory can not be read.
+    #[error("{file}: {error}", file = file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The component imports what it may not.
+    #[error("{file}: {reason}")]
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Which imports, and what would allow them.
+        reason: String,
+    },
+    /// No event is exported.
+    #[error("{}: exports no event of postgate:plugin@0.1, nothing would ever call it", .0.display())]
+    NoEvent(PathBuf),
+    /// The plugin does not work under its limits.
+    #[error("{file}: {error}", file = file.display())]
+    Plugin {
+        /// The file.
+        file: PathBuf,
+        /// What happened when it was tried.
+        error: PluginError,
+    },
+    /// The sidecar has mistakes.
+    #[error(transparent)]
+    Sidecar(#[from] ConfigError),
+    /// The file is larger than `plugins.max-file-size`.
+    #[error("{file}: {size} octets are more than plugins.max-file-size of {limit}")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// Its size in octets.
+        size: u64,
+        /// The limit in octets.
+        limit: u64,
+    },
+}
+
+/// Loads every plugin of a directory, in the lexical order of the file names.
+///
+/// # Errors
+///
+/// Every reason why one of them can not be loaded. There is no set of the others: a gateway that
+/// leaves out a filter lets through what the filter would stop.
+pub async fn load_directory(
+    runtime: &Arc<Runtime>,
+    directory: &Path,
+    max_file_size: u64,
+) -> Result<PluginSet, Vec<LoadError>> {
+    let files = plugin_files(directory).map_err(|error| {
+        let file = directory.to_owned();
+        vec![LoadError::Io { file, error }]
+    })?;
+    let mut set = PluginSet::default();
+    let mut errors = Vec::new();
+    for file in files {
+        match load_file(runtime, &file, max_file_size).await {
+            Ok(plugin) => set.plugins.push(Arc::new(plugin)),
+            Err(more) => errors.extend(more),
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(set),
+        false => Err(errors),
+    }
+}
+
+/// Loads one plugin with its sidecar, and tries it once under its real limits.
+///
+/// # Errors
+///
+/// Every reason why it can not be loaded.
+pub async fn load_file(
+    runtime: &Arc<Runtime>,
+    file: &Path,
+    max_file_size: u64,
+) -> Result<Component, Vec<LoadError>> {
+    let sidecar = read_sidecar(file)?;
+    // Compiling takes up to seconds: not on a thread that serves sessions.
+    let compiling = Arc::clone(runtime);
+    let path = file.to_owned();
+    let compiled = tokio::task::spawn_blocking(move || compile(&compiling, &path, max_file_size));
+    let compiled = match compiled.await {
+        Ok(compiled) => compiled.map_err(|error| vec![error])?,
+        // A panic of the compiler is its own fault, and no reason to take the process down.
+        Err(panic) => return Err(vec![invalid(file, &panic)]),
+    };
+    check_imports(runtime.engine(), &compiled.component, file, &sidecar.grants)
+        .map_err(|error| vec![error])?;
+    let pre = runtime
+        .linker()
+        .instantiate_pre(&compiled.component)
+        .map_err(|error| vec![invalid(file, &format!("{error:#}"))])?;
+    let name = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let plugin = Component::new(name, compiled.hash, sidecar, pre);
+    if plugin.exported_events().next().is_none() {
+        return Err(vec![LoadError::NoEvent(file.to_owned())]);
+    }
+    try_out(&plugin).await.map_err(|error| {
+        let file = file.to_owned();
+        vec![LoadError::Plugin { file, error }]
+    })?;
+    let events: Vec<_> = plugin
+        .exported_events()
+        .map(|event| event.to_string())
+        .collect();
+    info!(
+        plugin = plugin.name(),
+        events = events.join(" "),
+        sha256 = plugin.hash(),
+        "plugin loaded"
+    );
+    Ok(plugin)
+}
+
+/// What `postgate plugin inspect` shows.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The size of the file in octets.
+    pub size: u64,
+    /// The SHA-256 of the file, in hexadecimal digits.
+    pub sha256: String,
+    /// The names of the events that it exports, without `on-`.
+    pub events: Vec<String>,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// The grants that it needs.
+    pub grants: Vec<&'static str>,
+    /// The imports that no grant allows.
+    pub refused: Vec<String>,
+    /// The memory that it needs to start with, in octets.
+    pub memory: Option<u64>,
+}
+
+/// Looks into a plugin without running it.
+///
+/// # Errors
+///
+/// Where it is no component.
+pub fn inspect(
+    runtime: &Runtime,
+    file: &Path,
+    max_file_size: u64,
+) -> Result<Inspection, LoadError> {
+    let compiled = compile(runtime, file, max_file_size)?;
+    let engine = runtime.engine();
+    let imports = import_names(engine, &compiled.component);
+    let mut grants: Vec<_> = imports.iter().filter_map(|name| grant_for(name)).collect();
+    grants.dedup();
+    let refused = imports
+        .iter()
+        .filter(|name| !is_always_allowed(name) && grant_for(name).is_none())
+        .cloned()
+        .collect();
+    let component_type = compiled.component.component_type();
+    let events = component_type
+        .exports(engine)
+        .filter_map(|(name, _)| Some(interface_of(name)?.strip_prefix("on-")?.to_owned()))
+        .collect();
+    Ok(Inspection {
+        size: compiled.size,
+        sha256: compiled.hash,
+        events,
+        grants,
+        refused,
+        imports,
+        memory: compiled
+            .component
+            .resources_required()
+            .and_then(|resources| resources.max_initial_memory_size),
+    })
+}
+
+/// The plugins of a directory: what ends in `.wasm` and is not hidden, in lexical order.
+fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_sidecar(file: &Path) -> Result<Sidecar, Vec<LoadError>> {
+    let path = file.with_extension("toml");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sidecar::default()),
+        Err(error) => return Err(vec![LoadError::Io { file: path, error }]),
+    };
+    let sidecar = Sidecar::parse(&text, &path)
+        .map_err(|errors| errors.into_iter().map(LoadError::from).collect::<Vec<_>>())?;
+    if sidecar.limits.memory > MAX_PLUGIN_MEMORY {
+        let reason = format!("limits.memory is at most {MAX_PLUGIN_MEMORY} octets");
+        return Err(vec![LoadError::Import { file: path, reason }]);
+    }
+    Ok(sidecar)
+}
+
+struct Compiled {
+    component: WasmComponent,
+    hash: String,
+    size: u64,
+}
+
+fn compile(runtime: &Runtime, file: &Path, max_file_size: u64) -> Result<Compiled, LoadError> {
+    let io = |error| LoadError::Io {
+        file: file.to_owned(),
+        error,
+    };
+    let size = fs::metadata(file).map_err(io)?.len();
+    if size > max_file_size {
+        return Err(LoadError::TooLarge {
+            file: file.to_owned(),
+            size,
+            limit: max_file_size,
+        });
+    }
+    let octets = fs::read(file).map_err(io)?;
+    let hash = Sha256::digest(&octets)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a String does not fail.
+            _ = write!(hex, "{byte:02x}");
+            hex
+        });
+    let octets = as_component(octets).map_err(|reason| invalid(file, &reason))?;
+    let component = WasmComponent::new(runtime.engine(), &octets)
+        .map_err(|error| invalid(file, &format!("{error:#}")))?;
+    Ok(Compiled {
+        component,
+        hash,
+        size,
+    })
+}
+
+/// A component stays as it is; a core module that carries the metadata of one becomes one.
+fn as_component(octets: Vec<u8>) -> Result<Vec<u8>, String> {
+    if Engine::detect_precompiled(&octets).is_some() {
+        return Err("precompiled code is not accepted, since it can not be checked".into());
+    }
+    // The preamble: magic number, version, and layer (component-model binary format).
+    match octets.get(..8) {
+        Some(b"\0asm\x0d\0\x01\0") => Ok(octets),
+        Some(b"\0asm\x01\0\0\0") => ComponentEncoder::default()
+            .validate(true)
+            .module(&octets)
+            .and_then(|mut encoder| encoder.encode())
+            .map_err(|error| format!("a core module that is none of a component: {error:#}")),
+        Some(_) => Err("it does not begin as a WebAssembly file does".into()),
+        None => Err("the file is shorter than the preamble of WebAssembly".into()),
+    }
+}
+
+fn check_imports(
+    engine: &Engine,
+    component: &WasmComponent,
+    file: &Path,
+    grants: &[Grant],
+) -> Result<(), LoadError> {
+    let mut reasons = Vec::new();
+    for name in import_names(engine, component) {
+        if is_always_allowed(&name) {
+            continue;
+        }
+        match grant_for(&name) {
+            Some(grant) if grants.iter().any(|granted| granted.name() == grant) => {}
+            Some(grant) => {
+                let sidecar = file.with_extension("toml");
+                let sidecar = sidecar.display();
+                reasons.push(format!(
+                    "it imports {name}; to allow that, write grants = [\"{grant}\"] into {sidecar}"
+                ));
+            }
+            None => reasons.push(format!(
+                "it imports {name}, which this gateway does not offer"
+            )),
+        }
+    }
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(LoadError::Import {
+            file: file.to_owned(),
+            reason: reasons.join("; "),
+        }),
+    }
+}
+
+fn import_names(engine: &Engine, component: &WasmComponent) -> Vec<String> {
+    let component_type = component.component_type();
+    component_type
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn is_always_allowed(import: &str) -> bool {
+    let allowed = ["config", "log", "message", "session", "types"];
+    interface_of(import).is_some_and(|interface| allowed.contains(&interface))
+}
+
+fn grant_for(import: &str) -> Option<&'static str> {
+    match interface_of(import)? {
+        "store" => Some(Grant::Store.name()),
+        _ => None,
+    }
+}
+
+/// `store` in `postgate:plugin/store@0.1.0`.
+fn interface_of(name: &str) -> Option<&str> {
+    name.strip_prefix("postgate:plugin/")?.split('@').next()
+}
+
+fn invalid(file: &Path, reason: &dyn std::fmt::Display) -> LoadError {
+    LoadError::Component {
+        file: file.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+/// One instance is made and initialised, another tests itself.
+async fn try_out(plugin: &Component) -> Result<(), PluginError> {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let facts = SessionFacts {
+        id: "load".into(),
+        connected_at: 0,
+        listener: String::new(),
+        hostname: "localhost".into(),
+        local: nowhere,
+        remote: nowhere,
+    };
+    let context = Arc::new(Context::new(Arc::new(facts)));
+    plugin.start(&context).await?;
+    plugin.start(&context).await?.self_test(&context).await
+}

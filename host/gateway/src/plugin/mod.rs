@@ -1,0 +1,18 @@
+//! Plugins: loading them, running them in their sandboxes, and making one decision of what several
+//! of them say.
+
+mod bindings;
+mod component;
+pub mod context;
+mod convert;
+mod engine;
+mod host;
+mod load;
+mod mime;
+pub mod pipeline;
+pub mod verdict;
+
+pub use component::{Component, Instance};
+pub use engine::{DEFAULT_INSTANCES, MAX_PLUGIN_MEMORY, Runtime};
+pub use load::{Inspection, LoadError, PluginSet, inspect, load_directory, load_file};
+pub use mime::{Mime, Part};

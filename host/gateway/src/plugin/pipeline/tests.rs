@@ -1,0 +1,259 @@
+//! The pipeline with plugins that are plain Rust, so that each rule is seen alone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::header::{HeaderBlock, HeaderName, HeaderValue};
+use postgate_proto::parameters::MailParameters;
+use postgate_proto::reply::Reply;
+
+use super::*;
+use crate::plugin::context::{Message, SessionFacts};
+
+type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
+
+struct Fake {
+    answer: Answer,
+    sidecar: Sidecar,
+}
+
+struct FakeInstance(Answer);
+
+impl Plugin for Fake {
+    type Instance = FakeInstance;
+
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    fn handles(&self, event: Event) -> bool {
+        event != Event::Helo
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        &self.sidecar
+    }
+
+    async fn start(&self, _: &Arc<Context>) -> Result<FakeInstance, PluginError> {
+        Ok(FakeInstance(self.answer))
+    }
+}
+
+impl Ask for FakeInstance {
+    async fn ask(&mut self, event: Event, context: &Arc<Context>) -> Result<Opinion, PluginError> {
+        (self.0)(event, context)
+    }
+}
+
+fn pipeline(answers: &[(Answer, OnFailure)]) -> Pipeline<Fake> {
+    let plugins = answers.iter().map(|(answer, on_failure)| {
+        Arc::new(Fake {
+            answer: *answer,
+            sidecar: Sidecar {
+                on_failure: *on_failure,
+                ..Sidecar::default()
+            },
+        })
+    });
+    let plugins: Vec<_> = plugins.collect();
+    Pipeline::new(plugins, "mx", RelayDomains::new(["example.org".into()]))
+}
+
+fn path(text: &str) -> ForwardPath {
+    ForwardPath::parse(text, Charset::Ascii).unwrap()
+}
+
+fn context() -> Arc<Context> {
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut context = Context::new(Arc::new(SessionFacts {
+        id: "s".into(),
+        connected_at: 0,
+        listener: "mx".into(),
+        hostname: "mx.example.org".into(),
+        local: nowhere,
+        remote: nowhere,
+    }));
+    context.transaction = Some(Transaction {
+        id: "t".into(),
+        sender: ReversePath::Null,
+        parameters: MailParameters::default(),
+        recipients: vec![path("a@example.org")],
+        candidate: Some((path("b@example.org"), vec![])),
+    });
+    context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()));
+    Arc::new(context)
+}
+
+fn next(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    Ok(Opinion::NEXT)
+}
+
+fn accept(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    Ok(Opinion {
+        verdict: Verdict::Accept,
+        edits: vec![],
+    })
+}
+
+fn refuse(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    Ok(Opinion {
+        verdict: Verdict::Refuse(Refused {
+            refusal: refusal(),
+            reason: Some("secret".into()),
+        }),
+        edits: vec![],
+    })
+}
+
+fn refusal() -> Refusal {
+    Refusal::new(Reply::new(550, None, vec!["no".into()]).unwrap()).unwrap()
+}
+
+fn trap(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    Err(PluginError::Trap("unreachable".into()))
+}
+
+fn edit(edits: Vec<Edit>) -> Result<Opinion, PluginError> {
+    Ok(Opinion {
+        verdict: Verdict::Next,
+        edits,
+    })
+}
+
+#[tokio::test]
+async fn the_first_that_decides_ends_it() {
+    use OnFailure::Tempfail;
+    let table: [(&[(Answer, OnFailure)], Decision); 4] = [
+        (&[], Decision::Pass),
+        (&[(next, Tempfail), (next, Tempfail)], Decision::Pass),
+        (
+            &[(next, Tempfail), (refuse, Tempfail)],
+            Decision::Refuse(refusal()),
+        ),
+        (&[(accept, Tempfail), (refuse, Tempfail)], Decision::Pass),
+    ];
+    for (answers, expected) in table {
+        let outcome = pipeline(answers).ask(Event::Rcpt, &mut context()).await;
+        assert_eq!(outcome.decision, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_what_the_operator_says() {
+    use OnFailure::{Accept, Reject, Tempfail};
+    let table = [
+        (Tempfail, Event::Rcpt, Decision::Refuse(Refusal::TRY_LATER)),
+        (Tempfail, Event::Auth, Decision::Refuse(AUTH_LATER)),
+        (
+            Tempfail,
+            Event::Connect,
+            Decision::Disconnect(CONNECT_LATER),
+        ),
+        (
+            Reject,
+            Event::Message,
+            Decision::Refuse(REFUSED_FOR_FAILURE),
+        ),
+        // As if it had not been there: the next one is asked.
+        (Accept, Event::Rcpt, Decision::Refuse(refusal())),
+    ];
+    for (on_failure, event, expected) in table {
+        let mut pipeline = pipeline(&[(trap, on_failure), (refuse, Tempfail)]);
+        assert_eq!(pipeline.ask(event, &mut context()).await.decision, expected);
+        assert!(
+            pipeline
+                .notes()
+                .starts_with(&format!("fake={event}:failed"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_next_plugin_sees_what_the_one_before_changed() {
+    fn rewrite(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        edit(vec![
+            Edit::Envelope(EnvelopeEdit::RewriteRecipient(path("c@example.org"))),
+            Edit::Tag("k".into(), "v".into()),
+            Edit::Header(HeaderEdit::Append(
+                HeaderName::new("B").unwrap(),
+                HeaderValue::new(b"2").unwrap(),
+            )),
+            Edit::ReplaceBody(b"new\r\n".to_vec()),
+        ])
+    }
+    fn look(_: Event, context: &Context) -> Result<Opinion, PluginError> {
+        let transaction = context.transaction.as_ref().unwrap();
+        assert_eq!(
+            transaction.candidate.as_ref().unwrap().0,
+            path("c@example.org")
+        );
+        assert_eq!(context.tags, [("k".into(), "v".into())]);
+        assert_eq!(context.message.headers.text("b").as_deref(), Some("2"));
+        assert_eq!(context.message.body.as_slice(), Some(&b"new\r\n"[..]));
+        Ok(Opinion::NEXT)
+    }
+    let mut pipeline = pipeline(&[(rewrite, OnFailure::Reject), (look, OnFailure::Reject)]);
+    let outcome = pipeline.ask(Event::Rcpt, &mut context()).await;
+    assert_eq!(outcome.decision, Decision::Pass);
+    assert_eq!(pipeline.notes(), "fake=rcpt:next+4 fake=next");
+}
+
+#[tokio::test]
+async fn a_plugin_can_not_open_the_relay() {
+    fn elsewhere(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        edit(vec![Edit::Envelope(EnvelopeEdit::AddRecipient(path(
+            "x@example.com",
+        )))])
+    }
+    let mut context = context();
+    let mut pipeline = pipeline(&[(elsewhere, OnFailure::Tempfail)]);
+    let outcome = pipeline.ask(Event::Message, &mut context).await;
+    assert_eq!(outcome.decision, Decision::Refuse(Refusal::TRY_LATER));
+    assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 1);
+    Arc::make_mut(&mut context).authenticated_as = Some("user".into());
+    let outcome = pipeline.ask(Event::Message, &mut context).await;
+    assert_eq!(outcome.decision, Decision::Pass);
+    assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 2);
+}
+
+#[tokio::test]
+async fn a_delay_is_capped_and_texts_are_handed_on() {
+    fn slow(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        edit(vec![
+            Edit::Delay(Duration::from_secs(10)),
+            Edit::Delay(Duration::from_secs(10)),
+            Edit::Text(TextEdit::SetBanner("hello".into())),
+        ])
+    }
+    let mut pipeline = pipeline(&[(slow, OnFailure::Tempfail)]);
+    let outcome = pipeline.ask(Event::Connect, &mut context()).await;
+    assert_eq!(outcome.delay, Duration::from_secs(15));
+    assert_eq!(outcome.texts, [TextEdit::SetBanner("hello".into())]);
+}
+
+#[tokio::test]
+async fn fields_of_data_wait_for_the_header_block() {
+    fn later(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        let name = HeaderName::new("X-Later").unwrap();
+        edit(vec![Edit::LaterHeader(
+            name,
+            HeaderValue::new(b"1").unwrap(),
+        )])
+    }
+    let mut context = context();
+    let mut pipeline = pipeline(&[(later, OnFailure::Tempfail)]);
+    pipeline.ask(Event::Data, &mut context).await;
+    assert_eq!(context.message.headers.len(), 1);
+    pipeline.add_later_headers(&mut context);
+    pipeline.add_later_headers(&mut context);
+    assert_eq!(context.message.headers.field(0).unwrap().name(), "X-Later");
+    assert_eq!(context.message.headers.len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_handles_asks_nobody() {
+    let mut pipeline = pipeline(&[(trap, OnFailure::Tempfail)]);
+    assert!(!pipeline.handles(Event::Helo));
+    let outcome = pipeline.ask(Event::Helo, &mut context()).await;
+    assert_eq!(outcome.decision, Decision::Pass);
+}

@@ -1,0 +1,150 @@
+//! What plugins say, in the gateway's own terms: typed, checked, and free of generated code.
+
+use std::fmt;
+use std::time::Duration;
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::reply::Refusal;
+
+/// The answer of one plugin at one event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opinion {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The changes, in order.
+    pub edits: Vec<Edit>,
+}
+
+impl Opinion {
+    /// No objection and no change.
+    pub const NEXT: Self = Self {
+        verdict: Verdict::Next,
+        edits: Vec::new(),
+    };
+}
+
+/// The decision of one plugin at one event. What an event does not allow can not be said by the
+/// plugin in the first place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Take it, and ask no further plugin.
+    Accept,
+    /// The credentials are right; act as this identity.
+    Authenticate(String),
+    /// Tell the client that the message was taken, and drop it.
+    Discard(String),
+    /// Refuse, and close the connection.
+    Disconnect(Refused),
+    /// No objection.
+    Next,
+    /// Tell the client that the message was taken, and put it into quarantine.
+    Quarantine(String),
+    /// Refuse.
+    Refuse(Refused),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Authenticate(_) => f.write_str("authenticate"),
+            Self::Discard(_) => f.write_str("discard"),
+            Self::Disconnect(refused) => write!(f, "disconnect {}", refused.refusal.reply().code()),
+            Self::Next => f.write_str("next"),
+            Self::Quarantine(_) => f.write_str("quarantine"),
+            Self::Refuse(refused) => write!(f, "refuse {}", refused.refusal.reply().code()),
+        }
+    }
+}
+
+/// A refusal, with what only the log shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What the client reads.
+    pub refusal: Refusal,
+    /// For the log.
+    pub reason: Option<String>,
+}
+
+/// A change that a plugin asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Wait before the reply.
+    Delay(Duration),
+    /// Change the envelope.
+    Envelope(EnvelopeEdit),
+    /// Change the header block.
+    Header(HeaderEdit),
+    /// Add a field once the header block is there.
+    LaterHeader(HeaderName, HeaderValue),
+    /// Replace everything behind the header block.
+    ReplaceBody(Vec<u8>),
+    /// Remember a tag.
+    Tag(String, String),
+    /// Change what the session says.
+    Text(TextEdit),
+}
+
+/// A change of the envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvelopeEdit {
+    /// Deliver to this recipient too.
+    AddRecipient(ForwardPath),
+    /// Do not deliver to this recipient.
+    RemoveRecipient(ForwardPath),
+    /// Replace the recipient that is being decided on.
+    RewriteRecipient(ForwardPath),
+    /// Replace the sender.
+    RewriteSender(ReversePath),
+}
+
+/// A change of what the session says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextEdit {
+    /// List this keyword in the reply to EHLO.
+    AddEhloKeyword(String),
+    /// The text of the banner.
+    SetBanner(String),
+    /// The text of the reply to HELO and EHLO.
+    SetGreeting(String),
+}
+
+/// Why a plugin has no answer. Whatever it is, the fault is the plugin's.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The answer breaks a rule of the contract.
+    #[error("answered against the contract: {0}")]
+    Answer(String),
+    /// It used up its time on a processor.
+    #[error("exceeded limits.{key} of {limit:?}")]
+    Cpu {
+        /// The key of the limit in the sidecar.
+        key: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// `on-init` said that it can not work.
+    #[error("on-init failed: {0}")]
+    Init(String),
+    /// It could not be instantiated.
+    #[error("cannot be instantiated: {0}")]
+    Instantiate(String),
+    /// It asked for more memory than it may have, and gave up.
+    #[error("exceeded limits.memory of {0} octets")]
+    Memory(u32),
+    /// `on-self-test` said that it does not work.
+    #[error("on-self-test failed: {0}")]
+    SelfTest(String),
+    /// It trapped.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// It used up its time on the clock.
+    #[error("exceeded limits.{key} of {limit:?}")]
+    Wall {
+        /// The key of the limit in the sidecar.
+        key: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+}
