@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
         self.value(key)
     }
 
-    /// A path, made relative to the directory of the file.
+    /// A path, made absolute from the directory of the file.
     pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
         let path: PathBuf = self.value(key)?;
         Some(self.resolve(&path))
@@ -187,12 +187,14 @@ impl<'a> Section<'a> {
             .note(self.span.clone(), path, Mistake::Missing(remedy));
     }
 
-    /// A path as seen from the current directory.
+    /// An absolute path, from one that begins at the directory of the file.
     pub(super) fn resolve(&self, path: &Path) -> PathBuf {
-        match self.report.file.parent() {
+        let path = match self.report.file.parent() {
             Some(directory) => directory.join(path),
             None => path.to_owned(),
-        }
+        };
+        // Without a current directory, which is the one reason to fail, nothing better is known.
+        path::absolute(&path).unwrap_or(path)
     }
 
     fn entry(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {

@@ -1,5 +1,7 @@
 //! The file beside a plugin: what the operator decides about this one plugin.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +30,21 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
+    /// Reads the file beside a plugin: the same name, with `.toml` in place of `.wasm`. Where there
+    /// is none, the default holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
+        let file = plugin.with_extension("toml");
+        match fs::read_to_string(&file) {
+            Ok(text) => Self::parse(&text, &file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(vec![ConfigError::unreadable(&file, &error)]),
+        }
+    }
+
     /// Checks the text of a file.
     ///
     /// # Errors

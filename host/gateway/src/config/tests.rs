@@ -1,5 +1,7 @@
 //! What operators write, and what comes of it.
 
+use std::path;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -24,7 +26,7 @@ fn the_minimum_is_a_backend() {
     assert_eq!(config.relay, []);
     assert_eq!(
         config.backend.address,
-        BackendAddress::Maildir("conf/mail".into())
+        BackendAddress::Maildir(path::absolute("conf/mail").unwrap())
     );
     assert_eq!(config.plugins, Plugins::default());
     assert_eq!(config.log, Log::default());
