@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
@@ -22,7 +23,10 @@ pub(crate) fn start(log: &Log) {
             .boxed(),
         LogFormat::Text => lines.compact().with_target(false).boxed(),
     };
+    let filter = Targets::new()
+        .with_default(log.level.default)
+        .with_targets(log.level.modules.clone());
     tracing_subscriber::registry()
-        .with(layer.with_filter(log.level.clone()))
+        .with(layer.with_filter(filter))
         .init();
 }

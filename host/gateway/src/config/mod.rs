@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::level_filters::LevelFilter;
 
 pub use self::error::{ConfigError, Mistake};
 
@@ -257,19 +257,28 @@ impl Default for Plugins {
 }
 
 /// What is logged, and how.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// What is logged.
-    pub level: Targets,
+    pub level: LogLevel,
     /// How a line looks.
     pub format: LogFormat,
 }
 
-impl Default for Log {
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel {
+    /// The level of all modules that have none of their own.
+    pub default: LevelFilter,
+    /// Modules such as `postgate::delivery`, and their levels.
+    pub modules: Vec<(String, LevelFilter)>,
+}
+
+impl Default for LogLevel {
     fn default() -> Self {
         Self {
-            level: Targets::new().with_default(LevelFilter::INFO),
-            format: LogFormat::default(),
+            default: LevelFilter::INFO,
+            modules: Vec::new(),
         }
     }
 }

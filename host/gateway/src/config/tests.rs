@@ -74,10 +74,9 @@ fn values_arrive() {
     let rules: Vec<&str> = config.relay.iter().map(RelayDomain::as_str).collect();
     assert_eq!(rules, ["example.org", ".example.net"]);
     assert_eq!(config.backend.address.to_string(), "lmtp://[::1]:24");
-    assert_eq!(
-        config.log.level.to_string(),
-        "postgate::delivery=debug,warn"
-    );
+    assert_eq!(config.log.level.default, LevelFilter::WARN);
+    let delivery = ("postgate::delivery".to_owned(), LevelFilter::DEBUG);
+    assert_eq!(config.log.level.modules, [delivery]);
     assert_eq!(config.runtime.workers, Some(2));
 }
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use postgate_proto::address::{Charset, Mailbox};
 use toml::de::DeValue;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{AuthMode, BackendAddress, HostPort, LogFormat, RelayDomain};
+use super::{AuthMode, BackendAddress, HostPort, LogFormat, LogLevel, RelayDomain};
 
 /// A type that a key can have.
 pub(super) trait Setting: Sized {
@@ -194,18 +193,19 @@ impl Setting for LogFormat {
     }
 }
 
-impl Setting for Targets {
+impl Setting for LogLevel {
     const ALLOWED: &'static str = r#""error", "warn", "info", "debug" or "trace", or such levels by module as in "info,postgate::delivery=debug""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        let text = value.as_str()?;
-        // The parser takes a word that is no level for the name of a module, of which everything
-        // is then logged: `inof` would mean nothing but trouble.
-        let is_level_or_pair =
-            |item: &str| item.contains('=') || item.parse::<LevelFilter>().is_ok();
-        text.split(',')
-            .all(is_level_or_pair)
-            .then(|| text.parse().ok())?
+        let mut level = Self::default();
+        for item in value.as_str()?.split(',') {
+            match item.split_once('=') {
+                Some(("", _)) => return None,
+                Some((module, name)) => level.modules.push((module.to_owned(), name.parse().ok()?)),
+                None => level.default = item.parse().ok()?,
+            }
+        }
+        Some(level)
     }
 }
 
