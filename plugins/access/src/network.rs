@@ -55,7 +55,7 @@ impl TryFrom<String> for Network {
         };
         let network = Self {
             address,
-            length: length.unwrap_or(width(address)),
+            length: length.unwrap_or_else(|| width(address)),
         };
         if network.length > width(address) {
             return Err(InvalidNetwork::Syntax(text));

@@ -1,0 +1,112 @@
+//! The header block as the rules so far have left it.
+
+use postgate_plugin::{HeadersAnswer, message};
+
+use crate::config::{Field, Match};
+use crate::encoded_word;
+
+/// A header block, and the edits that made it out of the one that came in.
+pub(crate) struct Block {
+    fields: Vec<(String, String)>,
+    answer: HeadersAnswer,
+}
+
+impl Block {
+    /// The block of the current message.
+    pub(crate) fn of_message() -> Self {
+        let fields = message::headers().map(|field| (field.name, readable(&field.value)));
+        Self {
+            fields: fields.collect(),
+            answer: HeadersAnswer::next(),
+        }
+    }
+
+    /// The edits.
+    pub(crate) fn into_answer(self) -> HeadersAnswer {
+        self.answer
+    }
+
+    /// The positions, among the fields of this name, of those that match; `None` where the rule
+    /// does not apply at all.
+    pub(crate) fn matching(&self, name: &str, when: &Match) -> Option<Vec<u32>> {
+        let named = self
+            .fields
+            .iter()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let values = (0_u32..).zip(named.map(|(_, value)| value.to_lowercase()));
+        let positions: Vec<u32> = values
+            .filter(|(_, value)| match when {
+                Match::Absent | Match::AtLeast(_) | Match::Present => true,
+                Match::Contains(text) => value.contains(&text.0),
+                Match::Equals(text) => *value == text.0,
+                Match::Glob(pattern) => pattern.matches(value),
+                Match::Prefix(text) => value.starts_with(&text.0),
+                Match::Suffix(text) => value.ends_with(&text.0),
+            })
+            .map(|(position, _)| position)
+            .collect();
+        let applies = match when {
+            Match::Absent => positions.is_empty(),
+            Match::AtLeast(count) => positions.len() >= *count as usize,
+            _ => !positions.is_empty(),
+        };
+        applies.then_some(positions)
+    }
+
+    /// Adds a field above all others.
+    pub(crate) fn prepend(&mut self, field: &Field) {
+        self.fields
+            .insert(0, (field.name.0.clone(), field.value.clone()));
+        self.edit(|answer| answer.prepend_header(&field.name.0, &field.value));
+    }
+
+    /// Adds a field below all others.
+    pub(crate) fn append(&mut self, field: &Field) {
+        self.fields
+            .push((field.name.0.clone(), field.value.clone()));
+        self.edit(|answer| answer.append_header(&field.name.0, &field.value));
+    }
+
+    /// Replaces the values of the fields of this name at these positions.
+    pub(crate) fn replace(&mut self, name: &str, positions: &[u32], value: &str) {
+        for &position in positions {
+            if let Some(index) = self.index(name, position) {
+                self.fields[index].1 = value.into();
+            }
+            self.edit(|answer| answer.replace_header(name, position, value));
+        }
+    }
+
+    /// Removes the fields of this name at these positions.
+    pub(crate) fn remove(&mut self, name: &str, positions: &[u32]) {
+        // From the last one up, so that the positions of the others stay what they are.
+        for &position in positions.iter().rev() {
+            if let Some(index) = self.index(name, position) {
+                self.fields.remove(index);
+            }
+            self.edit(|answer| answer.remove_header(name, position));
+        }
+    }
+
+    /// Tags the session.
+    pub(crate) fn tag(&mut self, name: &str, value: &str) {
+        self.edit(|answer| answer.tag(name, value));
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(HeadersAnswer) -> HeadersAnswer) {
+        let answer = std::mem::replace(&mut self.answer, HeadersAnswer::next());
+        self.answer = edit(answer);
+    }
+
+    fn index(&self, name: &str, position: u32) -> Option<usize> {
+        let fields = self.fields.iter().enumerate();
+        let mut named = fields.filter(|(_, (field, _))| field.eq_ignore_ascii_case(name));
+        named.nth(position as usize).map(|(index, _)| index)
+    }
+}
+
+/// A value as a person reads it: unfolded, trimmed, and its encoded words decoded.
+fn readable(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value).replace(['\r', '\n'], "");
+    encoded_word::decode(text.trim())
+}

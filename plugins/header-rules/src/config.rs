@@ -1,0 +1,169 @@
+//! The rules as the operator writes them, and as they are used.
+
+use postgate_plugin::{Pattern, Refusal};
+use serde::Deserialize;
+
+/// The `[config]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Config {
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Written")]
+pub(crate) struct Rule {
+    /// For the log.
+    pub(crate) name: Option<String>,
+    /// The name of the fields that the rule looks at.
+    pub(crate) header: FieldName,
+    pub(crate) when: Match,
+    pub(crate) action: Action,
+}
+
+/// When a rule applies. Letter case does not matter.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Match {
+    /// There is no field of the name.
+    Absent,
+    /// There are at least so many fields of the name.
+    AtLeast(u32),
+    /// A value holds the text.
+    Contains(Text),
+    /// A value is the text.
+    Equals(Text),
+    /// A value is covered by the pattern.
+    Glob(Pattern),
+    /// A value begins with the text.
+    Prefix(Text),
+    /// There is a field of the name.
+    Present,
+    /// A value ends in the text.
+    Suffix(Text),
+}
+
+/// What a rule does.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Adds a field below all others.
+    Append(Field),
+    /// Adds a field above all others.
+    Prepend(Field),
+    /// Refuses the message.
+    Refuse(Refuse),
+    /// Removes the fields that matched.
+    Remove,
+    /// Replaces the values of the fields that matched.
+    Replace(String),
+    /// Tags the session.
+    Tag(Tag),
+}
+
+/// A field to be added.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Field {
+    pub(crate) name: FieldName,
+    pub(crate) value: String,
+}
+
+/// A tag to be set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tag {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// A text in small letters.
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct Text(pub(crate) String);
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.to_lowercase())
+    }
+}
+
+/// The name of a header field (RFC 5322 §2.2).
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct FieldName(pub(crate) String);
+
+impl TryFrom<String> for FieldName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let is_valid = (1..=77).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| matches!(byte, b'!'..=b'~') && byte != b':');
+        match is_valid {
+            true => Ok(Self(name)),
+            false => Err(format!("{name:?} is no name of a header field")),
+        }
+    }
+}
+
+/// A refusal, checked.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "WrittenRefusal")]
+pub(crate) struct Refuse(pub(crate) Refusal);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRefusal {
+    #[serde(default = "default_code")]
+    code: u16,
+    enhanced: Option<String>,
+    text: String,
+}
+
+impl TryFrom<WrittenRefusal> for Refuse {
+    type Error = postgate_plugin::InvalidRefusal;
+
+    fn try_from(written: WrittenRefusal) -> Result<Self, Self::Error> {
+        let enhanced = match written.enhanced {
+            Some(enhanced) => enhanced,
+            None => format!("{}.7.1", written.code / 100),
+        };
+        Refusal::checked(written.code, &enhanced, written.text).map(Self)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: Option<String>,
+    header: FieldName,
+    r#match: Match,
+    action: Action,
+}
+
+impl TryFrom<Written> for Rule {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match (&written.r#match, &written.action) {
+            (Match::Absent, Action::Remove) => Err("a field that is absent can not be removed"),
+            (Match::Absent, Action::Replace(_)) => {
+                Err("a field that is absent can not be replaced; prepend or append it")
+            }
+            (Match::AtLeast(0), _) => Err("at-least: every message has at least 0 fields"),
+            _ => Ok(Self {
+                name: written.name,
+                header: written.header,
+                when: written.r#match,
+                action: written.action,
+            }),
+        }
+    }
+}
+
+const fn default_code() -> u16 {
+    550
+}
