@@ -34,7 +34,9 @@ impl Setup {
             config: toml::Table::new(),
         };
         setup.merge(BASE);
-        setup
+        // Each plugin is compiled once for all tests.
+        let cache = target_directory().join("plugin-cache");
+        setup.set(&format!("plugins.cache = {cache:?}"))
     }
 
     /// Relays to this backend instead.
@@ -306,6 +308,13 @@ pub fn guest_file(guest: &str) -> PathBuf {
 pub fn repository() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().expect("the tests stand below the root")
+}
+
+fn target_directory() -> PathBuf {
+    build_directory()
+        .parent()
+        .expect("a target directory")
+        .to_owned()
 }
 
 /// Where cargo put the test and the program: `target/release`.

@@ -5,6 +5,7 @@
 //! All of this serves tests: where something is not as it must be, it panics and says what.
 
 pub mod dialog;
+pub mod fuzz;
 pub mod player;
 
 pub mod gateway;

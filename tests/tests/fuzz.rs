@@ -1,0 +1,125 @@
+//! A bounded run of the fuzz targets: octets that mean nothing, and dialogs with octets changed.
+
+use postgate_tests::dialog::Dialog;
+use postgate_tests::fuzz::TARGETS;
+use postgate_tests::gateway::repository;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn noise(octets in prop::collection::vec(any::<u8>(), 0..300)) {
+        feed(&octets);
+    }
+
+    /// Octets that mean something to one reader or another, in any order.
+    #[test]
+    fn fragments(pieces in prop::collection::vec(select(FRAGMENTS), 0..40)) {
+        feed(&pieces.concat());
+    }
+
+    #[test]
+    fn changed_dialogs(
+        seed in select(seeds()),
+        changes in prop::collection::vec((any::<Index>(), change()), 0..8),
+    ) {
+        let mut octets = seed;
+        for (place, change) in changes {
+            if octets.is_empty() {
+                break;
+            }
+            let at = place.index(octets.len());
+            match change {
+                Change::Set(octet) => octets[at] = octet,
+                Change::Insert(fragment) => _ = octets.splice(at..at, fragment.iter().copied()),
+                Change::Cut => octets.truncate(at),
+                Change::Drop => _ = octets.remove(at),
+            }
+        }
+        feed(&octets);
+    }
+}
+
+fn feed(octets: &[u8]) {
+    for target in TARGETS {
+        target(octets);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Cut,
+    Drop,
+    Insert(&'static [u8]),
+    Set(u8),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        1 => Just(Change::Cut),
+        2 => Just(Change::Drop),
+        4 => select(FRAGMENTS).prop_map(Change::Insert),
+        2 => any::<u8>().prop_map(Change::Set),
+    ]
+}
+
+const FRAGMENTS: &[&[u8]] = &[
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b".",
+    b"..",
+    b"\r\n.\r\n",
+    b"\n.\n",
+    b"\r\n.\r",
+    b"\0",
+    b"\xff",
+    b" ",
+    b"\t",
+    b"EHLO client.example\r\n",
+    b"HELO c\r\n",
+    b"MAIL FROM:<a@client.example>\r\n",
+    b"MAIL FROM:<>\r\n",
+    b"RCPT TO:<bob@example.org>\r\n",
+    b"DATA\r\n",
+    b"RSET\r\n",
+    b"AUTH PLAIN\r\n",
+    b"AUTH LOGIN\r\n",
+    b"AGJvYgBzZWNyZXQ=\r\n",
+    b"QUIT\r\n",
+    b"NOOP\r\n",
+    b"Subject: x\r\n",
+    b"X-Long: ",
+    b" folded\r\n",
+    b"a@b",
+    b"\"",
+    b"\\",
+    b"<",
+    b">",
+    b"@",
+    b":",
+    b"[IPv6:::1]",
+    b"220 ",
+    b"250-",
+    b"250 ",
+    b"354 ",
+    b"250-PIPELINING\r\n",
+    b"250 2.1.0 Ok\r\n",
+    b"354 go\r\n",
+    b"421 4.3.2 bye\r\n",
+    "é".as_bytes(),
+];
+
+/// What the clients of all dialogs send. Very long ones are left out: they show nothing more here.
+fn seeds() -> Vec<Vec<u8>> {
+    let dialogs = Dialog::load_all(&repository().join("tests/dialogs"));
+    let dialogs = dialogs.unwrap_or_else(|error| panic!("{error}"));
+    let seeds = dialogs.iter().map(Dialog::client_octets);
+    seeds.filter(|octets| octets.len() < 10_000).collect()
+}

@@ -1,0 +1,232 @@
+//! Which part of the host may name which: the direction of its dependencies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use postgate_tests::gateway::repository;
+
+/// Files that begin with one of these paths never name one of these words.
+struct Rule {
+    because: &'static str,
+    files: &'static [&'static str],
+    never: &'static [&'static str],
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        because: "protocol code does no input or output, and has no clock",
+        files: &["proto/src"],
+        never: &[
+            "tokio",
+            "tracing",
+            "serde",
+            "async",
+            "await",
+            "TcpStream",
+            "UnixStream",
+            "Instant",
+            "SystemTime",
+            "std::fs",
+            "std::env",
+            "std::io",
+            "std::thread",
+            "println",
+            "eprintln",
+        ],
+    },
+    Rule {
+        because: "only the plugin runtime knows the WebAssembly engine and the generated types",
+        files: &[
+            "gateway/src/server",
+            "gateway/src/connection",
+            "gateway/src/delivery",
+            "gateway/src/config",
+            "gateway/src/spool",
+            "gateway/src/plugin/pipeline",
+        ],
+        never: &["wasmtime", "wit_component", "bindings"],
+    },
+    Rule {
+        because: "plugins decide; they know nothing of sockets and backends",
+        files: &["gateway/src/plugin"],
+        never: &[
+            "crate::delivery",
+            "crate::server",
+            "crate::connection",
+            "crate::cli",
+        ],
+    },
+    Rule {
+        because: "delivery carries out; it asks nobody",
+        files: &["gateway/src/delivery"],
+        never: &[
+            "crate::plugin",
+            "crate::server",
+            "crate::connection",
+            "crate::cli",
+        ],
+    },
+    Rule {
+        because: "the configuration is read at the edge, and typed from there on",
+        files: &[
+            "gateway/src/server",
+            "gateway/src/connection",
+            "gateway/src/delivery",
+            "gateway/src/plugin/pipeline",
+        ],
+        never: &["toml", "serde_ignored", "std::env"],
+    },
+    Rule {
+        because: "the configuration depends on no part that it configures",
+        files: &["gateway/src/config"],
+        never: &[
+            "crate::plugin",
+            "crate::delivery",
+            "crate::server",
+            "crate::connection",
+            "crate::cli",
+        ],
+    },
+    Rule {
+        because: "only the program itself has a command line and says how the log looks",
+        files: &[
+            "gateway/src/lib.rs",
+            "gateway/src/server",
+            "gateway/src/connection",
+            "gateway/src/delivery",
+            "gateway/src/config",
+            "gateway/src/plugin",
+            "gateway/src/spool",
+        ],
+        never: &[
+            "clap",
+            "crate::cli",
+            "crate::telemetry",
+            "tracing_subscriber",
+        ],
+    },
+];
+
+#[test]
+fn dependencies_point_one_way() {
+    let sources = sources();
+    let mut breaches = Vec::new();
+    for rule in RULES {
+        for prefix in rule.files {
+            let governed = sources.iter().filter(|source| source.is_below(prefix));
+            let mut is_used = false;
+            for source in governed {
+                is_used = true;
+                breaches.extend(source.breaches(rule));
+            }
+            assert!(
+                is_used,
+                "no file is below host/{prefix}: the rule is out of date"
+            );
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// Guests are called through one file, and call through the other.
+#[test]
+fn generated_and_protocol_types_meet_at_two_doors() {
+    let sources = sources();
+    let plugin = sources
+        .iter()
+        .filter(|source| source.is_below("gateway/src/plugin"));
+    let both = plugin.filter(|source| source.names("bindings") && source.names("postgate_proto"));
+    let both: Vec<_> = both.filter_map(|source| source.path.file_stem()).collect();
+    assert!(
+        both.iter()
+            .all(|file| *file == "convert" || *file == "host"),
+        "{both:?}"
+    );
+}
+
+#[test]
+fn a_word_is_found_as_a_word_and_not_in_comments() {
+    let source = Source {
+        path: "x.rs".into(),
+        code: code_of(
+            "//! tokio\nuse tokio_util::x; // serde\nlet s = \"async\";\nstd::io::stdin();",
+        ),
+    };
+    let table = [
+        ("tokio", false),
+        ("tokio_util", true),
+        ("serde", false),
+        ("std::io", true),
+    ];
+    for (word, expected) in table {
+        assert_eq!(source.names(word), expected, "{word}");
+    }
+}
+
+/// A source file, without its comments.
+struct Source {
+    path: PathBuf,
+    code: String,
+}
+
+impl Source {
+    fn is_below(&self, prefix: &str) -> bool {
+        let path = self.path.to_string_lossy();
+        path.strip_prefix(prefix).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with(['/', '.']) || prefix.ends_with(".rs")
+        })
+    }
+
+    fn breaches(&self, rule: &Rule) -> Vec<String> {
+        let named = rule.never.iter().filter(|word| self.names(word));
+        let breach = |word| format!("host/{}: {word}, but {}", self.path.display(), rule.because);
+        named.map(breach).collect()
+    }
+
+    fn names(&self, word: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        self.code.match_indices(word).any(|(at, _)| {
+            let before = self.code[..at].chars().next_back();
+            let after = self.code[at + word.len()..].chars().next();
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let host = repository().join("host");
+    let mut sources = Vec::new();
+    for source in ["proto/src", "gateway/src"] {
+        collect(&host, &host.join(source), &mut sources);
+    }
+    sources
+}
+
+fn collect(host: &Path, directory: &Path, sources: &mut Vec<Source>) {
+    let entries = fs::read_dir(directory).expect("the sources can be listed");
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            collect(host, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.file_name().is_some_and(|name| name != "tests.rs")
+        {
+            let text = fs::read_to_string(&path).expect("a source can be read");
+            sources.push(Source {
+                path: path
+                    .strip_prefix(host)
+                    .expect("a path below host")
+                    .to_owned(),
+                code: code_of(&text),
+            });
+        }
+    }
+}
+
+/// The code without comments, and without the tests at the end of a file, which may do as they like.
+fn code_of(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
