@@ -15,3 +15,21 @@ impl OnRcpt for NoPlus {
 }
 
 postgate_plugin::export!(NoPlus: OnRcpt);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_refused() {
+        let table = [
+            ("bob@example.org", true),
+            ("bob+shop@example.org", false),
+            ("bob@shop+more.example", true),
+        ];
+        for (recipient, taken) in table {
+            let answer = NoPlus.on_rcpt(&Recipient::new(recipient));
+            assert_eq!(answer == RcptAnswer::next(), taken, "{recipient}");
+        }
+    }
+}
