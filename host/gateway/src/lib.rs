@@ -1,2 +1,77 @@
-//! x
+//! An SMTP policy gateway whose decisions are WebAssembly plugins.
+//!
+//! [`Gateway::start`] checks and binds everything, [`Gateway::serve`] runs until it is told to stop.
+//! In between, one connection flows through these modules, from the outside in:
+//!
+//! - [`config`]: what the operator wrote, checked;
+//! - `server`: listens, limits, stops gracefully;
+//! - `connection`: the driver of one session of [`postgate_proto`]; owns the socket and the clock;
+//! - `desk`: answers the questions of a session, by asking the plugins and the backend;
+//! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
+//! - [`delivery`]: offers recipients and messages to the backend;
+//! - [`spool`]: keeps a message until the backend has it.
+
+mod connection;
+mod desk;
+mod id;
+mod server;
+mod trace;
+
+pub mod config;
+pub mod delivery;
+pub mod plugin;
 pub mod spool;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use postgate_proto::client::InvalidName;
+
+use crate::config::Config;
+use crate::plugin::LoadError;
+pub use server::Gateway;
+
+/// Runs a gateway until `shutdown` is ready, and then until its sessions are over.
+///
+/// # Errors
+///
+/// Where it can not start. Once it serves, nothing ends it but `shutdown`.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    Gateway::start(config).await?.serve(shutdown).await;
+    Ok(())
+}
+
+/// Why a gateway can not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An address can not be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// The address of the listener.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The engine for plugins can not be made.
+    #[error("cannot make the plugin engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The host name can not be given to a backend.
+    #[error("hostname: {0}")]
+    Hostname(#[from] InvalidName),
+    /// Plugins can not be loaded.
+    #[error("{}", listed(.0))]
+    Plugins(Vec<LoadError>),
+}
+
+impl RunError {
+    /// Whether the operator can mend it in the configuration or in the plugin directory.
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::Hostname(_) | Self::Plugins(_))
+    }
+}
+
+fn listed(errors: &[LoadError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

@@ -13,6 +13,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod client;
 pub mod command;
 pub mod data;
 pub mod fault;

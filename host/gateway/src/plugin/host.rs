@@ -35,7 +35,9 @@ impl HostState {
     pub(super) fn new(plugin: Arc<PluginFacts>) -> Self {
         let memory = MemoryLimit {
             // A u32 fits into a usize on every machine that this program runs on.
-            octets: plugin.limits.memory as usize,
+            limit: plugin.limits.memory as usize,
+            used: 0,
+            asked: 0,
             exceeded: false,
         };
         Self {
@@ -98,23 +100,35 @@ impl CpuBudget {
     }
 }
 
-/// Bounds memories and tables, and remembers whether the guest ran into it.
+/// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
+/// into it. A component made of several modules has several memories.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
-    octets: usize,
+    limit: usize,
+    used: usize,
+    asked: usize,
     pub(super) exceeded: bool,
 }
 
 impl wasmtime::ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let fits = desired <= self.octets;
-        self.exceeded |= !fits;
+        self.asked = desired.saturating_sub(current);
+        let fits = self.asked <= self.limit.saturating_sub(self.used);
+        match fits {
+            true => self.used += self.asked,
+            false => self.exceeded = true,
+        }
         Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used -= self.asked.min(self.used);
+        Ok(())
     }
 
     fn table_growing(
@@ -124,6 +138,18 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= MAX_TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_PARTS
+    }
+
+    fn tables(&self) -> usize {
+        MAX_PARTS
+    }
+
+    fn memories(&self) -> usize {
+        MAX_PARTS
     }
 }
 
@@ -161,6 +187,8 @@ const MAX_STORE_KEYS: usize = 256;
 const MAX_STORE_KEY: usize = 256;
 const MAX_STORE_OCTETS: usize = 64 << 10;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// The most core instances, tables and memories that a component may be made of, each.
+const MAX_PARTS: usize = 64;
 
 impl types::Host for HostState {}
 
@@ -430,6 +458,22 @@ mod tests {
             assert!(store.set(number.to_string(), vec![]).is_ok());
         }
         assert!(store.set("one more".into(), vec![]).is_err());
+    }
+
+    #[test]
+    fn memories_are_counted_together() {
+        use wasmtime::ResourceLimiter as _;
+        let mut memory = MemoryLimit {
+            limit: 100,
+            used: 0,
+            asked: 0,
+            exceeded: false,
+        };
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(memory.memory_growing(0, 40, None).unwrap());
+        assert!(!memory.exceeded);
+        assert!(!memory.memory_growing(60, 61, None).unwrap());
+        assert!(memory.exceeded);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_proto::header::HeaderEdit;
-use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Enhanced, Refusal};
+use postgate_proto::session::Settings;
 use tracing::{info, warn};
 
 use crate::config::sidecar::{Event, OnFailure, Sidecar};
@@ -75,7 +75,7 @@ impl Ask for Instance {
 /// The plugins of one session, in order, with their instances.
 pub struct Pipeline<P: Plugin> {
     seats: Vec<Seat<P>>,
-    relay: RelayDomains,
+    settings: Arc<Settings>,
 }
 
 /// What all plugins together decided at one event.
@@ -111,7 +111,7 @@ impl<P: Plugin> Pipeline<P> {
     pub fn new(
         plugins: impl IntoIterator<Item = Arc<P>>,
         listener: &str,
-        relay: RelayDomains,
+        settings: Arc<Settings>,
     ) -> Self {
         let works_here = |plugin: &Arc<P>| {
             let listeners = plugin.sidecar().listeners.as_ref();
@@ -123,7 +123,7 @@ impl<P: Plugin> Pipeline<P> {
                 .filter(works_here)
                 .map(Seat::new)
                 .collect(),
-            relay,
+            settings,
         }
     }
 
@@ -154,7 +154,7 @@ impl<P: Plugin> Pipeline<P> {
             if !seat.plugin.handles(event) {
                 continue;
             }
-            let opinion = match seat.ask(event, context, &self.relay).await {
+            let opinion = match seat.ask(event, context, &self.settings).await {
                 Ok(opinion) => opinion,
                 Err(error) => match seat.failure(event, context, &error) {
                     None => continue,
@@ -246,14 +246,14 @@ impl<P: Plugin> Seat<P> {
         &mut self,
         event: Event,
         context: &Arc<Context>,
-        relay: &RelayDomains,
+        settings: &Settings,
     ) -> Result<Opinion, PluginError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.plugin.start(context).await?,
         };
         let opinion = instance.ask(event, context).await?;
-        check_relaying(&opinion, context, relay)?;
+        check_relaying(&opinion, context, settings)?;
         self.instance = Some(instance);
         Ok(opinion)
     }
@@ -326,7 +326,7 @@ impl<P: Plugin> Seat<P> {
 fn check_relaying(
     opinion: &Opinion,
     context: &Context,
-    relay: &RelayDomains,
+    settings: &Settings,
 ) -> Result<(), PluginError> {
     if context.authenticated_as.is_some() {
         return Ok(());
@@ -337,7 +337,7 @@ fn check_relaying(
         else {
             continue;
         };
-        if !relay.permit(path) {
+        if !settings.relay.permit(path) {
             let text = format!("recipient {path} is of no domain in relay.domains");
             return Err(PluginError::Answer(text));
         }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::header::{HeaderBlock, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
+use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Reply;
 
 use super::*;
@@ -56,7 +57,11 @@ fn pipeline(answers: &[(Answer, OnFailure)]) -> Pipeline<Fake> {
         })
     });
     let plugins: Vec<_> = plugins.collect();
-    Pipeline::new(plugins, "mx", RelayDomains::new(["example.org".into()]))
+    let settings = Settings {
+        relay: RelayDomains::new(["example.org".into()]),
+        ..Settings::default()
+    };
+    Pipeline::new(plugins, "mx", Arc::new(settings))
 }
 
 fn path(text: &str) -> ForwardPath {

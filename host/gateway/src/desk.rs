@@ -1,0 +1,428 @@
+//! Where the questions of a session are answered: by the plugins first, then by the backend.
+
+use std::mem;
+use std::sync::Arc;
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::auth::Credentials;
+use postgate_proto::header::HeaderBlock;
+use postgate_proto::parameters::{MailParameters, Parameter};
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
+use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo};
+use tracing::{error, info, warn};
+
+use crate::config::sidecar::Event;
+use crate::delivery::{self, Delivery, Maildir};
+use crate::id;
+use crate::plugin::Component;
+use crate::plugin::context::{Context, Message, SessionFacts, Summary, Transaction};
+use crate::plugin::pipeline::{Decision, Pipeline};
+use crate::plugin::verdict::TextEdit;
+use crate::spool::{Content, Spool};
+use crate::trace;
+
+/// Answers one session.
+pub(crate) struct Desk {
+    context: Arc<Context>,
+    pipeline: Pipeline<Component>,
+    delivery: Delivery,
+    quarantine: Option<Maildir>,
+    at_backend: Option<AtBackend>,
+    incoming: Incoming,
+    texts: Vec<TextEdit>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        session: SessionFacts,
+        pipeline: Pipeline<Component>,
+        delivery: Delivery,
+        quarantine: Option<Maildir>,
+        spool: Spool,
+    ) -> Self {
+        Self {
+            context: Arc::new(Context::new(Arc::new(session))),
+            pipeline,
+            delivery,
+            quarantine,
+            at_backend: None,
+            incoming: Incoming {
+                head: Some(Vec::new()),
+                spool,
+            },
+            texts: Vec::new(),
+        }
+    }
+
+    /// Answers a question.
+    pub(crate) async fn answer(&mut self, ask: Ask, counters: Counters) -> Answer {
+        Arc::make_mut(&mut self.context).errors = counters.errors;
+        match ask {
+            Ask::Auth(credentials) => self.auth(credentials).await,
+            Ask::Connect => answer_of(self.ask(Event::Connect).await),
+            Ask::Data => self.data().await,
+            Ask::Headers => self.headers().await,
+            Ask::Helo { kind, name } => self.helo(kind, name).await,
+            Ask::Mail { sender, parameters } => self.mail(sender, parameters).await,
+            Ask::Message => self.message().await,
+            Ask::Rcpt {
+                recipient,
+                parameters,
+            } => self.rcpt(recipient, parameters).await,
+        }
+    }
+
+    /// What the session is to say from now on; each change comes once.
+    pub(crate) fn take_texts(&mut self) -> impl Iterator<Item = TextEdit> {
+        mem::take(&mut self.texts).into_iter()
+    }
+
+    /// Keeps octets of the message: up to the question about the header block they belong to it.
+    pub(crate) fn store(&mut self, octets: &[u8]) -> Result<(), Refusal> {
+        let Some(head) = &mut self.incoming.head else {
+            return self.incoming.spool.write(octets).map_err(|error| {
+                warn!(session = self.context.session.id, %error, "cannot keep a message");
+                error.refusal()
+            });
+        };
+        head.extend_from_slice(octets);
+        Ok(())
+    }
+
+    /// Forgets the transaction, here and at the backend.
+    pub(crate) fn reset(&mut self) {
+        self.at_backend = None;
+        self.incoming.clear();
+        let context = Arc::make_mut(&mut self.context);
+        context.transaction = None;
+        context.message = Message::default();
+    }
+
+    /// Tells the plugins that the session is over.
+    pub(crate) async fn disconnect(&mut self, ending: Ending, counters: Counters) {
+        self.reset();
+        Arc::make_mut(&mut self.context).summary = Some(Summary { ending, counters });
+        self.ask(Event::Disconnect).await;
+    }
+
+    /// Asks the plugins, and waits where they want the client to wait.
+    async fn ask(&mut self, event: Event) -> Decision {
+        if !self.pipeline.handles(event) {
+            return Decision::Pass;
+        }
+        let outcome = self.pipeline.ask(event, &mut self.context).await;
+        self.texts.extend(outcome.texts);
+        if !outcome.delay.is_zero() {
+            tokio::time::sleep(outcome.delay).await;
+        }
+        outcome.decision
+    }
+
+    async fn auth(&mut self, credentials: Credentials) -> Answer {
+        Arc::make_mut(&mut self.context).credentials = Some(credentials);
+        let decision = self.ask(Event::Auth).await;
+        let context = Arc::make_mut(&mut self.context);
+        context.credentials = None;
+        if let Decision::Authenticate(identity) = &decision {
+            context.authenticated_as = Some(identity.as_str().into());
+            info!(session = context.session.id, identity, "authenticated");
+        }
+        answer_of(decision)
+    }
+
+    async fn helo(&mut self, kind: Helo, name: Box<str>) -> Answer {
+        self.reset();
+        Arc::make_mut(&mut self.context).helo = Some((kind, name));
+        let answer = answer_of(self.ask(Event::Helo).await);
+        if !matches!(answer, Answer::Proceed(_)) {
+            Arc::make_mut(&mut self.context).helo = None;
+        }
+        answer
+    }
+
+    async fn mail(&mut self, sender: ReversePath, parameters: MailParameters) -> Answer {
+        self.reset();
+        self.pipeline.begin_transaction();
+        Arc::make_mut(&mut self.context).transaction = Some(Transaction {
+            id: id::next(),
+            sender,
+            parameters,
+            recipients: Vec::new(),
+            candidate: None,
+        });
+        let answer = answer_of(self.ask(Event::Mail).await);
+        if !matches!(answer, Answer::Proceed(_)) {
+            self.reset();
+        }
+        answer
+    }
+
+    async fn rcpt(&mut self, recipient: ForwardPath, parameters: Vec<Parameter>) -> Answer {
+        self.set_candidate(Some((recipient, parameters)));
+        let decision = self.ask(Event::Rcpt).await;
+        let candidate = self.set_candidate(None);
+        let (Decision::Pass, Some((recipient, _))) = (&decision, candidate) else {
+            return answer_of(decision);
+        };
+        match self.offer(&recipient).await {
+            Ok(acceptance) => {
+                if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
+                    transaction.recipients.push(recipient);
+                }
+                Answer::Proceed(Some(acceptance))
+            }
+            Err(refusal) => {
+                let session = &self.context.session.id;
+                info!(session, %recipient, reply = %refusal.reply(), "recipient refused by the backend");
+                Answer::Refuse(refusal)
+            }
+        }
+    }
+
+    fn set_candidate(
+        &mut self,
+        candidate: Option<(ForwardPath, Vec<Parameter>)>,
+    ) -> Option<(ForwardPath, Vec<Parameter>)> {
+        let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
+        mem::replace(&mut transaction.candidate, candidate)
+    }
+
+    /// The backend hears of the transaction with its first recipient.
+    async fn offer(&mut self, recipient: &ForwardPath) -> Result<Acceptance, Refusal> {
+        let Some(transaction) = &self.context.transaction else {
+            return Err(Refusal::TRY_LATER);
+        };
+        let at_backend = self.at_backend.get_or_insert_with(|| AtBackend {
+            transaction: self
+                .delivery
+                .begin(transaction.sender.clone(), transaction.parameters.clone()),
+            sender: transaction.sender.clone(),
+            recipients: Vec::new(),
+        });
+        let offered = at_backend.transaction.offer(recipient).await;
+        let acceptance = offered.map_err(|error| error.refusal())?;
+        at_backend.recipients.push(recipient.clone());
+        Ok(acceptance)
+    }
+
+    async fn data(&mut self) -> Answer {
+        self.incoming.clear();
+        answer_of(self.ask(Event::Data).await)
+    }
+
+    async fn headers(&mut self) -> Answer {
+        let head = self.incoming.head.take().unwrap_or_default();
+        let headers = HeaderBlock::parse(head);
+        if headers.named("Received").nth(MAX_HOPS).is_some() {
+            return Answer::Refuse(LOOP);
+        }
+        Arc::make_mut(&mut self.context).message = Message::of_headers(headers);
+        self.pipeline.add_later_headers(&mut self.context);
+        answer_of(self.ask(Event::Headers).await)
+    }
+
+    async fn message(&mut self) -> Answer {
+        let (decision, answer) = match self.incoming.spool.finish() {
+            Ok(body) => {
+                let given = body.clone();
+                Arc::make_mut(&mut self.context).message.set_body(body);
+                let decision = self.ask(Event::Message).await;
+                let answer = self.dispose(&decision, &given).await;
+                self.log(&decision, &answer);
+                self.reset();
+                self.incoming.spool.recycle(given);
+                return answer;
+            }
+            Err(error) => {
+                warn!(session = self.context.session.id, %error, "cannot keep a message");
+                let refusal = error.refusal();
+                (Decision::Refuse(refusal.clone()), Answer::Refuse(refusal))
+            }
+        };
+        self.log(&decision, &answer);
+        self.reset();
+        answer
+    }
+
+    /// Does with a message what was decided. The answer is a yes only where somebody has it, or was
+    /// told to drop it.
+    async fn dispose(&mut self, decision: &Decision, given: &Content) -> Answer {
+        match decision {
+            Decision::Pass | Decision::Authenticate(_) => self.deliver(given).await,
+            Decision::Discard => Answer::Proceed(None),
+            Decision::Disconnect(refusal) => Answer::Disconnect(refusal.clone()),
+            Decision::Quarantine => self.put_into_quarantine(given).await,
+            Decision::Refuse(refusal) => Answer::Refuse(refusal.clone()),
+        }
+    }
+
+    async fn deliver(&mut self, given: &Content) -> Answer {
+        let Some(transaction) = &self.context.transaction else {
+            return Answer::Refuse(Refusal::TRY_LATER);
+        };
+        // Plugins have removed every recipient, which means to drop the message.
+        if transaction.recipients.is_empty() {
+            return Answer::Proceed(None);
+        }
+        let Some(at_backend) = &mut self.at_backend else {
+            return Answer::Refuse(Refusal::TRY_LATER);
+        };
+        let mut head = Vec::new();
+        render_head(&self.context, &mut head);
+        let message = delivery::Message {
+            head: &head,
+            body: &self.context.message.body,
+            given: delivery::Given {
+                head: self.context.message.headers.given(),
+                body: given,
+            },
+        };
+        match at_backend.deliver(transaction, &message).await {
+            Ok(acceptance) => Answer::Proceed(Some(acceptance)),
+            Err(error) => {
+                warn!(session = self.context.session.id, %error, "message not delivered");
+                Answer::Refuse(error.refusal())
+            }
+        }
+    }
+
+    async fn put_into_quarantine(&self, given: &Content) -> Answer {
+        let session = &self.context.session.id;
+        let (Some(maildir), Some(transaction)) = (&self.quarantine, &self.context.transaction)
+        else {
+            error!(
+                session,
+                "a plugin wants a quarantine, and quarantine.maildir is not set"
+            );
+            return Answer::Refuse(Refusal::TRY_LATER);
+        };
+        let mut head = Vec::new();
+        render_head(&self.context, &mut head);
+        let message = delivery::Message {
+            head: &head,
+            body: &self.context.message.body,
+            given: delivery::Given {
+                head: self.context.message.headers.given(),
+                body: given,
+            },
+        };
+        match maildir.store(&transaction.sender, &message).await {
+            Ok(()) => Answer::Proceed(None),
+            Err(error) => {
+                error!(session, %error, "cannot write to the quarantine");
+                Answer::Refuse(delivery::DeliveryError::Store(error).refusal())
+            }
+        }
+    }
+
+    /// The one line that each message leaves.
+    fn log(&self, decision: &Decision, answer: &Answer) {
+        let Some(transaction) = &self.context.transaction else {
+            return;
+        };
+        let recipients: Vec<_> = transaction
+            .recipients
+            .iter()
+            .map(ForwardPath::as_str)
+            .collect();
+        let tags: Vec<_> = self
+            .context
+            .tags
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        info!(
+            session = self.context.session.id,
+            transaction = transaction.id,
+            remote = %self.context.session.remote.ip(),
+            sender = transaction.sender.as_str(),
+            recipients = recipients.join(" "),
+            size = self.context.message.size(),
+            verdict = verdict_of(decision, answer),
+            reply = reply_of(answer),
+            plugins = self.pipeline.notes(),
+            tags = tags.join(" "),
+            "message"
+        );
+    }
+}
+
+/// What the backend knows of the transaction.
+struct AtBackend {
+    transaction: delivery::Transaction,
+    sender: ReversePath,
+    recipients: Vec<ForwardPath>,
+}
+
+impl AtBackend {
+    /// Hands the message over, after the envelope where plugins have changed it since.
+    async fn deliver(
+        &mut self,
+        wanted: &Transaction,
+        message: &delivery::Message<'_>,
+    ) -> Result<Acceptance, delivery::DeliveryError> {
+        if self.sender != wanted.sender || self.recipients != wanted.recipients {
+            let sender = wanted.sender.clone();
+            self.transaction.amend(sender, &wanted.recipients).await?;
+        }
+        self.transaction.deliver(message).await
+    }
+}
+
+/// A message on its way in.
+struct Incoming {
+    /// The header block, until it was parsed.
+    head: Option<Vec<u8>>,
+    spool: Spool,
+}
+
+impl Incoming {
+    fn clear(&mut self) {
+        self.head.get_or_insert_default().clear();
+        self.spool.clear();
+    }
+}
+
+/// The header block as it goes on, under the line that says how the message came here.
+fn render_head(context: &Context, head: &mut Vec<u8>) {
+    let mut headers = context.message.headers.clone();
+    if let Some(received) = trace::received(context) {
+        headers.apply(&received);
+    }
+    if !context.message.body.is_empty() {
+        headers.separate();
+    }
+    headers.render(head);
+}
+
+fn answer_of(decision: Decision) -> Answer {
+    match decision {
+        Decision::Authenticate(_) => Answer::Authenticated,
+        Decision::Disconnect(refusal) => Answer::Disconnect(refusal),
+        Decision::Discard | Decision::Pass | Decision::Quarantine => Answer::Proceed(None),
+        Decision::Refuse(refusal) => Answer::Refuse(refusal),
+    }
+}
+
+const fn verdict_of(decision: &Decision, answer: &Answer) -> &'static str {
+    match (decision, answer) {
+        (Decision::Discard, _) => "discarded",
+        (Decision::Quarantine, Answer::Proceed(_)) => "quarantined",
+        (_, Answer::Proceed(Some(_))) => "delivered",
+        (_, Answer::Proceed(None) | Answer::Authenticated) => "discarded",
+        (_, Answer::Disconnect(_) | Answer::Refuse(_)) => "refused",
+    }
+}
+
+fn reply_of(answer: &Answer) -> String {
+    match answer {
+        Answer::Disconnect(refusal) | Answer::Refuse(refusal) => refusal.reply().to_string(),
+        Answer::Proceed(Some(acceptance)) => acceptance.reply().to_string(),
+        Answer::Proceed(None) | Answer::Authenticated => "250".into(),
+    }
+}
+
+/// So many Received lines are the sign of a loop (RFC 5321 §6.3).
+const MAX_HOPS: usize = 100;
+
+const LOOP: Refusal = Refusal::fixed(554, Enhanced::new(5, 4, 6), "Routing loop detected");
