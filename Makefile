@@ -4,8 +4,9 @@
 # and nobody should wait for it twice.
 
 CARGO ?= cargo
+FUZZ_SECONDS ?= 20
 
-.PHONY: help run test bench fuzz check
+.PHONY: help build run test bench fuzz check
 
 help:
 	@echo "make run     build, then serve 127.0.0.1:2525 with the stock plugins"
@@ -14,21 +15,36 @@ help:
 	@echo "make fuzz    give the protocol code random octets for a while"
 	@echo "make check   format, lints, documentation, and that the protocol code stays pure"
 
-run:
+build:
 	@scripts/setup run
 	$(CARGO) build --release --package postgate
 	@scripts/build-guests
+
+run: build
 	@scripts/prepare-run
 	@exec target/release/postgate serve
 
 test:
 	@scripts/setup test
-	$(CARGO) build --release --package postgate
-	@scripts/build-guests
+	@$(MAKE) --no-print-directory build
 	$(CARGO) test --release --workspace
+
+bench: build
+	$(CARGO) run --release --package postgate-tests --bin bench
+
+# Without cargo-fuzz, the same code gets random octets that are not guided by coverage.
+fuzz:
+	@if $(CARGO) fuzz --version >/dev/null 2>&1; then \
+		cd host/proto && for target in $(notdir $(basename $(wildcard host/proto/fuzz/targets/*))); do \
+			$(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+		done; \
+	else \
+		echo "cargo-fuzz is not here (cargo install cargo-fuzz), so this is the bounded run"; \
+		$(CARGO) test --release --package postgate-tests --test fuzz; \
+	fi
 
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
-	scripts/check-purity
+	@scripts/check-purity
