@@ -1,0 +1,68 @@
+//! `postgate check`: every mistake, or what would run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use postgate::config::{AuthMode, Config};
+use postgate::plugin::{self, PluginSet, Runtime};
+use tokio::runtime;
+
+use super::{Failure, Source};
+
+pub(super) fn run(source: &Source) -> Result<(), Failure> {
+    let config = source.load()?;
+    let plugins = load_plugins(&config)?;
+    print!("{}", Summary { config, plugins });
+    Ok(())
+}
+
+fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
+    let Some(directory) = &config.plugins.directory else {
+        return Ok(PluginSet::default());
+    };
+    let engine = Runtime::new(config.plugins.instances, config.plugins.cache.as_deref())
+        .map_err(Failure::run_time)?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::run_time)?;
+    runtime
+        .block_on(plugin::load_directory(
+            &Arc::new(engine),
+            directory,
+            config.plugins.max_file_size,
+        ))
+        .map_err(Failure::mistakes)
+}
+
+/// What would run, one thing a line.
+struct Summary {
+    config: Config,
+    plugins: PluginSet,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "hostname  {}", self.config.hostname)?;
+        for listener in &self.config.listeners {
+            let auth = match listener.auth {
+                AuthMode::Off => "",
+                AuthMode::Optional => ", authentication optional",
+                AuthMode::Required => ", authentication required",
+            };
+            writeln!(f, "listener  {}{auth}", listener.address)?;
+        }
+        for rule in &self.config.relay {
+            writeln!(f, "relay     {rule}")?;
+        }
+        writeln!(f, "backend   {}", self.config.backend.address)?;
+        for plugin in &self.plugins.plugins {
+            write!(f, "plugin    {}:", plugin.name())?;
+            for event in plugin.exported_events() {
+                write!(f, " {event}")?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "no mistakes")
+    }
+}

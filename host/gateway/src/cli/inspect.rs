@@ -1,0 +1,73 @@
+//! `postgate plugin inspect`: what a plugin is, before it is trusted with anything.
+
+use std::fmt;
+use std::path::Path;
+
+use postgate::config::sidecar::Sidecar;
+use postgate::plugin::{self, Inspection, Runtime};
+
+use super::Failure;
+
+pub(super) fn run(file: &Path) -> Result<(), Failure> {
+    let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
+    let runtime = Runtime::new(Some(1), None).map_err(Failure::run_time)?;
+    let inspection = plugin::inspect(&runtime, file, u64::MAX)
+        .map_err(|error| Failure::mistakes(vec![error]))?;
+    print!("{}", Report(&inspection, &sidecar));
+    Ok(())
+}
+
+struct Report<'a>(&'a Inspection, &'a Sidecar);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(inspection, Sidecar { grants, limits, .. }) = self;
+        writeln!(f, "size      {} octets", inspection.size)?;
+        writeln!(f, "sha256    {}", inspection.sha256)?;
+        writeln!(f, "events    {}", Words(&inspection.events))?;
+        writeln!(f, "imports   {}", Words(&inspection.imports))?;
+        writeln!(f, "refused   {}", Words(&inspection.refused))?;
+        writeln!(f, "needs     {}", Words(&inspection.grants))?;
+        let granted: Vec<&str> = grants.iter().map(|grant| grant.name()).collect();
+        writeln!(f, "granted   {}", Words(&granted))?;
+        if let Some(memory) = inspection.memory {
+            let (memory, most) = (Octets(memory), Octets(limits.memory.into()));
+            writeln!(f, "memory    {memory} to begin with, {most} at most")?;
+        }
+        writeln!(
+            f,
+            "cpu       {:?} an event, {:?} a message",
+            limits.cpu, limits.message_cpu
+        )?;
+        writeln!(
+            f,
+            "wall      {:?} an event, {:?} a message",
+            limits.wall, limits.message_wall
+        )
+    }
+}
+
+/// A list as a line shows it.
+struct Words<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Words<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, rest)) = self.0.split_first() else {
+            return f.write_str("none");
+        };
+        write!(f, "{first}")?;
+        rest.iter().try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+/// A size as a person reads it.
+struct Octets(u64);
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            octets if octets % (1 << 20) == 0 => write!(f, "{} MiB", octets >> 20),
+            octets => write!(f, "{} KiB", octets.div_ceil(1 << 10)),
+        }
+    }
+}

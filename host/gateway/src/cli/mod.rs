@@ -1,0 +1,153 @@
+//! The command line: what can be asked of the program, and how a failure is told.
+
+mod check;
+mod inspect;
+mod serve;
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use postgate::config::Config;
+
+/// An SMTP gateway whose decisions are WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Arguments {
+    /// Does what is asked, to its end.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Check(source) => check::run(&source),
+            Command::Plugin(PluginCommand::Inspect { file }) => inspect::run(&file),
+            Command::Serve(source) => serve::run(&source),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look for mistakes in the configuration and the plugins, and start nothing.
+    ///
+    /// All mistakes are listed, not only the first. Where there is none, a summary says what would
+    /// run.
+    Check(Source),
+    /// Look into plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Serve until SIGTERM or SIGINT.
+    ///
+    /// The log goes to standard error. Told to stop, the gateway takes no new connections and gives
+    /// open sessions the time that `limits.shutdown-grace` says.
+    Serve(Source),
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Say what a plugin handles, what it wants to use, and what it may use up.
+    ///
+    /// The plugin is compiled, but not run. The file beside it, if there is one, is read for its
+    /// grants and limits.
+    Inspect {
+        /// The plugin: a `.wasm` file.
+        file: PathBuf,
+    },
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Debug)]
+struct Source {
+    /// The configuration file; docs/configuration.md has its keys.
+    ///
+    /// Without it, the gateway serves 127.0.0.1:2525, takes mail for example.org, and keeps what it
+    /// needs in the directory `run`: plugins in run/plugins, mail in run/maildir.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Source {
+    fn load(&self) -> Result<Config, Failure> {
+        let config = match &self.config {
+            Some(file) => Config::load(file),
+            None => Config::built_in(),
+        };
+        config.map_err(Failure::mistakes)
+    }
+}
+
+/// Tells what is wrong with the command line, or what was asked about it.
+pub(crate) fn usage(answer: &clap::Error) -> ExitCode {
+    // Nothing is left to be told where the terminal is gone.
+    let _ = answer.print();
+    match answer.use_stderr() {
+        true => ExitCode::from(EX_USAGE),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+/// Why the program ends before its time.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What the operator wrote or put into the plugin directory can not be used: every reason.
+    Mistakes(Vec<Box<dyn Error>>),
+    /// The machine does not give what is needed.
+    RunTime(Box<dyn Error>),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Mistakes(_) => ExitCode::from(EX_USAGE),
+            Self::RunTime(_) => ExitCode::FAILURE,
+        }
+    }
+
+    fn mistakes<E: Error + 'static>(mistakes: Vec<E>) -> Self {
+        Self::Mistakes(mistakes.into_iter().map(|mistake| mistake.into()).collect())
+    }
+
+    fn run_time(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::RunTime(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistakes(mistakes) => {
+                for mistake in mistakes {
+                    writeln!(f, "{mistake}")?;
+                }
+                match mistakes.len() {
+                    1 => f.write_str("1 mistake, nothing is started"),
+                    count => write!(f, "{count} mistakes, nothing is started"),
+                }
+            }
+            Self::RunTime(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 it failed at run time, 64 the command line or the configuration \
+     is wrong.";
+
+/// What sysexits.h calls it.
+const EX_USAGE: u8 = 64;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,52 @@
+//! `postgate serve`: until a signal says that it is enough.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+
+use postgate::RunError;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Source};
+use crate::telemetry;
+
+pub(super) fn run(source: &Source) -> Result<(), Failure> {
+    if source.config.is_none() {
+        fs::create_dir_all(BUILT_IN_PLUGINS).map_err(Failure::run_time)?;
+    }
+    let config = source.load()?;
+    telemetry::start(&config.log);
+    let mut builder = runtime::Builder::new_multi_thread();
+    if let Some(workers) = config.runtime.workers {
+        builder.worker_threads(workers);
+    }
+    let runtime = builder.enable_all().build().map_err(Failure::run_time)?;
+    runtime.block_on(async {
+        let shutdown = told_to_stop().map_err(Failure::run_time)?;
+        postgate::run(config, shutdown).await.map_err(failure)
+    })
+}
+
+fn failure(error: RunError) -> Failure {
+    match error {
+        RunError::Plugins(errors) => Failure::mistakes(errors),
+        error if error.is_configuration() => Failure::mistakes(vec![error]),
+        error => Failure::run_time(error),
+    }
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// The directory of plugins that [`postgate::config::BUILT_IN`] names.
+const BUILT_IN_PLUGINS: &str = "run/plugins";
