@@ -1,0 +1,166 @@
+//! What can go wrong behind the gateway, and what the client is told of it.
+
+use std::io;
+
+use postgate_proto::client::{ClientFault, Stage};
+use postgate_proto::reply::{Enhanced, Refusal};
+
+use crate::spool::{NO_ROOM, is_full};
+
+/// Why a recipient or a message was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The backend closed the connection, or it broke.
+    #[error("the backend closed the connection at the {stage}: {cause}")]
+    Closed {
+        /// What the gateway was waiting for, or sending.
+        stage: Stage,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The message can not be read from where the gateway keeps it.
+    #[error("the message can not be read: {0}")]
+    Content(io::Error),
+    /// The backend does not follow the protocol.
+    #[error("{0}")]
+    Fault(#[from] ClientFault),
+    /// Some recipients of an LMTP backend have the message now, and others do not.
+    #[error("the backend took the message for {delivered} of {recipients} recipients")]
+    Mixed {
+        /// How many recipients have the message.
+        delivered: usize,
+        /// How many there are.
+        recipients: usize,
+    },
+    /// A message was to be delivered before a recipient was accepted.
+    #[error("no recipient was accepted")]
+    NoRecipients,
+    /// The backend refused the transaction, a recipient or the message.
+    #[error("the backend refused: {}", .0.reply())]
+    Refused(Refusal),
+    /// The message can not be written to the local store.
+    #[error("the message can not be stored: {0}")]
+    Store(io::Error),
+    /// The backend took too long.
+    #[error("the backend took too long at the {stage}")]
+    Timeout {
+        /// What the gateway was waiting for, or sending.
+        stage: Stage,
+    },
+    /// The backend does not serve the gateway, or stops doing so.
+    #[error("the backend is not available at the {stage}: {}", .refusal.reply())]
+    Unavailable {
+        /// Where it said so.
+        stage: Stage,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// There is no connection to the backend.
+    #[error("the backend can not be reached: {0}")]
+    Unreachable(io::Error),
+}
+
+impl DeliveryError {
+    /// What the client is told. The backend's own words reach it only where they are about its mail:
+    /// a 421 of the backend, for example, must not close the session of the client.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Closed { .. } | Self::Timeout { .. } => BAD_CONNECTION,
+            Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => Refusal::TRY_LATER,
+            Self::Mixed { .. } => NOT_FOR_ALL,
+            Self::NoRecipients => NO_RECIPIENTS,
+            Self::Refused(refusal) => refusal.clone(),
+            Self::Store(error) if is_full(error) => NO_ROOM,
+            Self::Store(_) => Refusal::TRY_LATER,
+            Self::Unreachable(_) => UNREACHABLE,
+        }
+    }
+}
+
+const BAD_CONNECTION: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 4, 2),
+    "Mail store did not answer, try again later",
+);
+
+/// An address or the message needs SMTPUTF8, which the backend does not offer (RFC 6531 §3.5).
+pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
+    550,
+    Enhanced::new(5, 6, 7),
+    "Mail store does not take internationalized mail",
+);
+
+const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
+
+const NOT_FOR_ALL: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 3, 0),
+    "Not yet delivered to all recipients, try again later",
+);
+
+const UNREACHABLE: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 4, 1),
+    "Mail store can not be reached, try again later",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u16, class: u8) -> Refusal {
+        Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
+    }
+
+    #[test]
+    fn what_the_client_is_told() {
+        use io::ErrorKind::{ConnectionRefused, NotFound, StorageFull, UnexpectedEof};
+        let stage = Stage::Data;
+        let table = [
+            (
+                DeliveryError::Unreachable(ConnectionRefused.into()),
+                "451 4.4.1",
+            ),
+            (DeliveryError::Timeout { stage }, "451 4.4.2"),
+            (
+                DeliveryError::Closed {
+                    stage,
+                    cause: UnexpectedEof.into(),
+                },
+                "451 4.4.2",
+            ),
+            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
+            (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
+            (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
+            (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
+            (DeliveryError::Refused(NEEDS_UTF8), "550 5.6.7"),
+            (DeliveryError::NoRecipients, "554 5.5.1"),
+            (
+                DeliveryError::Mixed {
+                    delivered: 1,
+                    recipients: 2,
+                },
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(550, 5)),
+                "550 5.7.1 said the backend",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)),
+                "450 4.7.1 said the backend",
+            ),
+            (
+                DeliveryError::Unavailable {
+                    stage,
+                    refusal: refusal(421, 4),
+                },
+                "451 4.3.0",
+            ),
+        ];
+        for (error, expected) in table {
+            let shown = error.refusal().reply().to_string();
+            assert!(shown.starts_with(expected), "{error}: {shown}");
+        }
+    }
+}

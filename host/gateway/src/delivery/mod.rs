@@ -1,0 +1,168 @@
+//! Hands mail over to the store behind the gateway, while the client waits for the answer.
+//!
+//! There is no queue: a recipient is offered to the backend before the client hears of it, and the
+//! client is told that a message was taken only after the backend has said so.
+
+mod connection;
+mod error;
+mod maildir;
+mod pool;
+mod relay;
+mod remembered;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::client::{InvalidName, Protocol};
+use postgate_proto::parameters::MailParameters;
+use postgate_proto::reply::{Acceptance, Enhanced, Reply};
+
+pub use self::error::DeliveryError;
+pub use self::maildir::Maildir;
+use self::relay::Relay;
+use self::server::{Server, Socket};
+use crate::config::{Backend, BackendAddress};
+use crate::spool::Content;
+
+/// The way to the backend. Cheap to clone; clones share connections.
+#[derive(Clone, Debug)]
+pub struct Delivery(Store);
+
+impl Delivery {
+    /// The way to this backend. Nothing is connected yet. The host name is the one by which the
+    /// gateway introduces itself.
+    pub fn new(backend: &Backend, hostname: &str) -> Result<Self, InvalidName> {
+        let (protocol, socket) = match &backend.address {
+            BackendAddress::Lmtp(address) => (Protocol::Lmtp, Socket::Tcp(address.clone())),
+            BackendAddress::LmtpUnix(path) => (Protocol::Lmtp, Socket::Unix(path.clone())),
+            BackendAddress::Maildir(path) => {
+                return Ok(Self(Store::Maildir(Maildir::new(path, hostname))));
+            }
+            BackendAddress::Smtp(address) => (Protocol::Smtp, Socket::Tcp(address.clone())),
+            BackendAddress::SmtpUnix(path) => (Protocol::Smtp, Socket::Unix(path.clone())),
+        };
+        let server = Server::new(backend, protocol, socket, hostname)?;
+        Ok(Self(Store::Server(Arc::new(server))))
+    }
+
+    /// Begins a transaction. The backend hears of it with the first recipient.
+    pub fn begin(&self, sender: ReversePath, parameters: MailParameters) -> Transaction {
+        Transaction {
+            envelope: Envelope { sender, parameters },
+            route: match &self.0 {
+                Store::Maildir(maildir) => Route::Maildir(maildir.clone()),
+                Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
+            },
+        }
+    }
+}
+
+/// One mail transaction with the backend. To be dropped where the client gives it up: its connection
+/// then serves the next one.
+#[derive(Debug)]
+pub struct Transaction {
+    envelope: Envelope,
+    route: Route,
+}
+
+impl Transaction {
+    /// Offers a recipient. The backend's own reply comes back; where it does not take the sender,
+    /// the same one for each recipient.
+    pub async fn offer(&mut self, recipient: &ForwardPath) -> Result<Acceptance, DeliveryError> {
+        match &mut self.route {
+            Route::Maildir(_) => Ok(accepted(Enhanced::new(2, 1, 5), "Recipient ok")),
+            Route::Server(relay) => relay.offer(&self.envelope, recipient).await,
+        }
+    }
+
+    /// Puts another envelope in the place of the one that the backend has accepted. It must accept
+    /// every recipient again; otherwise nothing more is taken in this transaction.
+    pub async fn amend(
+        &mut self,
+        sender: ReversePath,
+        recipients: &[ForwardPath],
+    ) -> Result<(), DeliveryError> {
+        self.envelope.sender = sender;
+        match &mut self.route {
+            Route::Maildir(_) => Ok(()),
+            Route::Server(relay) => relay.amend(&self.envelope, recipients).await,
+        }
+    }
+
+    /// Hands the message over. Comes back without an error only after the backend has taken it for
+    /// all recipients.
+    ///
+    /// Over LMTP the backend may take it for some of them only. That is a temporary failure for the
+    /// client, whose next attempt leaves out the recipients that have the message already.
+    pub async fn deliver(&mut self, message: &Message<'_>) -> Result<Acceptance, DeliveryError> {
+        match &mut self.route {
+            Route::Maildir(maildir) => maildir
+                .store(&self.envelope.sender, message)
+                .await
+                .map(|()| accepted(Enhanced::new(2, 0, 0), "Message stored"))
+                .map_err(DeliveryError::Store),
+            Route::Server(relay) => relay.deliver(&self.envelope, message).await,
+        }
+    }
+}
+
+/// A message that is to be handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The rendered header block, with the empty line that ends it.
+    pub head: &'a [u8],
+    /// What follows.
+    pub body: &'a Content,
+    /// The same message before the gateway changed it.
+    pub given: Given<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// A message that goes on as it came.
+    pub const fn new(head: &'a [u8], body: &'a Content) -> Self {
+        Self {
+            head,
+            body,
+            given: Given { head, body },
+        }
+    }
+}
+
+/// A message as the client gave it: what stays the same when it sends the message once more.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The header block.
+    pub head: &'a [u8],
+    /// What follows.
+    pub body: &'a Content,
+}
+
+/// What the backend is told of a message beside its recipients.
+#[derive(Debug)]
+struct Envelope {
+    sender: ReversePath,
+    parameters: MailParameters,
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Maildir(Maildir),
+    Server(Arc<Server>),
+}
+
+#[derive(Debug)]
+enum Route {
+    Maildir(Maildir),
+    Server(Relay),
+}
+
+/// What the gateway itself says where no backend is there to say it.
+fn accepted(enhanced: Enhanced, text: &'static str) -> Acceptance {
+    let reply = Reply::fixed(250, enhanced, text);
+    // The code begins with 2.
+    Acceptance::new(reply).expect("250 accepts")
+}

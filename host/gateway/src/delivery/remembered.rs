@@ -1,0 +1,182 @@
+//! Deliveries that succeeded for some recipients of a message and not for others.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use sha2::{Digest, Sha256};
+
+use super::Given;
+
+/// Which recipients already have a message that the client was asked to send again.
+///
+/// Over LMTP a server answers for each recipient, while the client gets one reply. Where the answers
+/// differ the client is told to try again, and the recipients that have the message are remembered
+/// until it does, at most [`LIFETIME`] and [`CAPACITY`] of them. A restart forgets them: then some
+/// may get the message twice, and none loses it.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Mutex<Entries>);
+
+impl Remembered {
+    /// Whether nothing is remembered: then a message need not be read to be recognised.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries().by_age.is_empty()
+    }
+
+    /// Whether this recipient has the message.
+    pub(super) fn holds(&self, message: &Fingerprint, recipient: &ForwardPath) -> bool {
+        self.entries()
+            .holds(&message.key(recipient), Instant::now())
+    }
+
+    /// Remembers that this recipient has the message.
+    pub(super) fn add(&self, message: &Fingerprint, recipient: &ForwardPath) {
+        self.entries().add(message.key(recipient), Instant::now());
+    }
+
+    /// Nothing is left half done where a holder of the lock panics.
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a message is recognised by: its sender and its octets as the client gave them.
+#[derive(Clone, Debug)]
+pub(super) struct Fingerprint(Sha256);
+
+impl Fingerprint {
+    pub(super) fn new(sender: &ReversePath, given: Given<'_>) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        update(&mut hash, sender.as_str().as_bytes());
+        update(&mut hash, given.head);
+        hash.update(given.body.len().to_be_bytes());
+        let mut chunks = given.body.chunks();
+        while let Some(chunk) = chunks.next()? {
+            hash.update(chunk);
+        }
+        Ok(Self(hash))
+    }
+
+    fn key(&self, recipient: &ForwardPath) -> Key {
+        let mut hash = self.0.clone();
+        update(&mut hash, recipient.as_str().as_bytes());
+        hash.finalize().into()
+    }
+}
+
+type Key = [u8; 32];
+
+/// As long as a client keeps trying (RFC 5321 §4.5.4.1).
+const LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+/// The most recipients that are remembered.
+const CAPACITY: usize = 10_000;
+
+#[derive(Debug, Default)]
+struct Entries {
+    keys: HashSet<Key>,
+    by_age: VecDeque<(Instant, Key)>,
+}
+
+impl Entries {
+    fn holds(&mut self, key: &Key, now: Instant) -> bool {
+        self.forget_old(now);
+        self.keys.contains(key)
+    }
+
+    fn add(&mut self, key: Key, now: Instant) {
+        self.forget_old(now);
+        if !self.keys.insert(key) {
+            return;
+        }
+        self.by_age.push_back((now, key));
+        if self.by_age.len() > CAPACITY {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while let Some((since, _)) = self.by_age.front()
+            && now.duration_since(*since) >= LIFETIME
+        {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, key)) = self.by_age.pop_front() {
+            self.keys.remove(&key);
+        }
+    }
+}
+
+/// Adds a part with its length before it, so that no two lists of parts look the same.
+fn update(hash: &mut Sha256, part: &[u8]) {
+    hash.update((part.len() as u64).to_be_bytes());
+    hash.update(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use postgate_proto::address::Charset;
+
+    use super::*;
+    use crate::spool::Content;
+
+    fn fingerprint(sender: &str, head: &str, body: &str) -> Fingerprint {
+        let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
+        let body = Content::from(body.as_bytes().to_vec());
+        let head = head.as_bytes();
+        Fingerprint::new(&sender, Given { head, body: &body }).unwrap()
+    }
+
+    fn path(address: &str) -> ForwardPath {
+        ForwardPath::parse(address, Charset::Ascii).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_recognised_by_all_of_its_parts() {
+        let remembered = Remembered::default();
+        let message = fingerprint("a@b", "A: b\r\n\r\n", "body");
+        assert!(remembered.is_empty());
+        remembered.add(&message, &path("c@d"));
+        assert!(!remembered.is_empty());
+        let same = fingerprint("a@b", "A: b\r\n\r\n", "body");
+        assert!(remembered.holds(&same, &path("c@d")));
+        assert!(!remembered.holds(&same, &path("c@e")));
+        for other in [
+            fingerprint("a@c", "A: b\r\n\r\n", "body"),
+            fingerprint("", "A: b\r\n\r\n", "body"),
+            fingerprint("a@b", "A: b\r\n", "\r\nbody"),
+            fingerprint("a@b", "A: b\r\n\r\n", "Body"),
+        ] {
+            assert!(!remembered.holds(&other, &path("c@d")));
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_in_number_and_time() {
+        let key = |index: usize| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&(index as u64).to_be_bytes());
+            key
+        };
+        let mut entries = Entries::default();
+        let start = Instant::now();
+        for index in 0..=CAPACITY {
+            entries.add(key(index), start);
+        }
+        entries.add(key(CAPACITY), start);
+        assert_eq!(
+            (entries.keys.len(), entries.by_age.len()),
+            (CAPACITY, CAPACITY)
+        );
+        assert!(!entries.holds(&key(0), start));
+        assert!(entries.holds(&key(1), start));
+        let later = start + LIFETIME;
+        entries.add(key(0), later);
+        assert!(!entries.holds(&key(1), later));
+        assert!(entries.holds(&key(0), later));
+    }
+}

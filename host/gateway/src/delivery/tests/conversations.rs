@@ -1,0 +1,329 @@
+use postgate_proto::parameters::Body;
+
+use super::script::{greeted, play, play_unix};
+use super::*;
+
+const MESSAGE: [&str; 6] = [
+    "C: DATA",
+    "S: 354 go",
+    "C: A: b",
+    "C: ",
+    "C: ..body",
+    "C: .",
+];
+
+#[tokio::test]
+async fn a_message_goes_through_and_the_connection_is_used_again() {
+    let envelope = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 251 2.1.5 forward",
+    ];
+    let script = [
+        &envelope,
+        MESSAGE.as_slice(),
+        &["S: 250 2.6.0 queued as 1"],
+        &envelope,
+        &MESSAGE,
+        &["S: 552 5.3.4 too big"],
+        &envelope,
+        &["end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    for expected in ["250 2.6.0 queued as 1", "552 5.3.4 too big"] {
+        let mut transaction = begin(&delivery);
+        assert_eq!(offer(&mut transaction, "c@d").await, "251 2.1.5 forward");
+        assert_eq!(deliver(&mut transaction).await, expected);
+    }
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "251 2.1.5 forward");
+    // The connection goes with the delivery that held it.
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn recipients_are_answered_one_by_one() {
+    let script = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 550 5.1.1 who",
+        "C: RCPT TO:<e@f>",
+        "S: 250 2.1.5 fine",
+        "C: RCPT TO:<Postmaster>",
+        "S: 452 4.5.3 enough",
+        "end",
+    ];
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "550 5.1.1 who");
+    assert_eq!(offer(&mut transaction, "e@f").await, "250 2.1.5 fine");
+    assert_eq!(
+        offer(&mut transaction, "Postmaster").await,
+        "452 4.5.3 enough"
+    );
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_sender_is_the_answer_to_every_recipient() {
+    let script = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 550 5.7.1 not you",
+        "S: 503 5.5.1 no",
+        "C: RSET",
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<g@h>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "S: 250 ok",
+        "end",
+    ];
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "550 5.7.1 not you");
+    assert_eq!(offer(&mut transaction, "e@f").await, "550 5.7.1 not you");
+    assert_eq!(deliver(&mut transaction).await, "550 5.7.1 not you");
+    drop(transaction);
+    // The connection is as good as before.
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "g@h").await, "250 2.0.0 ok");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_given_up_is_forgotten_before_the_next() {
+    let script = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "C: RSET",
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<e@f>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "S: 250 2.1.5 second",
+        "end",
+    ];
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+    drop(transaction);
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "e@f").await, "250 2.1.5 second");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_amended_envelope_is_accepted_as_a_whole_or_not_at_all() {
+    let first = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+    ];
+    let amended = [
+        "C: RSET",
+        "C: MAIL FROM:<x@y>",
+        "C: RCPT TO:<c@d>",
+        "C: RCPT TO:<e@f>",
+    ];
+    let script = [
+        &first,
+        &amended,
+        ["S: 250 ok"; 4].as_slice(),
+        &MESSAGE,
+        &["S: 250 2.6.0 queued"],
+        &first,
+        &amended,
+        &["S: 250 ok", "S: 250 ok", "S: 250 ok", "S: 550 5.1.1 who"],
+        &["end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    assert_eq!(
+        amend(&mut transaction, "x@y", &["c@d", "e@f"]).await,
+        "amended"
+    );
+    assert_eq!(deliver(&mut transaction).await, "250 2.6.0 queued");
+    drop(transaction);
+
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    assert_eq!(
+        amend(&mut transaction, "x@y", &["c@d", "e@f"]).await,
+        "550 5.1.1 who"
+    );
+    assert_eq!(deliver(&mut transaction).await, "550 5.1.1 who");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_of_old_is_spoken_to_in_its_way() {
+    let script = vec![
+        "S: 220 hi",
+        "C: EHLO gate.example",
+        "S: 502 what",
+        "C: HELO gate.example",
+        "S: 250 hi",
+        "C: MAIL FROM:<a@b>",
+        "S: 250 ok",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "end",
+    ];
+    let (address, playing) = play(vec![script]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_client_asks_for_is_passed_on_where_it_is_offered() {
+    let script = vec![
+        "S: 220 hi",
+        "C: EHLO gate.example",
+        "S: 250-hi",
+        "S: 250-SIZE 1000",
+        "S: 250-SMTPUTF8",
+        "S: 250 8BITMIME",
+        "C: MAIL FROM:<pelé@b> SIZE=70 BODY=8BITMIME SMTPUTF8",
+        "S: 250 ok",
+        "C: RCPT TO:<ç@d>",
+        "S: 250 ok",
+        "end",
+    ];
+    let (address, playing) = play(vec![script]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let parameters = MailParameters {
+        body: Some(Body::EightBitMime),
+        size: Some(70),
+        smtputf8: true,
+        all: Vec::new(),
+    };
+    let mut transaction = delivery.begin(sender("pelé@b"), parameters);
+    assert_eq!(offer(&mut transaction, "ç@d").await, "250 2.0.0 ok");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn international_mail_is_refused_where_it_is_not_offered() {
+    let script = greeted(&[
+        "C: MAIL FROM:<a@b>",
+        "S: 250 ok",
+        "C: RCPT TO:<c@d>",
+        "S: 250 2.1.5 fine",
+        "end",
+    ]);
+    let (address, playing) = play(vec![script]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let needs = MailParameters {
+        smtputf8: true,
+        ..MailParameters::default()
+    };
+    for (address, parameters) in [("a@b", needs), ("pelé@b", MailParameters::default())] {
+        let mut transaction = delivery.begin(sender(address), parameters);
+        let reply = offer(&mut transaction, "c@d").await;
+        assert!(reply.starts_with("550 5.6.7 "), "{reply}");
+    }
+    // One recipient that needs it does not keep others from the message.
+    let mut transaction = begin(&delivery);
+    let reply = offer(&mut transaction, "ç@d").await;
+    assert!(reply.starts_with("550 5.6.7 "), "{reply}");
+    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.1.5 fine");
+    let reply = offer(&mut transaction, "ç@d").await;
+    assert!(reply.starts_with("550 5.6.7 "), "{reply}");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let script = [
+        [
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d>",
+            "S: 250 ok",
+            "S: 250 ok",
+        ]
+        .as_slice(),
+        &MESSAGE,
+        &["S: 250 2.6.0 queued"],
+    ]
+    .concat();
+    let playing = play_unix(&path, vec![greeted(&script)]);
+    let delivery = delivery(BackendAddress::SmtpUnix(path));
+    let mut transaction = begin(&delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+    assert_eq!(deliver(&mut transaction).await, "250 2.6.0 queued");
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_maildir() {
+    let directory = tempfile::tempdir().unwrap();
+    let delivery = delivery(BackendAddress::Maildir(directory.path().join("mail")));
+    let mut transaction = begin(&delivery);
+    assert_eq!(
+        offer(&mut transaction, "c@d").await,
+        "250 2.1.5 Recipient ok"
+    );
+    assert_eq!(amend(&mut transaction, "x@y", &["c@d"]).await, "amended");
+    assert_eq!(deliver(&mut transaction).await, "250 2.0.0 Message stored");
+    let mut files = std::fs::read_dir(directory.path().join("mail/new")).unwrap();
+    let file = std::fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap();
+    assert_eq!(file, "Return-Path: <x@y>\r\nA: b\r\n\r\n.body\r\n");
+}
+
+#[tokio::test]
+async fn a_large_message_arrives_whole() {
+    let line = "x".repeat(98);
+    let body = format!("{line}\r\n").repeat(10_000);
+    // What a backend gets is compared line by line.
+    let expected: &'static str = format!("C: {line}").leak();
+    let script = [
+        [
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d>",
+            "S: 250 ok",
+            "S: 250 ok",
+        ]
+        .as_slice(),
+        &["C: DATA", "S: 354 go", "C: A: b", "C: "],
+        &vec![expected; 10_000],
+        &["C: .", "S: 250 2.6.0 queued"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    let body = Content::from(body.into_bytes());
+    let message = Message::new(b"A: b\r\n\r\n", &body);
+    assert_eq!(
+        deliver_message(&mut transaction, &message).await,
+        "250 2.6.0 queued"
+    );
+    playing.await.unwrap();
+}

@@ -1,0 +1,259 @@
+use super::script::{greeted, play};
+use super::*;
+
+const ENVELOPE: [&str; 4] = [
+    "C: MAIL FROM:<a@b>",
+    "C: RCPT TO:<c@d>",
+    "S: 250 ok",
+    "S: 250 ok",
+];
+
+const MESSAGE: [&str; 6] = [
+    "C: DATA",
+    "S: 354 go",
+    "C: A: b",
+    "C: ",
+    "C: ..body",
+    "C: .",
+];
+
+/// What a client gets that offers a recipient, and then sends a message where that is accepted.
+async fn attempt(delivery: &Delivery) -> String {
+    let mut transaction = begin(delivery);
+    match offer(&mut transaction, "c@d").await {
+        reply if reply.starts_with('2') => deliver(&mut transaction).await,
+        reply => {
+            assert_eq!(offer(&mut transaction, "e@f").await, reply);
+            reply
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up() {
+    let hello = ["S: 220 hi", "C: EHLO gate.example"];
+    let until_data = [ENVELOPE.as_slice(), &["C: DATA"]].concat();
+    let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
+    let table: [(Vec<&str>, &str); 21] = [
+        // At the greeting and the introduction.
+        (vec!["S: 554 5.7.1 no"], "451 4.3.0 "),
+        (vec!["S: 421 4.3.2 busy"], "451 4.3.0 "),
+        (vec!["S: SSH-2.0-x"], "451 4.3.0 "),
+        (vec![], "451 4.4.2 "),
+        (
+            [hello.as_slice(), &["S: 450 4.3.2 no"]].concat(),
+            "451 4.3.0 ",
+        ),
+        (
+            [hello.as_slice(), &["S: 421 4.3.2 no"]].concat(),
+            "451 4.3.0 ",
+        ),
+        (hello.to_vec(), "451 4.4.2 "),
+        // At the envelope.
+        (greeted(&["C: MAIL FROM:<a@b>"]), "451 4.4.2 "),
+        (greeted(&["C: MAIL FROM:<a@b>", "S: 354 go"]), "451 4.3.0 "),
+        (
+            greeted(&["C: MAIL FROM:<a@b>", "S: 421 4.3.2 no"]),
+            "451 4.3.0 ",
+        ),
+        (greeted(&ENVELOPE[..3]), "451 4.4.2 "),
+        (
+            greeted(&[&ENVELOPE[..3], &["S: 999 what"]].concat()),
+            "451 4.3.0 ",
+        ),
+        (
+            greeted(&[&ENVELOPE[..3], &["S: 421 4.3.2 no"]].concat()),
+            "451 4.3.0 ",
+        ),
+        // At the message.
+        (
+            greeted(&[until_data.as_slice(), &["S: 554 5.7.1 no", "end"]].concat()),
+            "554 5.7.1 no",
+        ),
+        (
+            greeted(&[until_data.as_slice(), &["S: 452 4.3.1 full", "end"]].concat()),
+            "452 4.3.1 full",
+        ),
+        (greeted(&all), "451 4.4.2 "),
+        (
+            greeted(&[all.as_slice(), &["S: 354 go"]].concat()),
+            "451 4.3.0 ",
+        ),
+        (
+            greeted(&[all.as_slice(), &["S: what"]].concat()),
+            "451 4.3.0 ",
+        ),
+        (
+            greeted(&[all.as_slice(), &["S: 421 4.3.2 no"]].concat()),
+            "451 4.3.0 ",
+        ),
+        (
+            greeted(&[all.as_slice(), &["S: 450 4.2.0 no", "end"]].concat()),
+            "450 4.2.0 no",
+        ),
+        (
+            greeted(&[all.as_slice(), &["S: 550 5.7.1 no", "end"]].concat()),
+            "550 5.7.1 no",
+        ),
+    ];
+    for (script, expected) in table {
+        let shown = format!("{script:?}");
+        let (address, playing) = play(vec![script]).await;
+        let delivery = delivery(BackendAddress::Smtp(address));
+        let reply = attempt(&delivery).await;
+        assert!(reply.starts_with(expected), "{shown}: {reply}");
+        drop(delivery);
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_the_backend_does_not_read_to_its_end() {
+    let script = greeted(
+        &[
+            ENVELOPE.as_slice(),
+            &["C: DATA", "S: 354 go", "C: A: b", "S: 552 5.3.4 too big"],
+        ]
+        .concat(),
+    );
+    let (address, playing) = play(vec![script]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    // More than the buffers of both systems hold.
+    let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
+    let reply = deliver_message(&mut transaction, &Message::new(b"A: b\r\n\r\n", &body)).await;
+    // A system that resets the connection may throw away what the backend said last.
+    let expected = ["552 5.3.4 too big", "451 4.4.2 "];
+    assert!(
+        expected.iter().any(|text| reply.starts_with(text)),
+        "{reply}"
+    );
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_there() {
+    let (address, playing) = play(vec![]).await;
+    playing.await.unwrap();
+    let reply = attempt(&delivery(BackendAddress::Smtp(address))).await;
+    assert!(reply.starts_with("451 4.4.1 "), "{reply}");
+    let directory = tempfile::tempdir().unwrap();
+    let missing = BackendAddress::LmtpUnix(directory.path().join("missing"));
+    let reply = attempt(&delivery(missing)).await;
+    assert!(reply.starts_with("451 4.4.1 "), "{reply}");
+}
+
+#[tokio::test]
+async fn a_backend_that_takes_too_long() {
+    let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
+    let patience = Duration::from_secs(1);
+    let table: [(Vec<&str>, fn(&mut Backend) -> &mut Duration); 3] = [
+        (vec![], |backend| &mut backend.connect_timeout),
+        (greeted(&ENVELOPE[..3]), |backend| {
+            &mut backend.command_timeout
+        }),
+        (greeted(&all), |backend| &mut backend.data_timeout),
+    ];
+    for (mut script, timeout) in table {
+        // It says nothing more until the gateway hangs up.
+        script.push("end");
+        let (address, playing) = play(vec![script]).await;
+        let mut backend = backend(BackendAddress::Smtp(address));
+        *timeout(&mut backend) = patience;
+        let delivery = Delivery::new(&backend, "gate.example").unwrap();
+        let reply = attempt(&delivery).await;
+        assert!(reply.starts_with("451 4.4.2 "), "{reply}");
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_backend_has_closed_is_replaced() {
+    let last_words = [ENVELOPE.as_slice(), &MESSAGE, &["S: 250 2.0.0 first"]].concat();
+    let second = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &["S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    let table = [
+        // Without a word, with one, and in answer to the next transaction.
+        last_words.clone(),
+        [last_words.as_slice(), &["S: 421 4.4.2 idle"]].concat(),
+        [
+            last_words.as_slice(),
+            &["C: MAIL FROM:<a@b>", "S: 421 4.4.2 idle"],
+        ]
+        .concat(),
+        [last_words.as_slice(), &["C: MAIL FROM:<a@b>"]].concat(),
+        [last_words.as_slice(), &["C: MAIL FROM:<a@b>", "S: what"]].concat(),
+    ];
+    for first in table {
+        let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
+        let delivery = delivery(BackendAddress::Smtp(address));
+        assert_eq!(attempt(&delivery).await, "250 2.0.0 first");
+        assert_eq!(attempt(&delivery).await, "250 2.0.0 second", "{first:?}");
+        drop(delivery);
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_went_stale_before_data_is_replaced() {
+    let second = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &["S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    for first in [
+        ENVELOPE.to_vec(),
+        [ENVELOPE.as_slice(), &["C: DATA", "S: 421 4.4.2 too slow"]].concat(),
+    ] {
+        let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
+        let delivery = delivery(BackendAddress::Smtp(address));
+        assert_eq!(attempt(&delivery).await, "250 2.0.0 second", "{first:?}");
+        drop(delivery);
+        playing.await.unwrap();
+    }
+}
+
+/// The backend may have taken a message whose reply was lost: it is not sent twice.
+#[tokio::test]
+async fn a_message_without_a_reply_is_not_sent_again() {
+    let script = greeted(&[ENVELOPE.as_slice(), &MESSAGE].concat());
+    let (address, playing) = play(vec![script]).await;
+    let reply = attempt(&delivery(BackendAddress::Smtp(address))).await;
+    assert!(reply.starts_with("451 4.4.2 "), "{reply}");
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limits_of_the_pool_are_closed() {
+    let script = greeted(&[ENVELOPE.as_slice(), &["C: QUIT", "end"]].concat());
+    for (max_idle, idle_timeout) in [(0, Duration::from_secs(60)), (4, Duration::ZERO)] {
+        let (address, playing) = play(vec![script.clone(), script.clone()]).await;
+        let backend = Backend {
+            max_idle,
+            idle_timeout,
+            ..backend(BackendAddress::Smtp(address))
+        };
+        let delivery = Delivery::new(&backend, "gate.example").unwrap();
+        for _ in 0..2 {
+            let mut transaction = begin(&delivery);
+            assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+        }
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_a_recipient_goes_nowhere() {
+    let (address, _) = play(vec![]).await;
+    let mut transaction = begin(&delivery(BackendAddress::Smtp(address)));
+    assert_eq!(
+        deliver(&mut transaction).await,
+        "554 5.5.1 No valid recipients"
+    );
+}

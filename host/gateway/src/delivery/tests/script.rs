@@ -1,0 +1,85 @@
+//! A backend that follows a script.
+
+use std::path::Path;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
+
+use crate::config::HostPort;
+
+/// What a backend does on each of its connections, in turn. `S: text` is a line that it sends,
+/// `C: text` a line that it must get, `end` the end of what it gets; where the script ends it
+/// closes the connection, and after the last one it takes no other.
+pub(super) type Connections = Vec<Vec<&'static str>>;
+
+/// A greeting and an introduction, with what follows.
+pub(super) fn greeted(lines: &[&'static str]) -> Vec<&'static str> {
+    const HELLO: [&str; 4] = [
+        "S: 220 hi",
+        "C: EHLO gate.example",
+        "S: 250-hi",
+        "S: 250 PIPELINING",
+    ];
+    [HELLO.as_slice(), lines].concat()
+}
+
+/// The same over LMTP.
+pub(super) fn greeted_lmtp(lines: &[&'static str]) -> Vec<&'static str> {
+    const HELLO: [&str; 4] = [
+        "S: 220 hi",
+        "C: LHLO gate.example",
+        "S: 250-hi",
+        "S: 250 PIPELINING",
+    ];
+    [HELLO.as_slice(), lines].concat()
+}
+
+/// A backend on a free port. To be awaited once the test is done with it: its own failures show
+/// there.
+pub(super) async fn play(connections: Connections) -> (HostPort, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = HostPort {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let playing = tokio::spawn(async move {
+        for script in connections {
+            let (stream, _) = listener.accept().await.unwrap();
+            follow(stream, &script).await;
+        }
+    });
+    (address, playing)
+}
+
+/// The same on a Unix socket.
+pub(super) fn play_unix(path: &Path, connections: Connections) -> JoinHandle<()> {
+    let listener = UnixListener::bind(path).unwrap();
+    tokio::spawn(async move {
+        for script in connections {
+            let (stream, _) = listener.accept().await.unwrap();
+            follow(stream, &script).await;
+        }
+    })
+}
+
+async fn follow(stream: impl AsyncRead + AsyncWrite + Unpin, script: &[&str]) {
+    let mut stream = BufReader::new(stream);
+    for step in script {
+        if let Some(text) = step.strip_prefix("S: ") {
+            let text = format!("{text}\r\n");
+            stream.write_all(text.as_bytes()).await.unwrap();
+            continue;
+        }
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let expected = match step.strip_prefix("C: ") {
+            Some(text) => format!("{text}\r\n"),
+            None => {
+                assert_eq!(*step, "end", "not a step");
+                String::new()
+            }
+        };
+        assert_eq!(line, expected);
+    }
+}
