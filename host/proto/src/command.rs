@@ -2,7 +2,7 @@
 
 use crate::address::{Charset, ForwardPath, InvalidAddress, ReversePath, split_path};
 use crate::fault::Fault;
-use crate::parameters::{self, MailParameters, Parameter};
+use crate::parameters::{self, Extensions, MailParameters, Parameter};
 
 /// A well-formed command. Whether it is legal now is the session's to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +24,24 @@ pub enum Command<'a> {
     Helo(&'a str),
     /// Ask for help, perhaps on a topic.
     Help(&'a str),
-    /// Open a transaction.
-    Mail(ReversePath, MailParameters),
+    /// Send a chunk of the message (RFC 3030 §2).
+    Bdat {
+        /// The number of octets that follow.
+        size: u64,
+        /// Whether it is the last one.
+        last: bool,
+    },
+    /// Open a transaction; see [`parse_sender`].
+    Mail(&'a str),
     /// Do nothing.
     Noop,
     /// A verb that an RFC defines and this server does not serve.
     NotImplemented,
+    /// Say who the client is (the PROXY protocol); only legal before the session.
+    Proxy,
     /// End the session.
     Quit,
-    /// Name a recipient. The charset in which it may stand is only known in the session.
+    /// Name a recipient; see [`parse_recipient`].
     Rcpt(&'a str),
     /// Forget the transaction.
     Rset,
@@ -40,6 +49,8 @@ pub enum Command<'a> {
     StartTls,
     /// Verify a user.
     Vrfy(&'a str),
+    /// Say who the client of the client is (XCLIENT, as Postfix defines it).
+    Xclient(&'a str),
 }
 
 impl<'a> Command<'a> {
@@ -61,18 +72,49 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The recipient and the parameters in the argument of RCPT.
+/// How strictly the arguments of MAIL and RCPT are read, and what may stand in them.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The extensions that are offered.
+    pub extensions: &'a Extensions,
+    /// Keywords of parameters, in capitals, that policy takes care of.
+    pub registered: &'a [Box<str>],
+    /// Whether a path needs its angle brackets, and no blank may stand before it (RFC 5321 §3.3).
+    pub strict: bool,
+    /// The domain of an address that has none. Without it such an address is refused.
+    pub default_domain: Option<&'a str>,
+}
+
+/// The sender and the parameters in the argument of MAIL.
+pub fn parse_sender(
+    argument: &str,
+    rules: &Rules<'_>,
+) -> Result<(ReversePath, MailParameters), Fault> {
+    let argument = keyword(argument, "FROM:", rules.strict)?;
+    let (path, rest) = split_path(argument).map_err(Fault::Sender)?;
+    let rest = after_path(rest).map_err(Fault::Sender)?;
+    let parameters = MailParameters::parse(rest, rules.extensions, rules.registered)?;
+    let path = with_domain(path, rules, |path| {
+        ReversePath::parse(path, charset(parameters.smtputf8))
+    });
+    Ok((path.map_err(Fault::Sender)?, parameters))
+}
+
+/// The recipient and the parameters in the argument of RCPT, in a transaction that is in UTF-8 or
+/// not.
 pub fn parse_recipient(
     argument: &str,
-    charset: Charset,
+    smtputf8: bool,
+    rules: &Rules<'_>,
 ) -> Result<(ForwardPath, Vec<Parameter>), Fault> {
-    let argument = keyword(argument, "TO:").ok_or(Fault::Argument)?;
+    let argument = keyword(argument, "TO:", rules.strict)?;
     let (path, rest) = split_path(argument).map_err(Fault::Recipient)?;
-    let path = ForwardPath::parse(path, charset).map_err(Fault::Recipient)?;
-    Ok((
-        path,
-        parameters::parse_rcpt(after_path(rest).map_err(Fault::Recipient)?)?,
-    ))
+    let rest = after_path(rest).map_err(Fault::Recipient)?;
+    let path = with_domain(path, rules, |path| {
+        ForwardPath::parse(path, charset(smtputf8))
+    });
+    let parameters = parameters::parse_rcpt(rest, rules.extensions, rules.registered)?;
+    Ok((path.map_err(Fault::Recipient)?, parameters))
 }
 
 type Parser = for<'a> fn(&'a str) -> Result<Command<'a>, Fault>;
@@ -80,19 +122,22 @@ type Parser = for<'a> fn(&'a str) -> Result<Command<'a>, Fault>;
 fn parser(verb: &[u8]) -> Option<Parser> {
     Some(match verb.to_ascii_uppercase().as_slice() {
         b"AUTH" => auth,
+        b"BDAT" => bdat,
         b"DATA" => |argument| bare(argument, Command::Data),
         b"EHLO" => |argument| required(argument).map(Command::Ehlo),
         b"EXPN" => |argument| required(argument).map(Command::Expn),
         b"HELO" => |argument| required(argument).map(Command::Helo),
         b"HELP" => |argument| Ok(Command::Help(argument)),
-        b"MAIL" => mail,
+        b"MAIL" => |argument| required(argument).map(Command::Mail),
         b"NOOP" => |_| Ok(Command::Noop),
+        b"PROXY" => |_| Ok(Command::Proxy),
         b"QUIT" => |argument| bare(argument, Command::Quit),
         b"RCPT" => |argument| required(argument).map(Command::Rcpt),
         b"RSET" => |argument| bare(argument, Command::Rset),
         b"STARTTLS" => |argument| bare(argument, Command::StartTls),
         b"VRFY" => |argument| required(argument).map(Command::Vrfy),
-        b"ATRN" | b"BDAT" | b"BURL" | b"ETRN" | b"SAML" | b"SEND" | b"SOML" | b"TURN" => {
+        b"XCLIENT" => |argument| required(argument).map(Command::Xclient),
+        b"ATRN" | b"BURL" | b"ETRN" | b"SAML" | b"SEND" | b"SOML" | b"TURN" => {
             |_| Ok(Command::NotImplemented)
         }
         _ => return None,
@@ -122,26 +167,50 @@ fn auth(argument: &str) -> Result<Command<'_>, Fault> {
     Ok(Command::Auth { mechanism, initial })
 }
 
-fn mail(argument: &str) -> Result<Command<'_>, Fault> {
-    let argument = keyword(argument, "FROM:").ok_or(Fault::Argument)?;
-    let (path, rest) = split_path(argument).map_err(Fault::Sender)?;
-    let rest = after_path(rest).map_err(Fault::Sender)?;
-    let parameters = MailParameters::parse(rest)?;
-    let charset = match parameters.smtputf8 {
-        true => Charset::Utf8,
-        false => Charset::Ascii,
-    };
-    let path = ReversePath::parse(path, charset).map_err(Fault::Sender)?;
-    Ok(Command::Mail(path, parameters))
+/// `chunk-size [SP "LAST"]` (RFC 3030 §2).
+fn bdat(argument: &str) -> Result<Command<'_>, Fault> {
+    let (size, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+    let rest = rest.trim_start_matches(' ');
+    let is_number = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
+    match size.parse() {
+        Ok(size) if is_number && rest.is_empty() => Ok(Command::Bdat { size, last: false }),
+        Ok(size) if is_number && rest.eq_ignore_ascii_case("LAST") => {
+            Ok(Command::Bdat { size, last: true })
+        }
+        _ => Err(Fault::Argument),
+    }
 }
 
-/// `FROM:` or `TO:`, in any case. Blanks around it are common in the wild and harmless.
-fn keyword<'a>(argument: &'a str, keyword: &str) -> Option<&'a str> {
-    let (head, rest) = argument.split_at_checked(keyword.len())?;
-    let rest = rest.trim_start_matches(' ');
-    match head.eq_ignore_ascii_case(keyword) && !rest.is_empty() {
-        true => Some(rest),
-        false => None,
+const fn charset(smtputf8: bool) -> Charset {
+    match smtputf8 {
+        true => Charset::Utf8,
+        false => Charset::Ascii,
+    }
+}
+
+/// Parses an address, and where it lacks a domain once more with the one that the rules give.
+fn with_domain<P>(
+    path: &str,
+    rules: &Rules<'_>,
+    parse: impl Fn(&str) -> Result<P, InvalidAddress>,
+) -> Result<P, InvalidAddress> {
+    match (parse(path), rules.default_domain) {
+        (Err(InvalidAddress::NoDomain), Some(domain)) => parse(&format!("{path}@{domain}")),
+        (parsed, _) => parsed,
+    }
+}
+
+/// `FROM:` or `TO:`, in any case. Blanks behind it, and paths without brackets, are common in the
+/// wild and harmless.
+fn keyword<'a>(argument: &'a str, keyword: &str, strict: bool) -> Result<&'a str, Fault> {
+    let (head, rest) = argument
+        .split_at_checked(keyword.len())
+        .ok_or(Fault::Argument)?;
+    let path = rest.trim_start_matches(' ');
+    let is_strict = path.len() == rest.len() && path.starts_with('<');
+    match head.eq_ignore_ascii_case(keyword) && !path.is_empty() && (is_strict || !strict) {
+        true => Ok(path),
+        false => Err(Fault::Argument),
     }
 }
 
@@ -159,10 +228,24 @@ mod tests {
 
     /// The command in a few words, so that a table stays readable.
     fn shown(line: &[u8]) -> Result<String, Fault> {
+        shown_under(line, false)
+    }
+
+    fn shown_under(line: &[u8], strict: bool) -> Result<String, Fault> {
+        let rules = Rules {
+            extensions: &Extensions::default(),
+            registered: &[],
+            strict,
+            default_domain: None,
+        };
         Ok(match Command::parse(line)? {
-            Command::Mail(path, parameters) => format!("mail {path} {}", parameters.all.len()),
+            Command::Bdat { size, last } => format!("bdat {size} {last}"),
+            Command::Mail(argument) => {
+                let (path, parameters) = parse_sender(argument, &rules)?;
+                format!("mail {path} {}", parameters.all.len())
+            }
             Command::Rcpt(argument) => {
-                let (path, parameters) = parse_recipient(argument, Charset::Ascii)?;
+                let (path, parameters) = parse_recipient(argument, false, &rules)?;
                 format!("rcpt {path} {}", parameters.len())
             }
             Command::Auth { mechanism, initial } => format!("auth {mechanism} {initial:?}"),
@@ -176,7 +259,17 @@ mod tests {
     #[test]
     fn lines_good_odd_and_hostile() {
         type Row = (&'static [u8], Result<&'static str, Fault>);
-        let table: [Row; 62] = [
+        let table: [Row; 72] = [
+            (b"BDAT 10", Ok("bdat 10 false")),
+            (b"BDAT 0 LAST", Ok("bdat 0 true")),
+            (b"bdat 7 last", Ok("bdat 7 true")),
+            (b"BDAT", Err(Fault::Argument)),
+            (b"BDAT -1", Err(Fault::Argument)),
+            (b"BDAT +1", Err(Fault::Argument)),
+            (b"BDAT 123LAST", Err(Fault::Argument)),
+            (b"BDAT LAST", Err(Fault::Argument)),
+            (b"BDAT 1 LAST x", Err(Fault::Argument)),
+            (b"BDAT 99999999999999999999", Err(Fault::Argument)),
             (b"HELO a.example", Ok("helo a.example")),
             (b"eHlO   c.example  ", Ok("ehlo c.example")),
             (b"EHLO it's me", Ok("ehlo it's me")),
@@ -253,6 +346,39 @@ mod tests {
     #[test]
     fn a_path_has_256_octets_at_most() {
         let line = format!("MAIL FROM:<@{}:a@b>", "r".repeat(250));
-        assert_eq!(Command::parse(line.as_bytes()), Err(Fault::Sender(TooLong)));
+        assert_eq!(shown(line.as_bytes()), Err(Fault::Sender(TooLong)));
+    }
+    #[test]
+    fn strict_rules_want_brackets_and_no_blank() {
+        for line in [
+            "MAIL FROM: <a@b>",
+            "MAIL FROM:a@b",
+            "RCPT TO: <a@b>",
+            "RCPT TO:a@b",
+        ] {
+            assert!(shown_under(line.as_bytes(), false).is_ok(), "{line}");
+            assert_eq!(
+                shown_under(line.as_bytes(), true),
+                Err(Fault::Argument),
+                "{line}"
+            );
+        }
+        assert!(shown_under(b"MAIL FROM:<>", true).is_ok());
+    }
+
+    #[test]
+    fn a_default_domain_completes_addresses() {
+        let rules = Rules {
+            extensions: &Extensions::default(),
+            registered: &[],
+            strict: false,
+            default_domain: Some("example.org"),
+        };
+        let (sender, _) = parse_sender("FROM:<oink>", &rules).unwrap();
+        assert_eq!(sender.as_str(), "oink@example.org");
+        let (recipient, _) = parse_recipient("TO:<oink>", false, &rules).unwrap();
+        assert_eq!(recipient.as_str(), "oink@example.org");
+        let (recipient, _) = parse_recipient("TO:<Postmaster>", false, &rules).unwrap();
+        assert_eq!(recipient.as_str(), "Postmaster");
     }
 }

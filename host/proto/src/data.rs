@@ -6,13 +6,31 @@ use memchr::memchr2;
 
 /// Decodes what a client sends after 354, however it was cut.
 ///
-/// Only CRLF ends a line, and only `CRLF . CRLF` ends the message. A lone CR or LF is kept and noted
-/// as a [`Flaw`], but decoding goes on to the real end: stopping early would let the rest of the
-/// message be read as commands.
+/// Only CRLF ends a line, and only `CRLF . CRLF` ends the message, unless the operator has chosen
+/// [`LineEndings::EnsureLegacy`]. A lone CR or LF is noted as a [`Flaw`], but decoding goes on to the
+/// real end: stopping early would let the rest of the message be read as commands.
 #[derive(Debug)]
 pub struct DataDecoder {
+    line_endings: LineEndings,
     state: State,
     flaw: Option<Flaw>,
+    line: usize,
+    longest_line: usize,
+}
+
+/// What becomes of a CR or LF that is not part of a CRLF.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineEndings {
+    /// A lone LF becomes CRLF, a lone CR is left out. Neither ends the message.
+    Ensure,
+    /// The same, and a lone LF also ends a line before or behind the final dot. Such a server can be
+    /// made to split one message into two (SMTP smuggling).
+    EnsureLegacy,
+    /// They stay as they are.
+    Leave,
+    /// The message is refused.
+    #[default]
+    Strict,
 }
 
 /// What the next octets of the input are.
@@ -20,8 +38,9 @@ pub struct DataDecoder {
 pub enum Decoded {
     /// The end of the message. What follows in the input is not part of it.
     End,
-    /// A CR of the message that was held back, since it might have belonged to the end.
-    HeldCr,
+    /// Octets of the message that do not stand in the input as they are: a CR that was held back,
+    /// or a line ending that was mended.
+    Fixed(&'static [u8]),
     /// The input was read to its end.
     NeedMore,
     /// Octets of the message, by their place in the input.
@@ -39,10 +58,13 @@ pub enum Flaw {
 
 impl DataDecoder {
     /// A decoder at the start of a message.
-    pub const fn new() -> Self {
+    pub const fn new(line_endings: LineEndings) -> Self {
         Self {
+            line_endings,
             state: State::LineStart,
             flaw: None,
+            line: 0,
+            longest_line: 0,
         }
     }
 
@@ -64,24 +86,39 @@ impl DataDecoder {
                     start = at;
                     self.state = State::DotCr;
                 }
-                (State::DotCr, b'\n') => {
-                    self.state = State::LineStart;
-                    return (at + 1, Decoded::End);
+                (State::DotCr, b'\n') => return self.end(at),
+                (State::Dot, b'\n') if self.line_endings == LineEndings::EnsureLegacy => {
+                    return self.end(at);
                 }
+                (State::DotCr, _) if self.mends() => self.state = State::HeldCr,
                 (State::DotCr, _) => {
                     self.state = State::Cr;
-                    return (at, Decoded::HeldCr);
+                    return (at, Decoded::Fixed(b"\r"));
+                }
+                (State::HeldCr, b'\n') => {
+                    self.end_line();
+                    return (at + 1, Decoded::Fixed(b"\r\n"));
                 }
                 (State::Cr, b'\n') => {
                     at += 1;
-                    self.state = State::LineStart;
+                    self.end_line();
                 }
-                (State::Cr, _) => {
+                (State::Cr | State::HeldCr, _) => {
                     self.flaw.get_or_insert(Flaw::BareCr);
                     self.state = State::Text;
                 }
                 (State::LineStart | State::Dot | State::Text, _) => {
-                    at += self.line(&input[at..]);
+                    match self.text(&input[at..]) {
+                        Some(length) => at += length,
+                        // A line ending is to be mended: first what stands before it.
+                        None if start < at => break,
+                        None if byte == b'\n' => return self.mend_lf(at),
+                        None => {
+                            at += 1;
+                            start = at;
+                            self.state = State::HeldCr;
+                        }
+                    }
                 }
             }
         }
@@ -96,27 +133,62 @@ impl DataDecoder {
         self.flaw
     }
 
-    /// Reads to the next CR or bare LF, and gives how far that is.
-    fn line(&mut self, input: &[u8]) -> usize {
-        self.state = State::Text;
-        match memchr2(b'\r', b'\n', input) {
-            None => input.len(),
-            Some(index) if input[index] == b'\r' => {
-                self.state = State::Cr;
-                index + 1
-            }
-            // A bare LF does not end a line: a dot behind it is just a dot.
-            Some(index) => {
-                self.flaw.get_or_insert(Flaw::BareLf);
-                index + 1
-            }
-        }
+    /// The length of the longest line so far in octets, without its line ending.
+    pub const fn longest_line(&self) -> usize {
+        self.longest_line
     }
-}
 
-impl Default for DataDecoder {
-    fn default() -> Self {
-        Self::new()
+    fn end(&mut self, at: usize) -> (usize, Decoded) {
+        self.state = State::LineStart;
+        (at + 1, Decoded::End)
+    }
+
+    const fn end_line(&mut self) {
+        self.line = 0;
+        self.state = State::LineStart;
+    }
+
+    const fn mends(&self) -> bool {
+        matches!(
+            self.line_endings,
+            LineEndings::Ensure | LineEndings::EnsureLegacy
+        )
+    }
+
+    /// Reads behind the next CR or bare LF, or to the end, and gives how far that is. Nothing where
+    /// a line ending to be mended stands at the very start.
+    fn text(&mut self, input: &[u8]) -> Option<usize> {
+        let found = memchr2(b'\r', b'\n', input);
+        let length = found.unwrap_or(input.len());
+        self.line += length;
+        self.longest_line = self.longest_line.max(self.line);
+        let Some(index) = found else {
+            self.state = State::Text;
+            return Some(length);
+        };
+        let is_whole = input[index..].starts_with(b"\r\n");
+        if self.mends() && !is_whole {
+            self.state = if index > 0 { State::Text } else { self.state };
+            return (index > 0).then_some(index);
+        }
+        self.state = match input[index] {
+            b'\r' => State::Cr,
+            // A bare LF does not end a line: a dot behind it is just a dot.
+            _ => {
+                self.flaw.get_or_insert(Flaw::BareLf);
+                State::Text
+            }
+        };
+        Some(index + 1)
+    }
+
+    fn mend_lf(&mut self, at: usize) -> (usize, Decoded) {
+        self.flaw.get_or_insert(Flaw::BareLf);
+        match self.line_endings {
+            LineEndings::EnsureLegacy => self.end_line(),
+            _ => self.state = State::Text,
+        }
+        (at + 1, Decoded::Fixed(b"\r\n"))
     }
 }
 
@@ -129,6 +201,8 @@ enum State {
     Dot,
     /// That dot and a CR behind it.
     DotCr,
+    /// A CR that is part of the text only where an LF follows.
+    HeldCr,
     /// CRLF, or nothing yet.
     LineStart,
     /// Anything else.
@@ -141,8 +215,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// What came of an input: the text, and the rest after the end where there was one.
-    fn decoded(input: &[u8], chunk: usize) -> (Vec<u8>, Option<Vec<u8>>, Option<Flaw>) {
-        let mut decoder = DataDecoder::new();
+    fn decoded(
+        line_endings: LineEndings,
+        input: &[u8],
+        chunk: usize,
+    ) -> (Vec<u8>, Option<Vec<u8>>, Option<Flaw>) {
+        let mut decoder = DataDecoder::new(line_endings);
         let mut text = Vec::new();
         let mut position = 0;
         for piece in input.chunks(chunk) {
@@ -153,7 +231,7 @@ mod tests {
                 offset += consumed;
                 match what {
                     Decoded::Text(range) => text.extend_from_slice(&unread[range]),
-                    Decoded::HeldCr => text.push(b'\r'),
+                    Decoded::Fixed(octets) => text.extend_from_slice(octets),
                     Decoded::NeedMore => break,
                     Decoded::End => {
                         let rest = input[position + offset..].to_vec();
@@ -208,7 +286,7 @@ mod tests {
                     flaw,
                 );
                 assert_eq!(
-                    decoded(input.as_bytes(), chunk),
+                    decoded(LineEndings::Strict, input.as_bytes(), chunk),
                     expected,
                     "{input:?} by {chunk}"
                 );
@@ -216,14 +294,86 @@ mod tests {
         }
     }
 
+    #[test]
+    fn other_modes_mend_or_leave_line_endings() {
+        use LineEndings::{Ensure, EnsureLegacy, Leave};
+        type Row = (
+            LineEndings,
+            &'static str,
+            &'static str,
+            Option<&'static str>,
+        );
+        let table: [Row; 22] = [
+            (Ensure, "a\nb\r\n.\r\n", "a\r\nb\r\n", Some("")),
+            (Ensure, "a\rb\r\n.\r\n", "ab\r\n", Some("")),
+            (Ensure, "a\r\r\n.\r\n", "a\r\n", Some("")),
+            (Ensure, "\n.\r\n", "\r\n.\r\n", None),
+            (Ensure, "a\n.\nb", "a\r\n.\r\nb", None),
+            (Ensure, "a\r\n.\nb", "a\r\n\r\nb", None),
+            (Ensure, "a\r.\r\n", "a.\r\n", None),
+            (Ensure, "a\r\n.\r\r\nb", "a\r\n\r\nb", None),
+            (Ensure, "a\r\n.\rb\r\n", "a\r\nb\r\n", None),
+            (Ensure, "..a\r\n.\r\nQUIT", ".a\r\n", Some("QUIT")),
+            (Ensure, "a\r", "a", None),
+            (EnsureLegacy, "a\n.\nQUIT", "a\r\n", Some("QUIT")),
+            (EnsureLegacy, "a\n.\r\nQUIT", "a\r\n", Some("QUIT")),
+            (EnsureLegacy, "a\r\n.\nQUIT", "a\r\n", Some("QUIT")),
+            (EnsureLegacy, "a\n..b\n.\n", "a\r\n.b\r\n", Some("")),
+            (EnsureLegacy, "a\r.\r\r\n", "a.\r\n", None),
+            (Leave, "a\nb\rc\r\n.\r\n", "a\nb\rc\r\n", Some("")),
+            (Leave, "a\n.\n", "a\n.\n", None),
+            (Leave, "a\r\n.\n", "a\r\n\n", None),
+            (Leave, "a\n.\r\n", "a\n.\r\n", None),
+            (Leave, "a\r\n.\r\r\n", "a\r\n\r\r\n", None),
+            (Leave, "..a\r\n.\r\n", ".a\r\n", Some("")),
+        ];
+        for (mode, input, text, rest) in table {
+            for chunk in [1, 2, 3, 7, 64] {
+                let (got, left, _) = decoded(mode, input.as_bytes(), chunk);
+                let rest = rest.map(|rest| rest.as_bytes().to_vec());
+                let got = String::from_utf8(got).unwrap();
+                assert_eq!(
+                    (got.as_str(), left),
+                    (text, rest),
+                    "{mode:?} {input:?} by {chunk}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_line_is_known() {
+        for chunk in [1, 3, 64] {
+            let mut decoder = DataDecoder::new(LineEndings::Strict);
+            for piece in b"four\r\nlonger\r\nend".chunks(chunk) {
+                let mut offset = 0;
+                while offset < piece.len() {
+                    offset += decoder.decode(&piece[offset..]).0;
+                }
+            }
+            assert_eq!(decoder.longest_line(), 6, "by {chunk}");
+        }
+    }
+
     proptest! {
-        /// Where the input is cut changes nothing.
+        /// Where the input is cut changes nothing, and what is mended is wholly mended.
         #[test]
         fn any_cut_gives_the_same(
             input in prop::collection::vec(prop::sample::select(b"\r\n.ab\0".to_vec()), 0..60),
             chunk in 1_usize..20,
+            mode in prop::sample::select(vec![
+                LineEndings::Strict,
+                LineEndings::Ensure,
+                LineEndings::EnsureLegacy,
+                LineEndings::Leave,
+            ]),
         ) {
-            prop_assert_eq!(decoded(&input, chunk), decoded(&input, input.len().max(1)));
+            let whole = decoded(mode, &input, input.len().max(1));
+            prop_assert_eq!(&decoded(mode, &input, chunk), &whole);
+            if matches!(mode, LineEndings::Ensure | LineEndings::EnsureLegacy) {
+                let text = String::from_utf8(whole.0).unwrap().replace("\r\n", "");
+                prop_assert!(!text.contains(['\r', '\n']));
+            }
         }
     }
 }

@@ -28,6 +28,10 @@ pub enum Fault {
     BadSequence,
     /// A command line that holds NUL, a bare CR, a bare LF or text that is not UTF-8.
     CommandEncoding,
+    /// BDAT after a chunk that was refused, or without a transaction. Its octets are thrown away.
+    ChunkWithoutTransaction,
+    /// DATA for a message that may only come with BDAT.
+    DataForBinary,
     /// A command line longer than the limit.
     LineTooLong,
     /// SIZE announces more than the limit.
@@ -42,6 +46,10 @@ pub enum Fault {
     ParameterValue,
     /// The argument of RCPT is no address.
     Recipient(InvalidAddress),
+    /// More than one command at once where PIPELINING is not offered.
+    Pipelining,
+    /// A second PROXY header.
+    ProxyTwice,
     /// A recipient that the gateway does not relay to.
     RelayDenied,
     /// The argument of MAIL is no address.
@@ -52,6 +60,76 @@ pub enum Fault {
     UnknownParameter,
     /// A verb that is none of SMTP.
     UnknownVerb,
+}
+
+impl Fault {
+    /// The name by which a configuration can reword the reply.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Argument => "bad-argument",
+            Self::ArgumentNotAllowed => "argument-not-allowed",
+            Self::AuthCancelled => "auth-cancelled",
+            Self::AuthEncoding => "auth-encoding",
+            Self::AuthLineTooLong => "auth-line-too-long",
+            Self::AuthMechanism => "auth-mechanism",
+            Self::AuthNotOffered => "auth-not-offered",
+            Self::AuthRejected => "auth-rejected",
+            Self::AuthRequired => "auth-required",
+            Self::BadSequence => "bad-sequence",
+            Self::ChunkWithoutTransaction => "chunk-without-transaction",
+            Self::CommandEncoding => "command-encoding",
+            Self::DataForBinary => "data-for-binary",
+            Self::LineTooLong => "line-too-long",
+            Self::MessageTooLarge => "message-too-large",
+            Self::NestedMail => "nested-mail",
+            Self::NoRecipients => "no-recipients",
+            Self::NotImplemented => "not-implemented",
+            Self::ParameterValue => "parameter-value",
+            Self::Pipelining => "pipelining",
+            Self::ProxyTwice => "proxy-twice",
+            Self::Recipient(InvalidAddress::NotAscii) => "recipient-needs-smtputf8",
+            Self::Recipient(_) => "bad-recipient",
+            Self::RelayDenied => "relay-denied",
+            Self::Sender(InvalidAddress::NotAscii) => "sender-needs-smtputf8",
+            Self::Sender(_) => "bad-sender",
+            Self::TooManyRecipients => "too-many-recipients",
+            Self::UnknownParameter => "unknown-parameter",
+            Self::UnknownVerb => "unknown-verb",
+        }
+    }
+
+    /// One of each name.
+    pub const ALL: [Self; 29] = [
+        Self::Argument,
+        Self::ArgumentNotAllowed,
+        Self::AuthCancelled,
+        Self::AuthEncoding,
+        Self::AuthLineTooLong,
+        Self::AuthMechanism,
+        Self::AuthNotOffered,
+        Self::AuthRejected,
+        Self::AuthRequired,
+        Self::BadSequence,
+        Self::ChunkWithoutTransaction,
+        Self::CommandEncoding,
+        Self::DataForBinary,
+        Self::LineTooLong,
+        Self::MessageTooLarge,
+        Self::NestedMail,
+        Self::NoRecipients,
+        Self::NotImplemented,
+        Self::ParameterValue,
+        Self::Pipelining,
+        Self::ProxyTwice,
+        Self::Recipient(InvalidAddress::NotAscii),
+        Self::Recipient(InvalidAddress::Syntax),
+        Self::RelayDenied,
+        Self::Sender(InvalidAddress::NotAscii),
+        Self::Sender(InvalidAddress::Syntax),
+        Self::TooManyRecipients,
+        Self::UnknownParameter,
+        Self::UnknownVerb,
+    ];
 }
 
 impl From<Fault> for Reply {
@@ -75,13 +153,17 @@ const fn wording(fault: Fault) -> Wording {
         Fault::AuthRejected => (535, (5, 7, 8), "Authentication credentials invalid"),
         Fault::AuthRequired => (530, (5, 7, 0), "Authentication required"),
         Fault::BadSequence => (503, (5, 5, 1), "Bad sequence of commands"),
+        Fault::ChunkWithoutTransaction => (503, (5, 5, 1), "No transaction for this chunk"),
         Fault::CommandEncoding => (500, (5, 5, 2), "Syntax error, unexpected octets in command"),
+        Fault::DataForBinary => (503, (5, 5, 1), "Binary data must be sent with BDAT"),
         Fault::LineTooLong => (500, (5, 5, 2), "Line too long"),
         Fault::MessageTooLarge => (552, (5, 3, 4), "Message size exceeds limit"),
         Fault::NestedMail => (503, (5, 5, 1), "Nested MAIL command"),
         Fault::NoRecipients => (503, (5, 5, 1), "No valid recipients"),
         Fault::NotImplemented => (502, (5, 5, 1), "Command not implemented"),
         Fault::ParameterValue => (501, (5, 5, 4), "Invalid parameter value"),
+        Fault::Pipelining => (500, (5, 5, 0), "PIPELINING is not allowed here"),
+        Fault::ProxyTwice => (503, (5, 5, 1), "PROXY comes first and once"),
         Fault::Recipient(InvalidAddress::NotAscii) => (553, (5, 6, 7), "Address needs SMTPUTF8"),
         Fault::Recipient(_) => (501, (5, 1, 3), "Bad recipient address syntax"),
         Fault::RelayDenied => (550, (5, 7, 1), "Relay access denied"),
@@ -94,5 +176,22 @@ const fn wording(fault: Fault) -> Wording {
             "Parameter not recognized or not implemented",
         ),
         Fault::UnknownVerb => (500, (5, 5, 1), "Command not recognized"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_has_a_name_and_a_reply_of_its_own_class() {
+        let mut names: Vec<_> = Fault::ALL.map(Fault::name).to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Fault::ALL.len());
+        for fault in Fault::ALL {
+            // `Reply::fixed` panics where code and enhanced code disagree.
+            assert!(Reply::from(fault).code() >= 400, "{}", fault.name());
+        }
     }
 }

@@ -19,6 +19,8 @@ pub mod data;
 pub mod fault;
 pub mod header;
 pub mod parameters;
+pub mod proxy;
 pub mod relay;
 pub mod reply;
 pub mod session;
+pub mod xclient;

@@ -2,6 +2,42 @@
 
 use crate::fault::Fault;
 
+/// Which extensions a server offers. What is not offered is not taken either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extensions {
+    /// BODY=BINARYMIME (RFC 3030); needs `chunking`.
+    pub binarymime: bool,
+    /// BDAT (RFC 3030).
+    pub chunking: bool,
+    /// Delivery status notifications (RFC 3461).
+    pub dsn: bool,
+    /// BODY=8BITMIME (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// Several commands at once (RFC 2920).
+    pub pipelining: bool,
+    /// REQUIRETLS (RFC 8689); only true while the session is encrypted.
+    pub requiretls: bool,
+    /// Addresses and headers in UTF-8 (RFC 6531).
+    pub smtputf8: bool,
+    /// VRFY.
+    pub vrfy: bool,
+}
+
+impl Default for Extensions {
+    fn default() -> Self {
+        Self {
+            binarymime: true,
+            chunking: true,
+            dsn: true,
+            eight_bit_mime: true,
+            pipelining: true,
+            requiretls: false,
+            smtputf8: true,
+            vrfy: true,
+        }
+    }
+}
+
 /// A parameter as the client gave it, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
@@ -14,7 +50,7 @@ pub struct Parameter {
 /// The parameters of MAIL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailParameters {
-    /// What kind of data the body is (RFC 6152).
+    /// What kind of data the body is (RFC 6152, RFC 3030).
     pub body: Option<Body>,
     /// The size that the client announces, in octets (RFC 1870).
     pub size: Option<u64>,
@@ -25,50 +61,108 @@ pub struct MailParameters {
 }
 
 impl MailParameters {
-    /// Reads the parameters behind the reverse-path.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    /// Reads the parameters behind the reverse-path. `registered` are the keywords, in capitals, that
+    /// policy takes care of.
+    pub fn parse(
+        text: &str,
+        extensions: &Extensions,
+        registered: &[Box<str>],
+    ) -> Result<Self, Fault> {
         let mut parameters = Self::default();
         for parameter in split(text) {
             let parameter = parameter?;
+            if parameters
+                .all
+                .iter()
+                .any(|other| other.name == parameter.name)
+            {
+                return Err(Fault::ParameterValue);
+            }
             let value = &*parameter.value;
             match &*parameter.name {
-                "AUTH" if !value.is_empty() => {}
-                "BODY" => parameters.body = Some(Body::parse(value)?),
+                "AUTH" => check(is_xtext(value))?,
+                "BODY" if extensions.eight_bit_mime || extensions.binarymime => {
+                    parameters.body = Some(Body::parse(value, extensions)?);
+                }
+                // RFC 3461 §4.3, §4.4.
+                "RET" if extensions.dsn => check(is_one_of(value, &["FULL", "HDRS"]))?,
+                "ENVID" if extensions.dsn => check(is_xtext(value) && value.len() <= 100)?,
+                "REQUIRETLS" if extensions.requiretls => check(value.is_empty())?,
                 "SIZE" => parameters.size = Some(size(value)?),
-                "SMTPUTF8" if value.is_empty() => parameters.smtputf8 = true,
-                "AUTH" | "SMTPUTF8" => return Err(Fault::ParameterValue),
+                "SMTPUTF8" if extensions.smtputf8 => {
+                    check(value.is_empty())?;
+                    parameters.smtputf8 = true;
+                }
+                name if registered.iter().any(|known| **known == *name) => {}
                 _ => return Err(Fault::UnknownParameter),
             }
             parameters.all.push(parameter);
         }
         Ok(parameters)
     }
+
+    /// The value of a parameter by its name in capitals.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        value_of(&self.all, name)
+    }
 }
 
-/// The parameters of RCPT. None is known yet.
-pub fn parse_rcpt(text: &str) -> Result<Vec<Parameter>, Fault> {
-    match split(text).next() {
-        None => Ok(Vec::new()),
-        Some(parameter) => parameter.and(Err(Fault::UnknownParameter)),
+/// Reads the parameters behind the forward-path.
+pub fn parse_rcpt(
+    text: &str,
+    extensions: &Extensions,
+    registered: &[Box<str>],
+) -> Result<Vec<Parameter>, Fault> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for parameter in split(text) {
+        let parameter = parameter?;
+        if parameters.iter().any(|other| other.name == parameter.name) {
+            return Err(Fault::ParameterValue);
+        }
+        let value = &*parameter.value;
+        match &*parameter.name {
+            "NOTIFY" if extensions.dsn => check(is_notify(value))?,
+            "ORCPT" if extensions.dsn => check(is_orcpt(value))?,
+            name if registered.iter().any(|known| **known == *name) => {}
+            _ => return Err(Fault::UnknownParameter),
+        }
+        parameters.push(parameter);
     }
+    Ok(parameters)
+}
+
+/// The value of a parameter by its name in capitals.
+pub fn value_of<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> {
+    let found = parameters.iter().find(|parameter| &*parameter.name == name);
+    found.map(|parameter| &*parameter.value)
 }
 
 /// The value of BODY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Octets below 128 in lines.
-    SevenBit,
+    /// Any octets, not in lines; comes with BDAT only.
+    BinaryMime,
     /// Any octets in lines.
     EightBitMime,
+    /// Octets below 128 in lines.
+    SevenBit,
 }
 
 impl Body {
-    fn parse(value: &str) -> Result<Self, Fault> {
-        match value {
-            _ if value.eq_ignore_ascii_case("7BIT") => Ok(Self::SevenBit),
-            _ if value.eq_ignore_ascii_case("8BITMIME") => Ok(Self::EightBitMime),
+    fn parse(value: &str, extensions: &Extensions) -> Result<Self, Fault> {
+        match value.to_ascii_uppercase().as_str() {
+            "7BIT" => Ok(Self::SevenBit),
+            "8BITMIME" if extensions.eight_bit_mime => Ok(Self::EightBitMime),
+            "BINARYMIME" if extensions.binarymime && extensions.chunking => Ok(Self::BinaryMime),
             _ => Err(Fault::ParameterValue),
         }
+    }
+}
+
+const fn check(valid: bool) -> Result<(), Fault> {
+    match valid {
+        true => Ok(()),
+        false => Err(Fault::ParameterValue),
     }
 }
 
@@ -83,6 +177,48 @@ fn size(value: &str) -> Result<u64, Fault> {
     }
 }
 
+fn is_one_of(value: &str, allowed: &[&str]) -> bool {
+    allowed.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
+/// `NEVER`, or a list of the others (RFC 3461 §4.1).
+fn is_notify(value: &str) -> bool {
+    value.eq_ignore_ascii_case("NEVER")
+        || value
+            .split(',')
+            .all(|word| is_one_of(word, &["SUCCESS", "FAILURE", "DELAY"]))
+}
+
+/// `addr-type ";" xtext` (RFC 3461 §4.2); in UTF-8 for `utf-8` addresses (RFC 6533 §3).
+fn is_orcpt(value: &str) -> bool {
+    let Some((kind, address)) = value.split_once(';') else {
+        return false;
+    };
+    let is_atom = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_address = match kind.eq_ignore_ascii_case("utf-8") {
+        true => !address.is_empty(),
+        false => is_xtext(address),
+    };
+    !kind.is_empty() && kind.chars().all(is_atom) && is_address && value.len() <= 500
+}
+
+/// Visible ASCII but `+` and `=`, or `+` and two hexadecimal digits in capitals (RFC 3461 §4).
+fn is_xtext(value: &str) -> bool {
+    let mut bytes = value.bytes();
+    let is_hex = |byte: Option<u8>| matches!(byte, Some(b'0'..=b'9' | b'A'..=b'F'));
+    while let Some(byte) = bytes.next() {
+        let valid = match byte {
+            b'+' => is_hex(bytes.next()) && is_hex(bytes.next()),
+            b'=' => false,
+            _ => byte.is_ascii_graphic(),
+        };
+        if !valid {
+            return false;
+        }
+    }
+    !value.is_empty()
+}
+
 /// `esmtp-keyword ["=" esmtp-value]`, separated by blanks (RFC 5321 §4.1.2).
 fn split(text: &str) -> impl Iterator<Item = Result<Parameter, Fault>> {
     text.split(' ').filter(|word| !word.is_empty()).map(|word| {
@@ -91,7 +227,7 @@ fn split(text: &str) -> impl Iterator<Item = Result<Parameter, Fault>> {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let is_value = value
             .chars()
-            .all(|c| matches!(c, '!'..='<' | '>'..='~') || !c.is_ascii());
+            .all(|c| matches!(c, '!'..='<' | '>'..='~') || !c.is_ascii() && !c.is_control());
         match is_name && is_value && !word.ends_with('=') {
             true => Ok(Parameter {
                 name: name.to_ascii_uppercase().into(),
@@ -120,33 +256,100 @@ mod tests {
                 Ok((Some(Body::SevenBit), None, true)),
             ),
             (
+                " BODY=BinaryMime",
+                Ok((Some(Body::BinaryMime), None, false)),
+            ),
+            (
                 " SIZE=99999999999999999999",
                 Ok((None, Some(u64::MAX), false)),
             ),
             (" AUTH=<>", Ok((None, None, false))),
+            (" AUTH=a+3Db@c", Ok((None, None, false))),
+            (" RET=full ENVID=QQ314159", Ok((None, None, false))),
+            (" XOWN=1 XOWN2", Ok((None, None, false))),
             (" SIZE=ABC", Err(Fault::ParameterValue)),
             (" SIZE=-1", Err(Fault::ParameterValue)),
             (" SIZE=", Err(Fault::ParameterValue)),
             (" SIZE", Err(Fault::ParameterValue)),
+            (" SIZE=1 SIZE=1", Err(Fault::ParameterValue)),
             (" SIZE=999999999999999999999", Err(Fault::ParameterValue)),
             (" BODY=OTHER", Err(Fault::ParameterValue)),
             (" SMTPUTF8=1", Err(Fault::ParameterValue)),
             (" AUTH", Err(Fault::ParameterValue)),
+            (" AUTH=a+3", Err(Fault::ParameterValue)),
+            (" RET=HALF", Err(Fault::ParameterValue)),
+            (" ENVID", Err(Fault::ParameterValue)),
             (" X=a=b", Err(Fault::ParameterValue)),
             (" -X=a", Err(Fault::ParameterValue)),
             (" XFOO=bar", Err(Fault::UnknownParameter)),
+            (" REQUIRETLS", Err(Fault::UnknownParameter)),
+            (" ALT-ADDRESS=a@b", Err(Fault::UnknownParameter)),
         ];
+        let registered = ["XOWN".into(), "XOWN2".into()];
         for (text, expected) in table {
-            let parsed = MailParameters::parse(text);
+            let parsed = MailParameters::parse(text, &Extensions::default(), &registered);
             let shown = parsed.map(|p| (p.body, p.size, p.smtputf8));
             assert_eq!(shown, expected, "{text}");
         }
     }
 
     #[test]
-    fn recipients_have_no_parameters_yet() {
-        assert_eq!(parse_rcpt(" "), Ok(vec![]));
-        assert_eq!(parse_rcpt(" XFOO"), Err(Fault::UnknownParameter));
-        assert_eq!(parse_rcpt(" X=="), Err(Fault::ParameterValue));
+    fn what_is_not_offered_is_not_known() {
+        let nothing = Extensions {
+            binarymime: false,
+            chunking: false,
+            dsn: false,
+            eight_bit_mime: false,
+            pipelining: false,
+            requiretls: false,
+            smtputf8: false,
+            vrfy: false,
+        };
+        for text in [
+            "BODY=7BIT",
+            "BODY=8BITMIME",
+            "SMTPUTF8",
+            "RET=FULL",
+            "ENVID=x",
+        ] {
+            let parsed = MailParameters::parse(text, &nothing, &[]);
+            assert_eq!(parsed, Err(Fault::UnknownParameter), "{text}");
+        }
+        for text in ["NOTIFY=NEVER", "ORCPT=rfc822;a@b"] {
+            let parsed = parse_rcpt(text, &nothing, &[]);
+            assert_eq!(parsed, Err(Fault::UnknownParameter), "{text}");
+        }
+        let encrypted = Extensions {
+            requiretls: true,
+            ..nothing
+        };
+        assert!(MailParameters::parse("REQUIRETLS", &encrypted, &[]).is_ok());
+        assert!(MailParameters::parse("REQUIRETLS=1", &encrypted, &[]).is_err());
+    }
+
+    #[test]
+    fn rcpt_parameters_good_and_bad() {
+        let table = [
+            (" ", Ok(0)),
+            (" NOTIFY=NEVER", Ok(1)),
+            (" NOTIFY=success,FAILURE,delay ORCPT=rfc822;a+2Bb@c", Ok(2)),
+            (" ORCPT=utf-8;é@b", Ok(1)),
+            (" NOTIFY=FAILURE,NEVER", Err(Fault::ParameterValue)),
+            (" NOTIFY=", Err(Fault::ParameterValue)),
+            (" NOTIFY=FAILURE,", Err(Fault::ParameterValue)),
+            (" ORCPT=a@b", Err(Fault::ParameterValue)),
+            (" ORCPT=rfc822;", Err(Fault::ParameterValue)),
+            (" ORCPT=rfc822;a ORCPT=rfc822;a", Err(Fault::ParameterValue)),
+            (" XFOO", Err(Fault::UnknownParameter)),
+            (" X==", Err(Fault::ParameterValue)),
+        ];
+        for (text, expected) in table {
+            let parsed = parse_rcpt(text, &Extensions::default(), &[]);
+            assert_eq!(
+                parsed.map(|parameters| parameters.len()),
+                expected,
+                "{text}"
+            );
+        }
     }
 }

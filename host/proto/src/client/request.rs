@@ -112,7 +112,7 @@ impl fmt::Display for Offered<'_> {
             && capabilities.offers("8BITMIME")
         {
             f.write_str(match body {
-                Body::EightBitMime => " BODY=8BITMIME",
+                Body::BinaryMime | Body::EightBitMime => " BODY=8BITMIME",
                 Body::SevenBit => " BODY=7BIT",
             })?;
         }

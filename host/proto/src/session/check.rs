@@ -1,26 +1,35 @@
 //! Is this command legal now? Nothing here changes anything.
 
-use crate::address::{Charset, ForwardPath, ReversePath};
+use crate::address::{ForwardPath, ReversePath};
 use crate::auth::Mechanism;
-use crate::command::{Command, parse_recipient};
+use crate::command::{Command, Rules, parse_recipient, parse_sender};
 use crate::fault::Fault;
 use crate::parameters::{MailParameters, Parameter};
 use crate::session::state::{Envelope, Stage};
 use crate::session::{Auth, Helo, Session};
+use crate::xclient::Xclient;
 
 /// A command that is legal in the stage for which it was checked.
 #[derive(Debug)]
 pub(super) enum Legal<'a> {
     Auth(Mechanism, Option<&'a str>),
+    /// A chunk, and why it is refused where it is: its octets come in any case.
+    Bdat {
+        size: u64,
+        last: bool,
+        fault: Option<Fault>,
+    },
     Data,
+    Expn(&'a str),
     Helo(Helo, &'a str),
-    Help,
+    Help(&'a str),
     Mail(ReversePath, MailParameters),
     Noop,
     Quit,
     Rcpt(ForwardPath, Vec<Parameter>),
     Rset,
-    Vrfy,
+    Vrfy(&'a str),
+    Xclient(Xclient),
 }
 
 impl Session {
@@ -29,24 +38,29 @@ impl Session {
         stage: &Stage,
         command: Command<'a>,
     ) -> Result<Legal<'a>, Fault> {
-        if let (Stage::Refused, false) = (stage, matches!(command, Command::Quit)) {
-            return Err(Fault::BadSequence);
-        }
         match command {
+            Command::Quit => Ok(Legal::Quit),
+            // Its octets come, whether anybody wants them or not.
+            Command::Bdat { size, last } => self.check_bdat(stage, size, last),
+            _ if matches!(stage, Stage::Refused) => Err(Fault::BadSequence),
             Command::Auth { mechanism, initial } => self.check_auth(stage, mechanism, initial),
             Command::Data => check_data(stage),
             Command::Ehlo(name) => Ok(Legal::Helo(Helo::Ehlo, name)),
+            Command::Expn(argument) if self.offers.expn => Ok(Legal::Expn(argument)),
             Command::Expn(_) | Command::NotImplemented | Command::StartTls => {
                 Err(Fault::NotImplemented)
             }
             Command::Helo(name) => Ok(Legal::Helo(Helo::Helo, name)),
-            Command::Help(_) => Ok(Legal::Help),
-            Command::Mail(sender, parameters) => self.check_mail(stage, sender, parameters),
+            Command::Help(topic) => Ok(Legal::Help(topic)),
+            Command::Mail(argument) => self.check_mail(stage, argument),
             Command::Noop => Ok(Legal::Noop),
-            Command::Quit => Ok(Legal::Quit),
+            Command::Proxy if self.offers.proxied => Err(Fault::ProxyTwice),
+            Command::Proxy => Err(Fault::UnknownVerb),
             Command::Rcpt(argument) => self.check_rcpt(stage, argument),
             Command::Rset => Ok(Legal::Rset),
-            Command::Vrfy(_) => Ok(Legal::Vrfy),
+            Command::Vrfy(argument) if self.settings.extensions.vrfy => Ok(Legal::Vrfy(argument)),
+            Command::Vrfy(_) => Err(Fault::NotImplemented),
+            Command::Xclient(attributes) => self.check_xclient(stage, attributes),
         }
     }
 
@@ -69,22 +83,34 @@ impl Session {
         }
     }
 
-    fn check_mail<'a>(
-        &self,
-        stage: &Stage,
-        sender: ReversePath,
-        parameters: MailParameters,
-    ) -> Result<Legal<'a>, Fault> {
+    fn check_bdat<'a>(&self, stage: &Stage, size: u64, last: bool) -> Result<Legal<'a>, Fault> {
+        if !self.settings.extensions.chunking {
+            return Err(Fault::NotImplemented);
+        }
+        let fault = match stage {
+            Stage::Mail(_, Envelope { recipients: 0, .. }) => Some(Fault::NoRecipients),
+            Stage::Chunks(..) | Stage::Mail(..) => None,
+            Stage::Known(_) | Stage::Refused | Stage::Stranger => {
+                Some(Fault::ChunkWithoutTransaction)
+            }
+        };
+        Ok(Legal::Bdat { size, last, fault })
+    }
+
+    fn check_mail<'a>(&self, stage: &Stage, argument: &str) -> Result<Legal<'a>, Fault> {
         match stage {
+            Stage::Chunks(..) | Stage::Mail(..) => Err(Fault::NestedMail),
+            Stage::Refused | Stage::Stranger => Err(Fault::BadSequence),
             Stage::Known(_) if self.settings.auth == Auth::Required && !self.authenticated => {
                 Err(Fault::AuthRequired)
             }
-            Stage::Known(_) if parameters.size > Some(self.settings.max_message_size.into()) => {
-                Err(Fault::MessageTooLarge)
+            Stage::Known(_) => {
+                let (sender, parameters) = parse_sender(argument, &self.mail_rules())?;
+                match parameters.size > Some(self.settings.max_message_size.into()) {
+                    true => Err(Fault::MessageTooLarge),
+                    false => Ok(Legal::Mail(sender, parameters)),
+                }
             }
-            Stage::Known(_) => Ok(Legal::Mail(sender, parameters)),
-            Stage::Mail(..) => Err(Fault::NestedMail),
-            Stage::Refused | Stage::Stranger => Err(Fault::BadSequence),
         }
     }
 
@@ -92,11 +118,12 @@ impl Session {
         let Stage::Mail(_, envelope) = stage else {
             return Err(Fault::BadSequence);
         };
-        let charset = match envelope.smtputf8 {
-            true => Charset::Utf8,
-            false => Charset::Ascii,
+        let rules = Rules {
+            registered: &self.texts.rcpt_parameters,
+            strict: self.settings.strict_rcpt,
+            ..self.mail_rules()
         };
-        let (recipient, parameters) = parse_recipient(argument, charset)?;
+        let (recipient, parameters) = parse_recipient(argument, envelope.smtputf8, &rules)?;
         let limit = self.settings.max_recipients;
         if limit > 0 && envelope.recipients >= limit {
             return Err(Fault::TooManyRecipients);
@@ -106,12 +133,35 @@ impl Session {
             false => Err(Fault::RelayDenied),
         }
     }
+
+    /// Only from who is trusted to say it, and not within a transaction.
+    fn check_xclient<'a>(&self, stage: &Stage, attributes: &str) -> Result<Legal<'a>, Fault> {
+        match stage {
+            _ if !self.offers.xclient => Err(Fault::UnknownVerb),
+            Stage::Chunks(..) | Stage::Mail(..) => Err(Fault::BadSequence),
+            Stage::Known(_) | Stage::Refused | Stage::Stranger => {
+                Xclient::parse(attributes).map(Legal::Xclient)
+            }
+        }
+    }
+
+    fn mail_rules(&self) -> Rules<'_> {
+        Rules {
+            extensions: &self.settings.extensions,
+            registered: &self.texts.mail_parameters,
+            strict: self.settings.strict_mail,
+            default_domain: self.settings.default_domain.as_deref(),
+        }
+    }
 }
 
 fn check_data<'a>(stage: &Stage) -> Result<Legal<'a>, Fault> {
     match stage {
         Stage::Mail(_, Envelope { recipients: 0, .. }) => Err(Fault::NoRecipients),
+        Stage::Mail(_, Envelope { binary: true, .. }) => Err(Fault::DataForBinary),
         Stage::Mail(..) => Ok(Legal::Data),
-        Stage::Known(_) | Stage::Refused | Stage::Stranger => Err(Fault::BadSequence),
+        Stage::Chunks(..) | Stage::Known(_) | Stage::Refused | Stage::Stranger => {
+            Err(Fault::BadSequence)
+        }
     }
 }

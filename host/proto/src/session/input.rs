@@ -17,7 +17,7 @@ pub(super) struct Input {
 pub(super) enum Line {
     /// A line, without its CRLF.
     Complete(Vec<u8>),
-    /// More octets than [`MAX_DISCARDED`] without a line ending.
+    /// More octets than may be thrown away without a line ending.
     Endless,
     /// No line ending yet.
     Incomplete,
@@ -52,26 +52,41 @@ impl Input {
         &self.buffer[range]
     }
 
-    /// Takes the next line of at most `limit` octets, line ending included.
-    pub(super) fn line(&mut self, limit: usize) -> Line {
+    /// Throws away whatever is there.
+    pub(super) fn discard(&mut self) {
+        self.take(self.unused().len());
+    }
+
+    /// Throws away at most so many octets, and says how many were there.
+    pub(super) fn swallow(&mut self, at_most: u64) -> u64 {
+        let there = self.unused().len();
+        let count = usize::try_from(at_most).map_or(there, |at_most| at_most.min(there));
+        self.take(count).len() as u64
+    }
+
+    /// Takes the next line of at most `limit` octets, line ending included. A line without end is
+    /// thrown away up to `discard` octets. Where it is lenient, LF alone ends a line.
+    pub(super) fn line(&mut self, limit: usize, discard: usize, lenient: bool) -> Line {
         let unused = self.unused();
         let Some(end) = memchr(b'\n', unused) else {
-            return self.incomplete(limit);
+            return self.incomplete(limit, discard);
         };
         let range = self.take(end + 1);
         // The answer is the same however the line was cut on its way.
         match self.overlong.take().unwrap_or(0) + range.len() {
-            length if length > MAX_DISCARDED => return Line::Endless,
+            length if length > discard => return Line::Endless,
             length if length > limit => return Line::TooLong,
             _ => {}
         }
-        match self.octets(range).strip_suffix(b"\r\n") {
+        let line = self.octets(range);
+        match line.strip_suffix(b"\r\n") {
             Some(line) => Line::Complete(line.to_vec()),
+            None if lenient => Line::Complete(line[..line.len() - 1].to_vec()),
             None => Line::NoCr,
         }
     }
 
-    fn incomplete(&mut self, limit: usize) -> Line {
+    fn incomplete(&mut self, limit: usize, discard: usize) -> Line {
         let length = self.unused().len();
         if self.overlong.is_none() && length <= limit {
             return Line::Incomplete;
@@ -79,19 +94,18 @@ impl Input {
         self.take(length);
         let discarded = self.overlong.unwrap_or(0) + length;
         self.overlong = Some(discarded);
-        match discarded > MAX_DISCARDED {
+        match discarded > discard {
             true => Line::Endless,
             false => Line::Incomplete,
         }
     }
 }
 
-/// So much of an overlong line is thrown away before the session is closed, in octets.
-const MAX_DISCARDED: usize = 1 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DISCARD: usize = 1 << 20;
 
     #[test]
     fn lines_long_short_and_endless() {
@@ -99,20 +113,26 @@ mod tests {
         input
             .buffer()
             .extend_from_slice(b"NOOP\r\nlonger than ten\r\nlf\n\r\nrest");
-        assert_eq!(input.line(10), Line::Complete(b"NOOP".to_vec()));
-        assert_eq!(input.line(10), Line::TooLong);
-        assert_eq!(input.line(10), Line::NoCr);
-        assert_eq!(input.line(10), Line::Complete(vec![]));
-        assert_eq!(input.line(10), Line::Incomplete);
+        assert_eq!(
+            input.line(10, DISCARD, false),
+            Line::Complete(b"NOOP".to_vec())
+        );
+        assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
+        assert_eq!(input.line(10, DISCARD, false), Line::NoCr);
+        assert_eq!(input.line(10, DISCARD, false), Line::Complete(vec![]));
+        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
         input.buffer().extend_from_slice(b" and more than that");
-        assert_eq!(input.line(10), Line::Incomplete);
+        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
         assert!(input.unused().is_empty());
         input.buffer().extend_from_slice(b"\r\nNOOP\r\n");
-        assert_eq!(input.line(10), Line::TooLong);
-        assert_eq!(input.line(10), Line::Complete(b"NOOP".to_vec()));
-        input.buffer().resize(MAX_DISCARDED, b'x');
-        assert_eq!(input.line(10), Line::Incomplete);
+        assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
+        assert_eq!(
+            input.line(10, DISCARD, false),
+            Line::Complete(b"NOOP".to_vec())
+        );
+        input.buffer().resize(DISCARD, b'x');
+        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
         input.buffer().push(b'x');
-        assert_eq!(input.line(10), Line::Endless);
+        assert_eq!(input.line(10, DISCARD, false), Line::Endless);
     }
 }

@@ -6,6 +6,7 @@ mod proceed;
 mod reception;
 mod state;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,13 @@ use std::time::Duration;
 use crate::address::{ForwardPath, ReversePath};
 use crate::auth::{Credentials, Mechanism};
 use crate::command::Command;
+use crate::data::LineEndings;
 use crate::fault::Fault;
-use crate::parameters::{MailParameters, Parameter};
+use crate::parameters::{Extensions, MailParameters, Parameter};
 use crate::relay::RelayDomains;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
+use crate::xclient::Xclient;
+use check::Legal;
 use input::{Input, Line};
 use reception::Progress;
 use state::{Question, Stage, State};
@@ -26,6 +30,7 @@ use state::{Question, Stage, State};
 #[derive(Debug)]
 pub struct Session {
     settings: Arc<Settings>,
+    offers: Offers,
     state: State,
     input: Input,
     output: Output,
@@ -56,13 +61,26 @@ pub enum Step<'a> {
 /// A question to policy. It is only asked where the command is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
+    /// A command line, before it is carried out. Only asked where
+    /// [`Offers::filters_commands`] says so, or the verb was registered by policy. One that is not
+    /// known here can be answered in the place of the session.
+    Command {
+        /// The verb as written.
+        verb: Box<str>,
+        /// What follows it.
+        argument: Box<str>,
+        /// Whether the session knows the command, and holds it for legal now.
+        known: bool,
+    },
     /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
     /// else counts as "nobody knows this user".
     Auth(Credentials),
     /// May the client talk to us? Asked once, before the banner.
     Connect,
-    /// May the client send the message now?
+    /// May the client send the message now? Not asked where it comes with BDAT.
     Data,
+    /// Who is on this list? Proceeding without a reply means that nobody knows.
+    Expn(Box<str>),
     /// Is the header block good? It has been stored whole, with the blank line behind it where
     /// there is one.
     Headers,
@@ -73,6 +91,8 @@ pub enum Ask {
         /// The name as it was given.
         name: Box<str>,
     },
+    /// What is there to be said about a topic, or in general?
+    Help(Box<str>),
     /// May a transaction begin? Forget an earlier one.
     Mail {
         /// Where errors go.
@@ -90,6 +110,12 @@ pub enum Ask {
         /// The ESMTP parameters.
         parameters: Vec<Parameter>,
     },
+    /// Does this user exist?
+    Vrfy(Box<str>),
+    /// The client speaks on behalf of another one from now on. Everything about the session is
+    /// forgotten, and [`Ask::Connect`] is next. Answer with [`Answer::Authenticated`] where that one
+    /// has authenticated.
+    Xclient(Xclient),
 }
 
 /// Policy's answer.
@@ -163,20 +189,44 @@ pub struct Settings {
     pub hostname: String,
     /// Whether AUTH is offered and needed.
     pub auth: Auth,
+    /// The text behind the host name in the banner.
+    pub banner: String,
     /// How long a command line may take.
     pub command_timeout: Duration,
+    /// The domain of an address that has none. Without it such an address is refused.
+    pub default_domain: Option<String>,
+    /// What is offered to a client that says EHLO.
+    pub extensions: Extensions,
+    /// What becomes of a CR or LF in DATA that is not part of a CRLF.
+    pub line_endings: LineEndings,
+    /// Whether a command line may end in a lone LF.
+    pub lenient_commands: bool,
     /// The most faults before the session is closed; 0 for no limit.
     pub max_errors: u32,
     /// The largest header block in octets; a larger one is refused.
     pub max_header_size: u32,
     /// The largest message in octets; a larger one is refused.
     pub max_message_size: u32,
+    /// The most octets of a line without end before the session is closed.
+    pub max_discarded: usize,
     /// The most recipients of one transaction; 0 for no limit.
     pub max_recipients: u32,
+    /// The longest line of a message in octets, without its line ending.
+    pub max_text_line: usize,
     /// How long a message may take from the 354 reply on.
     pub message_timeout: Duration,
+    /// Keywords for the reply to EHLO beside those of [`Settings::extensions`].
+    pub more_keywords: Vec<String>,
+    /// The only keywords for the reply to EHLO, in place of all others.
+    pub only_keywords: Option<Vec<String>>,
     /// Whom mail is taken for.
     pub relay: RelayDomains,
+    /// What is said to a fault in place of the usual reply, by [`Fault::name`].
+    pub replies: BTreeMap<String, Reply>,
+    /// Whether MAIL needs angle brackets, and no blank before them.
+    pub strict_mail: bool,
+    /// The same for RCPT.
+    pub strict_rcpt: bool,
 }
 
 impl Settings {
@@ -194,17 +244,42 @@ impl Default for Settings {
         Self {
             hostname: "localhost".into(),
             auth: Auth::Off,
+            banner: "ESMTP Postgate".into(),
+            default_domain: None,
+            extensions: Extensions::default(),
+            line_endings: LineEndings::Strict,
+            lenient_commands: false,
             // RFC 5321 §4.5.3.2.7.
             command_timeout: Duration::from_secs(5 * 60),
             max_errors: 10,
             max_header_size: 1 << 20,
             max_message_size: 25 << 20,
+            max_discarded: 1 << 20,
             max_recipients: 200,
+            max_text_line: 1 << 20,
             // RFC 5321 §4.5.3.2.6, for the whole message.
             message_timeout: Duration::from_secs(10 * 60),
+            more_keywords: Vec::new(),
+            only_keywords: None,
             relay: RelayDomains::default(),
+            replies: BTreeMap::new(),
+            strict_mail: false,
+            strict_rcpt: false,
         }
     }
+}
+
+/// What is special about one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// Whether policy answers EXPN.
+    pub expn: bool,
+    /// Whether policy wants to see each command before it is carried out.
+    pub filters_commands: bool,
+    /// Whether a PROXY header came before the session, so that another one is a fault.
+    pub proxied: bool,
+    /// Whether the client is trusted to say XCLIENT.
+    pub xclient: bool,
 }
 
 /// Whether AUTH is offered and needed.
@@ -231,9 +306,10 @@ pub struct Counters {
 
 impl Session {
     /// A session with a client that has just connected.
-    pub fn new(settings: Arc<Settings>) -> Self {
+    pub fn new(settings: Arc<Settings>, offers: Offers) -> Self {
         Self {
             settings,
+            offers,
             state: State::default(),
             input: Input::default(),
             output: Output::default(),
@@ -269,14 +345,18 @@ impl Session {
                     self.state = State::Deciding(question);
                     return self.flush(Step::Read(Wait::Command));
                 }
-                State::Commands(stage) => match self.input.line(MAX_COMMAND_LINE) {
+                State::Commands(stage) if self.is_hasty() => {
+                    self.input.discard();
+                    self.object(State::Commands(stage), Fault::Pipelining);
+                }
+                State::Commands(stage) => match self.line(MAX_COMMAND_LINE) {
                     Line::Incomplete => {
                         self.state = State::Commands(stage);
                         return self.flush(Step::Read(Wait::Command));
                     }
                     line => self.command_line(stage, line),
                 },
-                State::Authenticating(client, exchange) => match self.input.line(MAX_AUTH_LINE) {
+                State::Authenticating(client, exchange) => match self.line(MAX_AUTH_LINE) {
                     Line::Incomplete => {
                         self.state = State::Authenticating(client, exchange);
                         return self.flush(Step::Read(Wait::Command));
@@ -287,6 +367,10 @@ impl Session {
                     match reception.advance(&mut self.input, &self.settings) {
                         Progress::Ask(ask) => {
                             self.ask(ask.clone(), Question::of_message(&ask, client, reception));
+                        }
+                        Progress::Chunk(size) => {
+                            self.chunk_received(size);
+                            self.state = State::Commands(Stage::Chunks(client, reception));
                         }
                         Progress::NeedMore => {
                             self.state = State::Receiving(client, reception);
@@ -306,6 +390,14 @@ impl Session {
                 State::Resetting(stage) => {
                     self.state = State::Commands(stage);
                     return Step::Reset;
+                }
+                State::Swallowing(stage, left, fault) => {
+                    let swallowed = self.input.swallow(left);
+                    if swallowed < left {
+                        self.state = State::Swallowing(stage, left - swallowed, fault);
+                        return self.flush(Step::Read(Wait::Message));
+                    }
+                    self.object(State::Commands(stage), fault);
                 }
                 State::Closing(ending) => {
                     self.state = State::Closing(ending);
@@ -364,6 +456,30 @@ impl Session {
         self.texts.keywords.push(keyword.into());
     }
 
+    /// Asks policy about a verb that this server does not know.
+    pub fn register_verb(&mut self, verb: &str) {
+        self.texts.verbs.push(verb.to_ascii_uppercase().into());
+    }
+
+    /// Takes a parameter of MAIL that this server does not know, for policy to look at.
+    pub fn register_mail_parameter(&mut self, keyword: &str) {
+        self.texts
+            .mail_parameters
+            .push(keyword.to_ascii_uppercase().into());
+    }
+
+    /// The same for RCPT.
+    pub fn register_rcpt_parameter(&mut self, keyword: &str) {
+        self.texts
+            .rcpt_parameters
+            .push(keyword.to_ascii_uppercase().into());
+    }
+
+    /// Whether the client has sent something before it was spoken to (RFC 5321 §4.3.1).
+    pub fn has_input(&self) -> bool {
+        !self.input.unused().is_empty()
+    }
+
     /// What happened so far.
     pub const fn counters(&self) -> Counters {
         self.counters
@@ -379,7 +495,10 @@ impl Session {
 
     /// The one place where a fault becomes a reply and is counted.
     fn fault(&mut self, fault: Fault) {
-        self.say(&fault.into());
+        match self.settings.replies.get(fault.name()) {
+            Some(reply) => reply.write(&mut self.output.octets),
+            None => self.say(&fault.into()),
+        }
         self.counters.errors = self.counters.errors.saturating_add(1);
     }
 
@@ -391,6 +510,21 @@ impl Session {
         }
     }
 
+    fn line(&mut self, limit: usize) -> Line {
+        self.input.line(
+            limit,
+            self.settings.max_discarded,
+            self.settings.lenient_commands,
+        )
+    }
+
+    /// Whether the client goes on talking before it was answered, and may not.
+    fn is_hasty(&self) -> bool {
+        !self.settings.extensions.pipelining
+            && !self.output.octets.is_empty()
+            && !self.input.unused().is_empty()
+    }
+
     fn command_line(&mut self, stage: Stage, line: Line) {
         self.counters.commands = self.counters.commands.saturating_add(1);
         let line = match line {
@@ -400,9 +534,50 @@ impl Session {
             Line::NoCr => return self.object(State::Commands(stage), Fault::CommandEncoding),
             Line::TooLong => return self.object(State::Commands(stage), Fault::LineTooLong),
         };
-        match Command::parse(&line).and_then(|command| self.check(&stage, command)) {
+        let fault = match Command::parse(&line).and_then(|command| self.check(&stage, command)) {
+            // Credentials are for the one event that is made for them.
+            Ok(legal) if self.offers.filters_commands && !matches!(legal, Legal::Auth(..)) => {
+                return self.ask_about_command(stage, line, None);
+            }
+            Ok(legal) => return self.carry_out(stage, legal),
+            Err(fault) => fault,
+        };
+        let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
+        match fault == Fault::UnknownVerb && is_asked {
+            true => self.ask_about_command(stage, line, Some(fault)),
+            false => self.object(State::Commands(stage), fault),
+        }
+    }
+
+    fn ask_about_command(&mut self, stage: Stage, line: Vec<u8>, fault: Option<Fault>) {
+        let text = String::from_utf8_lossy(&line).replace(char::is_control, "?");
+        let (verb, argument) = text.split_once(' ').unwrap_or((&text, ""));
+        let ask = Ask::Command {
+            verb: verb.into(),
+            argument: argument.into(),
+            known: fault.is_none(),
+        };
+        let line = match fault {
+            None => Ok(line),
+            Some(fault) => Err(fault),
+        };
+        self.ask(ask, Question::Command(stage, line));
+    }
+
+    /// Carries out a line that was checked before in this very stage.
+    fn carry_out_line(&mut self, stage: Stage, line: &[u8]) {
+        match Command::parse(line).and_then(|command| self.check(&stage, command)) {
             Ok(legal) => self.carry_out(stage, legal),
             Err(fault) => self.object(State::Commands(stage), fault),
+        }
+    }
+
+    /// RFC 3030 §4.2: each chunk is answered.
+    fn chunk_received(&mut self, size: u64) {
+        let lines = vec![format!("{size} octets received")];
+        // The code and its enhanced code go together.
+        if let Ok(reply) = Reply::new(250, Some(Enhanced::new(2, 0, 0)), lines) {
+            self.say(&reply);
         }
     }
 
@@ -443,6 +618,18 @@ struct Texts {
     banner: Option<Box<str>>,
     greeting: Option<Box<str>>,
     keywords: Vec<Box<str>>,
+    verbs: Vec<Box<str>>,
+    mail_parameters: Vec<Box<str>>,
+    rcpt_parameters: Vec<Box<str>>,
+}
+
+impl Texts {
+    fn is_registered(&self, line: &[u8]) -> bool {
+        let verb = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        self.verbs
+            .iter()
+            .any(|known| known.as_bytes().eq_ignore_ascii_case(verb))
+    }
 }
 
 /// The longest command line, CRLF included: the 512 octets of RFC 5321 §4.5.3.1.4 and what
@@ -458,118 +645,4 @@ fn mechanisms() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Plays a client's octets, cut into chunks, against a session that agrees to everything; gives
-    /// the replies, the message, and the questions asked.
-    fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
-        let settings = Settings {
-            relay: RelayDomains::new(["example.org".into()]),
-            max_message_size: 100,
-            ..Settings::default()
-        };
-        let mut session = Session::new(Arc::new(settings));
-        let mut chunks = input.chunks(chunk);
-        let (mut replies, mut message, mut asked) = (Vec::new(), Vec::new(), Vec::new());
-        loop {
-            let ask = match session.step() {
-                Step::Ask(ask) => ask,
-                Step::Close(_) => break,
-                Step::Read(_) => match chunks.next() {
-                    Some(octets) => {
-                        session.receive(octets);
-                        continue;
-                    }
-                    None => break,
-                },
-                Step::Reset => {
-                    asked.push("reset");
-                    continue;
-                }
-                Step::Store(octets) => {
-                    message.extend_from_slice(octets);
-                    continue;
-                }
-                Step::Write(octets) => {
-                    replies.extend_from_slice(octets);
-                    continue;
-                }
-            };
-            asked.push(match ask {
-                Ask::Auth(_) => "auth",
-                Ask::Connect => "connect",
-                Ask::Data => "data",
-                Ask::Headers => "headers",
-                Ask::Helo { .. } => "helo",
-                Ask::Mail { .. } => "mail",
-                Ask::Message => "message",
-                Ask::Rcpt { .. } => "rcpt",
-            });
-            session.decide(Answer::Proceed(None));
-        }
-        (String::from_utf8(replies).unwrap(), message, asked)
-    }
-
-    const ENVELOPE: &str = "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n";
-
-    #[test]
-    fn a_whole_session_in_any_cut() {
-        let input = format!("{ENVELOPE}Subject: x\r\n\r\n..body\r\n.\r\nQUIT\r\n");
-        let whole = play(input.as_bytes(), input.len());
-        assert_eq!(whole.1, b"Subject: x\r\n\r\n.body\r\n");
-        assert_eq!(
-            whole.2,
-            [
-                "connect", "helo", "mail", "rcpt", "data", "headers", "message"
-            ]
-        );
-        let codes: Vec<_> = whole.0.lines().map(|line| &line[..4]).collect();
-        assert_eq!(codes.first(), Some(&"220 "));
-        assert!(codes.ends_with(&["250 ", "250 ", "250 ", "354 ", "250 ", "221 "]));
-        for chunk in 1..40 {
-            assert_eq!(play(input.as_bytes(), chunk), whole, "in chunks of {chunk}");
-        }
-    }
-
-    #[test]
-    fn headers_are_asked_once_whatever_the_message() {
-        for text in [
-            "",
-            "\r\n",
-            "\r\nbody\r\n",
-            "A: b\r\n",
-            "A: b\r\n\r\n",
-            "no header\r\n",
-        ] {
-            let input = format!("{ENVELOPE}{text}.\r\n");
-            for chunk in [1, 2, 7, input.len()] {
-                let (replies, message, asked) = play(input.as_bytes(), chunk);
-                assert_eq!(message, text.as_bytes());
-                assert!(
-                    asked.ends_with(&["data", "headers", "message"]),
-                    "{text:?} {asked:?}"
-                );
-                assert!(replies.ends_with("250 2.0.0 Message accepted\r\n"));
-            }
-        }
-    }
-
-    #[test]
-    fn a_message_with_a_fault_is_refused_at_its_end_and_the_session_goes_on() {
-        let long = "x".repeat(99) + "\r\n";
-        for (text, code) in [("a\nb\r\n", "550 5.6.11"), (long.as_str(), "552 5.3.4")] {
-            let input = format!("{ENVELOPE}{text}.\r\nNOOP\r\n");
-            for chunk in [1, 2, 7, input.len()] {
-                let (replies, _, asked) = play(input.as_bytes(), chunk);
-                assert_eq!(asked.last(), Some(&"reset"));
-                let mut last = replies.lines().rev();
-                assert_eq!(last.next(), Some("250 2.0.0 Ok"));
-                assert!(
-                    last.next().is_some_and(|line| line.starts_with(code)),
-                    "{replies}"
-                );
-            }
-        }
-    }
-}
+mod tests;

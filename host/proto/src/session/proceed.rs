@@ -3,12 +3,14 @@
 
 use crate::auth::{self, Exchange};
 use crate::fault::Fault;
+use crate::parameters::Body;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
 use crate::session::check::Legal;
 use crate::session::input::Line;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
 use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, mechanisms};
+use crate::xclient::Xclient;
 
 impl Session {
     /// Carries out a command that is legal in `stage`.
@@ -18,22 +20,45 @@ impl Session {
                 let progress = Exchange::begin(mechanism, initial);
                 self.authentication(client, progress);
             }
+            (Legal::Bdat { size, fault, .. }, stage) if fault.is_some() => {
+                let fault = fault.unwrap_or(Fault::BadSequence);
+                self.state = State::Swallowing(stage, size, fault);
+            }
+            (Legal::Bdat { size, last, .. }, Stage::Mail(client, _)) => {
+                let mut reception = Reception::of_chunks();
+                reception.begin_chunk(size, last);
+                self.state = State::Receiving(client, reception);
+            }
+            (Legal::Bdat { size, last, .. }, Stage::Chunks(client, mut reception)) => {
+                reception.begin_chunk(size, last);
+                self.state = State::Receiving(client, reception);
+            }
             (Legal::Data, Stage::Mail(client, envelope)) => {
                 self.ask(Ask::Data, Question::Data(client, envelope));
             }
+            (Legal::Expn(list), stage) => self.ask(Ask::Expn(list.into()), Question::Expn(stage)),
             (Legal::Helo(kind, name), _) => {
                 let name = name.into();
                 self.ask(Ask::Helo { kind, name }, Question::Helo(Client { kind }));
             }
+            (Legal::Help(topic), stage) => {
+                self.ask(Ask::Help(topic.into()), Question::Help(stage));
+            }
             (Legal::Mail(sender, parameters), Stage::Known(client)) => {
                 let envelope = Envelope {
                     smtputf8: parameters.smtputf8,
+                    binary: parameters.body == Some(Body::BinaryMime),
                     recipients: 0,
                 };
                 self.ask(
                     Ask::Mail { sender, parameters },
                     Question::Mail(client, envelope),
                 );
+            }
+            (Legal::Noop, stage) => self.answer(&OK, stage),
+            (Legal::Quit, _) => {
+                self.say(&BYE);
+                self.state = State::Closing(Ending::Quit);
             }
             (Legal::Rcpt(recipient, parameters), Stage::Mail(client, envelope)) => {
                 let ask = Ask::Rcpt {
@@ -42,21 +67,22 @@ impl Session {
                 };
                 self.ask(ask, Question::Rcpt(client, envelope));
             }
-            (Legal::Rset, Stage::Mail(client, _)) => {
+            (Legal::Rset, Stage::Chunks(client, _) | Stage::Mail(client, _)) => {
                 self.say(&OK);
                 self.state = State::Resetting(Stage::Known(client));
             }
-            (Legal::Quit, _) => {
-                self.say(&BYE);
-                self.state = State::Closing(Ending::Quit);
-            }
-            (Legal::Help, stage) => self.answer(&HELP, stage),
-            (Legal::Noop | Legal::Rset, stage) => self.answer(&OK, stage),
-            (Legal::Vrfy, stage) => self.answer(&CANNOT_VERIFY, stage),
+            (Legal::Rset, stage) => self.answer(&OK, stage),
+            (Legal::Vrfy(user), stage) => self.ask(Ask::Vrfy(user.into()), Question::Vrfy(stage)),
+            (Legal::Xclient(xclient), _) => self.ask(Ask::Xclient(xclient), Question::Xclient),
             // What is checked as legal in one stage is carried out in that stage.
-            (Legal::Auth(..) | Legal::Data | Legal::Mail(..) | Legal::Rcpt(..), stage) => {
-                self.object(State::Commands(stage), Fault::BadSequence);
-            }
+            (
+                Legal::Auth(..)
+                | Legal::Bdat { .. }
+                | Legal::Data
+                | Legal::Mail(..)
+                | Legal::Rcpt(..),
+                stage,
+            ) => self.object(State::Commands(stage), Fault::BadSequence),
         }
     }
 
@@ -77,13 +103,23 @@ impl Session {
             Question::Auth(client) => {
                 self.object(State::Commands(Stage::Known(client)), Fault::AuthRejected);
             }
+            Question::Command(stage, line) => self.after_filter(stage, line, reply),
             Question::Connect => {
                 self.banner();
                 self.state = State::Commands(Stage::Stranger);
             }
             Question::Data(client, _) => {
                 self.say(&GO_AHEAD);
-                self.state = State::Receiving(client, Reception::new());
+                let reception = Reception::of_data(self.settings.line_endings);
+                self.state = State::Receiving(client, reception);
+            }
+            Question::Expn(stage) => match reply {
+                Some(acceptance) => self.answer(acceptance.reply(), stage),
+                None => self.object(State::Commands(stage), Fault::NotImplemented),
+            },
+            Question::Help(stage) => {
+                self.accept(reply, &HELP);
+                self.state = State::Commands(stage);
             }
             Question::Headers(client, reception) => {
                 self.state = State::Receiving(client, reception);
@@ -106,6 +142,29 @@ impl Session {
                 self.accept(reply, &RECIPIENT_OK);
                 self.state = State::Commands(Stage::Mail(client, envelope));
             }
+            Question::Vrfy(stage) => {
+                self.accept(reply, &CANNOT_VERIFY);
+                self.state = State::Commands(stage);
+            }
+            // The session begins anew, on behalf of another client.
+            Question::Xclient => {
+                self.authenticated = authenticated;
+                self.ask(Ask::Connect, Question::Connect);
+            }
+        }
+    }
+
+    /// The filter of commands has no objection to a line, or has answered one that nobody knows.
+    fn after_filter(
+        &mut self,
+        stage: Stage,
+        line: Result<Vec<u8>, Fault>,
+        reply: Option<Acceptance>,
+    ) {
+        match (line, reply) {
+            (Ok(line), _) => self.carry_out_line(stage, &line),
+            (Err(_), Some(acceptance)) => self.answer(acceptance.reply(), stage),
+            (Err(fault), None) => self.object(State::Commands(stage), fault),
         }
     }
 
@@ -141,7 +200,11 @@ impl Session {
                 self.counters.errors = self.counters.errors.saturating_add(1);
                 Stage::Known(client)
             }
-            Question::Connect => Stage::Refused,
+            Question::Command(stage, _)
+            | Question::Expn(stage)
+            | Question::Help(stage)
+            | Question::Vrfy(stage) => stage,
+            Question::Connect | Question::Xclient => Stage::Refused,
             Question::Data(client, envelope) | Question::Rcpt(client, envelope) => {
                 Stage::Mail(client, envelope)
             }
@@ -179,7 +242,11 @@ impl Session {
 
     /// RFC 5321 §4.2: host name first, then the text.
     fn banner(&mut self) {
-        let text = self.texts.banner.as_deref().unwrap_or("ESMTP Postgate");
+        let text = self
+            .texts
+            .banner
+            .as_deref()
+            .unwrap_or(&self.settings.banner);
         let line = format!("{} {text}", self.settings.hostname);
         self.say_plain(220, vec![line]);
     }
@@ -195,21 +262,57 @@ impl Session {
     }
 
     fn keywords(&self) -> Vec<String> {
-        let mut keywords = vec![
-            "PIPELINING".into(),
-            format!("SIZE {}", self.settings.max_message_size),
-            "8BITMIME".into(),
-            "SMTPUTF8".into(),
-            "ENHANCEDSTATUSCODES".into(),
-        ];
-        if self.settings.auth != Auth::Off && !self.authenticated {
-            keywords.push(format!("AUTH {}", mechanisms()));
+        if let Some(only) = &self.settings.only_keywords {
+            return only.clone();
         }
-        keywords.push("HELP".into());
-        for added in &self.texts.keywords {
+        let settings = &self.settings;
+        let extensions = &settings.extensions;
+        let size = match settings.max_message_size {
+            // RFC 1870 §3: no fixed limit.
+            u32::MAX => 0,
+            size => size,
+        };
+        let offered = [
+            (extensions.pipelining, "PIPELINING".into()),
+            (true, format!("SIZE {size}")),
+            (extensions.eight_bit_mime, "8BITMIME".into()),
+            (extensions.smtputf8, "SMTPUTF8".into()),
+            (true, "ENHANCEDSTATUSCODES".into()),
+            (extensions.chunking, "CHUNKING".into()),
+            (
+                extensions.chunking && extensions.binarymime,
+                "BINARYMIME".into(),
+            ),
+            (extensions.dsn, "DSN".into()),
+            (extensions.requiretls, "REQUIRETLS".into()),
+            // RFC 9422 §4.
+            (
+                settings.max_recipients > 0,
+                format!("LIMITS RCPTMAX={}", settings.max_recipients),
+            ),
+            (
+                settings.auth != Auth::Off && !self.authenticated,
+                format!("AUTH {}", mechanisms()),
+            ),
+            (self.offers.xclient, Xclient::KEYWORD.into()),
+            (extensions.vrfy, "VRFY".into()),
+            (self.offers.expn, "EXPN".into()),
+            (true, "HELP".into()),
+        ];
+        let mut keywords: Vec<_> = offered
+            .into_iter()
+            .filter_map(|(is_offered, keyword)| is_offered.then_some(keyword))
+            .collect();
+        let added = self.texts.keywords.iter().map(|keyword| &**keyword);
+        for added in settings
+            .more_keywords
+            .iter()
+            .map(String::as_str)
+            .chain(added)
+        {
             let name = |keyword: &str| keyword.split(' ').next().map(str::to_ascii_uppercase);
             if !keywords.iter().any(|keyword| name(keyword) == name(added)) {
-                keywords.push(added.to_string());
+                keywords.push(added.into());
             }
         }
         keywords
@@ -228,7 +331,7 @@ const BYE: Reply = Reply::fixed(221, Enhanced::new(2, 0, 0), "Bye");
 const HELP: Reply = Reply::fixed(
     214,
     Enhanced::new(2, 0, 0),
-    "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP, see RFC 5321",
+    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP, see RFC 5321",
 );
 const CANNOT_VERIFY: Reply = Reply::fixed(
     252,

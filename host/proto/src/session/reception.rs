@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use crate::data::{DataDecoder, Decoded};
+use crate::data::{DataDecoder, Decoded, LineEndings};
+use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal};
 use crate::session::input::Input;
 use crate::session::{Ask, Settings};
@@ -12,7 +13,7 @@ use crate::session::{Ask, Settings};
 /// A message that is being received.
 #[derive(Debug)]
 pub(super) struct Reception {
-    decoder: DataDecoder,
+    framing: Framing,
     part: Part,
     size: u32,
     refusal: Option<Refusal>,
@@ -22,9 +23,11 @@ pub(super) struct Reception {
 pub(super) enum Progress {
     /// Policy is to be asked.
     Ask(Ask),
+    /// A chunk of this many octets is complete, and more will follow.
+    Chunk(u64),
     /// The input is used up.
     NeedMore,
-    /// The message is complete, and refused.
+    /// The message is complete, or a chunk of it, and refused.
     Refused(Refusal),
     /// These octets belong to the message.
     Store(Octets),
@@ -32,8 +35,8 @@ pub(super) enum Progress {
 
 /// Octets of a message.
 pub(super) enum Octets {
-    /// A CR that was held back from an earlier input.
-    HeldCr,
+    /// These octets, which do not stand in the input.
+    Fixed(&'static [u8]),
     /// These octets of the input.
     Input(Range<usize>),
 }
@@ -41,10 +44,19 @@ pub(super) enum Octets {
 impl Octets {
     pub(super) fn of(self, input: &Input) -> &[u8] {
         match self {
-            Self::HeldCr => b"\r",
+            Self::Fixed(octets) => octets,
             Self::Input(range) => input.octets(range),
         }
     }
+}
+
+/// How the message is marked off from what follows it.
+#[derive(Debug)]
+enum Framing {
+    /// By its length: BDAT (RFC 3030).
+    Chunk { size: u64, left: u64, last: bool },
+    /// By a dot on a line of its own: DATA.
+    Dot(DataDecoder),
 }
 
 /// Which part of the message comes next.
@@ -55,7 +67,7 @@ enum Part {
     /// The blank line was read, and policy does not know yet.
     HeaderEnd,
     Body,
-    /// The end of the data was read.
+    /// The end of the message was read.
     Complete {
         headers_asked: bool,
     },
@@ -69,13 +81,36 @@ enum CurrentLine {
 }
 
 impl Reception {
-    pub(super) const fn new() -> Self {
+    /// A message that comes with DATA.
+    pub(super) const fn of_data(line_endings: LineEndings) -> Self {
+        Self::new(Framing::Dot(DataDecoder::new(line_endings)))
+    }
+
+    /// A message that comes with BDAT; the first chunk is to be begun.
+    pub(super) const fn of_chunks() -> Self {
+        Self::new(Framing::Chunk {
+            size: 0,
+            left: 0,
+            last: false,
+        })
+    }
+
+    const fn new(framing: Framing) -> Self {
         Self {
-            decoder: DataDecoder::new(),
+            framing,
             part: Part::Header(CurrentLine::Empty),
             size: 0,
             refusal: None,
         }
+    }
+
+    /// Begins the next chunk.
+    pub(super) const fn begin_chunk(&mut self, size: u64, last: bool) {
+        self.framing = Framing::Chunk {
+            size,
+            left: size,
+            last,
+        };
     }
 
     /// Refuses the message once it is complete. The first refusal holds.
@@ -83,35 +118,40 @@ impl Reception {
         self.refusal.get_or_insert(refusal);
     }
 
+    /// Refuses the message for a fault of the client.
+    pub(super) fn refuse_for(&mut self, fault: Fault) {
+        if let Ok(refusal) = Refusal::new(fault.into()) {
+            self.refuse(refusal);
+        }
+    }
+
     pub(super) fn advance(&mut self, input: &mut Input, settings: &Settings) -> Progress {
         loop {
             match self.part {
                 Part::HeaderEnd => {
                     self.part = Part::Body;
-                    self.note_flaw();
+                    self.note_flaws(settings);
                     if self.refusal.is_none() {
                         return Progress::Ask(Ask::Headers);
                     }
                 }
-                Part::Complete { headers_asked } => return self.complete(headers_asked),
+                Part::Complete { headers_asked } => return self.complete(headers_asked, settings),
                 Part::Header(_) | Part::Body => {
-                    let unused = input.unused();
-                    let (consumed, decoded) = self.decoder.decode(&unused[..self.reach(unused)]);
-                    let start = input.take(consumed).start;
-                    let octets = match decoded {
-                        Decoded::End => {
+                    let octets = match self.take(input) {
+                        Taken::End => {
                             let headers_asked = self.part == Part::Body;
                             self.part = Part::Complete { headers_asked };
                             continue;
                         }
-                        Decoded::HeldCr => Octets::HeldCr,
-                        Decoded::NeedMore if input.unused().is_empty() => {
-                            return Progress::NeedMore;
+                        Taken::EndOfChunk(size) => {
+                            return match self.refusal.take() {
+                                Some(refusal) => Progress::Refused(refusal),
+                                None => Progress::Chunk(size),
+                            };
                         }
-                        Decoded::NeedMore => continue,
-                        Decoded::Text(range) => {
-                            Octets::Input(start + range.start..start + range.end)
-                        }
+                        Taken::Nothing if input.unused().is_empty() => return Progress::NeedMore,
+                        Taken::Nothing => continue,
+                        Taken::Octets(octets) => octets,
                     };
                     self.note(&octets, input, settings);
                     if self.refusal.is_none() {
@@ -122,32 +162,55 @@ impl Reception {
         }
     }
 
-    /// How far to decode at once: in the header block to the end of a line, so that what is stored
-    /// when policy is asked is the header block and nothing of the body.
-    fn reach(&self, unused: &[u8]) -> usize {
-        match self.part {
+    /// Takes the next octets of the message out of the input. In the header block they end with a
+    /// line, so that what is stored when policy is asked is the header block and nothing of the
+    /// body.
+    fn take(&mut self, input: &mut Input) -> Taken {
+        let unused = input.unused();
+        let reach = match self.part {
             Part::Header(_) => memchr(b'\n', unused).map_or(unused.len(), |index| index + 1),
             _ => unused.len(),
+        };
+        match &mut self.framing {
+            Framing::Chunk {
+                left: 0,
+                last: true,
+                ..
+            } => Taken::End,
+            Framing::Chunk { left: 0, size, .. } => Taken::EndOfChunk(*size),
+            Framing::Chunk { left, .. } => {
+                let count = usize::try_from(*left).map_or(reach, |left| left.min(reach));
+                // A usize is at most a u64 here, and the count at most what is left.
+                *left -= count as u64;
+                match input.take(count) {
+                    range if range.is_empty() => Taken::Nothing,
+                    range => Taken::Octets(Octets::Input(range)),
+                }
+            }
+            Framing::Dot(decoder) => {
+                let (consumed, decoded) = decoder.decode(&unused[..reach]);
+                let start = input.take(consumed).start;
+                match decoded {
+                    Decoded::End => Taken::End,
+                    Decoded::Fixed(octets) => Taken::Octets(Octets::Fixed(octets)),
+                    Decoded::NeedMore => Taken::Nothing,
+                    Decoded::Text(range) => {
+                        Taken::Octets(Octets::Input(start + range.start..start + range.end))
+                    }
+                }
+            }
         }
     }
 
     fn note(&mut self, octets: &Octets, input: &Input, settings: &Settings) {
-        let (length, last, only_cr) = match octets {
-            Octets::HeldCr => (1, Some(&b'\r'), true),
-            Octets::Input(range) => {
-                let octets = input.octets(range.clone());
-                (
-                    octets.len(),
-                    octets.last(),
-                    octets == b"\r" || octets == b"\r\n",
-                )
-            }
+        let octets = match octets {
+            Octets::Fixed(octets) => octets,
+            Octets::Input(range) => input.octets(range.clone()),
         };
-        self.size = self
-            .size
-            .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
+        let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        self.size = self.size.saturating_add(length);
         if self.size > settings.max_message_size {
-            self.refuse(TOO_LARGE);
+            self.refuse_for(Fault::MessageTooLarge);
         }
         let Part::Header(line) = self.part else {
             return;
@@ -155,18 +218,17 @@ impl Reception {
         if self.size > settings.max_header_size {
             self.refuse(HEADER_TOO_LARGE);
         }
-        self.part = match (line, last) {
-            (CurrentLine::Empty, Some(b'\n')) if only_cr || length == 1 => Part::HeaderEnd,
-            (CurrentLine::Cr, Some(b'\n')) if length == 1 => Part::HeaderEnd,
-            (_, Some(b'\n')) => Part::Header(CurrentLine::Empty),
-            (CurrentLine::Empty, _) if only_cr => Part::Header(CurrentLine::Cr),
+        self.part = match (line, octets) {
+            (CurrentLine::Empty, b"\r\n" | b"\n") | (CurrentLine::Cr, b"\n") => Part::HeaderEnd,
+            (CurrentLine::Empty, b"\r") => Part::Header(CurrentLine::Cr),
+            (_, [.., b'\n']) => Part::Header(CurrentLine::Empty),
             _ => Part::Header(CurrentLine::Text),
         };
     }
 
     /// Policy hears of the header block also where no blank line ended it.
-    fn complete(&mut self, headers_asked: bool) -> Progress {
-        self.note_flaw();
+    fn complete(&mut self, headers_asked: bool, settings: &Settings) -> Progress {
+        self.note_flaws(settings);
         self.part = Part::Complete {
             headers_asked: true,
         };
@@ -177,19 +239,38 @@ impl Reception {
         }
     }
 
-    fn note_flaw(&mut self) {
-        if self.decoder.flaw().is_some() {
+    fn note_flaws(&mut self, settings: &Settings) {
+        let Framing::Dot(decoder) = &self.framing else {
+            return;
+        };
+        let flawed = decoder.flaw().is_some() && settings.line_endings == LineEndings::Strict;
+        let overlong = decoder.longest_line() > settings.max_text_line;
+        if flawed {
             self.refuse(BAD_LINE_ENDING);
+        }
+        if overlong {
+            self.refuse(LINE_TOO_LONG);
         }
     }
 }
 
-const TOO_LARGE: Refusal =
-    Refusal::fixed(552, Enhanced::new(5, 3, 4), "Message size exceeds limit");
+/// What comes next in the input.
+enum Taken {
+    End,
+    EndOfChunk(u64),
+    Nothing,
+    Octets(Octets),
+}
+
 const HEADER_TOO_LARGE: Refusal =
     Refusal::fixed(552, Enhanced::new(5, 3, 4), "Header size exceeds limit");
 const BAD_LINE_ENDING: Refusal = Refusal::fixed(
     550,
     Enhanced::new(5, 6, 11),
     "Lines must be terminated by CRLF",
+);
+const LINE_TOO_LONG: Refusal = Refusal::fixed(
+    554,
+    Enhanced::new(5, 6, 0),
+    "Message has a line that is too long",
 );

@@ -1,6 +1,7 @@
 //! Where a session stands. Each state owns what is true in it, and nothing else.
 
 use crate::auth::Exchange;
+use crate::fault::Fault;
 use crate::session::reception::Reception;
 use crate::session::{Ask, Ending, Helo};
 
@@ -24,11 +25,15 @@ pub(super) enum State {
     Receiving(Client, Reception),
     /// The driver is to forget the transaction.
     Resetting(Stage),
+    /// Octets of a chunk that is refused are thrown away, before that is said.
+    Swallowing(Stage, u64, Fault),
 }
 
 /// How far a session has come between two commands.
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// A message has come in part, in chunks.
+    Chunks(Client, Reception),
     /// The client has introduced itself.
     Known(Client),
     /// A transaction is under way.
@@ -49,6 +54,8 @@ pub(super) struct Client {
 #[derive(Debug)]
 pub(super) struct Envelope {
     pub(super) smtputf8: bool,
+    /// Whether the message may hold what is not in lines, and so needs BDAT.
+    pub(super) binary: bool,
     pub(super) recipients: u32,
 }
 
@@ -56,13 +63,19 @@ pub(super) struct Envelope {
 #[derive(Debug)]
 pub(super) enum Question {
     Auth(Client),
+    /// About a command line that waits to be carried out, or that is not known here.
+    Command(Stage, Result<Vec<u8>, Fault>),
     Connect,
     Data(Client, Envelope),
+    Expn(Stage),
+    Help(Stage),
     Headers(Client, Reception),
     Helo(Client),
     Mail(Client, Envelope),
     Message(Client),
     Rcpt(Client, Envelope),
+    Vrfy(Stage),
+    Xclient,
 }
 
 impl Question {
