@@ -1,6 +1,7 @@
 //! Where the questions of a session are answered: by the plugins first, then by the backend.
 
 use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
@@ -8,14 +9,15 @@ use postgate_proto::auth::Credentials;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
-use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo};
+use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers};
+use postgate_proto::xclient::Xclient;
 use tracing::{error, info, warn};
 
 use crate::config::sidecar::Event;
 use crate::delivery::{self, Delivery, Maildir};
 use crate::id;
 use crate::plugin::Component;
-use crate::plugin::context::{Context, Message, SessionFacts, Summary, Transaction};
+use crate::plugin::context::{Context, Message, Query, SessionFacts, Summary, Transaction};
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
 use crate::spool::{Content, Spool};
@@ -49,6 +51,7 @@ impl Desk {
             incoming: Incoming {
                 head: Some(Vec::new()),
                 spool,
+                started_at: 0,
             },
             texts: Vec::new(),
         }
@@ -59,17 +62,67 @@ impl Desk {
         Arc::make_mut(&mut self.context).errors = counters.errors;
         match ask {
             Ask::Auth(credentials) => self.auth(credentials).await,
+            Ask::Command {
+                verb,
+                argument,
+                known,
+            } => {
+                let query = Query::Command {
+                    verb,
+                    argument,
+                    known,
+                };
+                self.query(Event::Command, query).await
+            }
             Ask::Connect => answer_of(self.ask(Event::Connect).await),
             Ask::Data => self.data().await,
+            Ask::Expn(list) => self.query(Event::Expn, Query::About(list)).await,
             Ask::Headers => self.headers().await,
             Ask::Helo { kind, name } => self.helo(kind, name).await,
+            Ask::Help(topic) => self.query(Event::Help, Query::About(topic)).await,
             Ask::Mail { sender, parameters } => self.mail(sender, parameters).await,
             Ask::Message => self.message().await,
             Ask::Rcpt {
                 recipient,
                 parameters,
             } => self.rcpt(recipient, parameters).await,
+            Ask::Vrfy(user) => self.query(Event::Vrfy, Query::About(user)).await,
+            Ask::Xclient(xclient) => self.xclient(xclient),
         }
+    }
+
+    /// Asks about what a proxy said, before the session. Nothing: nobody objects.
+    pub(crate) async fn proxy(&mut self) -> Option<Refusal> {
+        match self.ask(Event::Proxy).await {
+            Decision::Disconnect(refusal) | Decision::Refuse(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What the plugins of this session make of it.
+    pub(crate) fn offers(&self) -> Offers {
+        Offers {
+            expn: self.pipeline.handles(Event::Expn),
+            filters_commands: self.pipeline.handles(Event::Command),
+            proxied: self.context.session.proxy.is_some(),
+            xclient: false,
+        }
+    }
+
+    /// The client's address as it holds now.
+    pub(crate) fn remote_ip(&self) -> IpAddr {
+        self.context.session.remote.ip()
+    }
+
+    /// Whether the client's name is known already.
+    pub(crate) fn has_remote_host(&self) -> bool {
+        self.context.session.remote_host.is_some()
+    }
+
+    /// The client has this name by reverse DNS.
+    pub(crate) fn set_remote_host(&mut self, name: String) {
+        let context = Arc::make_mut(&mut self.context);
+        Arc::make_mut(&mut context.session).remote_host = Some(name);
     }
 
     /// What the session is to say from now on; each change comes once.
@@ -79,6 +132,9 @@ impl Desk {
 
     /// Keeps octets of the message: up to the question about the header block they belong to it.
     pub(crate) fn store(&mut self, octets: &[u8]) -> Result<(), Refusal> {
+        if self.incoming.started_at == 0 {
+            self.incoming.started_at = id::now();
+        }
         let Some(head) = &mut self.incoming.head else {
             return self.incoming.spool.write(octets).map_err(|error| {
                 warn!(session = self.context.session.id, %error, "cannot keep a message");
@@ -128,6 +184,49 @@ impl Desk {
             info!(session = context.session.id, identity, "authenticated");
         }
         answer_of(decision)
+    }
+
+    async fn query(&mut self, event: Event, query: Query) -> Answer {
+        if !self.pipeline.handles(event) {
+            return Answer::Proceed(None);
+        }
+        Arc::make_mut(&mut self.context).query = Some(query);
+        let answer = answer_of(self.ask(event).await);
+        Arc::make_mut(&mut self.context).query = None;
+        answer
+    }
+
+    /// The session begins anew, on behalf of the client that a trusted one has named.
+    fn xclient(&mut self, xclient: Xclient) -> Answer {
+        self.reset();
+        let context = Arc::make_mut(&mut self.context);
+        context.helo = None;
+        context.authenticated_as = xclient
+            .login
+            .filter(|login| !login.is_empty())
+            .map(Into::into);
+        let session = Arc::make_mut(&mut context.session);
+        if let Some(address) = xclient.address {
+            session.remote.set_ip(address);
+            session.remote_host = None;
+        }
+        if let Some(port) = xclient.port {
+            session.remote.set_port(port);
+        }
+        if let Some(name) = xclient.name {
+            session.remote_host = (!name.is_empty()).then_some(name);
+        }
+        if let Some(address) = xclient.local_address {
+            session.local.set_ip(address);
+        }
+        if let Some(port) = xclient.local_port {
+            session.local.set_port(port);
+        }
+        info!(session = session.id, remote = %session.remote, "client named by XCLIENT");
+        match context.authenticated_as {
+            Some(_) => Answer::Authenticated,
+            None => Answer::Proceed(None),
+        }
     }
 
     async fn helo(&mut self, kind: Helo, name: Box<str>) -> Answer {
@@ -216,7 +315,7 @@ impl Desk {
         if headers.named("Received").nth(MAX_HOPS).is_some() {
             return Answer::Refuse(LOOP);
         }
-        Arc::make_mut(&mut self.context).message = Message::of_headers(headers);
+        Arc::make_mut(&mut self.context).message = Message::of_headers(headers, self.incoming.started_at);
         self.pipeline.add_later_headers(&mut self.context);
         answer_of(self.ask(Event::Headers).await)
     }
@@ -225,7 +324,9 @@ impl Desk {
         let (decision, answer) = match self.incoming.spool.finish() {
             Ok(body) => {
                 let given = body.clone();
-                Arc::make_mut(&mut self.context).message.set_body(body);
+                let message = &mut Arc::make_mut(&mut self.context).message;
+                message.set_body(body);
+                message.completed_at = id::now();
                 let decision = self.ask(Event::Message).await;
                 let answer = self.dispose(&decision, &given).await;
                 self.log(&decision, &answer);
@@ -248,7 +349,9 @@ impl Desk {
     /// told to drop it.
     async fn dispose(&mut self, decision: &Decision, given: &Content) -> Answer {
         match decision {
-            Decision::Pass | Decision::Authenticate(_) => self.deliver(given).await,
+            Decision::Answer(_) | Decision::Authenticate(_) | Decision::Pass => {
+                self.deliver(given).await
+            }
             Decision::Discard => Answer::Proceed(None),
             Decision::Disconnect(refusal) => Answer::Disconnect(refusal.clone()),
             Decision::Quarantine => self.put_into_quarantine(given).await,
@@ -374,12 +477,15 @@ struct Incoming {
     /// The header block, until it was parsed.
     head: Option<Vec<u8>>,
     spool: Spool,
+    /// When its first octets came, in seconds since 1970-01-01 UTC; 0 before.
+    started_at: u32,
 }
 
 impl Incoming {
     fn clear(&mut self) {
         self.head.get_or_insert_default().clear();
         self.spool.clear();
+        self.started_at = 0;
     }
 }
 
@@ -397,6 +503,7 @@ fn render_head(context: &Context, head: &mut Vec<u8>) {
 
 fn answer_of(decision: Decision) -> Answer {
     match decision {
+        Decision::Answer(acceptance) => Answer::Proceed(Some(acceptance)),
         Decision::Authenticate(_) => Answer::Authenticated,
         Decision::Disconnect(refusal) => Answer::Disconnect(refusal),
         Decision::Discard | Decision::Pass | Decision::Quarantine => Answer::Proceed(None),

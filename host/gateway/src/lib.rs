@@ -11,6 +11,8 @@
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`spool`]: keeps a message until the backend has it.
 
+mod admission;
+mod arrival;
 mod connection;
 mod desk;
 mod id;
@@ -19,6 +21,7 @@ mod trace;
 
 pub mod config;
 pub mod delivery;
+pub mod dns;
 pub mod plugin;
 pub mod spool;
 

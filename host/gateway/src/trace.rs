@@ -19,8 +19,9 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
         _ => String::new(),
     };
     let line = format!(
-        "from {} ([{}]) by {} with {} id {}{recipient}; {date}",
+        "from {} ({}[{}]) by {} with {} id {}{recipient}; {date}",
         harmless(helo),
+        session.remote_host.as_ref().map(|name| harmless(name) + " ").unwrap_or_default(),
         literal(session.remote.ip()),
         session.hostname,
         context.protocol(),

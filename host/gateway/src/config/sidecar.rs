@@ -97,24 +97,27 @@ impl Setting for OnFailure {
 /// Something that a plugin may use only where the operator says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
+    /// Questions to the Domain Name System.
+    Dns,
     /// Keys and values that live as long as the session.
     Store,
 }
 
 impl Grant {
     /// Everything that can be granted.
-    pub const ALL: [Self; 1] = [Self::Store];
+    pub const ALL: [Self; 2] = [Self::Dns, Self::Store];
 
     /// The name in a sidecar, which is that of the interface in the contract.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Dns => "dns",
             Self::Store => "store",
         }
     }
 }
 
 impl Setting for Grant {
-    const ALLOWED: &'static str = r#""store""#;
+    const ALLOWED: &'static str = r#""dns" or "store""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let name = value.as_str()?;
@@ -129,6 +132,7 @@ impl Setting for Grant {
     reason = "the names are those of the plugin contract, which explains them"
 )]
 pub enum Event {
+    Proxy,
     Connect,
     Helo,
     Auth,
@@ -137,12 +141,17 @@ pub enum Event {
     Data,
     Headers,
     Message,
+    Vrfy,
+    Expn,
+    Help,
+    Command,
     Disconnect,
 }
 
 impl Event {
     /// Every event, in the order of a session.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
+        Self::Proxy,
         Self::Connect,
         Self::Helo,
         Self::Auth,
@@ -151,12 +160,17 @@ impl Event {
         Self::Data,
         Self::Headers,
         Self::Message,
+        Self::Vrfy,
+        Self::Expn,
+        Self::Help,
+        Self::Command,
         Self::Disconnect,
     ];
 
     /// The name in a sidecar: that of the interface in the contract, without `on-`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Proxy => "proxy",
             Self::Connect => "connect",
             Self::Helo => "helo",
             Self::Auth => "auth",
@@ -165,6 +179,10 @@ impl Event {
             Self::Data => "data",
             Self::Headers => "headers",
             Self::Message => "message",
+            Self::Vrfy => "vrfy",
+            Self::Expn => "expn",
+            Self::Help => "help",
+            Self::Command => "command",
             Self::Disconnect => "disconnect",
         }
     }
@@ -177,7 +195,7 @@ impl std::fmt::Display for Event {
 }
 
 impl Setting for Event {
-    const ALLOWED: &'static str = r#""connect", "helo", "auth", "mail", "rcpt", "data", "headers", "message" or "disconnect""#;
+    const ALLOWED: &'static str = r#""proxy", "connect", "helo", "auth", "mail", "rcpt", "data", "headers", "message", "vrfy", "expn", "help", "command" or "disconnect""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let name = value.as_str()?;

@@ -12,7 +12,13 @@ mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "all-events",
-        imports: { default: trappable },
+        imports: {
+            "postgate:plugin/dns": async | trappable,
+            "postgate:plugin/message.part-at": async | trappable,
+            "postgate:plugin/message.part-count": async | trappable,
+            "postgate:plugin/message.read-part": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
     });
 }

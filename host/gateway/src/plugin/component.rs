@@ -9,14 +9,15 @@ use wasmtime::component::{Instance as WasmInstance, InstancePre};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::config::sidecar::{Event, Sidecar};
+use crate::dns::Dns;
 use crate::plugin::bindings::events::{
-    on_auth, on_connect, on_data, on_disconnect, on_headers, on_helo, on_init, on_mail, on_message,
-    on_rcpt, on_self_test,
+    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_help, on_helo,
+    on_init, on_mail, on_message, on_proxy, on_rcpt, on_self_test, on_vrfy,
 };
-use crate::plugin::context::Context;
+use crate::plugin::context::{Context, Query};
 use crate::plugin::convert;
 use crate::plugin::engine::ticks;
-use crate::plugin::host::{HostState, PluginFacts};
+use crate::plugin::host::{HostState, MimeMemory, PluginFacts};
 use crate::plugin::verdict::{Opinion, PluginError};
 
 /// A plugin that was loaded and checked.
@@ -34,8 +35,12 @@ impl Component {
         hash: String,
         sidecar: Sidecar,
         pre: InstancePre<HostState>,
+        dns: Dns,
+        mime_memory: MimeMemory,
     ) -> Self {
         let facts = PluginFacts {
+            dns,
+            mime_memory,
             name,
             config: sidecar.config.clone(),
             limits: sidecar.limits.clone(),
@@ -276,6 +281,7 @@ impl Budget {
 struct Exports {
     init: Option<on_init::GuestIndices>,
     self_test: Option<on_self_test::GuestIndices>,
+    proxy: Option<on_proxy::GuestIndices>,
     connect: Option<on_connect::GuestIndices>,
     helo: Option<on_helo::GuestIndices>,
     auth: Option<on_auth::GuestIndices>,
@@ -284,12 +290,17 @@ struct Exports {
     data: Option<on_data::GuestIndices>,
     headers: Option<on_headers::GuestIndices>,
     message: Option<on_message::GuestIndices>,
+    vrfy: Option<on_vrfy::GuestIndices>,
+    expn: Option<on_expn::GuestIndices>,
+    help: Option<on_help::GuestIndices>,
+    command: Option<on_command::GuestIndices>,
     disconnect: Option<on_disconnect::GuestIndices>,
 }
 
 /// The event functions of an instance.
 struct Guests {
     self_test: Option<on_self_test::Guest>,
+    proxy: Option<on_proxy::Guest>,
     connect: Option<on_connect::Guest>,
     helo: Option<on_helo::Guest>,
     auth: Option<on_auth::Guest>,
@@ -298,6 +309,10 @@ struct Guests {
     data: Option<on_data::Guest>,
     headers: Option<on_headers::Guest>,
     message: Option<on_message::Guest>,
+    vrfy: Option<on_vrfy::Guest>,
+    expn: Option<on_expn::Guest>,
+    help: Option<on_help::Guest>,
+    command: Option<on_command::Guest>,
     disconnect: Option<on_disconnect::Guest>,
 }
 
@@ -306,6 +321,7 @@ impl Exports {
         Self {
             init: on_init::GuestIndices::new(pre).ok(),
             self_test: on_self_test::GuestIndices::new(pre).ok(),
+            proxy: on_proxy::GuestIndices::new(pre).ok(),
             connect: on_connect::GuestIndices::new(pre).ok(),
             helo: on_helo::GuestIndices::new(pre).ok(),
             auth: on_auth::GuestIndices::new(pre).ok(),
@@ -314,12 +330,17 @@ impl Exports {
             data: on_data::GuestIndices::new(pre).ok(),
             headers: on_headers::GuestIndices::new(pre).ok(),
             message: on_message::GuestIndices::new(pre).ok(),
+            vrfy: on_vrfy::GuestIndices::new(pre).ok(),
+            expn: on_expn::GuestIndices::new(pre).ok(),
+            help: on_help::GuestIndices::new(pre).ok(),
+            command: on_command::GuestIndices::new(pre).ok(),
             disconnect: on_disconnect::GuestIndices::new(pre).ok(),
         }
     }
 
     const fn handles(&self, event: Event) -> bool {
         match event {
+            Event::Proxy => self.proxy.is_some(),
             Event::Connect => self.connect.is_some(),
             Event::Helo => self.helo.is_some(),
             Event::Auth => self.auth.is_some(),
@@ -328,6 +349,10 @@ impl Exports {
             Event::Data => self.data.is_some(),
             Event::Headers => self.headers.is_some(),
             Event::Message => self.message.is_some(),
+            Event::Vrfy => self.vrfy.is_some(),
+            Event::Expn => self.expn.is_some(),
+            Event::Help => self.help.is_some(),
+            Event::Command => self.command.is_some(),
             Event::Disconnect => self.disconnect.is_some(),
         }
     }
@@ -348,6 +373,7 @@ impl Exports {
         }
         Ok(Guests {
             self_test: load!(self_test),
+            proxy: load!(proxy),
             connect: load!(connect),
             helo: load!(helo),
             auth: load!(auth),
@@ -356,6 +382,10 @@ impl Exports {
             data: load!(data),
             headers: load!(headers),
             message: load!(message),
+            vrfy: load!(vrfy),
+            expn: load!(expn),
+            help: load!(help),
+            command: load!(command),
             disconnect: load!(disconnect),
         })
     }
@@ -372,7 +402,13 @@ impl Guests {
     ) -> wasmtime::Result<Result<Opinion, String>> {
         let charset = context.charset();
         let transaction = context.transaction.as_ref();
+        let query = context.query.as_ref();
         match event {
+            Event::Proxy => {
+                if let Some(guest) = &self.proxy {
+                    return Ok(convert::proxy(guest.call_on_proxy(store).await?));
+                }
+            }
             Event::Connect => {
                 if let Some(guest) = &self.connect {
                     return Ok(convert::connect(guest.call_on_connect(store).await?));
@@ -425,6 +461,30 @@ impl Guests {
                         guest.call_on_message(store).await?,
                         charset,
                     ));
+                }
+            }
+            Event::Vrfy => {
+                if let (Some(guest), Some(Query::About(user))) = (&self.vrfy, query) {
+                    return Ok(convert::vrfy(guest.call_on_vrfy(store, user).await?));
+                }
+            }
+            Event::Expn => {
+                if let (Some(guest), Some(Query::About(list))) = (&self.expn, query) {
+                    return Ok(convert::expn(guest.call_on_expn(store, list).await?));
+                }
+            }
+            Event::Help => {
+                if let (Some(guest), Some(Query::About(topic))) = (&self.help, query) {
+                    return Ok(convert::help(guest.call_on_help(store, topic).await?));
+                }
+            }
+            Event::Command => {
+                if let (Some(guest), Some(Query::Command { verb, argument, known })) =
+                    (&self.command, query)
+                {
+                    let command = convert::command_line(verb, argument, *known);
+                    let answer = guest.call_on_command(store, &command).await?;
+                    return Ok(convert::command(answer, *known));
                 }
             }
             Event::Disconnect => {

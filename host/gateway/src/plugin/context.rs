@@ -5,8 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::auth::Credentials;
+use postgate_proto::data::LineEndings;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
+use postgate_proto::proxy::ProxyHeader;
 use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
@@ -31,6 +33,8 @@ pub struct Context {
     pub errors: u32,
     /// Name and value of each tag, in order.
     pub tags: Vec<(String, String)>,
+    /// The question that the client asks, for the events that are about one.
+    pub query: Option<Query>,
     /// What the end of the session looked like, once it is over.
     pub summary: Option<Summary>,
 }
@@ -47,6 +51,7 @@ impl Context {
             message: Message::default(),
             errors: 0,
             tags: Vec::new(),
+            query: None,
             summary: None,
         }
     }
@@ -84,6 +89,22 @@ pub struct SessionFacts {
     pub local: SocketAddr,
     /// Where the client connected from.
     pub remote: SocketAddr,
+    /// The name of the client by reverse DNS, where it is known.
+    pub remote_host: Option<String>,
+    /// What a proxy said about the client.
+    pub proxy: Option<ProxyHeader>,
+    /// What the listener does with line endings that are not CRLF.
+    pub line_endings: LineEndings,
+}
+
+impl SessionFacts {
+    /// The name of the client, or its address where it has none.
+    pub fn remote_name(&self) -> String {
+        match &self.remote_host {
+            Some(name) => name.clone(),
+            None => self.remote.ip().to_string(),
+        }
+    }
 }
 
 /// A transaction, from MAIL on.
@@ -101,9 +122,31 @@ pub struct Transaction {
     pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
 }
 
+/// A question of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// About a user, a list or a topic.
+    About(Box<str>),
+    /// About a command line.
+    Command {
+        /// The verb as written.
+        verb: Box<str>,
+        /// What follows it.
+        argument: Box<str>,
+        /// Whether the gateway knows it.
+        known: bool,
+    },
+}
+
 /// A message as it stands now.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
+    /// When the client began to send it, in seconds since 1970-01-01 UTC; 0 before.
+    pub started_at: u32,
+    /// When it was complete, in seconds since 1970-01-01 UTC; 0 before.
+    pub completed_at: u32,
+    /// Whether the header block is there.
+    pub headers_complete: bool,
     /// The header block.
     pub headers: HeaderBlock,
     /// Everything behind the header block.
@@ -113,8 +156,10 @@ pub struct Message {
 
 impl Message {
     /// A message whose body has not arrived.
-    pub fn of_headers(headers: HeaderBlock) -> Self {
+    pub fn of_headers(headers: HeaderBlock, started_at: u32) -> Self {
         Self {
+            started_at,
+            headers_complete: true,
             headers,
             ..Self::default()
         }
@@ -126,13 +171,15 @@ impl Message {
         self.mime = OnceLock::new();
     }
 
-    /// The parts of the message, found when first asked for.
-    pub fn mime(&self) -> std::io::Result<&Arc<Mime>> {
-        if let Some(mime) = self.mime.get() {
-            return Ok(mime);
-        }
-        let parsed = Mime::parse(&self.headers, &self.body)?;
-        Ok(self.mime.get_or_init(|| Arc::new(parsed)))
+    /// The parts of the message, where they were looked for.
+    pub fn mime(&self) -> Option<&Arc<Mime>> {
+        self.mime.get()
+    }
+
+    /// Remembers the parts of the message for the plugins to come.
+    pub fn set_mime(&self, mime: Arc<Mime>) {
+        // Whoever came first has found the same.
+        _ = self.mime.set(mime);
     }
 
     /// The size in octets.

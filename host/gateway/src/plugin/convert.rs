@@ -7,23 +7,42 @@ use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::auth::Credentials;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::Parameter;
-use postgate_proto::reply::{Enhanced, Refusal, Reply};
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 use postgate_proto::session::Ending;
 
 use crate::plugin::bindings::events::{
-    on_auth, on_connect, on_data, on_disconnect, on_headers, on_helo, on_mail, on_message, on_rcpt,
+    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_help, on_helo,
+    on_mail, on_message, on_proxy, on_rcpt, on_vrfy,
 };
 use crate::plugin::bindings::host::types;
 use crate::plugin::context::Summary;
-use crate::plugin::verdict::{Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
+use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
 
 /// A rule of the contract that an answer breaks.
 type Broken = String;
+
+pub(super) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<Opinion, Broken> {
+    use types::ProxyEdit;
+    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+        ProxyEdit::SetClientHost(name) => match is_host_name(&name) {
+            true => Ok(Edit::Client(ClientEdit::Host(name))),
+            false => Err(format!("{name:?} is no host name")),
+        },
+        ProxyEdit::SetClientIp(text) => text
+            .parse()
+            .map(|address| Edit::Client(ClientEdit::Ip(address)))
+            .map_err(|_| format!("{text:?} is no IP address")),
+        ProxyEdit::Session(edit) => session_edit(edit),
+    })
+}
 
 pub(super) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Broken> {
     use types::ConnectEdit;
     opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ConnectEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
+        ConnectEdit::AddMailParameter(name) => keyword(name, TextEdit::AddMailParameter),
+        ConnectEdit::AddRcptParameter(name) => keyword(name, TextEdit::AddRcptParameter),
+        ConnectEdit::AddVerb(verb) => keyword(verb, TextEdit::AddVerb),
         ConnectEdit::SetBanner(text) => Ok(Edit::Text(TextEdit::SetBanner(one_line(&text)))),
         ConnectEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
         ConnectEdit::Session(edit) => session_edit(edit),
@@ -34,6 +53,9 @@ pub(super) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
     use types::HeloEdit;
     opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeloEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
+        HeloEdit::AddMailParameter(name) => keyword(name, TextEdit::AddMailParameter),
+        HeloEdit::AddRcptParameter(name) => keyword(name, TextEdit::AddRcptParameter),
+        HeloEdit::AddVerb(verb) => keyword(verb, TextEdit::AddVerb),
         HeloEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
         HeloEdit::Session(edit) => session_edit(edit),
     })
@@ -116,6 +138,38 @@ pub(super) fn message(
     })
 }
 
+pub(super) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, Broken> {
+    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+}
+
+pub(super) fn expn(answer: on_expn::ExpnAnswer) -> Result<Opinion, Broken> {
+    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+}
+
+pub(super) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, Broken> {
+    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+}
+
+/// A command that the gateway knows is carried out by the gateway, whatever reply would accept it.
+pub(super) fn command(
+    answer: on_command::CommandAnswer,
+    known: bool,
+) -> Result<Opinion, Broken> {
+    let verdict = match query_verdict(answer.verdict)? {
+        Verdict::Answer(_) if known => Verdict::Next,
+        verdict => verdict,
+    };
+    opinion(verdict, answer.edits, session_edit)
+}
+
+pub(super) fn command_line(verb: &str, argument: &str, known: bool) -> on_command::Command {
+    on_command::Command {
+        verb: verb.into(),
+        argument: argument.into(),
+        known,
+    }
+}
+
 pub(super) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
     on_auth::Credentials {
         mechanism: credentials.mechanism.name().into(),
@@ -169,19 +223,38 @@ fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
     })
 }
 
-fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
-    let enhanced = match refusal.reply.enhanced {
+fn query_verdict(verdict: types::QueryVerdict) -> Result<Verdict, Broken> {
+    Ok(match verdict {
+        types::QueryVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        types::QueryVerdict::Next => Verdict::Next,
+        types::QueryVerdict::Reply(reply) => {
+            let reply = checked_reply(reply)?;
+            match Acceptance::new(reply.clone()) {
+                Ok(acceptance) => Verdict::Answer(acceptance),
+                Err(_) => Verdict::Refuse(Refused {
+                    refusal: Refusal::new(reply).map_err(|error| error.to_string())?,
+                    reason: None,
+                }),
+            }
+        }
+    })
+}
+
+fn checked_reply(reply: types::Reply) -> Result<Reply, Broken> {
+    let enhanced = match reply.enhanced {
         None => None,
         Some(code) => Some(
             Enhanced::checked(code.class, code.subject, code.detail)
                 .ok_or_else(|| String::from("this is no enhanced status code"))?,
         ),
     };
-    let reply = Reply::new(refusal.reply.code, enhanced, refusal.reply.lines)
-        .and_then(Refusal::new)
-        .map_err(|error| error.to_string())?;
+    Reply::new(reply.code, enhanced, reply.lines).map_err(|error| error.to_string())
+}
+
+fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
+    let reply = checked_reply(refusal.reply)?;
     Ok(Refused {
-        refusal: reply,
+        refusal: Refusal::new(reply).map_err(|error| error.to_string())?,
         reason: refusal.reason.as_deref().map(one_line),
     })
 }
@@ -261,12 +334,26 @@ fn replace_body(body: Vec<u8>) -> Result<Edit, Broken> {
     Ok(Edit::ReplaceBody(body))
 }
 
+/// A verb, or the name of a parameter (RFC 5321 §4.1.2).
+fn keyword(word: String, edit: fn(String) -> TextEdit) -> Result<Edit, Broken> {
+    match is_keyword(&word) && word.len() <= 64 {
+        true => Ok(Edit::Text(edit(word))),
+        false => Err(format!("{word:?} is no keyword")),
+    }
+}
+
+fn is_keyword(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn is_host_name(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+}
+
 /// `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1).
 fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
-    let is_keyword = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
     let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = text.split(' ');
     match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {

@@ -13,26 +13,34 @@ use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
+use crate::dns::Dns;
 use crate::plugin::bindings::AllEvents;
-use crate::plugin::host::HostState;
+use crate::plugin::host::{HostState, MimeMemory};
 
 /// The engine, what plugins may import from it, and how many instances there may be.
 pub struct Runtime {
     engine: Engine,
     linker: Linker<HostState>,
     instances: Arc<Semaphore>,
+    dns: Dns,
+    mime_memory: MimeMemory,
 }
 
 impl Runtime {
     /// Makes an engine.
     ///
     /// `instances` is the most instances at a time; without it as many as the machine can hold, at
-    /// most [`DEFAULT_INSTANCES`]. Compiled code is kept in `cache`.
+    /// most [`DEFAULT_INSTANCES`]. Compiled code is kept in `cache`. Plugins that are granted it ask
+    /// `dns`.
     ///
     /// # Errors
     ///
     /// Where the cache directory can not be used.
-    pub fn new(instances: Option<u32>, cache: Option<&Path>) -> wasmtime::Result<Self> {
+    pub fn new(
+        instances: Option<u32>,
+        cache: Option<&Path>,
+        dns: Dns,
+    ) -> wasmtime::Result<Self> {
         let wall = instances_the_machine_holds();
         let instances = instances.unwrap_or(DEFAULT_INSTANCES).min(wall);
         let mut config = base_config(cache)?;
@@ -53,12 +61,23 @@ impl Runtime {
             engine,
             linker,
             instances: Arc::new(Semaphore::new(instances as usize)),
+            dns,
+            mime_memory: MimeMemory::new(),
         })
     }
 
     /// One permit stands for one instance.
     pub const fn instances(&self) -> &Arc<Semaphore> {
         &self.instances
+    }
+
+    /// Who answers questions to the Domain Name System.
+    pub const fn dns(&self) -> &Dns {
+        &self.dns
+    }
+
+    pub(super) const fn mime_memory(&self) -> &MimeMemory {
+        &self.mime_memory
     }
 
     pub(super) const fn engine(&self) -> &Engine {

@@ -1,16 +1,21 @@
 //! What a guest may call, and the limits that hold for it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use postgate_proto::data::LineEndings;
 use postgate_proto::header::Field;
 use postgate_proto::session::Helo;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, info, warn};
 
 use crate::config::sidecar::PluginLimits;
-use crate::plugin::bindings::host::{config, log, message, session, store, types};
+use crate::dns::{Dns, DnsError};
+use crate::plugin::bindings::host::{config, dns, log, message, session, store, types};
 use crate::plugin::context::{Context, Transaction};
+use crate::plugin::mime::{MAX_PARTS, Mime, Whole};
 
 /// The data of one store: one instance of one plugin in one session.
 #[derive(Debug)]
@@ -29,7 +34,30 @@ pub(super) struct PluginFacts {
     pub(super) name: String,
     pub(super) config: Value,
     pub(super) limits: PluginLimits,
+    pub(super) dns: Dns,
+    pub(super) mime_memory: MimeMemory,
 }
+
+/// The memory in which the parts of messages are looked for, over all sessions.
+#[derive(Clone, Debug)]
+pub(super) struct MimeMemory(Arc<Semaphore>);
+
+impl MimeMemory {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MIME_MEMORY_KIB as usize)))
+    }
+
+    /// Takes what a message of this size in octets needs: once as it is, once decoded. Waits for
+    /// others to give it back.
+    async fn take(&self, size: u32) -> Option<OwnedSemaphorePermit> {
+        let needed = (size / 512).saturating_add(1).min(MIME_MEMORY_KIB);
+        // The semaphore is never closed.
+        Arc::clone(&self.0).acquire_many_owned(needed).await.ok()
+    }
+}
+
+/// How much memory that is, in KiB.
+const MIME_MEMORY_KIB: u32 = 128 << 10;
 
 impl HostState {
     pub(super) fn new(plugin: Arc<PluginFacts>) -> Self {
@@ -74,6 +102,29 @@ impl HostState {
         self.context
             .as_deref()
             .ok_or_else(|| wasmtime::format_err!("there is no session outside of a call"))
+    }
+
+    /// The parts of the message. Finding them takes memory and time that a client chooses: the one
+    /// is bounded over all sessions, the other is not spent on a thread that serves them.
+    async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
+        let message = &self.context()?.message;
+        if let Some(mime) = message.mime() {
+            return Ok(Arc::clone(mime));
+        }
+        let lookout = &self.plugin.mime_memory;
+        let size = clamped(message.size());
+        let memory = lookout.take(size).await;
+        let (headers, body) = (message.headers.clone(), message.body.clone());
+        let parsing = tokio::task::spawn_blocking(move || {
+            let whole = Whole::read(&headers, &body)?;
+            match whole.most_parts() > MAX_PARTS {
+                true => Err(std::io::Error::other("the message has too many parts")),
+                false => Ok(Arc::new(Mime::parse(whole, memory))),
+            }
+        });
+        let mime = parsing.await??;
+        message.set_mime(Arc::clone(&mime));
+        Ok(mime)
     }
 
     fn transaction(&self) -> wasmtime::Result<Option<&Transaction>> {
@@ -231,7 +282,7 @@ impl session::Host for HostState {
     }
 
     fn remote_host(&mut self) -> wasmtime::Result<String> {
-        self.remote_ip()
+        Ok(self.context()?.session.remote_name())
     }
 
     fn helo_name(&mut self) -> wasmtime::Result<String> {
@@ -251,6 +302,30 @@ impl session::Host for HostState {
 
     fn protocol(&mut self) -> wasmtime::Result<String> {
         Ok(self.context()?.protocol().into())
+    }
+
+    fn proxy(&mut self) -> wasmtime::Result<Option<session::ProxyHeader>> {
+        let header = self.context()?.session.proxy.as_ref();
+        Ok(header.map(|header| {
+            let (source, destination) = header.addresses.unzip();
+            session::ProxyHeader {
+                version: header.version,
+                source_ip: source.map(|address| address.ip().to_string()),
+                source_port: source.map_or(0, |address| address.port()),
+                destination_ip: destination.map(|address| address.ip().to_string()),
+                destination_port: destination.map_or(0, |address| address.port()),
+                authority: header.authority.clone(),
+                tls: header.tls,
+            }
+        }))
+    }
+
+    fn line_endings(&mut self) -> wasmtime::Result<session::LineEndings> {
+        Ok(match self.context()?.session.line_endings {
+            LineEndings::Ensure | LineEndings::EnsureLegacy => session::LineEndings::Ensure,
+            LineEndings::Leave => session::LineEndings::Leave,
+            LineEndings::Strict => session::LineEndings::Strict,
+        })
     }
 
     fn encrypted(&mut self) -> wasmtime::Result<bool> {
@@ -311,6 +386,18 @@ fn clamped(number: u64) -> u32 {
 }
 
 impl message::Host for HostState {
+    fn started_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.started_at)
+    }
+
+    fn completed_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.completed_at)
+    }
+
+    fn headers_complete(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.context()?.message.headers_complete)
+    }
+
     fn size(&mut self) -> wasmtime::Result<u32> {
         Ok(clamped(self.context()?.message.size()))
     }
@@ -347,16 +434,16 @@ impl message::Host for HostState {
         Ok(octets)
     }
 
-    fn part_count(&mut self) -> wasmtime::Result<u32> {
+    async fn part_count(&mut self) -> wasmtime::Result<u32> {
         let message = &self.context()?.message;
         match message.body.is_empty() {
             true if message.headers.is_empty() => Ok(0),
-            _ => Ok(clamped(message.mime()?.parts().len() as u64)),
+            _ => Ok(clamped(self.mime().await?.parts().len() as u64)),
         }
     }
 
-    fn part_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Part>> {
-        let mime = self.context()?.message.mime()?;
+    async fn part_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Part>> {
+        let mime = self.mime().await?;
         Ok(mime.parts().get(index as usize).map(|part| message::Part {
             parent: part.parent,
             content_type: part.content_type.clone(),
@@ -367,8 +454,13 @@ impl message::Host for HostState {
         }))
     }
 
-    fn read_part(&mut self, index: u32, offset: u32, length: u32) -> wasmtime::Result<Vec<u8>> {
-        let mime = self.context()?.message.mime()?;
+    async fn read_part(
+        &mut self,
+        index: u32,
+        offset: u32,
+        length: u32,
+    ) -> wasmtime::Result<Vec<u8>> {
+        let mime = self.mime().await?;
         let Some(part) = mime.parts().get(index as usize) else {
             return Ok(Vec::new());
         };
@@ -436,6 +528,56 @@ impl store::Host for HostState {
     fn remove(&mut self, key: String) -> wasmtime::Result<()> {
         self.store.remove(&key);
         Ok(())
+    }
+}
+
+type Answer<T> = wasmtime::Result<Result<Vec<T>, dns::DnsError>>;
+
+impl dns::Host for HostState {
+    async fn ipv4(&mut self, name: String) -> Answer<String> {
+        let found = self.plugin.dns.ipv4(&name).await;
+        Ok(found.map(texts).map_err(dns_error))
+    }
+
+    async fn ipv6(&mut self, name: String) -> Answer<String> {
+        let found = self.plugin.dns.ipv6(&name).await;
+        Ok(found.map(texts).map_err(dns_error))
+    }
+
+    async fn mx(&mut self, name: String) -> Answer<dns::MailExchanger> {
+        let found = self.plugin.dns.mx(&name).await.map_err(dns_error);
+        Ok(found.map(|exchangers| {
+            let exchangers = exchangers.into_iter();
+            exchangers
+                .map(|(preference, exchange)| dns::MailExchanger {
+                    preference,
+                    exchange,
+                })
+                .collect()
+        }))
+    }
+
+    async fn txt(&mut self, name: String) -> Answer<String> {
+        Ok(self.plugin.dns.txt(&name).await.map_err(dns_error))
+    }
+
+    async fn ptr(&mut self, ip: String) -> Answer<String> {
+        let Ok(address) = ip.parse() else {
+            return Ok(Err(dns::DnsError::Invalid));
+        };
+        Ok(self.plugin.dns.ptr(address).await.map_err(dns_error))
+    }
+}
+
+fn texts(addresses: Vec<IpAddr>) -> Vec<String> {
+    addresses.iter().map(IpAddr::to_string).collect()
+}
+
+const fn dns_error(error: DnsError) -> dns::DnsError {
+    match error {
+        DnsError::Failed => dns::DnsError::Failed,
+        DnsError::Invalid => dns::DnsError::Invalid,
+        DnsError::NotFound => dns::DnsError::NotFound,
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use postgate_proto::data::LineEndings;
 use sha2::{Digest, Sha256};
 use tracing::info;
 use wasmtime::Engine;
@@ -140,7 +141,14 @@ pub async fn load_file(
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let plugin = Component::new(name, compiled.hash, sidecar, pre);
+    let plugin = Component::new(
+        name,
+        compiled.hash,
+        sidecar,
+        pre,
+        runtime.dns().clone(),
+        runtime.mime_memory().clone(),
+    );
     if plugin.exported_events().next().is_none() {
         return Err(vec![LoadError::NoEvent(file.to_owned())]);
     }
@@ -358,10 +366,9 @@ fn is_always_allowed(import: &str) -> bool {
 }
 
 fn grant_for(import: &str) -> Option<&'static str> {
-    match interface_of(import)? {
-        "store" => Some(Grant::Store.name()),
-        _ => None,
-    }
+    let interface = interface_of(import)?;
+    let mut names = Grant::ALL.into_iter().map(Grant::name);
+    names.find(|name| *name == interface)
 }
 
 /// `store` in `postgate:plugin/store@0.1.0`.
@@ -386,6 +393,9 @@ async fn try_out(plugin: &Component) -> Result<(), PluginError> {
         hostname: "localhost".into(),
         local: nowhere,
         remote: nowhere,
+        remote_host: None,
+        proxy: None,
+        line_endings: LineEndings::Strict,
     };
     let context = Arc::new(Context::new(Arc::new(facts)));
     plugin.start(&context).await?;

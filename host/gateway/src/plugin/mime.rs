@@ -1,10 +1,11 @@
 //! The MIME parts of a message, as plugins see them (RFC 2045).
 
-use std::collections::VecDeque;
 use std::io;
+use std::mem;
 
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use postgate_proto::header::HeaderBlock;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::spool::Content;
 
@@ -12,6 +13,7 @@ use crate::spool::Content;
 #[derive(Debug, Default)]
 pub struct Mime {
     parts: Vec<Part>,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// One part.
@@ -31,27 +33,54 @@ pub struct Part {
     pub content: Vec<u8>,
 }
 
-impl Mime {
-    /// Parses a message. Never fails for what stands in it.
+/// A message as it is read for its parts, in one piece.
+#[derive(Debug)]
+pub struct Whole(Vec<u8>);
+
+impl Whole {
+    /// Reads a message.
     ///
     /// # Errors
     ///
     /// Where the body can not be read from its file.
-    pub fn parse(headers: &HeaderBlock, body: &Content) -> io::Result<Self> {
+    pub fn read(headers: &HeaderBlock, body: &Content) -> io::Result<Self> {
         let mut octets = Vec::new();
         headers.render(&mut octets);
         let mut chunks = body.chunks();
         while let Some(chunk) = chunks.next()? {
             octets.extend_from_slice(chunk);
         }
-        let mut mime = Self::default();
-        if let Some(message) = MessageParser::new().parse(&octets) {
-            mime.add_message(&message, None);
+        Ok(Self(octets))
+    }
+
+    /// At most so many parts can be in it: each begins behind a line that starts with two hyphens,
+    /// or behind the header of an attached message.
+    pub fn most_parts(&self) -> usize {
+        let lines = self.0.split(|octet| *octet == b'\n');
+        lines
+            .filter(|line| {
+                let line = line.trim_ascii_start();
+                line.starts_with(b"--") || contains_ignoring_case(line, b"message/")
+            })
+            .count()
+    }
+}
+
+impl Mime {
+    /// Finds the parts. Never fails for what stands in the message. Takes long for a large one, and
+    /// holds `memory` for as long as it lives.
+    pub fn parse(whole: Whole, memory: Option<OwnedSemaphorePermit>) -> Self {
+        let mut mime = Self {
+            parts: Vec::new(),
+            _memory: memory,
+        };
+        if let Some(message) = MessageParser::new().parse(&whole.0) {
+            mime.add(message);
         }
         if mime.parts.is_empty() {
             mime.parts.push(Part::plain());
         }
-        Ok(mime)
+        mime
     }
 
     /// All parts.
@@ -59,24 +88,28 @@ impl Mime {
         &self.parts
     }
 
-    /// Adds the parts of a message breadth by breadth of each container, which is the order in which
-    /// they stand in the text, since a container lists its children in order.
-    fn add_message(&mut self, message: &mail_parser::Message<'_>, parent: Option<u32>) {
-        let mut waiting = VecDeque::from([(0_u32, parent)]);
-        while let Some((index, parent)) = waiting.pop_front() {
-            let Some(part) = message.parts.get(index as usize) else {
+    /// Adds the parts of a message in the order in which they stand in the text. Messages within
+    /// messages are taken out of one another on the way: neither walking them nor dropping them may
+    /// recurse, or a deep enough message would use up the stack.
+    fn add(&mut self, message: mail_parser::Message<'_>) {
+        let mut messages = vec![(message, vec![(0, None)])];
+        while let Some((message, waiting)) = messages.last_mut() {
+            let Some((index, parent)) = waiting.pop() else {
+                messages.pop();
+                continue;
+            };
+            let Some(part) = message.parts.get_mut(index as usize) else {
                 continue;
             };
             // A message of 4 GiB has fewer parts than a u32 counts.
             let place = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
             self.parts.push(Part::of(part, parent.unwrap_or(place)));
-            match &part.body {
+            match mem::replace(&mut part.body, PartType::Multipart(Vec::new())) {
                 PartType::Multipart(children) => {
-                    for child in children.iter().rev() {
-                        waiting.push_front((*child, Some(place)));
-                    }
+                    let children = children.into_iter().rev();
+                    waiting.extend(children.map(|child| (child, Some(place))));
                 }
-                PartType::Message(inner) => self.add_message(inner, Some(place)),
+                PartType::Message(inner) => messages.push((inner, vec![(0, Some(place))])),
                 PartType::Text(_)
                 | PartType::Html(_)
                 | PartType::Binary(_)
@@ -84,6 +117,13 @@ impl Mime {
             }
         }
     }
+}
+
+/// The most parts that a message may have for its parts to be looked at.
+pub const MAX_PARTS: usize = 20_000;
+
+fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
 impl Part {
@@ -130,7 +170,11 @@ mod tests {
     fn parts(headers: &str, body: &str) -> Vec<Part> {
         let headers = HeaderBlock::parse(headers.as_bytes().to_vec());
         let body = Content::from(body.as_bytes().to_vec());
-        Mime::parse(&headers, &body).unwrap().parts().to_vec()
+        let whole = Whole::read(&headers, &body).unwrap();
+        let most = whole.most_parts();
+        let mime = Mime::parse(whole, None);
+        assert!(mime.parts().len() <= most + 1);
+        mime.parts().to_vec()
     }
 
     #[test]
@@ -182,5 +226,14 @@ mod tests {
         ] {
             assert!(!parts(headers, body).is_empty());
         }
+    }
+
+    #[test]
+    fn a_message_as_deep_as_it_is_long_does_not_use_up_the_stack() {
+        let depth = 30_000;
+        let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(depth);
+        let small_stack = std::thread::Builder::new().stack_size(256 << 10);
+        let count = small_stack.spawn(move || parts("", &nested).len()).unwrap().join().unwrap();
+        assert!(count > 1);
     }
 }

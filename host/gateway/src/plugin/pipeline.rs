@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_proto::header::HeaderEdit;
-use postgate_proto::reply::{Enhanced, Refusal};
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
 use postgate_proto::session::Settings;
 use tracing::{info, warn};
 
 use crate::config::sidecar::{Event, OnFailure, Sidecar};
 use crate::plugin::component::{Component, Instance};
-use crate::plugin::context::{Context, Transaction};
-use crate::plugin::verdict::{
+use crate::plugin::context::{Context, Query, Transaction};
+use crate::plugin::verdict::{ClientEdit,
     Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
 };
 use crate::spool::Content;
@@ -92,6 +92,8 @@ pub struct Outcome {
 /// What all plugins together decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// Answer the question with this reply.
+    Answer(Acceptance),
     /// The credentials are right; act as this identity.
     Authenticate(String),
     /// Tell the client that the message was taken, and drop it.
@@ -178,6 +180,7 @@ impl<P: Plugin> Pipeline<P> {
             outcome.decision = match opinion.verdict {
                 Verdict::Next => continue,
                 Verdict::Accept => Decision::Pass,
+                Verdict::Answer(acceptance) => Decision::Answer(acceptance),
                 Verdict::Authenticate(identity) => Decision::Authenticate(identity),
                 Verdict::Discard(_) => Decision::Discard,
                 Verdict::Disconnect(refused) => Decision::Disconnect(refused.refusal),
@@ -281,7 +284,7 @@ impl<P: Plugin> Seat<P> {
             OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
             OnFailure::Tempfail => Some(match event {
                 Event::Auth => Decision::Refuse(AUTH_LATER),
-                Event::Connect | Event::Helo => Decision::Disconnect(CONNECT_LATER),
+                Event::Connect | Event::Helo | Event::Proxy => Decision::Disconnect(CONNECT_LATER),
                 _ => Decision::Refuse(Refusal::TRY_LATER),
             }),
         }
@@ -299,7 +302,7 @@ impl<P: Plugin> Seat<P> {
         let reason = match &opinion.verdict {
             Verdict::Disconnect(refused) | Verdict::Refuse(refused) => shown(refused),
             Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
-            Verdict::Accept | Verdict::Authenticate(_) | Verdict::Next => return,
+            Verdict::Accept | Verdict::Answer(_) | Verdict::Authenticate(_) | Verdict::Next => return,
         };
         info!(
             session = context.session.id,
@@ -347,6 +350,13 @@ fn check_relaying(
 
 fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Context) {
     match edit {
+        Edit::Client(edit) => {
+            let session = Arc::make_mut(&mut context.session);
+            match edit {
+                ClientEdit::Host(name) => session.remote_host = Some(name),
+                ClientEdit::Ip(address) => session.remote.set_ip(address),
+            }
+        }
         Edit::Envelope(edit) => {
             if let Some(transaction) = &mut context.transaction {
                 apply_to_envelope(edit, transaction);
@@ -396,7 +406,14 @@ fn shown(refused: &Refused) -> String {
 fn subject(event: Event, context: &Context) -> String {
     let transaction = context.transaction.as_ref();
     match event {
-        Event::Connect | Event::Disconnect => context.session.remote.ip().to_string(),
+        Event::Connect | Event::Disconnect | Event::Proxy => {
+            context.session.remote.ip().to_string()
+        }
+        Event::Command | Event::Expn | Event::Help | Event::Vrfy => match &context.query {
+            Some(Query::About(subject)) => subject.to_string(),
+            Some(Query::Command { verb, .. }) => verb.to_string(),
+            None => String::new(),
+        },
         Event::Helo => context
             .helo
             .as_ref()

@@ -1,11 +1,12 @@
 //! What plugins say, in the gateway's own terms: typed, checked, and free of generated code.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
-use postgate_proto::reply::Refusal;
+use postgate_proto::reply::{Acceptance, Refusal};
 
 /// The answer of one plugin at one event.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,8 @@ impl Opinion {
 pub enum Verdict {
     /// Take it, and ask no further plugin.
     Accept,
+    /// Answer the question with this reply.
+    Answer(Acceptance),
     /// The credentials are right; act as this identity.
     Authenticate(String),
     /// Tell the client that the message was taken, and drop it.
@@ -48,6 +51,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept => f.write_str("accept"),
+            Self::Answer(acceptance) => write!(f, "answer {}", acceptance.reply().code()),
             Self::Authenticate(_) => f.write_str("authenticate"),
             Self::Discard(_) => f.write_str("discard"),
             Self::Disconnect(refused) => write!(f, "disconnect {}", refused.refusal.reply().code()),
@@ -70,6 +74,8 @@ pub struct Refused {
 /// A change that a plugin asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
+    /// Treat the client as somebody else.
+    Client(ClientEdit),
     /// Wait before the reply.
     Delay(Duration),
     /// Change the envelope.
@@ -84,6 +90,15 @@ pub enum Edit {
     Tag(String, String),
     /// Change what the session says.
     Text(TextEdit),
+}
+
+/// A change of who the client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEdit {
+    /// Its name.
+    Host(String),
+    /// Its address.
+    Ip(IpAddr),
 }
 
 /// A change of the envelope.
@@ -104,6 +119,12 @@ pub enum EnvelopeEdit {
 pub enum TextEdit {
     /// List this keyword in the reply to EHLO.
     AddEhloKeyword(String),
+    /// Take this parameter of MAIL.
+    AddMailParameter(String),
+    /// Take this parameter of RCPT.
+    AddRcptParameter(String),
+    /// Ask about this verb.
+    AddVerb(String),
     /// The text of the banner.
     SetBanner(String),
     /// The text of the reply to HELO and EHLO.

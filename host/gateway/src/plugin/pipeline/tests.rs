@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::data::LineEndings;
 use postgate_proto::header::{HeaderBlock, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
@@ -77,6 +78,9 @@ fn context() -> Arc<Context> {
         hostname: "mx.example.org".into(),
         local: nowhere,
         remote: nowhere,
+        remote_host: None,
+        proxy: None,
+        line_endings: LineEndings::Strict,
     }));
     context.transaction = Some(Transaction {
         id: "t".into(),
@@ -85,7 +89,7 @@ fn context() -> Arc<Context> {
         recipients: vec![path("a@example.org")],
         candidate: Some((path("b@example.org"), vec![])),
     });
-    context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()));
+    context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);
     Arc::new(context)
 }
 
