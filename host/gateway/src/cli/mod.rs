@@ -94,7 +94,7 @@ pub(crate) fn usage(answer: &clap::Error) -> ExitCode {
 /// Why the program ends before its time.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What the operator wrote or put into the plugin directory can not be used: every reason.
+    /// What the operator wrote or put into the plugin directory cannot be used: every reason.
     Mistakes(Vec<Box<dyn Error>>),
     /// The machine does not give what is needed.
     RunTime(Box<dyn Error>),
