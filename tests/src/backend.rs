@@ -170,6 +170,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(copy) = stream.try_clone() else { return };
+        // An error says that the gateway has gone already.
+        _ = stream.set_nodelay(true);
         let mut seen = shared.seen();
         let number = seen.transcripts.len();
         seen.transcripts.push(Vec::new());
