@@ -30,7 +30,7 @@ test:
 	$(CARGO) test --release --workspace
 
 bench: build
-	$(CARGO) run --release --package postgate-tests --bin bench
+	$(CARGO) bench --profile release --package postgate-tests --bench cost
 
 # Without cargo-fuzz, the same code gets random octets that are not guided by coverage.
 fuzz:

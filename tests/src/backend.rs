@@ -3,10 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-
-use crate::PATIENCE;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A server for SMTP or LMTP on a port of its own, one thread a connection.
 pub struct Backend {
@@ -17,7 +14,6 @@ pub struct Backend {
 struct Shared {
     script: Box<dyn Fn(&Event<'_>) -> Act + Send + Sync>,
     seen: Mutex<Seen>,
-    grown: Condvar,
     closing: AtomicBool,
 }
 
@@ -107,7 +103,6 @@ impl Backend {
         let shared = Arc::new(Shared {
             script: Box::new(script),
             seen: Mutex::default(),
-            grown: Condvar::new(),
             closing: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -140,22 +135,6 @@ impl Backend {
         self.shared.seen().transcripts.clone()
     }
 
-    /// Waits until the transcripts fit.
-    ///
-    /// # Panics
-    ///
-    /// Where they do not in time.
-    pub fn wait_for(&self, what: &str, fits: impl Fn(&[Vec<String>]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.shared.seen();
-        while !fits(&seen.transcripts) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no {what} in {:#?}", seen.transcripts);
-            let waited = self.shared.grown.wait_timeout(seen, left);
-            seen = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
     /// Closes every connection that is open now, as a server does that has waited long enough.
     pub fn close_connections(&self) {
         for stream in self.shared.seen().streams.drain(..) {
@@ -181,7 +160,6 @@ impl Shared {
 
     fn note(&self, connection: usize, line: &str) {
         self.seen().transcripts[connection].push(line.to_owned());
-        self.grown.notify_all();
     }
 }
 
@@ -192,6 +170,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(copy) = stream.try_clone() else { return };
+        // An error says that the gateway has gone already.
+        _ = stream.set_nodelay(true);
         let mut seen = shared.seen();
         let number = seen.transcripts.len();
         seen.transcripts.push(Vec::new());
@@ -321,7 +301,6 @@ impl Connection<'_> {
             recipients: recipients.to_vec(),
             content: content.to_vec(),
         });
-        self.shared.grown.notify_all();
     }
 
     /// The lines up to the end mark, without dot-stuffing.

@@ -146,22 +146,30 @@ fn requests() -> [Request; 4] {
     ]
 }
 
-/// However a session is cut, the same is asked, kept and said, and all that is said are replies.
+/// However a session is cut, the same is asked and said, and all that is said are replies.
 pub fn session(octets: &[u8]) {
     let (&choice, sent) = octets.split_first().unwrap_or((&0, octets));
     let whole = converse(sent, usize::MAX, choice);
     assert_reply_lines(&whole.said);
     for size in [1, usize::from(choice % 16) + 2] {
-        assert_eq!(converse(sent, size, choice), whole, "in pieces of {size}");
+        let cut = converse(sent, size, choice);
+        assert_eq!(cut.asked, whole.asked, "in pieces of {size}");
+        let (said, expected) = (cut.said.escape_ascii(), whole.said.escape_ascii());
+        assert_eq!(
+            said.to_string(),
+            expected.to_string(),
+            "in pieces of {size}"
+        );
+        assert_eq!(cut.is_closed, whole.is_closed, "in pieces of {size}");
     }
 }
 
 /// All that came of a session.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 struct Outcome {
     said: Vec<u8>,
-    kept: Vec<u8>,
-    asked: Vec<Ask>,
+    /// Each question, with what was stored when it was asked.
+    asked: Vec<(Ask, Vec<u8>)>,
     is_closed: bool,
 }
 
@@ -181,9 +189,10 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
     };
     let mut session = Session::new(Arc::new(settings));
     let mut outcome = Outcome::default();
+    let mut stored = Vec::new();
     for piece in sent.chunks(size.min(sent.len().max(1))) {
         session.receive(piece);
-        if outcome.run(&mut session, choice) {
+        if outcome.run(&mut session, &mut stored, choice) {
             break;
         }
     }
@@ -192,11 +201,18 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
 
 impl Outcome {
     /// Carries out steps until the session waits or ends. Gives whether it has ended.
-    fn run(&mut self, session: &mut Session, choice: u8) -> bool {
+    fn run(&mut self, session: &mut Session, stored: &mut Vec<u8>, choice: u8) -> bool {
         loop {
             match session.step() {
                 Step::Ask(ask) => {
-                    self.asked.push(ask);
+                    // How much is stored of a message that is refused depends on the cuts.
+                    match ask {
+                        Ask::Headers | Ask::Message => self.asked.push((ask, stored.clone())),
+                        _ => {
+                            stored.clear();
+                            self.asked.push((ask, Vec::new()));
+                        }
+                    }
                     // Refuses now and then, and never by how the input was cut.
                     let is_refused = (self.asked.len() + usize::from(choice)) % 7 == 6;
                     session.decide(match is_refused {
@@ -210,7 +226,7 @@ impl Outcome {
                 }
                 Step::Read(_) => return false,
                 Step::Reset => {}
-                Step::Store(octets) => self.kept.extend_from_slice(octets),
+                Step::Store(octets) => stored.extend_from_slice(octets),
                 Step::Write(octets) => self.said.extend_from_slice(octets),
             }
         }

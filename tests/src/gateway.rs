@@ -57,23 +57,25 @@ impl Setup {
     /// Changes settings of the one listener: a text in TOML.
     #[must_use]
     pub fn listener(mut self, settings: &str) -> Self {
-        let listeners = self
-            .config
-            .get_mut("listener")
-            .and_then(|l| l.as_array_mut());
-        let listener = listeners
-            .and_then(|l| l[0].as_table_mut())
-            .expect("a listener");
-        listener.extend(parsed(settings));
+        self.merge_listener(parsed(settings));
         self
     }
 
-    /// Changes settings as a dialog writes them, where `listener` is the one listener.
+    /// Changes settings as a dialog writes them, where `listener` is the one listener, and `plugin` a
+    /// stock plugin with its own example as its sidecar.
     #[must_use]
     pub fn dialog_settings(mut self, settings: &toml::Table) -> Self {
         let mut settings = settings.clone();
-        if let Some(listener) = settings.remove("listener") {
-            self = self.listener(&listener.to_string());
+        if let Some(toml::Value::String(plugin)) = settings.remove("plugin") {
+            let example = repository()
+                .join("plugins")
+                .join(&plugin)
+                .join("example.toml");
+            let example = fs::read_to_string(example).expect("a stock plugin has an example");
+            self = self.plugin("10-stock", &plugin, &example);
+        }
+        if let Some(toml::Value::Table(listener)) = settings.remove("listener") {
+            self.merge_listener(listener);
         }
         self.set(&settings.to_string())
     }
@@ -121,6 +123,17 @@ impl Setup {
     /// Starts the gateway and waits until it listens.
     pub fn start(self) -> Gateway {
         Gateway::start(self)
+    }
+
+    fn merge_listener(&mut self, settings: toml::Table) {
+        let listeners = self
+            .config
+            .get_mut("listener")
+            .and_then(|l| l.as_array_mut());
+        let listener = listeners
+            .and_then(|l| l[0].as_table_mut())
+            .expect("a listener");
+        listener.extend(settings);
     }
 
     fn merge(&mut self, settings: &str) {

@@ -94,15 +94,28 @@ fn the_program_over_tcp() {
             .or_default()
             .push(dialog);
     }
-    let mut mismatches = Vec::new();
-    for dialogs in groups.values() {
-        let backend = Backend::working();
-        let setup = Setup::new().backend(&backend.smtp());
-        let gateway = setup.dialog_settings(&dialogs[0].settings).start();
-        for dialog in dialogs {
-            let played = play(dialog, &mut Wire::connect(gateway.address()));
-            mismatches.extend(played.err().map(|mismatch| mismatch.to_string()));
-        }
-    }
-    report(&mismatches);
+    let played = groups.values().flat_map(|dialogs| {
+        play_over_tcp(dialogs, Setup::new().dialog_settings(&dialogs[0].settings))
+    });
+    report(&played.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_first_plugin_of_the_examples() {
+    let file = repository().join("examples/01-no-plus/dialog.smtp");
+    let dialogs = Dialog::load(&file).unwrap_or_else(|error| panic!("{error}"));
+    let setup = Setup::new().plugin("10-no-plus", "examples/no-plus", "");
+    report(&play_over_tcp(&dialogs, setup));
+}
+
+fn play_over_tcp(dialogs: &[Dialog], setup: Setup) -> Vec<String> {
+    let backend = Backend::working();
+    let gateway = setup.backend(&backend.smtp()).start();
+    let played = dialogs
+        .iter()
+        .map(|dialog| play(dialog, &mut Wire::connect(gateway.address())));
+    played
+        .filter_map(Result::err)
+        .map(|mismatch| mismatch.to_string())
+        .collect()
 }

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::desk::Desk;
 use crate::plugin::verdict::TextEdit;
-use crate::server::is_told;
+use crate::server::{Phase, reached};
 
 /// A connection and the session that runs over it.
 pub(crate) struct Connection {
@@ -23,8 +23,7 @@ pub(crate) struct Connection {
     settings: Arc<Settings>,
     desk: Desk,
     write_timeout: Duration,
-    /// Becomes true when the gateway is told to stop.
-    stopping: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     deadline: Option<(Wait, Instant)>,
 }
 
@@ -42,7 +41,7 @@ impl Connection {
         settings: Arc<Settings>,
         desk: Desk,
         write_timeout: Duration,
-        stopping: watch::Receiver<bool>,
+        phase: watch::Receiver<Phase>,
     ) -> Self {
         Self {
             stream,
@@ -50,7 +49,7 @@ impl Connection {
             settings,
             desk,
             write_timeout,
-            stopping,
+            phase,
             deadline: None,
         }
     }
@@ -133,13 +132,14 @@ impl Connection {
         }
         buffer.reserve(room - buffer.len().min(room) + MIN_ROOM);
         let reading = timeout_at(deadline, self.stream.read_buf(buffer));
-        let read = match wait {
-            Wait::Message => reading.await,
-            Wait::Command => tokio::select! {
-                biased;
-                read = reading => read,
-                () = is_told(&mut self.stopping) => return Ok(Waited::Stopping),
-            },
+        let over = match wait {
+            Wait::Command => Phase::Stopping,
+            Wait::Message => Phase::Cutting,
+        };
+        let read = tokio::select! {
+            biased;
+            () = reached(&mut self.phase, over) => return Ok(Waited::Stopping),
+            read = reading => read,
         };
         match read {
             Err(_) => Ok(Waited::TimedOut),

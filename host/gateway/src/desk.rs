@@ -14,7 +14,7 @@ use postgate_proto::xclient::Xclient;
 use tracing::{error, info, warn};
 
 use crate::config::sidecar::Event;
-use crate::delivery::{self, Delivery, Maildir};
+use crate::delivery::{self, Delivery, DeliveryError, Maildir};
 use crate::id;
 use crate::plugin::Component;
 use crate::plugin::context::{Context, Message, Query, SessionFacts, Summary, Transaction};
@@ -270,11 +270,7 @@ impl Desk {
                 }
                 Answer::Proceed(Some(acceptance))
             }
-            Err(refusal) => {
-                let session = &self.context.session.id;
-                info!(session, %recipient, reply = %refusal.reply(), "recipient refused by the backend");
-                Answer::Refuse(refusal)
-            }
+            Err(refusal) => Answer::Refuse(refusal),
         }
     }
 
@@ -299,7 +295,10 @@ impl Desk {
             recipients: Vec::new(),
         });
         let offered = at_backend.transaction.offer(recipient).await;
-        let acceptance = offered.map_err(|error| error.refusal())?;
+        let acceptance = offered.map_err(|error| {
+            note_backend(&self.context, &error);
+            error.refusal()
+        })?;
         at_backend.recipients.push(recipient.clone());
         Ok(acceptance)
     }
@@ -383,7 +382,7 @@ impl Desk {
         match at_backend.deliver(transaction, &message).await {
             Ok(acceptance) => Answer::Proceed(Some(acceptance)),
             Err(error) => {
-                warn!(session = self.context.session.id, %error, "message not delivered");
+                note_backend(&self.context, &error);
                 Answer::Refuse(error.refusal())
             }
         }
@@ -413,7 +412,7 @@ impl Desk {
             Ok(()) => Answer::Proceed(None),
             Err(error) => {
                 error!(session, %error, "cannot write to the quarantine");
-                Answer::Refuse(delivery::DeliveryError::Store(error).refusal())
+                Answer::Refuse(DeliveryError::Store(error).refusal())
             }
         }
     }
@@ -463,7 +462,7 @@ impl AtBackend {
         &mut self,
         wanted: &Transaction,
         message: &delivery::Message<'_>,
-    ) -> Result<Acceptance, delivery::DeliveryError> {
+    ) -> Result<Acceptance, DeliveryError> {
         if self.sender != wanted.sender || self.recipients != wanted.recipients {
             let sender = wanted.sender.clone();
             self.transaction.amend(sender, &wanted.recipients).await?;
@@ -499,6 +498,15 @@ fn render_head(context: &Context, head: &mut Vec<u8>) {
         headers.separate();
     }
     headers.render(head);
+}
+
+/// A refusal of the backend is its decision; anything else is its fault.
+fn note_backend(context: &Context, error: &DeliveryError) {
+    let session = &context.session.id;
+    match error {
+        DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
+        _ => warn!(session, %error, "backend failed"),
+    }
 }
 
 fn answer_of(decision: Decision) -> Answer {

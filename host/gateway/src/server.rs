@@ -104,7 +104,7 @@ impl Gateway {
     /// command are told to come back later, and those in the midst of a message have the grace
     /// period to end it.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let (stop, stopping) = watch::channel(false);
+        let (tell, phase) = watch::channel(Phase::Serving);
         let mut doors = JoinSet::new();
         for door in self.doors {
             info!(
@@ -114,16 +114,43 @@ impl Gateway {
                 version = env!("CARGO_PKG_VERSION"),
                 "listening"
             );
-            doors.spawn(door.serve(Arc::clone(&self.house), stopping.clone(), self.grace));
+            doors.spawn(door.serve(Arc::clone(&self.house), phase.clone()));
         }
-        drop(stopping);
+        drop(phase);
         shutdown.await;
         info!("stopping");
-        // Where no door is left there is nobody to be told.
-        _ = stop.send(true);
-        while doors.join_next().await.is_some() {}
+        tell.send_replace(Phase::Stopping);
+        if timeout(self.grace, all(&mut doors)).await.is_err() {
+            warn!("cutting off sessions that go on after limits.shutdown-grace");
+            tell.send_replace(Phase::Cutting);
+            // A plugin or a backend that does not come back has no longer than this.
+            if timeout(LAST_WORDS, all(&mut doors)).await.is_err() {
+                warn!("some sessions did not end");
+            }
+        }
         info!("stopped");
     }
+}
+
+/// How far the gateway is with its work, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Clients are served.
+    Serving,
+    /// Nobody is let in, and what waits for a command is over.
+    Stopping,
+    /// Everything that waits for its client is over.
+    Cutting,
+}
+
+/// Waits until the gateway has come to a phase.
+pub(crate) async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
+    // An error means that the gateway itself is gone, which comes after all phases.
+    _ = current.wait_for(|current| *current >= phase).await;
+}
+
+async fn all(doors: &mut JoinSet<()>) {
+    while doors.join_next().await.is_some() {}
 }
 
 impl Door {
@@ -144,32 +171,24 @@ impl Door {
         })
     }
 
-    async fn serve(self, house: Arc<House>, stopping: watch::Receiver<bool>, grace: Duration) {
+    async fn serve(self, house: Arc<House>, phase: watch::Receiver<Phase>) {
         let mut sessions = JoinSet::new();
-        let mut told = stopping.clone();
+        let mut current = phase.clone();
         loop {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, remote)) => {
-                        self.admit(&house, &stopping, stream, remote, &mut sessions);
+                        self.admit(&house, &phase, stream, remote, &mut sessions);
                     }
                     Err(error) => pause_after(&error).await,
                 },
                 Some(ended) = sessions.join_next() => note(ended),
-                () = is_told(&mut told) => break,
+                () = reached(&mut current, Phase::Stopping) => break,
             }
         }
         drop(self.socket);
-        let ended = timeout(grace, async {
-            while let Some(ended) = sessions.join_next().await {
-                note(ended);
-            }
-        });
-        if ended.await.is_err() {
-            warn!(
-                sessions = sessions.len(),
-                "sessions were cut off after limits.shutdown-grace"
-            );
+        while let Some(ended) = sessions.join_next().await {
+            note(ended);
         }
     }
 
@@ -177,11 +196,14 @@ impl Door {
     fn admit(
         &self,
         house: &Arc<House>,
-        stopping: &watch::Receiver<bool>,
+        phase: &watch::Receiver<Phase>,
         stream: TcpStream,
         remote: SocketAddr,
         sessions: &mut JoinSet<()>,
     ) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "replies may be held back by the system");
+        }
         let local = stream.local_addr().unwrap_or(self.address);
         let facts = SessionFacts {
             id: id::next(),
@@ -212,7 +234,7 @@ impl Door {
             Arc::clone(&self.settings),
             desk,
             house.write_timeout,
-            stopping.clone(),
+            phase.clone(),
         );
         sessions.spawn(async move {
             let ending = connection.run().await;
@@ -243,12 +265,6 @@ impl Room {
                 .ok()?,
         })
     }
-}
-
-/// Waits until the gateway is told to stop.
-pub(crate) async fn is_told(stopping: &mut watch::Receiver<bool>) {
-    // An error means that nobody is left to tell, which is the same.
-    _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 async fn turn_away(mut stream: TcpStream, patience: Duration) {
@@ -305,5 +321,8 @@ fn spool_settings(limits: &Limits) -> SpoolSettings {
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
+
+/// How long sessions have to end once they are cut off.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 const TOO_BUSY: Reply = Reply::fixed(421, Enhanced::new(4, 3, 2), "Too busy, try again later");

@@ -10,6 +10,10 @@ use tracing_subscriber::{Layer as _, fmt};
 use postgate::config::{Log, LogFormat};
 
 /// Makes the log of this process what the operator asked for.
+///
+/// # Panics
+///
+/// Where it is called a second time.
 pub(crate) fn start(log: &Log) {
     let lines = fmt::layer()
         .with_writer(io::stderr)

@@ -56,10 +56,12 @@ pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError
     Ok(dialogs)
 }
 
-/// A scripted policy exists in the core only.
+/// A scripted policy exists in the core only, and a plugin in the program only.
 fn confine(dialog: &mut Dialog) {
-    let scripted = |line: &Line| matches!(line.action, Action::Script(_));
-    if dialog.scope == Scope::Everywhere && dialog.lines.iter().any(scripted) {
+    let is_scripted = |line: &Line| matches!(line.action, Action::Script(_));
+    if dialog.settings.contains_key("plugin") {
+        dialog.scope = Scope::Wire;
+    } else if dialog.scope == Scope::Everywhere && dialog.lines.iter().any(is_scripted) {
         dialog.scope = Scope::Core;
     }
 }

@@ -12,8 +12,7 @@ use super::{Failure, Source};
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
     let plugins = load_plugins(&config)?;
-    print!("{}", Summary { config, plugins });
-    Ok(())
+    super::say(Summary { config, plugins })
 }
 
 fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use postgate::config::sidecar::Sidecar;
+use postgate::config::sidecar::{Event, Sidecar};
 use postgate::plugin::{self, Inspection, Runtime};
 
 use super::Failure;
@@ -13,8 +13,7 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let runtime = Runtime::new(Some(1), None).map_err(Failure::run_time)?;
     let inspection = plugin::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
-    print!("{}", Report(&inspection, &sidecar));
-    Ok(())
+    super::say(Report(&inspection, &sidecar))
 }
 
 struct Report<'a>(&'a Inspection, &'a Sidecar);
@@ -24,7 +23,10 @@ impl fmt::Display for Report<'_> {
         let Self(inspection, Sidecar { grants, limits, .. }) = self;
         writeln!(f, "size      {} octets", inspection.size)?;
         writeln!(f, "sha256    {}", inspection.sha256)?;
-        writeln!(f, "events    {}", Words(&inspection.events))?;
+        let events = LIFECYCLE.into_iter().chain(Event::ALL.map(Event::name));
+        let exported = |name: &&str| inspection.events.iter().any(|event| event == name);
+        let events: Vec<&str> = events.filter(exported).collect();
+        writeln!(f, "events    {}", Words(&events))?;
         writeln!(f, "imports   {}", Words(&inspection.imports))?;
         writeln!(f, "refused   {}", Words(&inspection.refused))?;
         writeln!(f, "needs     {}", Words(&inspection.grants))?;
@@ -71,3 +73,6 @@ impl fmt::Display for Octets {
         }
     }
 }
+
+/// What a plugin may export beside the events of a session.
+const LIFECYCLE: [&str; 2] = ["init", "self-test"];

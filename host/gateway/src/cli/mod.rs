@@ -6,6 +6,7 @@ mod serve;
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -94,7 +95,7 @@ pub(crate) fn usage(answer: &clap::Error) -> ExitCode {
 /// Why the program ends before its time.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What the operator wrote or put into the plugin directory can not be used: every reason.
+    /// What the operator wrote or put into the plugin directory cannot be used: every reason.
     Mistakes(Vec<Box<dyn Error>>),
     /// The machine does not give what is needed.
     RunTime(Box<dyn Error>),
@@ -125,13 +126,18 @@ impl fmt::Display for Failure {
                     writeln!(f, "{mistake}")?;
                 }
                 match mistakes.len() {
-                    1 => f.write_str("1 mistake, nothing is started"),
-                    count => write!(f, "{count} mistakes, nothing is started"),
+                    1 => f.write_str("1 mistake"),
+                    count => write!(f, "{count} mistakes"),
                 }
             }
             Self::RunTime(error) => write!(f, "{error}"),
         }
     }
+}
+
+/// Writes an answer to standard output.
+fn say(answer: impl fmt::Display) -> Result<(), Failure> {
+    write!(io::stdout(), "{answer}").map_err(Failure::run_time)
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 it failed at run time, 64 the command line or the configuration \

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use postgate_proto::address::ForwardPath;
 use postgate_proto::client::Protocol;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::connection::{Connection, Opened};
 use super::remembered::Fingerprint;
@@ -101,10 +101,7 @@ impl Relay {
     /// Nothing more is taken in this transaction: every later recipient gets the same answer.
     fn over(&mut self, error: DeliveryError) -> DeliveryError {
         let backend = &self.server.peer.address;
-        match &error {
-            DeliveryError::Refused(_) => debug!(backend, %error, "refused"),
-            _ => warn!(backend, %error, "delivery failed"),
-        }
+        debug!(backend, %error, "transaction is over");
         self.state = State::Over(error.refusal());
         error
     }

@@ -223,9 +223,13 @@ pub fn inspect(
         memory: compiled
             .component
             .resources_required()
-            .and_then(|resources| resources.max_initial_memory_size),
+            .and_then(|resources| resources.max_initial_memory_size)
+            .map(|pages| pages.saturating_mul(WASM_PAGE)),
     })
 }
+
+/// The unit in which WebAssembly counts memory, in octets.
+const WASM_PAGE: u64 = 64 << 10;
 
 /// The plugins of a directory: what ends in `.wasm` and is not hidden, in lexical order.
 fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -209,28 +209,27 @@ mod tests {
         let long_word = vec![b'w'; MAX_HEADER_WORD + 1];
         let gap = [b"a".as_slice(), &[b' '; MAX_HEADER_WORD], b"b"].concat();
         let long = b"word ".repeat(MAX_HEADER_VALUE / 5 + 1);
-        let table: [(&[u8], Result<&[u8], InvalidHeader>); 10] = [
-            (b"text", Ok(b"text")),
-            (b" \ttext \t", Ok(b"text")),
-            (b"", Ok(b"")),
-            (b"\xff\x01", Ok(b"\xff\x01")),
-            (&word, Ok(&word)),
-            (&long_word, Err(InvalidHeader::LongWord)),
-            (&gap, Err(InvalidHeader::LongWord)),
-            (&long, Err(InvalidHeader::LongValue)),
-            (b"a\rb", Err(InvalidHeader::ValueCharacter)),
-            (b"a\0b", Err(InvalidHeader::ValueCharacter)),
+        let table: [(&[u8], Option<InvalidHeader>); 7] = [
+            (b"text", None),
+            (b"", None),
+            (b"\xff\x01", None),
+            (&word, None),
+            (&long_word, Some(InvalidHeader::LongWord)),
+            (&gap, Some(InvalidHeader::LongWord)),
+            (&long, Some(InvalidHeader::LongValue)),
         ];
         for (value, expected) in table {
-            let made = HeaderValue::new(value);
-            let bytes = made.as_ref().map(HeaderValue::as_bytes);
-            assert_eq!(
-                bytes.map_err(|error| *error),
-                expected,
-                "{}",
-                value.escape_ascii()
-            );
+            let shown = value.escape_ascii();
+            match HeaderValue::new(value) {
+                Ok(made) => assert_eq!((made.as_bytes(), None), (value, expected), "{shown}"),
+                Err(error) => assert_eq!(Some(error), expected, "{shown}"),
+            }
         }
+        for harmful in *b"\r\n\0" {
+            let error = HeaderValue::new(&[b'a', harmful, b'b']).unwrap_err();
+            assert_eq!(error, InvalidHeader::ValueCharacter);
+        }
+        assert_eq!(HeaderValue::new(b" \ttext \t").unwrap().as_bytes(), b"text");
     }
 
     #[test]

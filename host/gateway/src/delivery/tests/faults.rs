@@ -147,20 +147,17 @@ async fn a_backend_that_is_not_there() {
 #[tokio::test]
 async fn a_backend_that_takes_too_long() {
     let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
-    let patience = Duration::from_secs(1);
-    let table: [(Vec<&str>, fn(&mut Backend) -> &mut Duration); 3] = [
-        (vec![], |backend| &mut backend.connect_timeout),
-        (greeted(&ENVELOPE[..3]), |backend| {
-            &mut backend.command_timeout
-        }),
-        (greeted(&all), |backend| &mut backend.data_timeout),
-    ];
-    for (mut script, timeout) in table {
+    let scripts = [vec![], greeted(&ENVELOPE[..3]), greeted(&all)];
+    for (phase, mut script) in scripts.into_iter().enumerate() {
         // It says nothing more until the gateway hangs up.
         script.push("end");
         let (address, playing) = play(vec![script]).await;
         let mut backend = backend(BackendAddress::Smtp(address));
-        *timeout(&mut backend) = patience;
+        *[
+            &mut backend.connect_timeout,
+            &mut backend.command_timeout,
+            &mut backend.data_timeout,
+        ][phase] = Duration::from_secs(1);
         let delivery = Delivery::new(&backend, "gate.example").unwrap();
         let reply = attempt(&delivery).await;
         assert!(reply.starts_with("451 4.4.2 "), "{reply}");

@@ -1,0 +1,159 @@
+//! What plugins cost: a call of one, and a whole session through three of them beside the same
+//! session through none, in turns, so that both meet the same machine.
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postgate::config::sidecar::Event;
+use postgate::plugin::context::{Context, SessionFacts, Transaction};
+use postgate::plugin::{Component, Runtime, load_file};
+use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::parameters::MailParameters;
+use postgate_tests::backend::Backend;
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup, guest_file};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(calls())?;
+    sessions();
+    Ok(())
+}
+
+/// One plugin, without any network around it.
+async fn calls() -> Result<(), Box<dyn Error>> {
+    let runtime = Arc::new(Runtime::new(None, None)?);
+    let file = guest_file("examples/no-plus");
+    let plugin = load_file(&runtime, &file, u64::MAX).await;
+    let plugin = plugin.map_err(|errors| format!("{errors:?}; run scripts/build-guests"))?;
+    let passing = Arc::new(context("bob@example.org"));
+    let refused = Arc::new(context("bob+shop@example.org"));
+
+    let mut fresh = Samples::default();
+    for _ in 0..2_000 {
+        let start = Instant::now();
+        call_fresh(&plugin, &passing).await?;
+        fresh.push(start);
+    }
+    fresh.report("call, fresh instance");
+    for (name, context) in [
+        ("call, warm, passes", &passing),
+        ("call, warm, refuses", &refused),
+    ] {
+        let mut warm = Samples::default();
+        let mut instance = plugin.start(context).await?;
+        for _ in 0..20_000 {
+            let start = Instant::now();
+            instance.call(Event::Rcpt, context).await?;
+            warm.push(start);
+        }
+        warm.report(name);
+    }
+    Ok(())
+}
+
+/// Makes an instance, asks it once, and puts it away.
+async fn call_fresh(plugin: &Component, context: &Arc<Context>) -> Result<(), Box<dyn Error>> {
+    plugin
+        .start(context)
+        .await?
+        .call(Event::Rcpt, context)
+        .await?;
+    Ok(())
+}
+
+fn context(recipient: &str) -> Context {
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
+    let facts = SessionFacts {
+        id: "bench".to_owned(),
+        connected_at: 0,
+        listener: "main".to_owned(),
+        hostname: "mx.example.org".to_owned(),
+        local: nowhere,
+        remote: nowhere,
+    };
+    let recipient = ForwardPath::parse(recipient, Charset::Ascii).expect("an address");
+    let mut context = Context::new(Arc::new(facts));
+    context.transaction = Some(Transaction {
+        id: "bench".to_owned(),
+        sender: ReversePath::Null,
+        parameters: MailParameters::default(),
+        recipients: Vec::new(),
+        candidate: Some((recipient, Vec::new())),
+    });
+    context
+}
+
+/// A session with one message, from the connection to QUIT.
+fn sessions() {
+    let backend = Backend::working();
+    let setup = || {
+        Setup::new()
+            .backend(&backend.smtp())
+            .set("log.level = \"warn,postgate::server=info\"")
+    };
+    let bare = setup().start();
+    let stock = ["access", "header-rules", "attachment-blocker"];
+    let with_stock = |setup: Setup, name: &str| setup.plugin(name, name, "");
+    let filtering = stock.into_iter().fold(setup(), with_stock).start();
+    let mut without = Samples::default();
+    let mut with = Samples::default();
+    for _ in 0..1_000 {
+        without.time(|| session(&bare));
+        with.time(|| session(&filtering));
+    }
+    without.report("session, no plugins");
+    with.report("session, three plugins");
+    let ratio = with.median().as_secs_f64() / without.median().as_secs_f64();
+    println!("session, three plugins to none: ratio {ratio:.2}");
+}
+
+fn session(gateway: &Gateway) {
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let reply = client.message(MESSAGE);
+    assert!(reply.starts_with("250"), "{reply}");
+    client.says("QUIT", "221");
+}
+
+const MESSAGE: &[u8] = b"From: alice@client.example\r\nTo: bob@example.org\r\nSubject: a bench\r\n\
+    \r\nIt stands in the park.\r\n";
+
+/// Durations of one kind.
+#[derive(Default)]
+struct Samples(Vec<Duration>);
+
+impl Samples {
+    fn push(&mut self, start: Instant) {
+        self.0.push(start.elapsed());
+    }
+
+    fn time(&mut self, work: impl FnOnce()) {
+        let start = Instant::now();
+        work();
+        self.push(start);
+    }
+
+    fn median(&self) -> Duration {
+        self.quantile(50)
+    }
+
+    fn quantile(&self, percent: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted[sorted.len() * percent / 100]
+    }
+
+    fn report(&self, name: &str) {
+        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
+        let (median, tail) = (micros(self.median()), micros(self.quantile(95)));
+        println!(
+            "{name}: median {median:.1} µs, 95 % below {tail:.1} µs, {} samples",
+            self.0.len()
+        );
+    }
+}
