@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use postgate::config::sidecar::Event;
 use postgate::plugin::context::{Context, SessionFacts, Transaction};
+use postgate::dns::Dns;
 use postgate::plugin::{Component, Runtime, load_file};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::MailParameters;
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
@@ -26,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One plugin, without any network around it.
 async fn calls() -> Result<(), Box<dyn Error>> {
-    let runtime = Arc::new(Runtime::new(None, None)?);
+    let runtime = Arc::new(Runtime::new(None, None, Dns::default())?);
     let file = guest_file("examples/no-plus");
     let plugin = load_file(&runtime, &file, u64::MAX).await;
     let plugin = plugin.map_err(|errors| format!("{errors:?}; run scripts/build-guests"))?;
@@ -75,6 +77,9 @@ fn context(recipient: &str) -> Context {
         hostname: "mx.example.org".to_owned(),
         local: nowhere,
         remote: nowhere,
+        remote_host: None,
+        proxy: None,
+        line_endings: LineEndings::Strict,
     };
     let recipient = ForwardPath::parse(recipient, Charset::Ascii).expect("an address");
     let mut context = Context::new(Arc::new(facts));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use postgate_proto::address::{Charset, ForwardPath, Mailbox, ReversePath};
 use postgate_proto::client::{BodyEncoder, Client, ClientName, ClientStep, Protocol, Request};
-use postgate_proto::command::Command;
-use postgate_proto::data::{DataDecoder, Decoded};
+use postgate_proto::command::{Command, Rules, parse_recipient, parse_sender};
+use postgate_proto::data::{DataDecoder, Decoded, LineEndings};
+use postgate_proto::parameters::Extensions;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Refusal, ReplyParser};
-use postgate_proto::session::{Answer, Ask, Auth, Session, Settings, Step};
+use postgate_proto::session::{Answer, Ask, Auth, Session, Offers, Settings, Step};
 
 /// Something that panics where the octets break what must hold.
 pub type Target = fn(&[u8]);
@@ -38,8 +39,24 @@ pub fn address(octets: &[u8]) {
 
 /// A command that parses holds no control character in its addresses.
 pub fn command(octets: &[u8]) {
-    if let Ok(Command::Mail(sender, _)) = Command::parse(octets) {
-        assert!(!sender.as_str().contains(char::is_control), "{sender}");
+    let rules = Rules {
+        extensions: &Extensions::default(),
+        registered: &[],
+        strict: false,
+        default_domain: None,
+    };
+    match Command::parse(octets) {
+        Ok(Command::Mail(argument)) => {
+            if let Ok((sender, _)) = parse_sender(argument, &rules) {
+                assert!(!sender.as_str().contains(char::is_control), "{sender}");
+            }
+        }
+        Ok(Command::Rcpt(argument)) => {
+            if let Ok((recipient, _)) = parse_recipient(argument, true, &rules) {
+                assert!(!recipient.as_str().contains(char::is_control), "{recipient}");
+            }
+        }
+        _ => {}
     }
 }
 
@@ -187,7 +204,7 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
         relay: RelayDomains::new(["example.org".to_owned()]),
         ..Settings::default()
     };
-    let mut session = Session::new(Arc::new(settings));
+    let mut session = Session::new(Arc::new(settings), Offers::default());
     let mut outcome = Outcome::default();
     let mut stored = Vec::new();
     for piece in sent.chunks(size.min(sent.len().max(1))) {
@@ -264,7 +281,7 @@ struct Message {
 }
 
 fn decode(octets: &[u8], size: usize) -> Message {
-    let mut decoder = DataDecoder::new();
+    let mut decoder = DataDecoder::new(LineEndings::Strict);
     let mut message = Message::default();
     let mut used = 0;
     'pieces: for piece in octets.chunks(size.min(octets.len().max(1))) {
@@ -276,7 +293,7 @@ fn decode(octets: &[u8], size: usize) -> Message {
                     message.used = Some(used + consumed);
                     break 'pieces;
                 }
-                Decoded::HeldCr => message.text.push(b'\r'),
+                Decoded::Fixed(octets) => message.text.extend_from_slice(octets),
                 Decoded::NeedMore => {
                     used += consumed;
                     break;

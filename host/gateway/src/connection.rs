@@ -45,7 +45,7 @@ impl Connection {
     ) -> Self {
         Self {
             stream,
-            session: Session::new(Arc::clone(&settings)),
+            session: Session::new(Arc::clone(&settings), desk.offers()),
             settings,
             desk,
             write_timeout,
@@ -79,6 +79,13 @@ impl Connection {
                             TextEdit::AddEhloKeyword(keyword) => {
                                 self.session.add_ehlo_keyword(&keyword);
                             }
+                            TextEdit::AddMailParameter(name) => {
+                                self.session.register_mail_parameter(&name);
+                            }
+                            TextEdit::AddRcptParameter(name) => {
+                                self.session.register_rcpt_parameter(&name);
+                            }
+                            TextEdit::AddVerb(verb) => self.session.register_verb(&verb),
                             TextEdit::SetBanner(text) => self.session.set_banner(&text),
                             TextEdit::SetGreeting(text) => self.session.set_greeting(&text),
                         }

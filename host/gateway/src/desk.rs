@@ -17,7 +17,9 @@ use crate::config::sidecar::Event;
 use crate::delivery::{self, Delivery, DeliveryError, Maildir};
 use crate::id;
 use crate::plugin::Component;
-use crate::plugin::context::{Context, Message, Query, SessionFacts, Summary, Transaction};
+use crate::plugin::context::{
+    CommandLine, Context, Message, Query, SessionFacts, Summary, Transaction,
+};
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
 use crate::spool::{Content, Spool};
@@ -67,12 +69,12 @@ impl Desk {
                 argument,
                 known,
             } => {
-                let query = Query::Command {
+                let line = CommandLine {
                     verb,
                     argument,
                     known,
                 };
-                self.query(Event::Command, query).await
+                self.query(Event::Command, Query::Command(line)).await
             }
             Ask::Connect => answer_of(self.ask(Event::Connect).await),
             Ask::Data => self.data().await,
@@ -314,7 +316,8 @@ impl Desk {
         if headers.named("Received").nth(MAX_HOPS).is_some() {
             return Answer::Refuse(LOOP);
         }
-        Arc::make_mut(&mut self.context).message = Message::of_headers(headers, self.incoming.started_at);
+        Arc::make_mut(&mut self.context).message =
+            Message::of_headers(headers, self.incoming.started_at);
         self.pipeline.add_later_headers(&mut self.context);
         answer_of(self.ask(Event::Headers).await)
     }

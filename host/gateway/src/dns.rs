@@ -29,22 +29,29 @@ pub enum DnsError {
     NotFound,
 }
 
+/// The servers of the system.
+impl Default for Dns {
+    fn default() -> Self {
+        Self::new(&[], Duration::from_secs(5))
+    }
+}
+
 impl Dns {
     /// Asks these servers, or those of the system where there are none. Each question waits at most
     /// `patience`.
     pub fn new(servers: &[SocketAddr], patience: Duration) -> Self {
         let resolver = match servers {
-            [] => TokioResolver::builder_tokio().and_then(|builder| {
-                let options = options(patience, builder.options());
-                builder.with_options(options).build()
+            [] => TokioResolver::builder_tokio().and_then(|mut builder| {
+                adjust(builder.options_mut(), patience);
+                builder.build()
             }),
             servers => {
                 let servers = servers.iter().copied().map(name_server).collect();
                 let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-                let builder =
+                let mut builder =
                     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-                let options = options(patience, builder.options());
-                builder.with_options(options).build()
+                adjust(builder.options_mut(), patience);
+                builder.build()
             }
         };
         let resolver = resolver
@@ -132,7 +139,11 @@ impl Dns {
             Ok(Err(error)) => return Err(fault(&error)),
             Ok(Ok(answer)) => answer,
         };
-        let records: Vec<_> = answer.answers().iter().filter_map(|record| pick(&record.data)).collect();
+        let records: Vec<_> = answer
+            .answers()
+            .iter()
+            .filter_map(|record| pick(&record.data))
+            .collect();
         match records.is_empty() {
             true => Err(DnsError::NotFound),
             false => Ok(records),
@@ -143,13 +154,11 @@ impl Dns {
 /// So many names of one address are looked at.
 const MAX_NAMES: usize = 5;
 
-fn options(patience: Duration, given: &ResolverOpts) -> ResolverOpts {
-    let mut options = given.clone();
+fn adjust(options: &mut ResolverOpts, patience: Duration) {
     options.timeout = patience;
     options.attempts = 1;
     options.positive_min_ttl = Some(Duration::from_mins(3));
     options.negative_min_ttl = Some(Duration::from_secs(30));
-    options
 }
 
 fn name_server(address: SocketAddr) -> NameServerConfig {
@@ -160,7 +169,10 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(
         address.ip(),
         true,
-        vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())],
+        vec![
+            on_port(ConnectionConfig::udp()),
+            on_port(ConnectionConfig::tcp()),
+        ],
     )
 }
 

@@ -11,8 +11,6 @@
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`spool`]: keeps a message until the backend has it.
 
-mod admission;
-mod arrival;
 mod connection;
 mod desk;
 mod id;

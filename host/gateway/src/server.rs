@@ -20,6 +20,7 @@ use crate::config::{AuthMode, Config, Limits, Listener};
 use crate::connection::Connection;
 use crate::delivery::{Delivery, Maildir};
 use crate::desk::Desk;
+use crate::dns::Dns;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::pipeline::Pipeline;
 use crate::plugin::{PluginSet, Runtime, load_directory};
@@ -63,8 +64,10 @@ impl Gateway {
     ///
     /// The first kind of thing that fails; of plugins, all that fail.
     pub async fn start(config: Config) -> Result<Self, RunError> {
-        let runtime = Runtime::new(config.plugins.instances, config.plugins.cache.as_deref())
-            .map_err(RunError::Engine)?;
+        let dns = Dns::default();
+        let cache = config.plugins.cache.as_deref();
+        let runtime =
+            Runtime::new(config.plugins.instances, cache, dns).map_err(RunError::Engine)?;
         let runtime = Arc::new(runtime);
         let plugins = match &config.plugins.directory {
             None => PluginSet::default(),
@@ -212,6 +215,9 @@ impl Door {
             hostname: house.hostname.clone(),
             local: canonical(local),
             remote: canonical(remote),
+            remote_host: None,
+            proxy: None,
+            line_endings: self.settings.line_endings,
         };
         let plugins = house.plugins.plugins.iter().cloned();
         let pipeline = Pipeline::new(plugins, &self.name, Arc::clone(&self.settings));

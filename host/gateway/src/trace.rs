@@ -21,7 +21,11 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
     let line = format!(
         "from {} ({}[{}]) by {} with {} id {}{recipient}; {date}",
         harmless(helo),
-        session.remote_host.as_ref().map(|name| harmless(name) + " ").unwrap_or_default(),
+        session
+            .remote_host
+            .as_ref()
+            .map(|name| harmless(name) + " ")
+            .unwrap_or_default(),
         literal(session.remote.ip()),
         session.hostname,
         context.protocol(),

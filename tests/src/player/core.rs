@@ -6,7 +6,7 @@ use std::sync::Arc;
 use postgate_proto::parameters::Parameter;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
-use postgate_proto::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Step};
+use postgate_proto::session::{Answer, Ask, Auth, Ending, Helo, Offers, Session, Settings, Step};
 
 use super::{Heard, Server};
 use crate::dialog::{Dialog, ScriptedAnswer, ScriptedReply, Verdict};
@@ -26,7 +26,7 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
     /// which the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
         Self {
-            session: Session::new(Arc::new(settings(dialog))),
+            session: Session::new(Arc::new(settings(dialog)), Offers::default()),
             cuts,
             policy: Policy::default(),
             said: Vec::new(),
@@ -40,7 +40,7 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
         while !self.closed {
             match self.session.step() {
                 Step::Ask(ask) => {
-                    if ask == Ask::Data {
+                    if matches!(ask, Ask::Mail { .. }) {
                         self.message.clear();
                     }
                     let answer = self.policy.answer(&ask);
@@ -155,19 +155,24 @@ fn question(ask: &Ask) -> String {
                 credentials.identity
             )
         }
+        Ask::Command { verb, argument, .. } => format!("command {verb} {argument}"),
         Ask::Connect => "connect".to_owned(),
+        Ask::Expn(list) => format!("expn {list}"),
         Ask::Data => "data".to_owned(),
         Ask::Headers => "headers".to_owned(),
         Ask::Helo { kind, name } => match kind {
             Helo::Ehlo => format!("helo EHLO {name}"),
             Helo::Helo => format!("helo HELO {name}"),
         },
+        Ask::Help(topic) => format!("help {topic}").trim_end().to_owned(),
         Ask::Mail { sender, parameters } => format!("mail {sender}{}", shown(&parameters.all)),
         Ask::Message => "message".to_owned(),
         Ask::Rcpt {
             recipient,
             parameters,
         } => format!("rcpt {recipient}{}", shown(parameters)),
+        Ask::Vrfy(user) => format!("vrfy {user}"),
+        Ask::Xclient(_) => "xclient".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use postgate::config::{AuthMode, Config};
+use postgate::dns::Dns;
 use postgate::plugin::{self, PluginSet, Runtime};
 use tokio::runtime;
 
@@ -19,8 +20,12 @@ fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
     let Some(directory) = &config.plugins.directory else {
         return Ok(PluginSet::default());
     };
-    let engine = Runtime::new(config.plugins.instances, config.plugins.cache.as_deref())
-        .map_err(Failure::run_time)?;
+    let engine = Runtime::new(
+        config.plugins.instances,
+        config.plugins.cache.as_deref(),
+        Dns::default(),
+    )
+    .map_err(Failure::run_time)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::Path;
 
 use postgate::config::sidecar::{Event, Sidecar};
+use postgate::dns::Dns;
 use postgate::plugin::{self, Inspection, Runtime};
 
 use super::Failure;
 
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
-    let runtime = Runtime::new(Some(1), None).map_err(Failure::run_time)?;
+    let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
     let inspection = plugin::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
     super::say(Report(&inspection, &sidecar))

@@ -11,7 +11,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use crate::config::sidecar::{Event, Sidecar};
 use crate::dns::Dns;
 use crate::plugin::bindings::events::{
-    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_help, on_helo,
+    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_helo, on_help,
     on_init, on_mail, on_message, on_proxy, on_rcpt, on_self_test, on_vrfy,
 };
 use crate::plugin::context::{Context, Query};
@@ -479,12 +479,10 @@ impl Guests {
                 }
             }
             Event::Command => {
-                if let (Some(guest), Some(Query::Command { verb, argument, known })) =
-                    (&self.command, query)
-                {
-                    let command = convert::command_line(verb, argument, *known);
+                if let (Some(guest), Some(Query::Command(line))) = (&self.command, query) {
+                    let command = convert::command_line(line);
                     let answer = guest.call_on_command(store, &command).await?;
-                    return Ok(convert::command(answer, *known));
+                    return Ok(convert::command(answer, line.known));
                 }
             }
             Event::Disconnect => {

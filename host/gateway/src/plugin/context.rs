@@ -128,14 +128,18 @@ pub enum Query {
     /// About a user, a list or a topic.
     About(Box<str>),
     /// About a command line.
-    Command {
-        /// The verb as written.
-        verb: Box<str>,
-        /// What follows it.
-        argument: Box<str>,
-        /// Whether the gateway knows it.
-        known: bool,
-    },
+    Command(CommandLine),
+}
+
+/// A command line, before it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The verb as written.
+    pub verb: Box<str>,
+    /// What follows it.
+    pub argument: Box<str>,
+    /// Whether the gateway knows it.
+    pub known: bool,
 }
 
 /// A message as it stands now.

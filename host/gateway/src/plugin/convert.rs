@@ -11,11 +11,11 @@ use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 use postgate_proto::session::Ending;
 
 use crate::plugin::bindings::events::{
-    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_help, on_helo,
+    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_helo, on_help,
     on_mail, on_message, on_proxy, on_rcpt, on_vrfy,
 };
 use crate::plugin::bindings::host::types;
-use crate::plugin::context::Summary;
+use crate::plugin::context::{CommandLine, Summary};
 use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
 
 /// A rule of the contract that an answer breaks.
@@ -151,10 +151,7 @@ pub(super) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, Broken> {
 }
 
 /// A command that the gateway knows is carried out by the gateway, whatever reply would accept it.
-pub(super) fn command(
-    answer: on_command::CommandAnswer,
-    known: bool,
-) -> Result<Opinion, Broken> {
+pub(super) fn command(answer: on_command::CommandAnswer, known: bool) -> Result<Opinion, Broken> {
     let verdict = match query_verdict(answer.verdict)? {
         Verdict::Answer(_) if known => Verdict::Next,
         verdict => verdict,
@@ -162,11 +159,11 @@ pub(super) fn command(
     opinion(verdict, answer.edits, session_edit)
 }
 
-pub(super) fn command_line(verb: &str, argument: &str, known: bool) -> on_command::Command {
+pub(super) fn command_line(line: &CommandLine) -> on_command::Command {
     on_command::Command {
-        verb: verb.into(),
-        argument: argument.into(),
-        known,
+        verb: line.verb.to_string(),
+        argument: line.argument.to_string(),
+        known: line.known,
     }
 }
 
@@ -349,7 +346,9 @@ fn is_keyword(word: &str) -> bool {
 
 fn is_host_name(name: &str) -> bool {
     (1..=255).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
 /// `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1).

@@ -192,15 +192,15 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
     }
 
     fn instances(&self) -> usize {
-        MAX_PARTS
+        MAX_MODULES
     }
 
     fn tables(&self) -> usize {
-        MAX_PARTS
+        MAX_MODULES
     }
 
     fn memories(&self) -> usize {
-        MAX_PARTS
+        MAX_MODULES
     }
 }
 
@@ -239,7 +239,7 @@ const MAX_STORE_KEY: usize = 256;
 const MAX_STORE_OCTETS: usize = 64 << 10;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// The most core instances, tables and memories that a component may be made of, each.
-const MAX_PARTS: usize = 64;
+const MAX_MODULES: usize = 64;
 
 impl types::Host for HostState {}
 
@@ -320,11 +320,11 @@ impl session::Host for HostState {
         }))
     }
 
-    fn line_endings(&mut self) -> wasmtime::Result<session::LineEndings> {
+    fn line_endings(&mut self) -> wasmtime::Result<session::LineEndingMode> {
         Ok(match self.context()?.session.line_endings {
-            LineEndings::Ensure | LineEndings::EnsureLegacy => session::LineEndings::Ensure,
-            LineEndings::Leave => session::LineEndings::Leave,
-            LineEndings::Strict => session::LineEndings::Strict,
+            LineEndings::Ensure | LineEndings::EnsureLegacy => session::LineEndingMode::Ensure,
+            LineEndings::Leave => session::LineEndingMode::Leave,
+            LineEndings::Strict => session::LineEndingMode::Strict,
         })
     }
 

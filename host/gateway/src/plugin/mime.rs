@@ -120,10 +120,11 @@ impl Mime {
 }
 
 /// The most parts that a message may have for its parts to be looked at.
-pub const MAX_PARTS: usize = 20_000;
+pub(super) const MAX_PARTS: usize = 20_000;
 
 fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    text.windows(word.len())
+        .any(|window| window.eq_ignore_ascii_case(word))
 }
 
 impl Part {
@@ -233,7 +234,11 @@ mod tests {
         let depth = 30_000;
         let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(depth);
         let small_stack = std::thread::Builder::new().stack_size(256 << 10);
-        let count = small_stack.spawn(move || parts("", &nested).len()).unwrap().join().unwrap();
+        let count = small_stack
+            .spawn(move || parts("", &nested).len())
+            .unwrap()
+            .join()
+            .unwrap();
         assert!(count > 1);
     }
 }

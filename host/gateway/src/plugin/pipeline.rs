@@ -13,8 +13,8 @@ use tracing::{info, warn};
 use crate::config::sidecar::{Event, OnFailure, Sidecar};
 use crate::plugin::component::{Component, Instance};
 use crate::plugin::context::{Context, Query, Transaction};
-use crate::plugin::verdict::{ClientEdit,
-    Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
+use crate::plugin::verdict::{
+    ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
 };
 use crate::spool::Content;
 
@@ -302,7 +302,9 @@ impl<P: Plugin> Seat<P> {
         let reason = match &opinion.verdict {
             Verdict::Disconnect(refused) | Verdict::Refuse(refused) => shown(refused),
             Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
-            Verdict::Accept | Verdict::Answer(_) | Verdict::Authenticate(_) | Verdict::Next => return,
+            Verdict::Accept | Verdict::Answer(_) | Verdict::Authenticate(_) | Verdict::Next => {
+                return;
+            }
         };
         info!(
             session = context.session.id,
@@ -411,7 +413,7 @@ fn subject(event: Event, context: &Context) -> String {
         }
         Event::Command | Event::Expn | Event::Help | Event::Vrfy => match &context.query {
             Some(Query::About(subject)) => subject.to_string(),
-            Some(Query::Command { verb, .. }) => verb.to_string(),
+            Some(Query::Command(line)) => line.verb.to_string(),
             None => String::new(),
         },
         Event::Helo => context

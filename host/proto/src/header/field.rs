@@ -108,7 +108,7 @@ impl fmt::Display for InvalidHeader {
 
 impl std::error::Error for InvalidHeader {}
 
-/// The longest name of a new field, in octets: its first line keeps within [`FOLD_AT`].
+/// The longest name of a new field, in octets: its first line keeps within `FOLD_AT`.
 pub const MAX_HEADER_NAME: usize = 77;
 /// The longest value of a new field, in octets.
 pub const MAX_HEADER_VALUE: usize = 64 * 1024;
@@ -116,7 +116,7 @@ pub const MAX_HEADER_VALUE: usize = 64 * 1024;
 /// longest name it keeps within the 998 octets of RFC 5322 §2.1.1.
 pub const MAX_HEADER_WORD: usize = 900;
 
-/// Appends a whole field with its last CRLF. Lines are folded at white space to [`FOLD_AT`] octets;
+/// Appends a whole field with its last CRLF. Lines are folded at white space to `FOLD_AT` octets;
 /// a longer word, and the first word after the name, stay whole.
 pub(super) fn write_field(name: &[u8], value: &HeaderValue, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
