@@ -97,6 +97,14 @@ impl Setup {
         self.plugin_file(name, &contents, sidecar)
     }
 
+    /// Puts several plugins there: name, guest and sidecar of each.
+    #[must_use]
+    pub fn plugins(self, plugins: &[(&str, &str, &str)]) -> Self {
+        plugins.iter().fold(self, |setup, (name, guest, sidecar)| {
+            setup.plugin(name, guest, sidecar)
+        })
+    }
+
     /// Puts any octets into the plugin directory as a plugin.
     #[must_use]
     pub fn plugin_file(self, name: &str, contents: &[u8], sidecar: &str) -> Self {

@@ -68,7 +68,11 @@ fn the_core_in_one_piece() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_core_in_random_pieces(sizes in prop::collection::vec(1_usize..60, 1..40)) {

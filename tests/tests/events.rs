@@ -1,24 +1,21 @@
-//! What plugins are asked, in which order, and what becomes of their answers.
+//! What plugins are asked, in which order, and what the operator can see of it.
+
+use std::collections::BTreeMap;
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_tests::mail::{fields, maildir, split};
 use serde_json::Value;
 
 const CLEAR_AUTH: &str = "auth = \"optional\"\nauth-in-clear = true";
-/// `\0bob\0secret`, and `\0bob\0` with passwords that the guest `verdicts` knows.
+/// `\0bob\0secret`.
 const SECRET: &str = "AGJvYgBzZWNyZXQ=";
-const ACCEPT: &str = "AGJvYgBhY2NlcHQ=";
-const REFUSE450: &str = "AGJvYgByZWZ1c2U0NTA=";
 
+/// A gateway in front of a working backend, with these plugins.
 fn start(plugins: &[(&str, &str, &str)]) -> (Gateway, Backend) {
     let backend = Backend::working();
-    let mut setup = Setup::new().backend(&backend.smtp()).listener(CLEAR_AUTH);
-    for (name, guest, sidecar) in plugins {
-        setup = setup.plugin(name, guest, sidecar);
-    }
-    (setup.start(), backend)
+    let setup = Setup::new().backend(&backend.smtp()).listener(CLEAR_AUTH);
+    (setup.plugins(plugins).start(), backend)
 }
 
 /// What the guest `recorder` wrote about the one session that there was, up to its end.
@@ -123,207 +120,6 @@ fn a_broken_connection_is_a_disconnect() {
     assert!(recorded.last().unwrap().contains("Closed"), "{recorded:#?}");
 }
 
-#[test]
-fn verdicts_on_commands() {
-    let (gateway, _backend) = start(&[("10-verdicts", "guests/verdicts", "")]);
-    let refused = "550 5.7.1 asked to refuse";
-    let refused_for_now = "450 4.7.1 asked to refuse for now";
-    let mut client = gateway.connect();
-    client.expect("220 ");
-    assert_eq!(client.ask("EHLO refuse550"), refused);
-    client.says("MAIL FROM:<alice@client.example>", "503");
-    assert_eq!(client.ask("EHLO refuse450"), refused_for_now);
-    client.says("EHLO accept", "250");
-    assert_eq!(client.ask("MAIL FROM:<refuse550@client.example>"), refused);
-    assert_eq!(
-        client.ask("MAIL FROM:<refuse450@client.example>"),
-        refused_for_now
-    );
-    client.says("MAIL FROM:<accept@client.example>", "250");
-    assert_eq!(client.ask("RCPT TO:<refuse550@example.org>"), refused);
-    assert_eq!(
-        client.ask("RCPT TO:<refuse450@example.org>"),
-        refused_for_now
-    );
-    client.says("DATA", "503 5.5.1");
-    client.says("RCPT TO:<accept@example.org>", "250");
-    client.says("RCPT TO:<victim@elsewhere.example>", "550 5.7.1");
-    assert_eq!(
-        client.ask("RCPT TO:<disconnect@example.org>"),
-        "554 5.7.1 asked to disconnect"
-    );
-    client.expect_close();
-}
-
-#[test]
-fn verdicts_on_credentials() {
-    let (gateway, _backend) = start(&[("10-verdicts", "guests/verdicts", "")]);
-    let mut client = Client::greeted(gateway.address());
-    client.says(&format!("AUTH PLAIN {SECRET}"), "535 5.7.8");
-    client.says(
-        &format!("AUTH PLAIN {REFUSE450}"),
-        "450 4.7.1 asked to refuse for now",
-    );
-    client.says(&format!("AUTH PLAIN {ACCEPT}"), "235 2.7.0");
-    client.says("MAIL FROM:<bob@example.org>", "250");
-    // Who has authenticated may relay.
-    client.says("RCPT TO:<anybody@elsewhere.example>", "250");
-    let log = gateway.log().text();
-    for secret in [SECRET, ACCEPT, "secret"] {
-        assert!(!log.contains(secret), "the log shows {secret}");
-    }
-}
-
-#[test]
-fn verdicts_on_messages() {
-    let backend = Backend::working();
-    let gateway = Setup::new()
-        .backend(&backend.smtp())
-        .set("quarantine.maildir = \"quarantine\"")
-        .plugin("10-verdicts", "guests/verdicts", "")
-        .start();
-    let mut client = Client::greeted(gateway.address());
-    let mut send = |verdict: &str| {
-        client.envelope("alice@client.example", &["bob@example.org"]);
-        client.message(format!("X-Verdict: {verdict}\r\n\r\nbody of {verdict}\r\n").as_bytes())
-    };
-    assert_eq!(send("refuse550"), "550 5.7.1 asked to refuse");
-    assert_eq!(send("refuse450"), "450 4.7.1 asked to refuse for now");
-    assert!(send("discard").starts_with("250 2.0.0"));
-    assert!(send("quarantine").starts_with("250 2.0.0"));
-    assert_eq!(backend.taken(), []);
-    let quarantined = maildir(&gateway.directory().join("quarantine"));
-    assert_eq!(quarantined.len(), 1);
-    assert_eq!(split(&quarantined[0]).1, b"body of quarantine\r\n");
-    assert!(send("accept").starts_with("250"));
-    assert!(send("anything").starts_with("250"));
-    assert_eq!(backend.taken().len(), 2);
-    assert_eq!(send("disconnect"), "554 5.7.1 asked to disconnect");
-    client.expect_close();
-}
-
-#[test]
-fn every_edit_arrives() {
-    let (gateway, backend) = start(&[("10-editor", "guests/editor", "")]);
-    let mut client = gateway.connect();
-    client.expect("220 mx.example.org edited banner");
-    let ehlo = client.ask("EHLO client.example");
-    assert!(
-        ehlo.starts_with("250-mx.example.org edited greeting\n"),
-        "{ehlo}"
-    );
-    for keyword in ["XEDITED CONNECT", "XHELO"] {
-        assert!(ehlo.lines().any(|line| &line[4..] == keyword), "{ehlo}");
-    }
-    client.says(&format!("AUTH PLAIN {SECRET}"), "235");
-    client.says("MAIL FROM:<rewrite@client.example>", "250");
-    client.says("RCPT TO:<move@example.org>", "250");
-    client.says("RCPT TO:<gone@example.org>", "250");
-    let message = b"From: a@b\r\nSubject: original\r\nX-Remove: zero\r\nX-Remove: one\r\n\
-        X-Remove-All: 1\r\nx-remove-all: 2\r\nX-Replace-Body: all new\r\n\
-        X-Add-Recipient: added@example.org\r\nX-Remove-Recipient: gone@example.org\r\n\r\nold\r\n";
-    let reply = client.message(message);
-    assert!(reply.starts_with("250"), "{reply}");
-    let mail = backend.taken().remove(0);
-    assert!(
-        mail.mail
-            .starts_with("MAIL FROM:<rewritten@client.example>"),
-        "{}",
-        mail.mail
-    );
-    let recipients = ["RCPT TO:<moved@example.org>", "RCPT TO:<added@example.org>"];
-    assert_eq!(mail.recipients, recipients);
-    assert_eq!(split(&mail.content).1, b"all new\r\n");
-    let fields: Vec<_> = fields(&mail.content)
-        .into_iter()
-        .filter(|field| !field.starts_with("Received:"))
-        .collect();
-    let expected = [
-        "X-At-Message: yes",
-        "X-First: prepended",
-        "X-Second: inserted",
-        "X-At-Data: yes",
-        "From: a@b",
-        "Subject: replaced",
-        "X-Remove: zero",
-        "X-Replace-Body: all new",
-        "X-Add-Recipient: added@example.org",
-        "X-Remove-Recipient: gone@example.org",
-        "X-Last: appended",
-    ];
-    assert_eq!(fields, expected);
-}
-
-#[test]
-fn a_sender_can_become_null() {
-    let (gateway, backend) = start(&[("10-editor", "guests/editor", "")]);
-    let mut client = Client::greeted(gateway.address());
-    client.envelope("null@client.example", &["bob@example.org"]);
-    assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
-    client.envelope("alice@client.example", &["bob@example.org"]);
-    let message = b"X-Rewrite-Sender: later@client.example\r\n\r\n";
-    assert!(client.message(message).starts_with("250"));
-    let senders: Vec<_> = backend.taken().into_iter().map(|mail| mail.mail).collect();
-    assert!(senders[0].starts_with("MAIL FROM:<>"), "{senders:?}");
-    assert!(
-        senders[1].starts_with("MAIL FROM:<later@client.example>"),
-        "{senders:?}"
-    );
-}
-
-/// An edit that would relay to strangers is a failure, not a relay.
-#[test]
-fn a_plugin_cannot_open_the_relay() {
-    let (gateway, backend) = start(&[("10-editor", "guests/editor", "")]);
-    let mut client = Client::greeted(gateway.address());
-    client.envelope("alice@client.example", &["bob@example.org"]);
-    let reply = client.message(b"X-Add-Recipient: victim@elsewhere.example\r\n\r\n");
-    assert!(!reply.starts_with('2'), "{reply}");
-    assert_eq!(backend.taken(), []);
-}
-
-/// Where the last recipient is removed, the message is discarded.
-#[test]
-fn a_message_without_recipients_goes_nowhere() {
-    let (gateway, backend) = start(&[("10-editor", "guests/editor", "")]);
-    let mut client = Client::greeted(gateway.address());
-    client.envelope("alice@client.example", &["bob@example.org"]);
-    let reply = client.message(b"X-Remove-Recipient: bob@example.org\r\n\r\n");
-    assert!(reply.starts_with("250"), "{reply}");
-    assert_eq!(backend.taken(), []);
-}
-
-#[test]
-fn the_first_refusal_wins_and_plugins_come_in_the_order_of_their_names() {
-    let echo = |text: &str| format!("[config]\ntext = \"{text}\"");
-    let (gateway, _backend) = start(&[
-        ("20-late", "guests/config-echo", &echo("the late one")),
-        ("10-early", "guests/config-echo", &echo("the early one")),
-    ]);
-    let mut client = Client::greeted(gateway.address());
-    client.says("MAIL FROM:<alice@client.example>", "250");
-    assert_eq!(
-        client.ask("RCPT TO:<bob@example.org>"),
-        "550 5.7.1 the early one"
-    );
-}
-
-#[test]
-fn accept_skips_the_plugins_behind() {
-    let sidecar = "[config]\ntext = \"refused after all\"";
-    let (gateway, _backend) = start(&[
-        ("10-verdicts", "guests/verdicts", ""),
-        ("20-echo", "guests/config-echo", sidecar),
-    ]);
-    let mut client = Client::greeted(gateway.address());
-    client.says("MAIL FROM:<alice@client.example>", "250");
-    client.says("RCPT TO:<accept@example.org>", "250 2.1.5");
-    assert_eq!(
-        client.ask("RCPT TO:<bob@example.org>"),
-        "550 5.7.1 refused after all"
-    );
-}
-
 /// What one plugin has changed is what the next one sees.
 #[test]
 fn edits_are_seen_by_the_plugins_behind() {
@@ -364,6 +160,69 @@ fn a_sidecar_narrows_events_and_listeners() {
     client.says("MAIL FROM:<refuse550@client.example>", "550");
     client.says("MAIL FROM:<alice@client.example>", "250");
     client.says("RCPT TO:<refuse550@example.org>", "250");
+}
+
+/// A plugin may work for one listener and not for another.
+#[test]
+fn listeners_have_their_own_plugins() {
+    let listeners = "listener = [{ name = \"main\", address = \"127.0.0.1:0\" }, \
+         { name = \"other\", address = \"127.0.0.1:0\" }]";
+    let sidecar = "listeners = [\"other\"]\n[config]\ntext = \"not here\"";
+    let gateway = Setup::new()
+        .set(listeners)
+        .plugin("10-echo", "guests/config-echo", sidecar)
+        .start();
+    for (listener, expected) in [("main", "250"), ("other", "550 5.7.1 not here")] {
+        let mut client = Client::greeted(gateway.address_of(listener));
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        client.says("RCPT TO:<bob@example.org>", expected);
+    }
+}
+
+/// What one session's plugin sees is that session, however many there are at the same time.
+#[test]
+fn parallel_sessions_are_not_mixed_up() {
+    const SESSIONS: usize = 50;
+    let (gateway, _backend) = start(&[("10-recorder", "guests/recorder", "")]);
+    let mut clients: Vec<_> = (0..SESSIONS).map(|_| gateway.connect()).collect();
+    let each = |clients: &mut [Client], line: &dyn Fn(usize) -> String| {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(&line(number));
+        }
+        for client in clients {
+            client.expect("250");
+        }
+    };
+    clients
+        .iter_mut()
+        .for_each(|client| _ = client.expect("220"));
+    each(&mut clients, &|number| format!("EHLO c{number}.example"));
+    each(&mut clients, &|number| {
+        format!("MAIL FROM:<a@c{number}.example>")
+    });
+    each(&mut clients, &|number| {
+        format!("RCPT TO:<c{number}.example@example.org>")
+    });
+    drop(clients);
+    let is_over = |line: &Value| says(line).is_some_and(is_disconnect);
+    gateway.log().wait_for_all("disconnects", SESSIONS, is_over);
+    let mut sessions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in gateway.log().find(|line| says(line).is_some()) {
+        let session = line["session"].as_str().unwrap().to_owned();
+        sessions.entry(session).or_default().extend(says(&line));
+    }
+    assert_eq!(sessions.len(), SESSIONS);
+    for said in sessions.values() {
+        let name = said[1].split(' ').nth(1).unwrap();
+        assert!(
+            said[2].starts_with(&format!("mail <a@{name}>")),
+            "{said:#?}"
+        );
+        assert!(
+            said[3].starts_with(&format!("rcpt {name}@example.org")),
+            "{said:#?}"
+        );
+    }
 }
 
 /// One line for each message says what became of it, and who said so.

@@ -1,0 +1,146 @@
+//! Messages and clients made to exhaust the gateway: they cost no more than their own session.
+
+use std::fs;
+use std::thread;
+
+use postgate_tests::backend::{Act, Backend, Step};
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup};
+
+/// All three stock plugins, so that everything that can look at a message does.
+fn filtering(setup: Setup) -> Setup {
+    let stock = ["access", "header-rules", "attachment-blocker"];
+    stock
+        .into_iter()
+        .fold(setup.set("log.level = \"info\""), |setup, name| {
+            setup.plugin(name, name, "")
+        })
+}
+
+/// Structures that recursive readers choke on.
+#[test]
+fn deep_and_wide_messages_do_no_harm() {
+    let multipart = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+    let numbered = |number: usize| {
+        format!("Content-Type: multipart/mixed; boundary=b{number}\r\n\r\n--b{number}\r\n")
+    };
+    let attacks = [
+        (
+            "messages in messages",
+            "Content-Type: message/rfc822\r\n\r\n".repeat(30_000),
+        ),
+        ("multiparts in multiparts", multipart.repeat(20_000)),
+        (
+            "boundaries of their own",
+            (0..15_000).map(numbered).collect(),
+        ),
+        (
+            "empty parts",
+            format!("{multipart}{}", "--b\r\n".repeat(150_000)),
+        ),
+        ("fields", "A: b\r\n".repeat(150_000)),
+        ("folds", format!("A: b\r\n{}", " c\r\n".repeat(200_000))),
+        (
+            "encoded words",
+            format!("Subject: {}\r\n\r\n", "=?utf-8?q?a?=\r\n ".repeat(50_000)),
+        ),
+        (
+            "parameters",
+            format!("Content-Type: a/b{}\r\n\r\n", ";\r\n a*0=b".repeat(50_000)),
+        ),
+    ];
+    let backend = Backend::working();
+    let mut gateway = filtering(Setup::new().backend(&backend.smtp())).start();
+    let mut bystander = Client::greeted(gateway.address());
+    bystander.envelope("alice@client.example", &["bob@example.org"]);
+    for (name, attack) in attacks {
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("mallory@client.example", &["bob@example.org"]);
+        // Taken or refused, but answered.
+        let reply = client.message(attack.as_bytes());
+        assert!(reply.starts_with(['2', '4', '5']), "{name}: {reply}");
+        assert!(gateway.is_up(), "{name}");
+    }
+    assert!(bystander.message(b"Subject: x\r\n\r\n").starts_with("250"));
+}
+
+const SESSIONS: usize = 16;
+const LINE: &[u8] = b"an ordinary line of text that stands in a message to make it a large one\r\n";
+
+/// However many large messages come at once, memory stays far below their sum.
+#[test]
+fn large_messages_at_once_stay_out_of_memory() {
+    let backend = Backend::scripted(|event| match event.step {
+        Step::Message { .. } => Act::reply("550 5.7.1 no room for that"),
+        _ => Act::Work,
+    });
+    let setup = Setup::new()
+        .backend(&backend.smtp())
+        .set("limits.spool-memory = \"64KiB\"");
+    let gateway = filtering(setup).start();
+    let before = peak(&gateway);
+    let message = [
+        b"Subject: large\r\n\r\n",
+        LINE.repeat((20 << 20) / LINE.len()).as_slice(),
+    ]
+    .concat();
+    thread::scope(|scope| {
+        for _ in 0..SESSIONS {
+            scope.spawn(|| {
+                let mut client = Client::greeted(gateway.address());
+                client.envelope("alice@client.example", &["bob@example.org"]);
+                let reply = client.message(&message);
+                assert!(reply.starts_with("550 5.7.1 no room"), "{reply}");
+            });
+        }
+    });
+    let (grown, sent) = (peak(&gateway) - before, SESSIONS * message.len());
+    assert!(
+        grown < sent / 2,
+        "{grown} octets more for {sent} octets of mail"
+    );
+}
+
+/// The most memory that the gateway has had so far, in octets.
+fn peak(gateway: &Gateway) -> usize {
+    let status = format!("/proc/{}/status", gateway.process_id());
+    let status = fs::read_to_string(status).expect("the gateway runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|peak| peak.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<usize>().ok())
+        .expect("a peak")
+        << 10
+}
+
+/// A client that asks and asks and never listens is let go.
+#[test]
+fn a_client_that_never_reads_is_let_go() {
+    let gateway = Setup::new().set("limits.write-timeout = \"300ms\"").start();
+    let mut client = gateway.connect();
+    client.expect("220 ");
+    let commands = b"HELP\r\n".repeat(10_000);
+    // Ends when the gateway has closed the connection.
+    while client.try_write(&commands).is_ok() {}
+    gateway.log().wait_for_message("disconnected");
+    Client::greeted(gateway.address());
+}
+
+/// One that sends without end and never reads keeps the gateway from neither memory nor others.
+#[test]
+fn endless_commands_stay_out_of_memory() {
+    let gateway = Setup::new().set("log.level = \"info\"").start();
+    let before = peak(&gateway);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = gateway.connect();
+                client.expect("220 ");
+                let line = b"x".repeat(1 << 20);
+                while client.try_write(&line).is_ok() {}
+            });
+        }
+    });
+    let grown = peak(&gateway) - before;
+    assert!(grown < 32 << 20, "{grown} octets more");
+    Client::greeted(gateway.address());
+}

@@ -1,0 +1,111 @@
+//! What becomes of the edits of plugins.
+
+use postgate_tests::backend::Backend;
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::mail::{fields, split};
+
+const CLEAR_AUTH: &str = "auth = \"optional\"\nauth-in-clear = true";
+/// `\0bob\0secret`.
+const SECRET: &str = "AGJvYgBzZWNyZXQ=";
+
+/// A gateway with the guest `editor`, in front of a working backend.
+fn start() -> (Gateway, Backend) {
+    let backend = Backend::working();
+    let setup = Setup::new().backend(&backend.smtp()).listener(CLEAR_AUTH);
+    (
+        setup.plugin("10-editor", "guests/editor", "").start(),
+        backend,
+    )
+}
+
+#[test]
+fn every_edit_arrives() {
+    let (gateway, backend) = start();
+    let mut client = gateway.connect();
+    client.expect("220 mx.example.org edited banner");
+    let ehlo = client.ask("EHLO client.example");
+    assert!(
+        ehlo.starts_with("250-mx.example.org edited greeting\n"),
+        "{ehlo}"
+    );
+    for keyword in ["XEDITED CONNECT", "XHELO"] {
+        assert!(ehlo.lines().any(|line| &line[4..] == keyword), "{ehlo}");
+    }
+    client.says(&format!("AUTH PLAIN {SECRET}"), "235");
+    client.says("MAIL FROM:<rewrite@client.example>", "250");
+    client.says("RCPT TO:<move@example.org>", "250");
+    client.says("RCPT TO:<gone@example.org>", "250");
+    let message = b"From: a@b\r\nSubject: original\r\nX-Remove: zero\r\nX-Remove: one\r\n\
+        X-Remove-All: 1\r\nx-remove-all: 2\r\nX-Replace-Body: all new\r\n\
+        X-Add-Recipient: added@example.org\r\nX-Remove-Recipient: gone@example.org\r\n\r\nold\r\n";
+    let reply = client.message(message);
+    assert!(reply.starts_with("250"), "{reply}");
+    let mail = backend.taken().remove(0);
+    assert!(
+        mail.mail
+            .starts_with("MAIL FROM:<rewritten@client.example>"),
+        "{}",
+        mail.mail
+    );
+    let recipients = ["RCPT TO:<moved@example.org>", "RCPT TO:<added@example.org>"];
+    assert_eq!(mail.recipients, recipients);
+    assert_eq!(split(&mail.content).1, b"all new\r\n");
+    let fields: Vec<_> = fields(&mail.content)
+        .into_iter()
+        .filter(|field| !field.starts_with("Received:"))
+        .collect();
+    let expected = [
+        "X-At-Message: yes",
+        "X-First: prepended",
+        "X-Second: inserted",
+        "X-At-Data: yes",
+        "From: a@b",
+        "Subject: replaced",
+        "X-Remove: zero",
+        "X-Replace-Body: all new",
+        "X-Add-Recipient: added@example.org",
+        "X-Remove-Recipient: gone@example.org",
+        "X-Last: appended",
+    ];
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn a_sender_can_become_null() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("null@client.example", &["bob@example.org"]);
+    assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let message = b"X-Rewrite-Sender: later@client.example\r\n\r\n";
+    assert!(client.message(message).starts_with("250"));
+    let senders: Vec<_> = backend.taken().into_iter().map(|mail| mail.mail).collect();
+    assert!(senders[0].starts_with("MAIL FROM:<>"), "{senders:?}");
+    assert!(
+        senders[1].starts_with("MAIL FROM:<later@client.example>"),
+        "{senders:?}"
+    );
+}
+
+/// An edit that would relay to strangers is a failure, not a relay.
+#[test]
+fn a_plugin_cannot_open_the_relay() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let reply = client.message(b"X-Add-Recipient: victim@elsewhere.example\r\n\r\n");
+    assert!(!reply.starts_with('2'), "{reply}");
+    assert_eq!(backend.taken(), []);
+}
+
+/// Where the last recipient is removed, the message is discarded.
+#[test]
+fn a_message_without_recipients_goes_nowhere() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let reply = client.message(b"X-Remove-Recipient: bob@example.org\r\n\r\n");
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(backend.taken(), []);
+}
