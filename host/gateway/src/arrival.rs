@@ -30,6 +30,9 @@ pub(crate) enum ArrivalError {
     /// The header does not come.
     #[error("the PROXY header did not come in time")]
     Timeout,
+    /// Whoever connects is no proxy in `proxy-from`, and the listener is for those alone.
+    #[error("only the proxies in proxy-from may connect here")]
+    Untrusted,
 }
 
 /// Reads the header that a trusted proxy sends first. Where it is optional, a connection that begins

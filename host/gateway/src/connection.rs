@@ -2,10 +2,11 @@
 //! brings questions to the desk.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use postgate_proto::session::{Ending, Session, Settings, Step, Wait};
-use std::sync::Arc;
+use postgate_proto::reply::Refusal;
+use postgate_proto::session::{Ending, Offers, Session, Settings, Step, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -22,9 +23,22 @@ pub(crate) struct Connection {
     session: Session,
     settings: Arc<Settings>,
     desk: Desk,
-    write_timeout: Duration,
+    manners: Manners,
     phase: watch::Receiver<Phase>,
     deadline: Option<(Wait, Instant)>,
+    /// Errors of the client that were seen so far.
+    errors: u32,
+}
+
+/// How a client is treated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manners {
+    /// How long it may take to read a reply.
+    pub(crate) write_timeout: Duration,
+    /// How long it waits after the reply to an error.
+    pub(crate) tarpit: Duration,
+    /// After how many errors that begins; 0 for never.
+    pub(crate) tarpit_after: u32,
 }
 
 /// What came of waiting for the client.
@@ -39,19 +53,26 @@ impl Connection {
     pub(crate) fn new(
         stream: TcpStream,
         settings: Arc<Settings>,
+        offers: Offers,
         desk: Desk,
-        write_timeout: Duration,
+        manners: Manners,
         phase: watch::Receiver<Phase>,
     ) -> Self {
         Self {
             stream,
-            session: Session::new(Arc::clone(&settings), desk.offers()),
+            session: Session::new(Arc::clone(&settings), offers),
             settings,
             desk,
-            write_timeout,
+            manners,
             phase,
             deadline: None,
+            errors: 0,
         }
+    }
+
+    /// Takes octets that came before the session.
+    pub(crate) fn receive(&mut self, octets: &[u8]) {
+        self.session.receive(octets);
     }
 
     /// Runs the session to its end.
@@ -63,14 +84,31 @@ impl Connection {
                 Ending::Closed
             }
         };
+        self.finish(ending).await
+    }
+
+    /// Ends the session before it has begun.
+    pub(crate) async fn refuse(mut self, refusal: &Refusal) -> Ending {
+        let mut octets = Vec::new();
+        refusal.reply().write(&mut octets);
+        // The client may be gone already, which is just as well.
+        _ = timeout(self.manners.write_timeout, self.stream.write_all(&octets)).await;
+        self.finish(Ending::Disconnected).await
+    }
+
+    async fn finish(mut self, ending: Ending) -> Ending {
         self.desk.disconnect(ending, self.session.counters()).await;
         // The client may be gone already, which is just as well.
-        _ = timeout(self.write_timeout, self.stream.shutdown()).await;
+        _ = timeout(self.manners.write_timeout, self.stream.shutdown()).await;
         ending
     }
 
     async fn converse(&mut self) -> io::Result<Ending> {
         loop {
+            let pause = self.tarpit();
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             match self.session.step() {
                 Step::Ask(ask) => {
                     let answer = self.desk.answer(ask, self.session.counters()).await;
@@ -106,15 +144,28 @@ impl Connection {
                     }
                 }
                 Step::Write(octets) => {
+
                     // Each reply gives the client new time for what it sends next.
                     self.deadline = None;
-                    let written = timeout(self.write_timeout, self.stream.write_all(octets)).await;
+                    let patience = self.manners.write_timeout;
+                    let written = timeout(patience, self.stream.write_all(octets)).await;
                     let Ok(written) = written else {
                         return Ok(Ending::Timeout);
                     };
                     written?;
                 }
             }
+        }
+    }
+
+    /// How long the client has to wait after what it was told: errors cost time.
+    fn tarpit(&mut self) -> Duration {
+        let errors = self.session.counters().errors;
+        let is_new = std::mem::replace(&mut self.errors, errors) < errors;
+        let after = self.manners.tarpit_after;
+        match is_new && after > 0 && errors > after {
+            true => self.manners.tarpit,
+            false => Duration::ZERO,
         }
     }
 

@@ -4,15 +4,19 @@
 //! In between, one connection flows through these modules, from the outside in:
 //!
 //! - [`config`]: what the operator wrote, checked;
-//! - `server`: listens, limits, stops gracefully;
+//! - `server`: makes the whole, and stops it gracefully;
+//! - `door`: one listener; lets clients in, as `admission` says, after what `arrival` reads;
 //! - `connection`: the driver of one session of [`postgate_proto`]; owns the socket and the clock;
 //! - `desk`: answers the questions of a session, by asking the plugins and the backend;
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`spool`]: keeps a message until the backend has it.
 
+mod admission;
+mod arrival;
 mod connection;
 mod desk;
+mod door;
 mod id;
 mod server;
 mod trace;

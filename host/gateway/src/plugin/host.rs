@@ -57,7 +57,7 @@ impl MimeMemory {
 }
 
 /// How much memory that is, in KiB.
-const MIME_MEMORY_KIB: u32 = 128 << 10;
+const MIME_MEMORY_KIB: u32 = 64 << 10;
 
 impl HostState {
     pub(super) fn new(plugin: Arc<PluginFacts>) -> Self {

@@ -1,0 +1,322 @@
+//! One listener: lets clients in, and brings each to its session.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use postgate_proto::proxy::ProxyHeader;
+use postgate_proto::reply::{Enhanced, Refusal, Reply};
+use postgate_proto::session::{Ending, Settings};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
+
+use crate::admission::{Admission, Place, TurnedAway};
+use crate::arrival::{self, Arrival, ArrivalError};
+use crate::config::{EarlyTalkers, Listener, ProxyMode};
+use crate::connection::{Connection, Manners};
+use crate::desk::Desk;
+use crate::id;
+use crate::plugin::context::SessionFacts;
+use crate::plugin::pipeline::Pipeline;
+use crate::server::{House, Phase, reached};
+use crate::spool::Spool;
+
+/// A listener that is bound.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    socket: TcpListener,
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of a listener share.
+#[derive(Debug)]
+struct Shared {
+    house: Arc<House>,
+    listener: Listener,
+    settings: Arc<Settings>,
+    admission: Arc<Admission>,
+}
+
+impl Door {
+    pub(crate) async fn open(
+        listener: Listener,
+        settings: Settings,
+        admission: Arc<Admission>,
+        house: Arc<House>,
+    ) -> io::Result<Self> {
+        let socket = TcpListener::bind(listener.address).await?;
+        Ok(Self {
+            address: socket.local_addr()?,
+            socket,
+            shared: Arc::new(Shared {
+                house,
+                listener,
+                settings: Arc::new(settings),
+                admission,
+            }),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.listener.name
+    }
+
+    /// Lets clients in until the gateway stops, and comes back when their sessions are over.
+    pub(crate) async fn serve(self, phase: watch::Receiver<Phase>) {
+        let mut sessions = JoinSet::new();
+        let mut current = phase.clone();
+        loop {
+            tokio::select! {
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, remote)) => {
+                        let visit = Visit::new(&self.shared, &self.socket, stream, remote);
+                        sessions.spawn(visit.run(phase.clone()));
+                    }
+                    Err(error) => pause_after(&error).await,
+                },
+                Some(ended) = sessions.join_next() => note(ended),
+                () = reached(&mut current, Phase::Stopping) => break,
+            }
+        }
+        drop(self.socket);
+        while let Some(ended) = sessions.join_next().await {
+            note(ended);
+        }
+    }
+}
+
+/// A client at the door.
+struct Visit {
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    id: String,
+    remote: SocketAddr,
+    local: SocketAddr,
+    place: Result<Place, TurnedAway>,
+}
+
+/// What a session occupies until it is over.
+struct Room {
+    _place: Place,
+    _slot: Option<OwnedSemaphorePermit>,
+    _instances: OwnedSemaphorePermit,
+}
+
+impl Visit {
+    fn new(
+        shared: &Arc<Shared>,
+        socket: &TcpListener,
+        stream: TcpStream,
+        remote: SocketAddr,
+    ) -> Self {
+        // Replies are written whole: holding them back would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "replies may be held back by the system");
+        }
+        let local = stream.local_addr().or_else(|_| socket.local_addr());
+        Self {
+            shared: Arc::clone(shared),
+            stream,
+            id: id::next(),
+            remote: canonical(remote),
+            local: canonical(local.unwrap_or(remote)),
+            place: shared.admission.admit(remote.ip()),
+        }
+    }
+
+    async fn run(mut self, phase: watch::Receiver<Phase>) {
+        let shared = Arc::clone(&self.shared);
+        let session = self.id.clone();
+        let place = match std::mem::replace(&mut self.place, Err(TurnedAway::Full)) {
+            Ok(place) => place,
+            Err(why) => return self.turn_away(why).await,
+        };
+        let pipeline = Pipeline::new(
+            shared.house.plugins.plugins.iter().cloned(),
+            &shared.listener.name,
+            Arc::clone(&shared.settings),
+        );
+        let instances = Arc::clone(shared.house.runtime.instances());
+        let count = u32::try_from(pipeline.len()).unwrap_or(u32::MAX);
+        let Ok(instances) = instances.try_acquire_many_owned(count) else {
+            return self.turn_away(TurnedAway::Full).await;
+        };
+        let arrival = match self.arrive().await {
+            Ok(arrival) => arrival,
+            Err(error) => return self.refuse_arrival(&error).await,
+        };
+        let room = Room {
+            _place: place,
+            _slot: shared.admission.slot().await,
+            _instances: instances,
+        };
+        let facts = self.facts(arrival.header.clone());
+        let remote = facts.remote;
+        debug!(session, listener = shared.listener.name, %remote, "connected");
+        let desk = Desk::new(
+            facts,
+            pipeline,
+            shared.house.delivery.clone(),
+            shared.house.quarantine.clone(),
+            Spool::new(Arc::clone(&shared.house.spool)),
+        );
+        let ending = self.converse(desk, arrival, phase).await;
+        drop(room);
+        match ending {
+            Ending::EndlessLine | Ending::TooManyErrors => {
+                warn!(session, %remote, %ending, "session closed for errors of the client");
+            }
+            _ => debug!(session, %remote, %ending, "disconnected"),
+        }
+    }
+
+    /// Reads what a trusted proxy says first.
+    async fn arrive(&mut self) -> Result<Arrival, ArrivalError> {
+        let listener = &self.shared.listener;
+        let is_trusted = is_among(&listener.proxy_from, self.remote.ip());
+        match (listener.proxy, is_trusted) {
+            (ProxyMode::Off, _) | (ProxyMode::Optional, false) => Ok(Arrival::default()),
+            (ProxyMode::Required, false) => Err(ArrivalError::Untrusted),
+            (mode @ (ProxyMode::Optional | ProxyMode::Required), true) => {
+                let is_required = mode == ProxyMode::Required;
+                arrival::read_header(&mut self.stream, is_required, PROXY_PATIENCE).await
+            }
+        }
+    }
+
+    fn facts(&self, proxy: Option<ProxyHeader>) -> SessionFacts {
+        let (remote, local) = arrival::addresses(proxy.as_ref(), self.remote, self.local);
+        SessionFacts {
+            id: self.id.clone(),
+            connected_at: id::now(),
+            listener: self.shared.listener.name.clone(),
+            hostname: self.shared.settings.hostname.clone(),
+            local: canonical(local),
+            remote: canonical(remote),
+            remote_host: None,
+            proxy,
+            line_endings: self.shared.settings.line_endings,
+        }
+    }
+
+    /// Greets the client, or says why not, and has the conversation.
+    async fn converse(
+        self,
+        mut desk: Desk,
+        arrival: Arrival,
+        phase: watch::Receiver<Phase>,
+    ) -> Ending {
+        let shared = self.shared;
+        let listener = &shared.listener;
+        let objection = match arrival.header {
+            None => None,
+            Some(_) => desk.proxy().await,
+        };
+        if listener.reverse_dns && !desk.has_remote_host() {
+            let name = shared.house.runtime.dns().confirmed_name(desk.remote_ip()).await;
+            if let Some(name) = name {
+                desk.set_remote_host(name);
+            }
+        }
+        let hears_early = arrival.early.is_empty() && listener.early_talkers == EarlyTalkers::Refuse;
+        let objection = match objection {
+            None if hears_early && arrival::talks_early(&self.stream, listener.greet_delay).await => {
+                info!(session = self.id, remote = %self.remote, "talked before the banner");
+                Some(TALKS_EARLY)
+            }
+            None if listener.early_talkers == EarlyTalkers::Accept => {
+                tokio::time::sleep(listener.greet_delay).await;
+                None
+            }
+            objection => objection,
+        };
+        let mut offers = desk.offers();
+        offers.xclient = is_among(&listener.xclient_from, self.remote.ip());
+        let manners = Manners {
+            write_timeout: listener.limits.write_timeout,
+            tarpit: listener.limits.tarpit,
+            tarpit_after: listener.limits.tarpit_after,
+        };
+        let settings = Arc::clone(&shared.settings);
+        let mut connection = Connection::new(self.stream, settings, offers, desk, manners, phase);
+        match objection {
+            None => {
+                connection.receive(&arrival.early);
+                connection.run().await
+            }
+            Some(refusal) => connection.refuse(&refusal).await,
+        }
+    }
+
+    async fn refuse_arrival(self, error: &ArrivalError) {
+        match error {
+            ArrivalError::Closed(_) => debug!(session = self.id, %error, "no session"),
+            _ => warn!(session = self.id, remote = %self.remote, %error, "no session"),
+        }
+        self.say_and_close(&NO_PROXY).await;
+    }
+
+    async fn turn_away(self, why: TurnedAway) {
+        let reply = match why {
+            TurnedAway::Address => &TOO_MANY_CONNECTIONS,
+            TurnedAway::Full => &TOO_BUSY,
+            TurnedAway::Rate => &TOO_OFTEN,
+        };
+        warn!(session = self.id, remote = %self.remote, %reply, "turned away");
+        self.say_and_close(reply).await;
+    }
+
+    async fn say_and_close(mut self, reply: &Reply) {
+        let mut octets = Vec::new();
+        reply.write(&mut octets);
+        // Whether the client hears it is its own affair.
+        _ = timeout(LAST_WORD, async {
+            self.stream.write_all(&octets).await?;
+            self.stream.shutdown().await
+        })
+        .await;
+    }
+}
+
+fn is_among(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// A lack of file descriptors ends when a session does; trying at once again would only heat.
+async fn pause_after(error: &io::Error) {
+    warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended {
+        error!(%panic, "a session ended by a fault of the gateway");
+    }
+}
+
+/// An IPv4 address stays one where the listener takes both kinds.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// How long a proxy may take for its header.
+const PROXY_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client that is not served has to hear it.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+const NO_PROXY: Reply = Reply::fixed(421, Enhanced::new(4, 3, 2), "This service is not for you");
+const TOO_BUSY: Reply =
+    Reply::fixed(421, Enhanced::new(4, 3, 2), "Too busy, try again later");
+const TOO_MANY_CONNECTIONS: Reply =
+    Reply::fixed(421, Enhanced::new(4, 7, 0), "Too many connections from your address");
+const TOO_OFTEN: Reply =
+    Reply::fixed(421, Enhanced::new(4, 7, 0), "Too many connections, slow down");
+const TALKS_EARLY: Refusal =
+    Refusal::fixed(554, Enhanced::new(5, 5, 0), "You talk before you are greeted");
