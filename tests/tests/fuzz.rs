@@ -114,6 +114,10 @@ const FRAGMENTS: &[&[u8]] = &[
     b"354 go\r\n",
     b"421 4.3.2 bye\r\n",
     "é".as_bytes(),
+    &[b'x'; 600],
+    b"BDAT 7\r\n",
+    b"BDAT 3 LAST\r\n",
+    b" BODY=BINARYMIME",
 ];
 
 /// What the clients of all dialogs send. Very long ones are left out: they show nothing more here.

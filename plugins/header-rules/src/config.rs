@@ -124,7 +124,7 @@ struct WrittenRefusal {
 }
 
 impl TryFrom<WrittenRefusal> for Refuse {
-    type Error = postgate_plugin::InvalidRefusal;
+    type Error = postgate_plugin::InvalidReply;
 
     fn try_from(written: WrittenRefusal) -> Result<Self, Self::Error> {
         let enhanced = match written.enhanced {

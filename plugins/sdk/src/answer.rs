@@ -1,6 +1,7 @@
 //! Answers: a verdict, and the edits that its event allows.
 
 mod edit;
+mod query;
 mod verdict;
 
 use verdict::Decision;
@@ -8,12 +9,13 @@ use verdict::Decision;
 use crate::Refusal;
 use crate::bindings::imports::postgate::plugin::types::{
     AuthVerdict, ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit,
-    MessageVerdict, RcptEdit, SessionEdit, Verdict,
+    MessageVerdict, ProxyEdit, QueryVerdict, RcptEdit, SessionEdit, Verdict,
 };
 
 /// What a plugin answers: a verdict `V`, and edits `E` that the host applies in their order.
 ///
-/// Each event has an alias, for example [`RcptAnswer`], and has the methods that make sense for it:
+/// Each event has an alias, for example [`RcptAnswer`], and has the methods that make sense for it.
+/// The events that a client asks something by share [`QueryAnswer`].
 ///
 /// ```
 /// use postgate_plugin::{HeadersAnswer, RcptAnswer, Refusal};
@@ -35,6 +37,8 @@ pub struct Answer<V, E> {
     edits: Vec<E>,
 }
 
+/// Answers what a proxy said about the client. A refusal closes the connection.
+pub type ProxyAnswer = Answer<Verdict, ProxyEdit>;
 /// Answers a new connection. A refusal takes the place of the banner.
 pub type ConnectAnswer = Answer<Verdict, ConnectEdit>;
 /// Answers HELO, EHLO or LHLO. Refused, the client may try again.
@@ -51,6 +55,8 @@ pub type DataAnswer = Answer<Verdict, DataEdit>;
 pub type HeadersAnswer = Answer<Verdict, HeadersEdit>;
 /// Answers a complete message.
 pub type MessageAnswer = Answer<MessageVerdict, MessageEdit>;
+/// Answers VRFY, EXPN, HELP or a command line, in the place of the gateway.
+pub type QueryAnswer = Answer<QueryVerdict, SessionEdit>;
 
 /// Every event that can be refused.
 impl<V: Decision, E> Answer<V, E> {

@@ -39,6 +39,11 @@ event!(
     "package sdk:self-test; world sdk-self-test { export postgate:plugin/on-self-test@0.1.0; }"
 );
 event!(
+    proxy,
+    "package sdk:proxy; world sdk-proxy { export postgate:plugin/on-proxy@0.1.0; }",
+    with types
+);
+event!(
     connect,
     "package sdk:connect; world sdk-connect { export postgate:plugin/on-connect@0.1.0; }",
     with types
@@ -76,6 +81,26 @@ event!(
 event!(
     message,
     "package sdk:message; world sdk-message { export postgate:plugin/on-message@0.1.0; }",
+    with types
+);
+event!(
+    vrfy,
+    "package sdk:vrfy; world sdk-vrfy { export postgate:plugin/on-vrfy@0.1.0; }",
+    with types
+);
+event!(
+    expn,
+    "package sdk:expn; world sdk-expn { export postgate:plugin/on-expn@0.1.0; }",
+    with types
+);
+event!(
+    help,
+    "package sdk:help; world sdk-help { export postgate:plugin/on-help@0.1.0; }",
+    with types
+);
+event!(
+    command,
+    "package sdk:command; world sdk-command { export postgate:plugin/on-command@0.1.0; }",
     with types
 );
 event!(

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    AuthAnswer, ConnectAnswer, Credentials, DataAnswer, HeadersAnswer, HeloAnswer, MailAnswer,
-    MessageAnswer, RcptAnswer, Recipient, Sender, Summary,
+    AuthAnswer, Command, ConnectAnswer, Credentials, DataAnswer, HeadersAnswer, HeloAnswer,
+    MailAnswer, MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer, Recipient, Sender, Summary,
 };
 
 /// A plugin: one value for each SMTP session, made when the session first needs it.
@@ -69,6 +69,12 @@ pub trait OnSelfTest: Plugin {
     fn on_self_test(&mut self) -> Result<(), String>;
 }
 
+/// A proxy in front of the gateway has said who the client is; [`OnConnect`] follows.
+pub trait OnProxy: Plugin {
+    /// Decides on what the proxy said; see [`session::proxy`](crate::session::proxy).
+    fn on_proxy(&mut self) -> ProxyAnswer;
+}
+
 /// A client has connected; nothing was sent yet.
 pub trait OnConnect: Plugin {
     /// Decides on the connection; see [`session::remote_ip`](crate::session::remote_ip).
@@ -116,6 +122,32 @@ pub trait OnHeaders: Plugin {
 pub trait OnMessage: Plugin {
     /// Decides on the message; see [`message`](crate::message).
     fn on_message(&mut self) -> MessageAnswer;
+}
+
+/// The client asks whether a user exists (RFC 5321 §3.5). Without an answer the reply is 252.
+pub trait OnVrfy: Plugin {
+    /// Answers for a user name or an address, as the client wrote it.
+    fn on_vrfy(&mut self, user: &str) -> QueryAnswer;
+}
+
+/// The client asks who is on a list (RFC 5321 §3.5). Without an answer the reply is 502.
+pub trait OnExpn: Plugin {
+    /// Answers for the name of a list, as the client wrote it; the reply has one line a member.
+    fn on_expn(&mut self, name: &str) -> QueryAnswer;
+}
+
+/// The client asks for help.
+pub trait OnHelp: Plugin {
+    /// Answers on a topic, empty where the client named none; the reply has the code 211 or 214.
+    fn on_help(&mut self, topic: &str) -> QueryAnswer;
+}
+
+/// The client has sent a command line: one that is legal now, before the event that belongs to it,
+/// or one with a verb that the gateway does not know. Never AUTH.
+pub trait OnCommand: Plugin {
+    /// Answers a verb that the gateway does not know. One that it knows can only be refused here:
+    /// a reply that accepts counts as no answer.
+    fn on_command(&mut self, command: &Command) -> QueryAnswer;
 }
 
 /// The session is over; always the last event.

@@ -69,6 +69,9 @@ macro_rules! export_event {
     ($plugin:ident: OnSelfTest) => {
         $crate::bindings::self_test::export!($plugin with_types_in $crate::bindings::self_test);
     };
+    ($plugin:ident: OnProxy) => {
+        $crate::bindings::proxy::export!($plugin with_types_in $crate::bindings::proxy);
+    };
     ($plugin:ident: OnConnect) => {
         $crate::bindings::connect::export!($plugin with_types_in $crate::bindings::connect);
     };
@@ -92,6 +95,18 @@ macro_rules! export_event {
     };
     ($plugin:ident: OnMessage) => {
         $crate::bindings::message::export!($plugin with_types_in $crate::bindings::message);
+    };
+    ($plugin:ident: OnVrfy) => {
+        $crate::bindings::vrfy::export!($plugin with_types_in $crate::bindings::vrfy);
+    };
+    ($plugin:ident: OnExpn) => {
+        $crate::bindings::expn::export!($plugin with_types_in $crate::bindings::expn);
+    };
+    ($plugin:ident: OnHelp) => {
+        $crate::bindings::help::export!($plugin with_types_in $crate::bindings::help);
+    };
+    ($plugin:ident: OnCommand) => {
+        $crate::bindings::command::export!($plugin with_types_in $crate::bindings::command);
     };
     ($plugin:ident: OnDisconnect) => {
         $crate::bindings::disconnect::export!($plugin with_types_in $crate::bindings::disconnect);

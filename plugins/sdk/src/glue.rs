@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use crate::bindings::{
-    auth, connect, data, disconnect, headers, helo, imports, init, mail, message, rcpt, self_test,
+    auth, command, connect, data, disconnect, expn, headers, helo, help, imports, init, mail,
+    message, proxy, rcpt, self_test, vrfy,
 };
 use crate::{
-    Credentials, OnAuth, OnConnect, OnData, OnDisconnect, OnHeaders, OnHelo, OnMail, OnMessage,
-    OnRcpt, OnSelfTest, Plugin, Recipient, Sender, Summary, config, log,
+    Command, Credentials, OnAuth, OnCommand, OnConnect, OnData, OnDisconnect, OnExpn, OnHeaders,
+    OnHelo, OnHelp, OnMail, OnMessage, OnProxy, OnRcpt, OnSelfTest, OnVrfy, Plugin, Recipient,
+    Sender, Summary, config, log,
 };
 use imports::postgate::plugin::types::Pair;
 
@@ -59,6 +61,7 @@ macro_rules! answered {
     };
 }
 
+answered!(proxy: on_proxy, OnProxy, on_proxy, ProxyAnswer());
 answered!(connect: on_connect, OnConnect, on_connect, ConnectAnswer());
 answered!(helo: on_helo, OnHelo, on_helo, HeloAnswer(name: String => &name));
 answered!(auth: on_auth, OnAuth, on_auth, AuthAnswer(credentials: Credentials => &credentials));
@@ -66,6 +69,10 @@ answered!(mail: on_mail, OnMail, on_mail, MailAnswer(sender: String => &Sender::
 answered!(data: on_data, OnData, on_data, DataAnswer());
 answered!(headers: on_headers, OnHeaders, on_headers, HeadersAnswer());
 answered!(message: on_message, OnMessage, on_message, MessageAnswer());
+answered!(vrfy: on_vrfy, OnVrfy, on_vrfy, VrfyAnswer(user: String => &user));
+answered!(expn: on_expn, OnExpn, on_expn, ExpnAnswer(name: String => &name));
+answered!(help: on_help, OnHelp, on_help, HelpAnswer(topic: String => &topic));
+answered!(command: on_command, OnCommand, on_command, CommandAnswer(command: Command => &command));
 
 impl<P: Instance + OnRcpt> rcpt::exports::postgate::plugin::on_rcpt::Guest for P {
     fn on_rcpt(

@@ -10,6 +10,21 @@ use crate::host;
 /// The most octets that [`read_body`] and [`read_part`] give in one call.
 pub const MAX_READ: u32 = 262_144;
 
+/// When the client began to send the message, in seconds since 1970-01-01 UTC; `None` before.
+pub fn started_at() -> Option<u32> {
+    Some(host::message::started_at()).filter(|&time| time != 0)
+}
+
+/// When the message was complete, in seconds since 1970-01-01 UTC; `None` before.
+pub fn completed_at() -> Option<u32> {
+    Some(host::message::completed_at()).filter(|&time| time != 0)
+}
+
+/// Whether the header block is there.
+pub fn headers_complete() -> bool {
+    host::message::headers_complete()
+}
+
 /// The size of the message in octets: header block, blank line, and body.
 pub fn size() -> u32 {
     host::message::size()

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::bindings::imports::postgate::plugin::types;
+use crate::{InvalidReply, reply};
 
 /// A reply that refuses a step of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,27 +34,10 @@ impl Refusal {
         code: u16,
         enhanced: &str,
         text: impl Into<String>,
-    ) -> Result<Self, InvalidRefusal> {
-        if !(400..=599).contains(&code) {
-            return Err(InvalidRefusal::Code(code));
-        }
-        let Some(parsed) = parse_enhanced(enhanced) else {
-            return Err(InvalidRefusal::Enhanced(enhanced.into()));
-        };
-        if u16::from(parsed.class) != code / 100 {
-            return Err(InvalidRefusal::Class {
-                code,
-                enhanced: enhanced.into(),
-            });
-        }
-        Ok(Self(types::Refusal {
-            reply: types::Reply {
-                code,
-                enhanced: Some(parsed),
-                lines: vec![text.into()],
-            },
-            reason: None,
-        }))
+    ) -> Result<Self, InvalidReply> {
+        let reply = reply::refusing(code, enhanced, vec![text.into()])?;
+        let reason = None;
+        Ok(Self(types::Refusal { reply, reason }))
     }
 
     /// Adds a line to the reply.
@@ -112,50 +96,6 @@ impl From<types::Refusal> for Refusal {
     fn from(refusal: types::Refusal) -> Self {
         Self(refusal)
     }
-}
-
-/// Why a refusal can not be said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InvalidRefusal {
-    /// The enhanced status code belongs to another class than the reply code.
-    Class {
-        /// The reply code.
-        code: u16,
-        /// The enhanced status code.
-        enhanced: String,
-    },
-    /// The reply code does not refuse.
-    Code(u16),
-    /// This is no enhanced status code.
-    Enhanced(String),
-}
-
-impl fmt::Display for InvalidRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Class { code, enhanced } => {
-                write!(
-                    f,
-                    "enhanced code {enhanced} does not go with reply code {code}"
-                )
-            }
-            Self::Code(code) => write!(f, "reply code {code} does not refuse"),
-            Self::Enhanced(text) => write!(f, "{text:?} is no enhanced code such as 5.7.1"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidRefusal {}
-
-fn parse_enhanced(text: &str) -> Option<types::EnhancedCode> {
-    let mut parts = text.split('.');
-    let code = types::EnhancedCode {
-        class: parts.next()?.parse().ok()?,
-        subject: parts.next()?.parse().ok()?,
-        detail: parts.next()?.parse().ok()?,
-    };
-    let fits = code.subject <= 999 && code.detail <= 999;
-    (fits && parts.next().is_none()).then_some(code)
 }
 
 #[cfg(test)]

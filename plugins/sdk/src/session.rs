@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-pub use crate::bindings::imports::postgate::plugin::session::HeloKind;
+pub use crate::bindings::imports::postgate::plugin::session::{HeloKind, LineEndingMode};
 
+use crate::bindings::imports::postgate::plugin::session::ProxyHeader;
 use crate::bindings::imports::postgate::plugin::types::Pair;
 use crate::{Address, Sender, host};
 
@@ -72,6 +73,16 @@ pub fn protocol() -> String {
     host::session::protocol()
 }
 
+/// What a proxy in front of the gateway said about the client; `None` without a proxy.
+pub fn proxy() -> Option<Proxy> {
+    host::session::proxy().map(Proxy::from)
+}
+
+/// What the listener does with a CR or LF that is not part of a CRLF.
+pub fn line_endings() -> LineEndingMode {
+    host::session::line_endings()
+}
+
 /// Whether the session is encrypted.
 pub fn encrypted() -> bool {
     host::session::encrypted()
@@ -111,6 +122,40 @@ pub fn error_count() -> u32 {
 /// What plugins have tagged so far in this session, in order: names and values.
 pub fn tags() -> Vec<(String, String)> {
     host::session::tags().into_iter().map(split).collect()
+}
+
+/// What a proxy in front of the gateway said about the client (PROXY protocol).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The version of the protocol, 1 or 2.
+    pub version: u8,
+    /// Where the client connected from; `None` where the proxy did not say.
+    pub source_ip: Option<IpAddr>,
+    /// The port the client connected from; 0 where the proxy did not say.
+    pub source_port: u16,
+    /// Where the client connected to; `None` where the proxy did not say.
+    pub destination_ip: Option<IpAddr>,
+    /// The port the client connected to; 0 where the proxy did not say.
+    pub destination_port: u16,
+    /// The name that the client asked for in TLS to the proxy.
+    pub authority: Option<String>,
+    /// Whether the client spoke TLS to the proxy.
+    pub tls: bool,
+}
+
+impl From<ProxyHeader> for Proxy {
+    fn from(header: ProxyHeader) -> Self {
+        let address = |text: Option<String>| text?.parse().ok();
+        Self {
+            version: header.version,
+            source_ip: address(header.source_ip),
+            source_port: header.source_port,
+            destination_ip: address(header.destination_ip),
+            destination_port: header.destination_port,
+            authority: header.authority,
+            tls: header.tls,
+        }
+    }
 }
 
 fn split(pair: Pair) -> (String, String) {

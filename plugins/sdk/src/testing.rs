@@ -1,5 +1,5 @@
-//! The host's side for unit tests: a session, a message and a configuration that the test makes
-//! up, and the log that the plugin wrote.
+//! The host's side for unit tests: a session, a message, a configuration and a Domain Name System
+//! that the test makes up, and the log that the plugin wrote.
 //!
 //! Everything belongs to the thread, as tests do. [`Session::install`] starts afresh.
 //!
@@ -13,6 +13,7 @@
 //! assert_eq!(session::sender(), Some(Sender::new("a@example.org")));
 //! ```
 
+mod dns;
 pub(crate) mod host;
 mod message;
 mod session;
@@ -20,6 +21,7 @@ mod session;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+pub use dns::Dns;
 pub use message::{Message, Part};
 pub use session::Session;
 
@@ -46,6 +48,7 @@ pub fn logs() -> Vec<(Level, String)> {
 #[derive(Default)]
 struct World {
     config: String,
+    dns: Dns,
     session: Session,
     message: Message,
     store: BTreeMap<String, Vec<u8>>,

@@ -1,10 +1,12 @@
 //! The edits, each where its event allows it.
 
+use std::net::IpAddr;
+
 use crate::Answer;
 use crate::bindings::imports::postgate::plugin::types::{
     ConnectEdit, DataEdit, HeaderEdit, HeaderField, HeaderInsertion, HeaderPosition,
     HeaderReplacement, HeadersEdit, HeloEdit, MailEdit, MessageEdit, MessageVerdict, Pair,
-    RcptEdit, SessionEdit, Verdict,
+    ProxyEdit, RcptEdit, SessionEdit, Verdict,
 };
 
 /// Every event that can be answered.
@@ -22,34 +24,59 @@ impl<V, E: From<SessionEdit>> Answer<V, E> {
     }
 }
 
-impl Answer<Verdict, ConnectEdit> {
-    /// Announce this EHLO keyword, with its parameters, in addition to the host's.
-    pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
-        self.with(ConnectEdit::AddEhloKeyword(one_line(keyword)))
+impl Answer<Verdict, ProxyEdit> {
+    /// Treat this address as the client's.
+    pub fn set_client_ip(self, address: impl Into<IpAddr>) -> Self {
+        self.with(ProxyEdit::SetClientIp(address.into().to_string()))
     }
 
+    /// Treat this name as the client's, in place of reverse DNS.
+    pub fn set_client_host(self, name: impl Into<String>) -> Self {
+        self.with(ProxyEdit::SetClientHost(one_line(name)))
+    }
+}
+
+impl Answer<Verdict, ConnectEdit> {
     /// Set the text after the host name in the 220 banner.
     pub fn set_banner(self, text: impl Into<String>) -> Self {
         self.with(ConnectEdit::SetBanner(one_line(text)))
     }
-
-    /// Set the text after the host name in the reply to HELO and EHLO.
-    pub fn set_greeting(self, text: impl Into<String>) -> Self {
-        self.with(ConnectEdit::SetGreeting(one_line(text)))
-    }
 }
 
-impl Answer<Verdict, HeloEdit> {
-    /// Announce this EHLO keyword, with its parameters, in addition to the host's.
-    pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
-        self.with(HeloEdit::AddEhloKeyword(one_line(keyword)))
-    }
+macro_rules! extensions {
+    ($($edit:ident),+) => {$(
+        impl Answer<Verdict, $edit> {
+            /// Announce this EHLO keyword, with its parameters, in addition to the host's.
+            pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
+                self.with($edit::AddEhloKeyword(one_line(keyword)))
+            }
 
-    /// Set the text after the host name in the reply to HELO and EHLO.
-    pub fn set_greeting(self, text: impl Into<String>) -> Self {
-        self.with(HeloEdit::SetGreeting(one_line(text)))
-    }
+            /// Set the text after the host name in the reply to HELO and EHLO.
+            pub fn set_greeting(self, text: impl Into<String>) -> Self {
+                self.with($edit::SetGreeting(one_line(text)))
+            }
+
+            /// Ask [`OnCommand`](crate::OnCommand) for this verb, which the gateway does not know.
+            pub fn add_verb(self, verb: impl Into<String>) -> Self {
+                self.with($edit::AddVerb(one_line(verb)))
+            }
+
+            /// Take this parameter of MAIL, which the gateway does not know; see
+            /// [`session::mail_parameters`](crate::session::mail_parameters).
+            pub fn add_mail_parameter(self, name: impl Into<String>) -> Self {
+                self.with($edit::AddMailParameter(one_line(name)))
+            }
+
+            /// Take this parameter of RCPT, which the gateway does not know; see
+            /// [`Recipient::parameters`](crate::Recipient::parameters).
+            pub fn add_rcpt_parameter(self, name: impl Into<String>) -> Self {
+                self.with($edit::AddRcptParameter(one_line(name)))
+            }
+        }
+    )+};
 }
+
+extensions!(ConnectEdit, HeloEdit);
 
 impl Answer<Verdict, MailEdit> {
     /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
@@ -158,6 +185,7 @@ from_session_edit!(
     HeloEdit,
     MailEdit,
     MessageEdit,
+    ProxyEdit,
     RcptEdit
 );
 
@@ -199,9 +227,11 @@ fn one_line_of_bytes(text: impl AsRef<[u8]>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use crate::{
-        DataAnswer, DataEdit, HeaderEdit, HeaderField, HeadersAnswer, HeadersEdit, MailAnswer,
-        MailEdit, SessionEdit,
+        ConnectAnswer, ConnectEdit, DataAnswer, DataEdit, HeaderEdit, HeaderField, HeadersAnswer,
+        HeadersEdit, MailAnswer, MailEdit, ProxyAnswer, ProxyEdit, SessionEdit,
     };
 
     #[test]
@@ -210,6 +240,34 @@ mod tests {
         let expected = [
             MailEdit::Session(SessionEdit::Delay(5)),
             MailEdit::RewriteSender("a@b".into()),
+        ];
+        assert_eq!(answer.edits(), expected);
+    }
+
+    #[test]
+    fn extensions_of_the_protocol() {
+        let answer = ConnectAnswer::next()
+            .add_ehlo_keyword("XFOO 1")
+            .add_verb("XFOO")
+            .add_mail_parameter("XMAIL")
+            .add_rcpt_parameter("XRCPT");
+        let expected = [
+            ConnectEdit::AddEhloKeyword("XFOO 1".into()),
+            ConnectEdit::AddVerb("XFOO".into()),
+            ConnectEdit::AddMailParameter("XMAIL".into()),
+            ConnectEdit::AddRcptParameter("XRCPT".into()),
+        ];
+        assert_eq!(answer.edits(), expected);
+    }
+
+    #[test]
+    fn the_client_of_a_proxy() {
+        let answer = ProxyAnswer::next()
+            .set_client_ip(Ipv6Addr::LOCALHOST)
+            .set_client_host("client.example");
+        let expected = [
+            ProxyEdit::SetClientIp("::1".into()),
+            ProxyEdit::SetClientHost("client.example".into()),
         ];
         assert_eq!(answer.edits(), expected);
     }

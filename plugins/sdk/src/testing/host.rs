@@ -1,8 +1,9 @@
 //! The functions of the host, with the names and types that the bindings have.
 
 pub(crate) mod session {
+    use crate::bindings::imports::postgate::plugin::session::ProxyHeader;
     use crate::bindings::imports::postgate::plugin::types::Pair;
-    use crate::session::HeloKind;
+    use crate::session::{HeloKind, LineEndingMode};
     use crate::testing::{Session, WORLD};
 
     pub(crate) fn id() -> String {
@@ -67,6 +68,25 @@ pub(crate) mod session {
         })
     }
 
+    pub(crate) fn proxy() -> Option<ProxyHeader> {
+        session(|session| {
+            let proxy = session.proxy.clone()?;
+            Some(ProxyHeader {
+                version: proxy.version,
+                source_ip: proxy.source_ip.map(|ip| ip.to_string()),
+                source_port: proxy.source_port,
+                destination_ip: proxy.destination_ip.map(|ip| ip.to_string()),
+                destination_port: proxy.destination_port,
+                authority: proxy.authority,
+                tls: proxy.tls,
+            })
+        })
+    }
+
+    pub(crate) fn line_endings() -> LineEndingMode {
+        session(|session| session.line_endings)
+    }
+
     pub(crate) fn encrypted() -> bool {
         session(|session| session.encrypted)
     }
@@ -80,7 +100,7 @@ pub(crate) mod session {
     }
 
     pub(crate) fn mail_parameters() -> Vec<Pair> {
-        Vec::new()
+        session(|session| session.mail_parameters.clone())
     }
 
     pub(crate) fn recipients() -> Vec<String> {
@@ -103,6 +123,31 @@ pub(crate) mod session {
 pub(crate) mod message {
     use crate::message::{Header, MAX_READ, Part};
     use crate::testing::{Message, WORLD};
+
+    /// An installed message is complete; it always has a part.
+    pub(crate) fn started_at() -> u32 {
+        message(|message| {
+            if message.parts.is_empty() {
+                0
+            } else {
+                1_700_000_060
+            }
+        })
+    }
+
+    pub(crate) fn completed_at() -> u32 {
+        message(|message| {
+            if message.parts.is_empty() {
+                0
+            } else {
+                1_700_000_061
+            }
+        })
+    }
+
+    pub(crate) fn headers_complete() -> bool {
+        message(|message| !message.parts.is_empty())
+    }
 
     pub(crate) fn size() -> u32 {
         message(|message| {
@@ -238,5 +283,45 @@ pub(crate) mod store {
 
     pub(crate) fn remove(key: &str) {
         WORLD.with_borrow_mut(|world| world.store.remove(key));
+    }
+}
+
+pub(crate) mod dns {
+    use std::net::IpAddr;
+
+    use crate::bindings::imports::postgate::plugin::dns::{DnsError, MailExchanger};
+    use crate::testing::{Dns, WORLD};
+
+    pub(crate) fn ipv4(name: &str) -> Result<Vec<String>, DnsError> {
+        addresses(name, IpAddr::is_ipv4)
+    }
+
+    pub(crate) fn ipv6(name: &str) -> Result<Vec<String>, DnsError> {
+        addresses(name, IpAddr::is_ipv6)
+    }
+
+    pub(crate) fn mx(name: &str) -> Result<Vec<MailExchanger>, DnsError> {
+        dns(|dns| dns.exchangers_of(name))
+    }
+
+    pub(crate) fn txt(name: &str) -> Result<Vec<String>, DnsError> {
+        dns(|dns| dns.texts_of(name))
+    }
+
+    pub(crate) fn ptr(ip: &str) -> Result<Vec<String>, DnsError> {
+        dns(|dns| dns.names_of(ip))
+    }
+
+    fn addresses(name: &str, wanted: fn(&IpAddr) -> bool) -> Result<Vec<String>, DnsError> {
+        let mut found = dns(|dns| dns.addresses_of(name))?;
+        found.retain(wanted);
+        match found.is_empty() {
+            true => Err(DnsError::NotFound),
+            false => Ok(found.iter().map(IpAddr::to_string).collect()),
+        }
+    }
+
+    fn dns<R>(read: impl FnOnce(&Dns) -> R) -> R {
+        WORLD.with_borrow(|world| read(&world.dns))
     }
 }

@@ -134,7 +134,12 @@ mod tests {
     #[test]
     fn a_message_of_the_wire_is_taken_apart() {
         let wire = b"Subject: one\r\n two\r\nX-Empty:\r\n\r\nbody\r\n\r\nmore\r\n";
+        assert_eq!(
+            (message::started_at(), message::headers_complete()),
+            (None, false)
+        );
         Message::from_bytes(wire).install();
+        assert!(message::headers_complete() && message::started_at() < message::completed_at());
         assert_eq!(message::header_count(), 2);
         assert_eq!(message::header_text("SUBJECT").as_deref(), Some("one two"));
         assert_eq!(message::header_text("x-empty").as_deref(), Some(""));

@@ -2,7 +2,7 @@
 
 use super::WORLD;
 use crate::bindings::imports::postgate::plugin::types::Pair;
-use crate::session::HeloKind;
+use crate::session::{HeloKind, LineEndingMode, Proxy};
 
 /// A session, built up from one of a client that has only connected.
 #[derive(Clone, Debug)]
@@ -13,9 +13,12 @@ pub struct Session {
     pub(super) remote_host: String,
     pub(super) helo: HeloKind,
     pub(super) helo_name: String,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) line_endings: LineEndingMode,
     pub(super) encrypted: bool,
     pub(super) authenticated_as: Option<String>,
     pub(super) sender: Option<String>,
+    pub(super) mail_parameters: Vec<Pair>,
     pub(super) recipients: Vec<String>,
     pub(super) error_count: u32,
     pub(super) tags: Vec<Pair>,
@@ -52,6 +55,18 @@ impl Session {
         self
     }
 
+    /// A proxy has said who the client is.
+    pub fn proxy(mut self, header: Proxy) -> Self {
+        self.proxy = Some(header);
+        self
+    }
+
+    /// What the listener does with line endings that are not CRLF.
+    pub fn line_endings(mut self, mode: LineEndingMode) -> Self {
+        self.line_endings = mode;
+        self
+    }
+
     /// The session is encrypted.
     pub fn encrypted(mut self) -> Self {
         self.encrypted = true;
@@ -67,6 +82,15 @@ impl Session {
     /// The client has begun a transaction; nothing stands for the null reverse-path.
     pub fn sender(mut self, sender: &str) -> Self {
         self.sender = Some(sender.into());
+        self
+    }
+
+    /// Adds an ESMTP parameter of MAIL; the name is in capitals.
+    pub fn mail_parameter(mut self, name: &str, value: &str) -> Self {
+        self.mail_parameters.push(Pair {
+            name: name.into(),
+            value: value.into(),
+        });
         self
     }
 
@@ -96,6 +120,7 @@ impl Session {
         WORLD.with_borrow_mut(|world| {
             *world = super::World {
                 config: std::mem::take(&mut world.config),
+                dns: std::mem::take(&mut world.dns),
                 session: self,
                 ..Default::default()
             };
@@ -116,12 +141,40 @@ impl Default for Session {
             remote_host: "client.example.net".into(),
             helo: HeloKind::None,
             helo_name: String::new(),
+            proxy: None,
+            line_endings: LineEndingMode::Strict,
             encrypted: false,
             authenticated_as: None,
             sender: None,
+            mail_parameters: Vec::new(),
             recipients: Vec::new(),
             error_count: 0,
             tags: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::session;
+
+    #[test]
+    fn what_a_proxy_said_comes_back() {
+        let header = Proxy {
+            version: 2,
+            source_ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            source_port: 40_000,
+            destination_ip: None,
+            destination_port: 0,
+            authority: Some("mx.example.org".into()),
+            tls: true,
+        };
+        Session::new().install();
+        assert_eq!(session::proxy(), None);
+        Session::new().proxy(header.clone()).install();
+        assert_eq!(session::proxy(), Some(header));
     }
 }

@@ -1,0 +1,64 @@
+//! The verdicts on questions of the client.
+
+use crate::bindings::imports::postgate::plugin::types::{self, QueryVerdict};
+use crate::{QueryAnswer, Refusal, reply};
+
+impl QueryAnswer {
+    /// Nothing to say: ask the next plugin, and the gateway itself where there is none.
+    pub fn next() -> Self {
+        Self::from(QueryVerdict::Next)
+    }
+
+    /// Answer with this reply: its code, 200 to 299 or 400 to 599, its enhanced status code, and
+    /// its lines of text. The code 421 also closes the connection.
+    ///
+    /// ```
+    /// # use postgate_plugin::QueryAnswer;
+    /// let members = ["Alice <alice@example.org>", "Bob <bob@example.org>"];
+    /// let answer = QueryAnswer::reply(250, "2.1.5", members);
+    /// # assert_ne!(answer, QueryAnswer::next());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where this is no such code, or the enhanced status code does not begin with its digit.
+    pub fn reply<T: Into<String>>(
+        code: u16,
+        enhanced: &str,
+        lines: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let lines = lines.into_iter().map(T::into).collect();
+        match reply::answering(code, enhanced, lines) {
+            Ok(reply) => Self::from(QueryVerdict::Reply(reply)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Refuse with this reply and close the connection.
+    pub fn disconnect(refusal: Refusal) -> Self {
+        Self::from(QueryVerdict::Disconnect(types::Refusal::from(refusal)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_may_accept_or_refuse() {
+        for (code, enhanced) in [(214, "2.0.0"), (421, "4.7.0"), (550, "5.1.1")] {
+            let answer = QueryAnswer::reply(code, enhanced, ["one", "two"]).delay(5);
+            let QueryVerdict::Reply(reply) = answer.verdict() else {
+                panic!("{answer:?}");
+            };
+            assert_eq!((reply.code, reply.lines.len()), (code, 2));
+            assert_eq!(answer.edits().len(), 1);
+        }
+    }
+
+    #[test]
+    #[should_panic = "reply code 354 does not answer"]
+    fn a_reply_must_answer() {
+        let _ = QueryAnswer::reply(354, "3.0.0", ["go on"]);
+    }
+}

@@ -1,0 +1,20 @@
+//! The rules as the operator writes them.
+
+use postgate_plugin::Pattern;
+use serde::Deserialize;
+
+/// The `[config]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Config {
+    allow: Vec<Pattern>,
+    /// Whether to look at the domains of recipients too.
+    pub(crate) recipients: bool,
+}
+
+impl Config {
+    /// Whether the domain is not asked about.
+    pub(crate) fn allows(&self, domain: &str) -> bool {
+        self.allow.iter().any(|pattern| pattern.matches(domain))
+    }
+}
