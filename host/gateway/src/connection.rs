@@ -105,6 +105,9 @@ impl Connection {
 
     async fn converse(&mut self) -> io::Result<Ending> {
         loop {
+            for fault in self.session.take_faults() {
+                self.desk.note(fault);
+            }
             let pause = self.tarpit();
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::auth::Credentials;
+use postgate_proto::fault::Fault;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
 use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers};
 use postgate_proto::xclient::Xclient;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::sidecar::Event;
 use crate::delivery::{self, Delivery, DeliveryError, Maildir};
@@ -145,6 +146,19 @@ impl Desk {
         };
         head.extend_from_slice(octets);
         Ok(())
+    }
+
+    /// Logs a fault of the client: what an operator will be asked about, and the rest for who looks
+    /// closer.
+    pub(crate) fn note(&self, fault: Fault) {
+        let session = &self.context.session;
+        let (id, remote, fault_name) = (&session.id, session.remote.ip(), fault.name());
+        match fault {
+            Fault::AuthRejected | Fault::AuthRequired | Fault::RelayDenied => {
+                info!(session = id, %remote, fault = fault_name, "refused");
+            }
+            _ => debug!(session = id, %remote, fault = fault_name, "refused"),
+        }
     }
 
     /// Forgets the transaction, here and at the backend.

@@ -150,7 +150,10 @@ impl House {
         Ok(Self {
             plugins,
             runtime,
-            delivery: Delivery::new(&config.backend, &config.hostname)?,
+            delivery: match &config.backend {
+                Some(backend) => Delivery::new(backend, &config.hostname)?,
+                None => return Err(RunError::NoBackend),
+            },
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
         })

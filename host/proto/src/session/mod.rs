@@ -37,6 +37,7 @@ pub struct Session {
     texts: Texts,
     authenticated: bool,
     counters: Counters,
+    faults: Vec<Fault>,
 }
 
 /// What a driver is to do next.
@@ -316,6 +317,7 @@ impl Session {
             texts: Texts::default(),
             authenticated: false,
             counters: Counters::default(),
+            faults: Vec::new(),
         }
     }
 
@@ -480,6 +482,11 @@ impl Session {
         !self.input.unused().is_empty()
     }
 
+    /// The faults of the client since this was last asked, for the log.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
     /// What happened so far.
     pub const fn counters(&self) -> Counters {
         self.counters
@@ -500,6 +507,7 @@ impl Session {
             None => self.say(&fault.into()),
         }
         self.counters.errors = self.counters.errors.saturating_add(1);
+        self.faults.push(fault);
     }
 
     /// What was said goes out before the session waits or closes.
