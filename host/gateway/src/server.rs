@@ -75,7 +75,8 @@ impl Gateway {
                 .await
                 .map_err(RunError::Plugins)?,
         };
-        let delivery = Delivery::new(&config.backend, &config.hostname)?;
+        let backend = config.backend.as_ref().ok_or(RunError::NoBackend)?;
+        let delivery = Delivery::new(backend, &config.hostname)?;
         let mut doors = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
             doors.push(Door::open(listener, &config).await?);
