@@ -150,10 +150,16 @@ mod tests {
         let first = admission.admit(ip("192.0.2.1"));
         let second = admission.admit(ip("::ffff:192.0.2.1"));
         assert!(first.is_ok() && second.is_ok());
-        assert_eq!(admission.admit(ip("192.0.2.1")).err(), Some(TurnedAway::Address));
+        assert_eq!(
+            admission.admit(ip("192.0.2.1")).err(),
+            Some(TurnedAway::Address)
+        );
         let other = admission.admit(ip("192.0.2.2"));
         assert!(other.is_ok());
-        assert_eq!(admission.admit(ip("192.0.2.3")).err(), Some(TurnedAway::Full));
+        assert_eq!(
+            admission.admit(ip("192.0.2.3")).err(),
+            Some(TurnedAway::Full)
+        );
         drop(first);
         assert!(admission.admit(ip("192.0.2.1")).is_ok());
         drop((second, other));
@@ -167,7 +173,10 @@ mod tests {
             ..Limits::default()
         });
         let _first = admission.admit(ip("2001:db8::1")).unwrap();
-        assert_eq!(admission.admit(ip("2001:db8::2")).err(), Some(TurnedAway::Address));
+        assert_eq!(
+            admission.admit(ip("2001:db8::2")).err(),
+            Some(TurnedAway::Address)
+        );
         assert!(admission.admit(ip("2001:db8:0:1::1")).is_ok());
     }
 
@@ -179,7 +188,10 @@ mod tests {
         });
         assert!(admission.admit(ip("192.0.2.1")).is_ok());
         assert!(admission.admit(ip("192.0.2.1")).is_ok());
-        assert_eq!(admission.admit(ip("192.0.2.1")).err(), Some(TurnedAway::Rate));
+        assert_eq!(
+            admission.admit(ip("192.0.2.1")).err(),
+            Some(TurnedAway::Rate)
+        );
         assert!(admission.admit(ip("192.0.2.2")).is_ok());
     }
 }

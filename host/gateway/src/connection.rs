@@ -147,7 +147,6 @@ impl Connection {
                     }
                 }
                 Step::Write(octets) => {
-
                     // Each reply gives the client new time for what it sends next.
                     self.deadline = None;
                     let patience = self.manners.write_timeout;

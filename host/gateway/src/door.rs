@@ -220,14 +220,22 @@ impl Visit {
             Some(_) => desk.proxy().await,
         };
         if listener.reverse_dns && !desk.has_remote_host() {
-            let name = shared.house.runtime.dns().confirmed_name(desk.remote_ip()).await;
+            let name = shared
+                .house
+                .runtime
+                .dns()
+                .confirmed_name(desk.remote_ip())
+                .await;
             if let Some(name) = name {
                 desk.set_remote_host(name);
             }
         }
-        let hears_early = arrival.early.is_empty() && listener.early_talkers == EarlyTalkers::Refuse;
+        let hears_early =
+            arrival.early.is_empty() && listener.early_talkers == EarlyTalkers::Refuse;
         let objection = match objection {
-            None if hears_early && arrival::talks_early(&self.stream, listener.greet_delay).await => {
+            None if hears_early
+                && arrival::talks_early(&self.stream, listener.greet_delay).await =>
+            {
                 info!(session = self.id, remote = %self.remote, "talked before the banner");
                 Some(TALKS_EARLY)
             }
@@ -312,11 +320,19 @@ const PROXY_PATIENCE: Duration = Duration::from_secs(5);
 const LAST_WORD: Duration = Duration::from_secs(2);
 
 const NO_PROXY: Reply = Reply::fixed(421, Enhanced::new(4, 3, 2), "This service is not for you");
-const TOO_BUSY: Reply =
-    Reply::fixed(421, Enhanced::new(4, 3, 2), "Too busy, try again later");
-const TOO_MANY_CONNECTIONS: Reply =
-    Reply::fixed(421, Enhanced::new(4, 7, 0), "Too many connections from your address");
-const TOO_OFTEN: Reply =
-    Reply::fixed(421, Enhanced::new(4, 7, 0), "Too many connections, slow down");
-const TALKS_EARLY: Refusal =
-    Refusal::fixed(554, Enhanced::new(5, 5, 0), "You talk before you are greeted");
+const TOO_BUSY: Reply = Reply::fixed(421, Enhanced::new(4, 3, 2), "Too busy, try again later");
+const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(
+    421,
+    Enhanced::new(4, 7, 0),
+    "Too many connections from your address",
+);
+const TOO_OFTEN: Reply = Reply::fixed(
+    421,
+    Enhanced::new(4, 7, 0),
+    "Too many connections, slow down",
+);
+const TALKS_EARLY: Refusal = Refusal::fixed(
+    554,
+    Enhanced::new(5, 5, 0),
+    "You talk before you are greeted",
+);

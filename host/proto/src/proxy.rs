@@ -43,7 +43,10 @@ const MAX_VERSION_1: usize = 107;
 /// Parses what came first on a connection.
 pub fn parse(octets: &[u8]) -> Parsed {
     let is_text = octets.starts_with(b"PROXY") || b"PROXY".starts_with(octets);
-    let is_whole = octets.windows(2).take(MAX_VERSION_1).any(|pair| pair == b"\r\n");
+    let is_whole = octets
+        .windows(2)
+        .take(MAX_VERSION_1)
+        .any(|pair| pair == b"\r\n");
     // A header of version 1 is a line, and part of a line says nothing.
     if is_text && !is_whole {
         return match octets.len() < MAX_VERSION_1 {

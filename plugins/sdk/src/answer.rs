@@ -4,7 +4,7 @@ mod edit;
 mod query;
 mod verdict;
 
-use verdict::Decision;
+use verdict::{Decision, Refusable};
 
 use crate::Refusal;
 use crate::bindings::imports::postgate::plugin::types::{
@@ -58,16 +58,11 @@ pub type MessageAnswer = Answer<MessageVerdict, MessageEdit>;
 /// Answers VRFY, EXPN, HELP or a command line, in the place of the gateway.
 pub type QueryAnswer = Answer<QueryVerdict, SessionEdit>;
 
-/// Every event that can be refused.
+/// Every event that can be answered.
 impl<V: Decision, E> Answer<V, E> {
     /// No objection: ask the next plugin.
     pub fn next() -> Self {
         Self::from(V::NEXT)
-    }
-
-    /// Refuse this step; the session goes on.
-    pub fn refuse(refusal: Refusal) -> Self {
-        Self::from(V::refuse(refusal))
     }
 
     /// Refuse with this reply and close the connection.
@@ -78,6 +73,14 @@ impl<V: Decision, E> Answer<V, E> {
     /// The refusal, where the verdict is one.
     pub fn refusal(&self) -> Option<Refusal> {
         self.verdict.refusal()
+    }
+}
+
+/// Every event that is a step of the session.
+impl<V: Refusable, E> Answer<V, E> {
+    /// Refuse this step; the session goes on.
+    pub fn refuse(refusal: Refusal) -> Self {
+        Self::from(V::refuse(refusal))
     }
 }
 

@@ -1,9 +1,27 @@
-//! Handles every event, and logs each with what it can see.
+//! Handles every event, and logs each with what it can see; command lines only where the
+//! configuration says `commands = true`.
 
 use postgate_plugin::prelude::*;
+use serde::Deserialize;
 
-#[derive(Default)]
-struct Recorder;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    commands: bool,
+}
+
+struct Recorder {
+    commands: bool,
+}
+
+impl Plugin for Recorder {
+    type Config = Config;
+
+    fn new(Config { commands }: Config) -> Result<Self, String> {
+        Ok(Self { commands })
+    }
+}
 
 impl OnSelfTest for Recorder {
     fn on_self_test(&mut self) -> Result<(), String> {
@@ -12,10 +30,21 @@ impl OnSelfTest for Recorder {
     }
 }
 
+impl OnProxy for Recorder {
+    fn on_proxy(&mut self) -> ProxyAnswer {
+        log::info(format!("proxy {:?}", session::proxy()));
+        ProxyAnswer::next()
+    }
+}
+
 impl OnConnect for Recorder {
     fn on_connect(&mut self) -> ConnectAnswer {
         let client = session::remote_ip().map_or_else(|| "-".into(), |ip| ip.to_string());
-        log::info(format!("connect {client} listener={}", session::listener()));
+        log::info(format!(
+            "connect {client} listener={} line-endings={:?}",
+            session::listener(),
+            session::line_endings()
+        ));
         ConnectAnswer::next()
     }
 }
@@ -66,8 +95,9 @@ impl OnHeaders for Recorder {
     fn on_headers(&mut self) -> HeadersAnswer {
         let subject = message::header_text("subject").unwrap_or_default();
         log::info(format!(
-            "headers count={} subject={subject}",
-            message::header_count()
+            "headers count={} complete={} subject={subject}",
+            message::header_count(),
+            message::headers_complete()
         ));
         HeadersAnswer::next()
     }
@@ -77,10 +107,45 @@ impl OnMessage for Recorder {
     fn on_message(&mut self) -> MessageAnswer {
         let (body, parts) = (message::body_size(), message::part_count());
         log::info(format!(
-            "message size={} body={body} parts={parts}",
-            message::size()
+            "message size={} body={body} parts={parts} started={:?} completed={:?}",
+            message::size(),
+            message::started_at(),
+            message::completed_at()
         ));
         MessageAnswer::next()
+    }
+}
+
+impl OnVrfy for Recorder {
+    fn on_vrfy(&mut self, user: &str) -> QueryAnswer {
+        log::info(format!("vrfy {user}"));
+        QueryAnswer::next()
+    }
+}
+
+impl OnExpn for Recorder {
+    fn on_expn(&mut self, name: &str) -> QueryAnswer {
+        log::info(format!("expn {name}"));
+        QueryAnswer::next()
+    }
+}
+
+impl OnHelp for Recorder {
+    fn on_help(&mut self, topic: &str) -> QueryAnswer {
+        log::info(format!("help {topic}"));
+        QueryAnswer::next()
+    }
+}
+
+impl OnCommand for Recorder {
+    fn on_command(&mut self, command: &Command) -> QueryAnswer {
+        if self.commands {
+            log::info(format!(
+                "command {} known={} argument={}",
+                command.verb, command.known, command.argument
+            ));
+        }
+        QueryAnswer::next()
     }
 }
 
@@ -99,6 +164,6 @@ impl OnDisconnect for Recorder {
 }
 
 postgate_plugin::export!(
-    Recorder: OnSelfTest, OnConnect, OnHelo, OnAuth, OnMail, OnRcpt, OnData, OnHeaders, OnMessage,
-        OnDisconnect
+    Recorder: OnSelfTest, OnProxy, OnConnect, OnHelo, OnAuth, OnMail, OnRcpt, OnData, OnHeaders,
+        OnMessage, OnVrfy, OnExpn, OnHelp, OnCommand, OnDisconnect
 );

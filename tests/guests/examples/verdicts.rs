@@ -1,8 +1,8 @@
 //! Gives the verdict that the client asks for: in the HELO name, in the local part of the sender
 //! or recipient, in the password, or in the header field `X-Verdict`.
 //!
-//! The names are `accept`, `disconnect`, `refuse450` and `refuse550`, for a message `discard` and
-//! `quarantine` too, and anything else is no objection.
+//! The names are `accept`, `disconnect`, `refuse` with a code as in `refuse450`, for a message
+//! `discard` and `quarantine` too, and anything else is no objection.
 
 use postgate_plugin::prelude::*;
 use postgate_plugin::{Address, Answer, Verdict};
@@ -66,11 +66,17 @@ fn answer<E>(name: &str) -> Answer<Verdict, E> {
 }
 
 fn refusal(name: &str) -> Option<Refusal> {
-    let refusal = match name {
-        "disconnect" => Refusal::new(554, "5.7.1", "asked to disconnect"),
-        "refuse450" => Refusal::new(450, "4.7.1", "asked to refuse for now"),
-        "refuse550" => Refusal::new(550, "5.7.1", "asked to refuse"),
-        _ => return None,
+    let refusal = match name.strip_prefix("refuse") {
+        Some(code) => refusal_with(code.parse().ok()?)?,
+        None if name == "disconnect" => Refusal::new(554, "5.7.1", "asked to disconnect"),
+        None => return None,
     };
     Some(refusal.because(format!("the client said {name}")))
+}
+
+fn refusal_with(code: u16) -> Option<Refusal> {
+    match code {
+        400..=499 => Refusal::checked(code, "4.7.1", "asked to refuse for now").ok(),
+        _ => Refusal::checked(code, "5.7.1", "asked to refuse").ok(),
+    }
 }

@@ -59,7 +59,10 @@ impl fmt::Display for Summary {
         for rule in &self.config.relay {
             writeln!(f, "relay     {rule}")?;
         }
-        writeln!(f, "backend   {}", self.config.backend.address)?;
+        match &self.config.backend {
+            Some(backend) => writeln!(f, "backend   {}", backend.address)?,
+            None => writeln!(f, "backend   none, every message is refused")?,
+        }
         for plugin in &self.plugins.plugins {
             write!(f, "plugin    {}:", plugin.name())?;
             for event in plugin.exported_events() {

@@ -2,19 +2,25 @@
 
 mod document;
 mod error;
+mod limits;
+mod listener;
 mod read;
 pub mod sidecar;
 mod value;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use postgate_proto::reply::Reply;
 use tracing::level_filters::LevelFilter;
 
 pub use self::error::{ConfigError, Mistake};
+pub use self::limits::Limits;
+pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode};
 
 /// The configuration that holds where the operator names no file: a documented example of every key.
 pub const BUILT_IN: &str = include_str!("default.toml");
@@ -26,16 +32,21 @@ pub struct Config {
     pub hostname: String,
     /// Where clients connect. At least one.
     pub listeners: Vec<Listener>,
-    /// What one client may use up.
+    /// What clients may use up, except where a listener says otherwise ([`Listener::limits`]).
     pub limits: Limits,
     /// The domains that strangers may send to. None: only authenticated clients may send at all.
     pub relay: Vec<RelayDomain>,
-    /// Where accepted mail goes.
-    pub backend: Backend,
+    /// What is said to a fault of a client in place of the usual reply, by
+    /// [`Fault::name`](postgate_proto::fault::Fault::name).
+    pub replies: BTreeMap<String, Reply>,
+    /// Where accepted mail goes. Nothing: every message is refused for now, unless a plugin takes it.
+    pub backend: Option<Backend>,
     /// The Maildir that takes quarantined messages.
     pub quarantine: Option<PathBuf>,
     /// Where plugins come from.
     pub plugins: Plugins,
+    /// Who is asked for names and addresses.
+    pub dns: DnsSettings,
     /// What is logged, and how.
     pub log: Log,
     /// The threads that do the work.
@@ -71,82 +82,6 @@ impl Config {
     /// What the machine does not offer, for example the plugin directory.
     pub fn built_in() -> Result<Self, Vec<ConfigError>> {
         Self::parse(BUILT_IN, Path::new("built-in configuration"))
-    }
-}
-
-/// An address to listen on, and what clients may do there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The name in logs and in the sidecars of plugins. Where the operator gave none, the address.
-    pub name: String,
-    /// The address. Port 0 lets the system choose a free one.
-    pub address: SocketAddr,
-    /// Whether clients may or must authenticate.
-    pub auth: AuthMode,
-    /// Whether credentials may cross the network in clear; true on loopback addresses only.
-    pub auth_in_clear: bool,
-}
-
-impl Listener {
-    /// A listener that has nothing but an address.
-    pub fn at(address: SocketAddr) -> Self {
-        Self {
-            name: address.to_string(),
-            address,
-            auth: AuthMode::Off,
-            auth_in_clear: false,
-        }
-    }
-}
-
-/// Whether clients authenticate (RFC 4954).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AuthMode {
-    /// AUTH is neither offered nor taken.
-    #[default]
-    Off,
-    /// A client may authenticate.
-    Optional,
-    /// No mail without authentication.
-    Required,
-}
-
-/// What one client, or all together, may use up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest message, in octets; `u32::MAX` where there is no limit.
-    pub message_size: u32,
-    /// The most recipients of one message.
-    pub recipients: u32,
-    /// How many commands of a session may be refused as errors before it is closed; 0 for no limit.
-    pub errors: u32,
-    /// The most sessions at a time, over all listeners.
-    pub connections: u32,
-    /// How long to wait for a complete command.
-    pub command_timeout: Duration,
-    /// How long a message may take from DATA to its end.
-    pub message_timeout: Duration,
-    /// How long a client may take to read a reply.
-    pub write_timeout: Duration,
-    /// How long sessions may go on once the program is told to stop.
-    pub shutdown_grace: Duration,
-    /// How many octets of a message stay in memory; what is beyond goes to a temporary file.
-    pub spool_memory: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_size: 25 << 20,
-            recipients: 200,
-            errors: 10,
-            connections: 1000,
-            command_timeout: Duration::from_mins(5),
-            message_timeout: Duration::from_mins(10),
-            write_timeout: Duration::from_mins(2),
-            shutdown_grace: Duration::from_secs(10),
-            spool_memory: 1 << 20,
-        }
     }
 }
 
@@ -252,6 +187,24 @@ impl Default for Plugins {
             cache: None,
             max_file_size: 64 << 20,
             instances: None,
+        }
+    }
+}
+
+/// Who is asked for names and addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// The name servers. None: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// How long to wait for an answer, above 0.
+    pub timeout: Duration,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
         }
     }
 }

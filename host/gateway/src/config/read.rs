@@ -1,5 +1,6 @@
 //! Turns the tables of the configuration file into a [`Config`], one function a table.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use postgate_proto::address::Charset;
 use super::document::Section;
 use super::value::{Hostname, Octets, Timeout, is_domain};
 use super::{
-    AuthMode, Backend, BackendAddress, Config, Limits, Listener, Log, Plugins, RelayDomain, Runtime,
+    AuthMode, Backend, BackendAddress, Config, DnsSettings, Limits, Listener, Log, Plugins,
+    RelayDomain, Runtime,
 };
 
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
@@ -28,9 +30,11 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
         listeners,
         limits,
         relay: relay.unwrap_or_default(),
-        backend: backend?,
+        replies: BTreeMap::new(),
+        backend,
         quarantine,
         plugins,
+        dns: DnsSettings::default(),
         log,
         runtime,
     })
@@ -93,6 +97,7 @@ fn listener(section: &mut Section<'_>) -> Option<Listener> {
         address,
         auth,
         auth_in_clear,
+        ..Listener::at(address)
     })
 }
 
@@ -112,16 +117,11 @@ fn limits(section: &mut Section<'_>) -> Limits {
         write_timeout: timeout(section, "write-timeout", default.write_timeout),
         shutdown_grace: section.or("shutdown-grace", default.shutdown_grace),
         spool_memory: section.or("spool-memory", Octets(default.spool_memory)).0,
+        ..default
     }
 }
 
 fn only_backend(root: &mut Section<'_>) -> Option<Backend> {
-    if !root.has("backend") {
-        root.missing(
-            "backend",
-            r#"say where accepted mail goes: `[[backend]]` and below it `address = "lmtp://127.0.0.1:24"`"#,
-        );
-    }
     let mut only = None;
     let mut count = 0;
     root.each_table("backend", |section| {

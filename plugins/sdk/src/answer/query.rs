@@ -1,14 +1,9 @@
-//! The verdicts on questions of the client.
+//! The answer that only a question of the client has.
 
-use crate::bindings::imports::postgate::plugin::types::{self, QueryVerdict};
-use crate::{QueryAnswer, Refusal, reply};
+use crate::bindings::imports::postgate::plugin::types::QueryVerdict;
+use crate::{QueryAnswer, reply};
 
 impl QueryAnswer {
-    /// Nothing to say: ask the next plugin, and the gateway itself where there is none.
-    pub fn next() -> Self {
-        Self::from(QueryVerdict::Next)
-    }
-
     /// Answer with this reply: its code, 200 to 299 or 400 to 599, its enhanced status code, and
     /// its lines of text. The code 421 also closes the connection.
     ///
@@ -32,11 +27,6 @@ impl QueryAnswer {
             Ok(reply) => Self::from(QueryVerdict::Reply(reply)),
             Err(error) => panic!("{error}"),
         }
-    }
-
-    /// Refuse with this reply and close the connection.
-    pub fn disconnect(refusal: Refusal) -> Self {
-        Self::from(QueryVerdict::Disconnect(types::Refusal::from(refusal)))
     }
 }
 

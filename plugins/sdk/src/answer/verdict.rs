@@ -1,7 +1,7 @@
 //! The verdicts that the events have in common, and those that only some have.
 
 use crate::bindings::imports::postgate::plugin::types::{
-    self, AuthVerdict, MessageEdit, MessageVerdict, SessionEdit, Verdict,
+    self, AuthVerdict, MessageEdit, MessageVerdict, QueryVerdict, SessionEdit, Verdict,
 };
 use crate::{Answer, Refusal};
 
@@ -38,11 +38,8 @@ impl Answer<MessageVerdict, MessageEdit> {
 
 /// What every verdict can say.
 pub trait Decision: Sized {
-    /// No objection.
+    /// No objection, or nothing to say.
     const NEXT: Self;
-
-    /// Refuse this step.
-    fn refuse(refusal: Refusal) -> Self;
 
     /// Refuse and close the connection.
     fn disconnect(refusal: Refusal) -> Self;
@@ -51,14 +48,16 @@ pub trait Decision: Sized {
     fn refusal(&self) -> Option<Refusal>;
 }
 
+/// What a verdict on a step of the session can say.
+pub trait Refusable: Decision {
+    /// Refuse this step.
+    fn refuse(refusal: Refusal) -> Self;
+}
+
 macro_rules! decision {
     ($($verdict:ident),+) => {$(
         impl Decision for $verdict {
             const NEXT: Self = Self::Next;
-
-            fn refuse(refusal: Refusal) -> Self {
-                Self::Refuse(types::Refusal::from(refusal))
-            }
 
             fn disconnect(refusal: Refusal) -> Self {
                 Self::Disconnect(types::Refusal::from(refusal))
@@ -73,7 +72,29 @@ macro_rules! decision {
                 }
             }
         }
+
+        impl Refusable for $verdict {
+            fn refuse(refusal: Refusal) -> Self {
+                Self::Refuse(types::Refusal::from(refusal))
+            }
+        }
     )+};
 }
 
 decision!(AuthVerdict, MessageVerdict, Verdict);
+
+/// A reply that refuses is an answer like any other.
+impl Decision for QueryVerdict {
+    const NEXT: Self = Self::Next;
+
+    fn disconnect(refusal: Refusal) -> Self {
+        Self::Disconnect(types::Refusal::from(refusal))
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Disconnect(refusal) => Some(Refusal::from(refusal.clone())),
+            Self::Next | Self::Reply(_) => None,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Where clients connect, and how they are treated there.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use postgate_proto::data::LineEndings;
+use postgate_proto::parameters::Extensions;
+
+use super::Limits;
+
+/// An address to listen on, and how clients are treated there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The name in logs and in the sidecars of plugins. Where the operator gave none, the address as
+    /// it was written. Addresses that were written as one share it.
+    pub name: String,
+    /// The address. Port 0 lets the system choose a free one.
+    pub address: SocketAddr,
+    /// Whether clients may or must authenticate.
+    pub auth: AuthMode,
+    /// Whether credentials may cross the network in clear; true on loopback addresses only.
+    pub auth_in_clear: bool,
+    /// The text behind the host name in the banner, in printable ASCII.
+    pub banner: String,
+    /// The domain of an address that has none. Nothing: such an address is refused.
+    pub default_domain: Option<String>,
+    /// What becomes of clients that do not wait for the banner.
+    pub early_talkers: EarlyTalkers,
+    /// How long the banner is held back.
+    pub greet_delay: Duration,
+    /// What is offered in the reply to EHLO. REQUIRETLS is not among what can be configured.
+    pub extensions: Extensions,
+    /// Keywords for the reply to EHLO beside those of the extensions.
+    pub more_keywords: Vec<String>,
+    /// The only keywords for the reply to EHLO, in place of all others.
+    pub only_keywords: Option<Vec<String>>,
+    /// What becomes of a CR or LF in a message that is not part of a CRLF.
+    pub line_endings: LineEndings,
+    /// Whether a command line may end in a lone LF.
+    pub lenient_commands: bool,
+    /// Whether MAIL needs angle brackets, and no blank before them.
+    pub strict_mail: bool,
+    /// The same for RCPT.
+    pub strict_rcpt: bool,
+    /// Whether proxies may or must say whom they speak for.
+    pub proxy: ProxyMode,
+    /// The proxies that are trusted to do so; not empty unless `proxy` is off.
+    pub proxy_from: Vec<IpNet>,
+    /// The clients that are trusted to say XCLIENT.
+    pub xclient_from: Vec<IpNet>,
+    /// Whether the client's name is looked up before the session.
+    pub reverse_dns: bool,
+    /// What clients may use up here: the limits of all listeners, with what this one overrides.
+    pub limits: Limits,
+}
+
+impl Listener {
+    /// A listener that has nothing but an address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            name: address.to_string(),
+            address,
+            auth: AuthMode::default(),
+            auth_in_clear: false,
+            banner: DEFAULT_BANNER.to_owned(),
+            default_domain: None,
+            early_talkers: EarlyTalkers::default(),
+            greet_delay: Duration::ZERO,
+            extensions: Extensions::default(),
+            more_keywords: Vec::new(),
+            only_keywords: None,
+            line_endings: LineEndings::default(),
+            lenient_commands: false,
+            strict_mail: false,
+            strict_rcpt: false,
+            proxy: ProxyMode::default(),
+            proxy_from: Vec::new(),
+            xclient_from: Vec::new(),
+            reverse_dns: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Whether clients authenticate (RFC 4954).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMode {
+    /// AUTH is neither offered nor taken.
+    #[default]
+    Off,
+    /// A client may authenticate.
+    Optional,
+    /// No mail without authentication.
+    Required,
+}
+
+/// What becomes of clients that do not wait for the banner, as they must (RFC 5321 §3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyTalkers {
+    /// They are served.
+    #[default]
+    Accept,
+    /// They are turned away.
+    Refuse,
+}
+
+/// Whether proxies say whom they speak for, in a PROXY header before the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyMode {
+    /// No header is read.
+    #[default]
+    Off,
+    /// A header is read where a trusted proxy sends one.
+    Optional,
+    /// Nobody is served but through a trusted proxy.
+    Required,
+}
+
+const DEFAULT_BANNER: &str = "ESMTP Postgate";
