@@ -7,12 +7,12 @@ use postgate_proto::address::{Charset, ForwardPath, Mailbox, ReversePath};
 use postgate_proto::client::{BodyEncoder, Client, ClientName, ClientStep, Protocol, Request};
 use postgate_proto::command::{Command, Rules, parse_recipient, parse_sender};
 use postgate_proto::data::{DataDecoder, Decoded, LineEndings};
-use postgate_proto::parameters::Extensions;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::parameters::Extensions;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Refusal, ReplyParser};
-use postgate_proto::session::{Answer, Ask, Auth, Session, Offers, Settings, Step};
+use postgate_proto::session::{Answer, Ask, Auth, Offers, Session, Settings, Step};
 
 /// Something that panics where the octets break what must hold.
 pub type Target = fn(&[u8]);
@@ -53,7 +53,10 @@ pub fn command(octets: &[u8]) {
         }
         Ok(Command::Rcpt(argument)) => {
             if let Ok((recipient, _)) = parse_recipient(argument, true, &rules) {
-                assert!(!recipient.as_str().contains(char::is_control), "{recipient}");
+                assert!(
+                    !recipient.as_str().contains(char::is_control),
+                    "{recipient}"
+                );
             }
         }
         _ => {}
@@ -138,7 +141,9 @@ pub fn client(octets: &[u8]) {
                 Ok(ClientStep::Answered(..)) => {}
                 Ok(ClientStep::Idle) => {
                     if let Some(writer) = client.message() {
-                        writer.finish();
+                        if writer.finish().is_err() {
+                            return;
+                        }
                     } else if let Some(request) = requests.next() {
                         client.request(request);
                     } else {
@@ -157,7 +162,7 @@ fn requests() -> [Request; 4] {
     let recipient = ForwardPath::parse("bob@example.org", Charset::Ascii).expect("an address");
     [
         Request::Mail(ReversePath::Null, MailParameters::default()),
-        Request::Rcpt(recipient),
+        Request::Rcpt(recipient, Vec::new()),
         Request::Data,
         Request::Quit,
     ]

@@ -276,10 +276,10 @@ impl Desk {
         self.set_candidate(Some((recipient, parameters)));
         let decision = self.ask(Event::Rcpt).await;
         let candidate = self.set_candidate(None);
-        let (Decision::Pass, Some((recipient, _))) = (&decision, candidate) else {
+        let (Decision::Pass, Some((recipient, parameters))) = (&decision, candidate) else {
             return answer_of(decision);
         };
-        match self.offer(&recipient).await {
+        match self.offer(&recipient, &parameters).await {
             Ok(acceptance) => {
                 if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
                     transaction.recipients.push(recipient);
@@ -299,7 +299,11 @@ impl Desk {
     }
 
     /// The backend hears of the transaction with its first recipient.
-    async fn offer(&mut self, recipient: &ForwardPath) -> Result<Acceptance, Refusal> {
+    async fn offer(
+        &mut self,
+        recipient: &ForwardPath,
+        parameters: &[Parameter],
+    ) -> Result<Acceptance, Refusal> {
         let Some(transaction) = &self.context.transaction else {
             return Err(Refusal::TRY_LATER);
         };
@@ -310,7 +314,7 @@ impl Desk {
             sender: transaction.sender.clone(),
             recipients: Vec::new(),
         });
-        let offered = at_backend.transaction.offer(recipient).await;
+        let offered = at_backend.transaction.offer(recipient, parameters).await;
         let acceptance = offered.map_err(|error| {
             note_backend(&self.context, &error);
             error.refusal()

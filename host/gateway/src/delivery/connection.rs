@@ -3,21 +3,22 @@
 //! The outer error of a result is that of the connection, which is then only good for being
 //! dropped. A refusal is an inner one, and leaves the connection as it is.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate_proto::address::{Charset, ForwardPath};
 use postgate_proto::client::{
     Answer, Client, ClientFault, ClientName, ClientStep, Protocol, Request, Stage,
 };
-use postgate_proto::parameters::MailParameters;
+use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::error::NEEDS_UTF8;
+use super::error::{NEEDS_UTF8, NO_CONVERSION};
 use super::stream::Stream;
-use super::{DeliveryError, Envelope, Message};
+use super::terms::Terms;
+use super::{DeliveryError, Envelope, Message, Recipient};
 
 /// A connection whose server has been greeted.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub(super) struct Connection {
     stream: Stream,
     client: Client,
     peer: Arc<Peer>,
-    transaction: Transaction,
+    /// Those of a transaction that the server must be told to forget before the next.
+    open: Option<Terms>,
     buffer: Box<[u8]>,
 }
 
@@ -60,7 +62,7 @@ impl Connection {
         let mut connection = Self {
             stream,
             client: Client::new(peer.protocol, peer.name.clone()),
-            transaction: Transaction::None,
+            open: None,
             buffer: vec![0; READ_BUFFER].into(),
             peer: Arc::clone(&peer),
         };
@@ -84,31 +86,29 @@ impl Connection {
     pub(super) async fn open(
         &mut self,
         envelope: &Envelope,
-        recipients: &[ForwardPath],
+        recipients: &[Recipient],
     ) -> Result<Opened, DeliveryError> {
-        let Some(parameters) = self.parameters(envelope, recipients) else {
-            return Ok(Opened::Refused(NEEDS_UTF8));
+        let parameters = match self.parameters(envelope, recipients) {
+            Ok(parameters) => parameters,
+            Err(refusal) => return Ok(Opened::Refused(refusal)),
         };
-        let charset = match parameters.smtputf8 {
-            true => Charset::Utf8,
-            false => Charset::Ascii,
-        };
-        let before = std::mem::replace(&mut self.transaction, Transaction::Open(charset));
-        if let Transaction::Open(_) = before {
+        let terms = Terms::of(&parameters);
+        let before = self.open.replace(terms);
+        if before.is_some() {
             self.client.request(Request::Reset);
         }
         let sender = envelope.sender.clone();
         self.client.request(Request::Mail(sender, parameters));
-        for recipient in recipients.iter().filter(|path| is_within(path, charset)) {
-            self.client.request(Request::Rcpt(recipient.clone()));
+        for recipient in recipients.iter().filter(|all| terms.permit(all)) {
+            self.client.request(terms.request(recipient));
         }
-        if let Transaction::Open(_) = before {
+        if before.is_some() {
             self.forgotten().await?;
         }
         let sender = self.command(Stage::Mail).await?;
         let mut all = sender.clone();
         for recipient in recipients {
-            let answer = match is_within(recipient, charset) {
+            let answer = match terms.permit(recipient) {
                 true => self.command(Stage::Rcpt).await?,
                 false => Err(NEEDS_UTF8),
             };
@@ -123,32 +123,38 @@ impl Connection {
     /// Names one more recipient of the open transaction.
     pub(super) async fn recipient(
         &mut self,
-        recipient: &ForwardPath,
+        recipient: &Recipient,
     ) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
-        if let Transaction::Open(charset) = self.transaction
-            && !is_within(recipient, charset)
-        {
+        let terms = self.open.unwrap_or_default();
+        if !terms.permit(recipient) {
             return Ok(Err(NEEDS_UTF8));
         }
-        self.client.request(Request::Rcpt(recipient.clone()));
+        self.client.request(terms.request(recipient));
         self.command(Stage::Rcpt).await
     }
 
-    /// Asks to send the message.
-    pub(super) async fn data(&mut self) -> Result<Result<(), Refusal>, DeliveryError> {
-        let stage = Stage::Data;
-        self.client.request(Request::Data);
-        match self.answer(stage, self.peer.command_timeout).await? {
-            Answer::GoAhead => Ok(Ok(())),
-            Answer::Refused(refusal) => Ok(Err(refusal)),
-            Answer::Accepted(acceptance) => {
-                let code = acceptance.reply().code();
-                Err(ClientFault::Code { stage, code }.into())
-            }
+    /// Begins the message: with BDAT where the server offers it, so that it need not be asked first.
+    pub(super) async fn begin(
+        &mut self,
+        message: &Message<'_>,
+    ) -> Result<Result<(), Refusal>, DeliveryError> {
+        if !self.client.capabilities().offers("CHUNKING") {
+            return self.data().await;
         }
+        // The server would have shown by its answer to DATA that it is still there.
+        if !self.is_quiet() {
+            return Err(DeliveryError::Closed {
+                stage: Stage::Message,
+                cause: io::ErrorKind::ConnectionAborted.into(),
+            });
+        }
+        let chunk = self.open.unwrap_or_default().chunk(message);
+        let chunk = chunk.map_err(DeliveryError::Content)?;
+        self.client.request(Request::Bdat(chunk));
+        Ok(Ok(()))
     }
 
-    /// Sends the message after [`data`](Self::data). The last part of it goes out with the first
+    /// Sends the message after [`begin`](Self::begin). The last part of it goes out with the first
     /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the
     /// end.
     pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
@@ -164,9 +170,10 @@ impl Connection {
             buffered += chunk.len();
         }
         if let Some(writer) = self.client.message() {
-            writer.finish();
+            let finished = writer.finish().map_err(io::Error::other);
+            finished.map_err(DeliveryError::Content)?;
         }
-        self.transaction = Transaction::None;
+        self.open = None;
         Ok(())
     }
 
@@ -187,19 +194,42 @@ impl Connection {
     }
 
     /// What goes with MAIL: SMTPUTF8 also where a plugin has rewritten an address so that it needs
-    /// it. Nothing where the server can not take the sender or the message.
+    /// it. A refusal where the server can not take the sender or the message.
     fn parameters(
         &self,
         envelope: &Envelope,
-        recipients: &[ForwardPath],
-    ) -> Option<MailParameters> {
+        recipients: &[Recipient],
+    ) -> Result<MailParameters, Refusal> {
+        let capabilities = self.client.capabilities();
+        if envelope.parameters.body == Some(Body::BinaryMime)
+            && !capabilities.take(Body::BinaryMime)
+        {
+            return Err(NO_CONVERSION);
+        }
         let is_needed = envelope.parameters.smtputf8 || !envelope.sender.as_str().is_ascii();
-        let is_useful = recipients.iter().any(|path| !path.as_str().is_ascii());
-        let is_offered = self.client.capabilities().offers("SMTPUTF8");
-        (is_offered || !is_needed).then(|| MailParameters {
+        let is_useful = recipients.iter().any(|all| !all.path.as_str().is_ascii());
+        let is_offered = capabilities.offers("SMTPUTF8");
+        if is_needed && !is_offered {
+            return Err(NEEDS_UTF8);
+        }
+        Ok(MailParameters {
             smtputf8: is_offered && (is_needed || is_useful),
             ..envelope.parameters.clone()
         })
+    }
+
+    /// Asks to send the message.
+    async fn data(&mut self) -> Result<Result<(), Refusal>, DeliveryError> {
+        let stage = Stage::Data;
+        self.client.request(Request::Data);
+        match self.answer(stage, self.peer.command_timeout).await? {
+            Answer::GoAhead => Ok(Ok(())),
+            Answer::Refused(refusal) => Ok(Err(refusal)),
+            Answer::Accepted(acceptance) => {
+                let code = acceptance.reply().code();
+                Err(ClientFault::Code { stage, code }.into())
+            }
+        }
     }
 
     /// The reply to RSET, which a server can not refuse and go on (RFC 5321 §4.1.1.5).
@@ -296,18 +326,3 @@ impl Connection {
 const READ_BUFFER: usize = 4096;
 /// A part of a message goes out once it has this size, in octets.
 const WRITE_AT: usize = 64 * 1024;
-
-/// What the server knows of a transaction.
-#[derive(Debug)]
-enum Transaction {
-    None,
-    /// One that it must be told to forget before the next. Addresses are in this charset.
-    Open(Charset),
-}
-
-fn is_within(recipient: &ForwardPath, charset: Charset) -> bool {
-    match charset {
-        Charset::Ascii => recipient.as_str().is_ascii(),
-        Charset::Utf8 => true,
-    }
-}

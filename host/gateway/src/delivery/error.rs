@@ -32,6 +32,9 @@ pub enum DeliveryError {
         /// How many there are.
         recipients: usize,
     },
+    /// The gateway has nobody to hand mail over to.
+    #[error("no backend is configured")]
+    NoBackend,
     /// A message was to be delivered before a recipient was accepted.
     #[error("no recipient was accepted")]
     NoRecipients,
@@ -68,6 +71,7 @@ impl DeliveryError {
             Self::Closed { .. } | Self::Timeout { .. } => BAD_CONNECTION,
             Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => Refusal::TRY_LATER,
             Self::Mixed { .. } => NOT_FOR_ALL,
+            Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
             Self::Refused(refusal) => refusal.clone(),
             Self::Store(error) if is_full(error) => NO_ROOM,
@@ -89,6 +93,12 @@ pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
     Enhanced::new(5, 6, 7),
     "Mail store does not take internationalized mail",
 );
+
+const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No storage backend");
+
+/// The message is binary, which the backend does not take (RFC 3030 §3).
+pub(super) const NO_CONVERSION: Refusal =
+    Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
 
 const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
 
@@ -134,6 +144,8 @@ mod tests {
             (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
             (DeliveryError::Refused(NEEDS_UTF8), "550 5.6.7"),
+            (DeliveryError::Refused(NO_CONVERSION), "554 5.6.1"),
+            (DeliveryError::NoBackend, "452 4.3.1 No storage backend"),
             (DeliveryError::NoRecipients, "554 5.5.1"),
             (
                 DeliveryError::Mixed {

@@ -2,6 +2,11 @@
 //!
 //! There is no queue: a recipient is offered to the backend before the client hears of it, and the
 //! client is told that a message was taken only after the backend has said so.
+//!
+//! A message goes to a server with BDAT where it offers CHUNKING (RFC 3030), and with DATA otherwise.
+//! Its octets stay as they are where the client announced BODY=BINARYMIME; otherwise a lone CR or LF
+//! becomes CRLF, whichever way it goes. What the client asks for in delivery status notifications
+//! (RFC 3461) is passed on to servers that offer DSN, and has no effect with others.
 
 mod connection;
 mod error;
@@ -11,6 +16,7 @@ mod relay;
 mod remembered;
 mod server;
 mod stream;
+mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +24,7 @@ use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::client::{InvalidName, Protocol};
-use postgate_proto::parameters::MailParameters;
+use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::{Acceptance, Enhanced, Reply};
 
 pub use self::error::DeliveryError;
@@ -49,12 +55,18 @@ impl Delivery {
         Ok(Self(Store::Server(Arc::new(server))))
     }
 
+    /// A way that leads nowhere: every recipient is refused for now, so that no mail is lost.
+    pub const fn nowhere() -> Self {
+        Self(Store::Nowhere)
+    }
+
     /// Begins a transaction. The backend hears of it with the first recipient.
     pub fn begin(&self, sender: ReversePath, parameters: MailParameters) -> Transaction {
         Transaction {
             envelope: Envelope { sender, parameters },
             route: match &self.0 {
                 Store::Maildir(maildir) => Route::Maildir(maildir.clone()),
+                Store::Nowhere => Route::Nowhere,
                 Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
             },
         }
@@ -72,15 +84,27 @@ pub struct Transaction {
 impl Transaction {
     /// Offers a recipient. The backend's own reply comes back; where it does not take the sender,
     /// the same one for each recipient.
-    pub async fn offer(&mut self, recipient: &ForwardPath) -> Result<Acceptance, DeliveryError> {
+    pub async fn offer(
+        &mut self,
+        recipient: &ForwardPath,
+        parameters: &[Parameter],
+    ) -> Result<Acceptance, DeliveryError> {
         match &mut self.route {
             Route::Maildir(_) => Ok(accepted(Enhanced::new(2, 1, 5), "Recipient ok")),
-            Route::Server(relay) => relay.offer(&self.envelope, recipient).await,
+            Route::Nowhere => Err(DeliveryError::NoBackend),
+            Route::Server(relay) => {
+                let recipient = Recipient {
+                    path: recipient.clone(),
+                    parameters: parameters.to_vec(),
+                };
+                relay.offer(&self.envelope, recipient).await
+            }
         }
     }
 
     /// Puts another envelope in the place of the one that the backend has accepted. It must accept
-    /// every recipient again; otherwise nothing more is taken in this transaction.
+    /// every recipient again; otherwise nothing more is taken in this transaction. Recipients that it
+    /// has accepted before keep their parameters; others have none.
     pub async fn amend(
         &mut self,
         sender: ReversePath,
@@ -89,6 +113,7 @@ impl Transaction {
         self.envelope.sender = sender;
         match &mut self.route {
             Route::Maildir(_) => Ok(()),
+            Route::Nowhere => Err(DeliveryError::NoBackend),
             Route::Server(relay) => relay.amend(&self.envelope, recipients).await,
         }
     }
@@ -105,6 +130,7 @@ impl Transaction {
                 .await
                 .map(|()| accepted(Enhanced::new(2, 0, 0), "Message stored"))
                 .map_err(DeliveryError::Store),
+            Route::Nowhere => Err(DeliveryError::NoBackend),
             Route::Server(relay) => relay.deliver(&self.envelope, message).await,
         }
     }
@@ -148,15 +174,24 @@ struct Envelope {
     parameters: MailParameters,
 }
 
+/// A recipient, with what the client asked for.
+#[derive(Clone, Debug)]
+struct Recipient {
+    path: ForwardPath,
+    parameters: Vec<Parameter>,
+}
+
 #[derive(Clone, Debug)]
 enum Store {
     Maildir(Maildir),
+    Nowhere,
     Server(Arc<Server>),
 }
 
 #[derive(Debug)]
 enum Route {
     Maildir(Maildir),
+    Nowhere,
     Server(Relay),
 }
 

@@ -11,7 +11,7 @@ use tracing::debug;
 use super::connection::{Connection, Opened};
 use super::remembered::Fingerprint;
 use super::server::Server;
-use super::{DeliveryError, Envelope, Message, accepted};
+use super::{DeliveryError, Envelope, Message, Recipient, accepted};
 
 /// One transaction. Dropped between two calls it leaves its connection to the next one; dropped in
 /// the midst of a call it takes the connection with it.
@@ -32,11 +32,11 @@ impl Relay {
     pub(super) async fn offer(
         &mut self,
         envelope: &Envelope,
-        recipient: &ForwardPath,
+        recipient: Recipient,
     ) -> Result<Acceptance, DeliveryError> {
         let (mut open, answer) = match self.take() {
             State::Over(refusal) => return Err(self.over(DeliveryError::Refused(refusal))),
-            State::New => match self.open(envelope, slice::from_ref(recipient)).await {
+            State::New => match self.open(envelope, slice::from_ref(&recipient)).await {
                 Err(error) => return Err(self.over(error)),
                 Ok((connection, Opened::Refused(refusal))) => {
                     self.server.pool.put(connection);
@@ -46,13 +46,13 @@ impl Relay {
                     (Open::boxed(connection, Vec::new()), answer)
                 }
             },
-            State::Open(mut open) => match open.connection.recipient(recipient).await {
+            State::Open(mut open) => match open.connection.recipient(&recipient).await {
                 Err(error) => return Err(self.over(error)),
                 Ok(answer) => (open, answer),
             },
         };
         if answer.is_ok() {
-            open.recipients.push(recipient.clone());
+            open.recipients.push(recipient);
         }
         self.state = State::Open(open);
         answer.map_err(DeliveryError::Refused)
@@ -63,15 +63,16 @@ impl Relay {
         envelope: &Envelope,
         recipients: &[ForwardPath],
     ) -> Result<(), DeliveryError> {
-        let used = match self.take() {
+        let (used, known) = match self.take() {
             State::Over(refusal) => return Err(self.over(DeliveryError::Refused(refusal))),
-            State::New => None,
-            State::Open(open) => Some(open.connection),
+            State::New => (None, Vec::new()),
+            State::Open(open) => (Some(open.connection), open.recipients),
         };
-        match self.replay(used, envelope, recipients).await {
+        let recipients = with_parameters(recipients, &known);
+        match self.replay(used, envelope, &recipients).await {
             Err(error) => Err(self.over(error)),
             Ok(connection) => {
-                self.state = State::Open(Open::boxed(connection, recipients.to_vec()));
+                self.state = State::Open(Open::boxed(connection, recipients));
                 Ok(())
             }
         }
@@ -111,7 +112,7 @@ impl Relay {
     async fn open(
         &self,
         envelope: &Envelope,
-        recipients: &[ForwardPath],
+        recipients: &[Recipient],
     ) -> Result<(Connection, Opened), DeliveryError> {
         if let Some(mut connection) = self.server.pool.take() {
             match connection.open(envelope, recipients).await {
@@ -129,7 +130,7 @@ impl Relay {
         &self,
         used: Option<Connection>,
         envelope: &Envelope,
-        recipients: &[ForwardPath],
+        recipients: &[Recipient],
     ) -> Result<Connection, DeliveryError> {
         let mut reopened = None;
         if let Some(mut connection) = used {
@@ -175,12 +176,12 @@ impl Relay {
         }
         // The connection may have gone stale while the client was sending the message. Nothing was
         // handed over yet, so that another one can be tried.
-        let answer = match connection.data().await {
+        let answer = match connection.begin(message).await {
             Ok(answer) => answer,
             Err(error) => {
                 self.again(&error);
                 connection = self.replay(None, envelope, &left).await?;
-                connection.data().await?
+                connection.begin(message).await?
             }
         };
         if let Err(refusal) = answer {
@@ -205,17 +206,17 @@ impl Relay {
     /// The recipients that do not have the message from an earlier attempt.
     fn without_remembered(
         &self,
-        recipients: &[ForwardPath],
+        recipients: &[Recipient],
         envelope: &Envelope,
         message: &Message<'_>,
-    ) -> Result<Vec<ForwardPath>, DeliveryError> {
+    ) -> Result<Vec<Recipient>, DeliveryError> {
         let remembered = &self.server.remembered;
         if remembered.is_empty() {
             return Ok(recipients.to_vec());
         }
         let fingerprint = Fingerprint::new(&envelope.sender, message.given);
         let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
-        let is_new = |recipient: &&ForwardPath| !remembered.holds(&fingerprint, recipient);
+        let is_new = |recipient: &&Recipient| !remembered.holds(&fingerprint, &recipient.path);
         Ok(recipients.iter().filter(is_new).cloned().collect())
     }
 
@@ -224,7 +225,7 @@ impl Relay {
     async fn answers(
         &self,
         mut connection: Connection,
-        recipients: &[ForwardPath],
+        recipients: &[Recipient],
         envelope: &Envelope,
         message: &Message<'_>,
     ) -> Result<Vec<Result<Acceptance, Refusal>>, DeliveryError> {
@@ -244,7 +245,7 @@ impl Relay {
             let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
             for (recipient, answer) in recipients.iter().zip(&answers) {
                 if answer.is_ok() {
-                    self.server.remembered.add(&fingerprint, recipient);
+                    self.server.remembered.add(&fingerprint, &recipient.path);
                 }
             }
         }
@@ -281,16 +282,28 @@ enum State {
 struct Open {
     connection: Connection,
     /// Those that the server has accepted.
-    recipients: Vec<ForwardPath>,
+    recipients: Vec<Recipient>,
 }
 
 impl Open {
-    fn boxed(connection: Connection, recipients: Vec<ForwardPath>) -> Box<Self> {
+    fn boxed(connection: Connection, recipients: Vec<Recipient>) -> Box<Self> {
         Box::new(Self {
             connection,
             recipients,
         })
     }
+}
+
+/// Recipients with the parameters that they were named with before.
+fn with_parameters(recipients: &[ForwardPath], known: &[Recipient]) -> Vec<Recipient> {
+    let recipient = |path: &ForwardPath| Recipient {
+        path: path.clone(),
+        parameters: known
+            .iter()
+            .find(|known| known.path == *path)
+            .map_or_else(Vec::new, |known| known.parameters.clone()),
+    };
+    recipients.iter().map(recipient).collect()
 }
 
 /// One reply for the client out of those for each recipient, of whom `before` have had the message

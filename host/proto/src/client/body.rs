@@ -6,36 +6,49 @@ use memchr::memchr2_iter;
 ///
 /// Whatever the message holds, the encoder lets it neither end early nor hide an end that another
 /// server would see: a lone CR or LF becomes CRLF, and every line that begins with a dot gets
-/// another one.
+/// another one. So does a dot with nothing but NULs before it, because there are servers that drop
+/// NULs before they look for the end. They alone see such a line as it was; others see two dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyEncoder {
     at: At,
+    dots: Dots,
 }
 
 impl BodyEncoder {
     /// An encoder at the start of a message.
     pub const fn new() -> Self {
-        Self { at: At::LineStart }
+        Self {
+            at: At::LineStart,
+            dots: Dots::Doubled,
+        }
+    }
+
+    /// An encoder for a message whose end is known by its size: line ends are the same as for DATA,
+    /// and dots are just dots.
+    pub(super) const fn without_dots() -> Self {
+        Self {
+            at: At::LineStart,
+            dots: Dots::Kept,
+        }
     }
 
     /// Appends the wire form of the next octets of the message.
     pub fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let octets = match (self.at, octets) {
-            (_, []) => return,
             (At::AfterCr, [b'\n', rest @ ..]) => {
                 self.at = At::LineStart;
                 rest
             }
             _ => octets,
         };
-        match (self.at, octets) {
-            (_, []) => return,
-            (At::AfterCr | At::LineStart, [b'.', ..]) => out.push(b'.'),
-            _ => {}
+        if octets.is_empty() {
+            return;
         }
-        self.at = At::Text;
         let mut copied = 0;
         let mut line = 0;
+        if self.at != At::Text {
+            self.begin_line(octets, &mut copied, line, out);
+        }
         for end in memchr2_iter(b'\r', b'\n', octets) {
             if end < line {
                 continue;
@@ -48,26 +61,39 @@ impl BodyEncoder {
                 line = end + 1;
                 copied = line;
             }
-            match octets.get(line) {
-                Some(b'.') => {
-                    out.extend_from_slice(&octets[copied..line]);
-                    out.push(b'.');
-                    copied = line;
-                }
-                Some(_) => {}
-                None if octets[end..] == *b"\r" => self.at = At::AfterCr,
-                None => self.at = At::LineStart,
+            match octets[end..] == *b"\r" {
+                true => self.at = At::AfterCr,
+                false => self.begin_line(octets, &mut copied, line, out),
             }
         }
         out.extend_from_slice(&octets[copied..]);
     }
 
-    /// Appends the end of the message: the line end that the last line lacks, and the final dot.
+    /// Appends the line end that the last line lacks, and for DATA the final dot.
     pub fn finish(self, out: &mut Vec<u8>) {
-        if self.at == At::Text {
+        if matches!(self.at, At::Nuls | At::Text) {
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b".\r\n");
+        if self.dots == Dots::Doubled {
+            out.extend_from_slice(b".\r\n");
+        }
+    }
+
+    /// Finds out what is at the start of a line. All up to a dot that is to be doubled is appended.
+    fn begin_line(&mut self, octets: &[u8], copied: &mut usize, line: usize, out: &mut Vec<u8>) {
+        let rest = &octets[line..];
+        let nuls = rest.iter().take_while(|octet| **octet == 0).count();
+        self.at = match rest.get(nuls) {
+            None if nuls > 0 => At::Nuls,
+            None => At::LineStart,
+            Some(_) => At::Text,
+        };
+        if self.dots == Dots::Doubled && rest.get(nuls) == Some(&b'.') {
+            let dot = line + nuls;
+            out.extend_from_slice(&octets[*copied..dot]);
+            out.push(b'.');
+            *copied = dot;
+        }
     }
 }
 
@@ -79,8 +105,18 @@ enum At {
     /// A line end, or nothing yet.
     #[default]
     LineStart,
+    /// Nothing but NULs since the start of the line.
+    Nuls,
     /// The start of a line.
     Text,
+}
+
+/// What becomes of a dot at the start of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Dots {
+    #[default]
+    Doubled,
+    Kept,
 }
 
 #[cfg(test)]
@@ -116,18 +152,27 @@ mod tests {
         Some(message)
     }
 
-    /// Every line end as CRLF, and one at the end of the last line.
+    /// Every line end as CRLF, one at the end of the last line, and a second dot where only NULs stand
+    /// before the first.
     fn normalised(message: &[u8]) -> Vec<u8> {
         let text: String = message.iter().map(|byte| char::from(*byte)).collect();
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let mut text = text.replace('\n', "\r\n");
-        if !text.is_empty() && !text.ends_with("\r\n") {
-            text.push_str("\r\n");
-        }
+        let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
+        let lines = lines.map(|line| {
+            let nuls = line.len() - line.trim_start_matches('\0').len();
+            match line[nuls..].starts_with('.') && nuls > 0 {
+                true => format!("{}.{}\r\n", &line[..nuls], &line[nuls..]),
+                false => format!("{line}\r\n"),
+            }
+        });
+        let text: String = match message {
+            [] => String::new(),
+            _ => lines.collect(),
+        };
         text.chars().map(|c| u8::try_from(c).unwrap()).collect()
     }
 
-    const MESSAGES: [(&[u8], &[u8]); 18] = [
+    const MESSAGES: [(&[u8], &[u8]); 24] = [
         (b"", b".\r\n"),
         (b"a\r\n", b"a\r\n.\r\n"),
         (b"a", b"a\r\n.\r\n"),
@@ -146,6 +191,12 @@ mod tests {
         (b"\r\r\n\n", b"\r\n\r\n\r\n.\r\n"),
         (b"\0\xff\r\n", b"\0\xff\r\n.\r\n"),
         (b"a\r", b"a\r\n.\r\n"),
+        (b"\0.\r\nMAIL", b"\0..\r\nMAIL\r\n.\r\n"),
+        (b"a\r\n\0\0.\r\nMAIL", b"a\r\n\0\0..\r\nMAIL\r\n.\r\n"),
+        (b"a\r\n.\0\r\nMAIL", b"a\r\n..\0\r\nMAIL\r\n.\r\n"),
+        (b"a\r\0\n.\0.", b"a\r\n\0\r\n..\0.\r\n.\r\n"),
+        (b"\0a.\r\n\0", b"\0a.\r\n\0\r\n.\r\n"),
+        (b"\0\r\n", b"\0\r\n.\r\n"),
     ];
 
     #[test]
@@ -174,7 +225,9 @@ mod tests {
         #[test]
         fn a_message_arrives_as_it_was_and_ends_once(
             pieces in prop::collection::vec(
-                prop::sample::select(vec!["\r", "\n", ".", "a", "\r\n", "\r\n.\r\n", "QUIT"]),
+                prop::sample::select(vec![
+                    "\r", "\n", "\0", ".", "a", "\r\n", "\r\n.\r\n", "QUIT",
+                ]),
                 0..40,
             ),
             cuts in prop::collection::vec(1..5_usize, 0..40),

@@ -1,5 +1,6 @@
 //! What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
 
+use crate::parameters::Body;
 use crate::reply::Reply;
 
 /// The keywords that a server announced. None after HELO.
@@ -28,6 +29,15 @@ impl Capabilities {
             name.eq_ignore_ascii_case(keyword)
                 .then_some(parameters.trim())
         })
+    }
+
+    /// Whether the server takes messages that are announced as this. Binary ones also need BDAT
+    /// (RFC 3030 §3).
+    pub fn take(&self, body: Body) -> bool {
+        match body {
+            Body::BinaryMime => self.offers("BINARYMIME") && self.offers("CHUNKING"),
+            Body::EightBitMime | Body::SevenBit => self.offers("8BITMIME"),
+        }
     }
 
     /// The largest message in octets that the server says it takes (RFC 1870). Nothing where it

@@ -1,7 +1,10 @@
-//! The client side of SMTP and LMTP (RFC 5321, RFC 2033, RFC 2920): requests in, steps out.
+//! The client side of SMTP and LMTP (RFC 5321, RFC 2033, RFC 2920, RFC 3030): requests in, steps
+//! out.
 
 mod body;
 mod capabilities;
+mod chunk;
+mod message;
 mod request;
 
 use std::collections::VecDeque;
@@ -11,6 +14,9 @@ use memchr::memchr;
 
 pub use self::body::BodyEncoder;
 pub use self::capabilities::Capabilities;
+pub use self::chunk::{Chunk, ChunkMeter, WrongSize};
+use self::message::Encoder;
+pub use self::message::MessageWriter;
 pub use self::request::{ClientName, InvalidName, Request};
 use crate::reply::{Acceptance, MAX_REPLY_LINES, Refusal, Reply, ReplyParser};
 
@@ -59,9 +65,11 @@ impl Client {
     /// otherwise.
     pub fn request(&mut self, request: Request) {
         self.queue.push_back(request);
+        self.send();
     }
 
-    /// Where the message goes, once the server has asked for it with 354 and until it is finished.
+    /// Where the message goes, once the server has asked for it with 354 or BDAT needs no asking, and
+    /// until it is finished.
     pub const fn message(&mut self) -> Option<MessageWriter<'_>> {
         match self.phase {
             Phase::Commands => None,
@@ -106,18 +114,23 @@ impl Client {
             && let Some(request) = self.queue.pop_front()
         {
             request.write(&self.capabilities, &mut self.output);
-            self.pending.push_back(request.stage());
+            match request {
+                Request::Bdat(chunk) => self.phase = Phase::Message(Encoder::Chunk(chunk)),
+                request => self.pending.push_back(request.stage()),
+            }
         }
     }
 
     /// Only MAIL, RCPT and RSET may be followed by another command before they are answered
-    /// (RFC 2920 §3.1).
+    /// (RFC 2920 §3.1). A message is not sent before it is known who gets it.
     fn may_send(&self) -> bool {
         match (&self.phase, self.pending.back()) {
             (Phase::Message(_), _) => false,
             (Phase::Commands, None) => true,
             (Phase::Commands, Some(Stage::Mail | Stage::Rcpt | Stage::Reset)) => {
-                self.pending.len() < MAX_PENDING && self.capabilities.offers("PIPELINING")
+                self.pending.len() < MAX_PENDING
+                    && self.capabilities.offers("PIPELINING")
+                    && !matches!(self.queue.front(), Some(Request::Bdat(_)))
             }
             (Phase::Commands, Some(_)) => false,
         }
@@ -169,7 +182,9 @@ impl Client {
             }
             (Answer::Accepted(_), Stage::Mail | Stage::Reset) => self.recipients = 0,
             (Answer::Accepted(_), Stage::Rcpt) => self.recipients += 1,
-            (Answer::GoAhead, _) => self.phase = Phase::Message(BodyEncoder::new()),
+            (Answer::GoAhead, _) => {
+                self.phase = Phase::Message(Encoder::Data(BodyEncoder::new()));
+            }
             (Answer::Refused(refusal), Stage::Ehlo) if !refusal.is_temporary() => {
                 self.queue.push_front(Request::Helo(self.name.clone()));
                 return Ok(None);
@@ -281,34 +296,6 @@ pub enum Protocol {
     Smtp,
 }
 
-/// Takes the message after 354. To be dropped and asked for again between steps.
-#[derive(Debug)]
-pub struct MessageWriter<'a>(&'a mut Client);
-
-impl MessageWriter<'_> {
-    /// Adds the next octets of the message, cut anywhere; the client encodes them.
-    pub fn write(&mut self, octets: &[u8]) {
-        if let Phase::Message(encoder) = &mut self.0.phase {
-            encoder.encode(octets, &mut self.0.output);
-        }
-    }
-
-    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient.
-    pub fn finish(self) {
-        let Phase::Message(encoder) = std::mem::replace(&mut self.0.phase, Phase::Commands) else {
-            return;
-        };
-        encoder.finish(&mut self.0.output);
-        let replies = match self.0.protocol {
-            Protocol::Lmtp => std::mem::take(&mut self.0.recipients),
-            Protocol::Smtp => 1,
-        };
-        self.0
-            .pending
-            .extend(std::iter::repeat_n(Stage::Message, replies));
-    }
-}
-
 /// What a server did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFault {
@@ -358,7 +345,7 @@ const MAX_PENDING: usize = 64;
 #[derive(Debug)]
 enum Phase {
     Commands,
-    Message(BodyEncoder),
+    Message(Encoder),
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Capabilities, Stage};
+use super::{Capabilities, Chunk, Stage};
 use crate::address::{ForwardPath, ReversePath};
-use crate::parameters::{Body, MailParameters};
+use crate::parameters::{Body, MailParameters, Parameter};
 
 /// A command to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +15,20 @@ pub enum Request {
     Helo(ClientName),
     /// Introduce oneself to an LMTP server. The client does it by itself.
     Lhlo(ClientName),
-    /// Open a transaction. Parameters that the server does not offer are left out: a message of 8-bit
-    /// octets goes to a server without 8BITMIME as it is, which is what such servers cope with best.
+    /// Open a transaction.
+    ///
+    /// SIZE, BODY, SMTPUTF8, RET and ENVID go along where the server offers them: a message of 8-bit
+    /// octets goes to a server without 8BITMIME as it is, which is what such servers cope with best,
+    /// and a server without DSN reports failures as it always does. Others are left out. AUTH is
+    /// among them: whom the client acts as is nothing that the server could check (RFC 4954 §5).
     Mail(ReversePath, MailParameters),
-    /// Name a recipient.
-    Rcpt(ForwardPath),
+    /// Name a recipient. NOTIFY and ORCPT go along where the server offers DSN (RFC 3461).
+    Rcpt(ForwardPath, Vec<Parameter>),
     /// Ask to send the message.
     Data,
+    /// Send the message as one chunk, to a server that offers CHUNKING (RFC 3030). It is not asked
+    /// first: the octets follow at once.
+    Bdat(Chunk),
     /// Forget the transaction.
     Reset,
     /// Do nothing.
@@ -37,8 +44,9 @@ impl Request {
             Self::Helo(_) => Stage::Helo,
             Self::Lhlo(_) => Stage::Lhlo,
             Self::Mail(..) => Stage::Mail,
-            Self::Rcpt(_) => Stage::Rcpt,
+            Self::Rcpt(..) => Stage::Rcpt,
             Self::Data => Stage::Data,
+            Self::Bdat(_) => Stage::Message,
             Self::Reset => Stage::Reset,
             Self::Noop => Stage::Noop,
             Self::Quit => Stage::Quit,
@@ -52,10 +60,18 @@ impl Request {
             Self::Helo(name) => format!("HELO {name}"),
             Self::Lhlo(name) => format!("LHLO {name}"),
             Self::Mail(sender, parameters) => {
-                format!("MAIL FROM:{sender}{}", Offered(parameters, capabilities))
+                let dsn = Dsn(&parameters.all, &["RET", "ENVID"], capabilities);
+                format!(
+                    "MAIL FROM:{sender}{}{dsn}",
+                    Offered(parameters, capabilities)
+                )
             }
-            Self::Rcpt(recipient) => format!("RCPT TO:{recipient}"),
+            Self::Rcpt(recipient, parameters) => {
+                let dsn = Dsn(parameters, &["NOTIFY", "ORCPT"], capabilities);
+                format!("RCPT TO:{recipient}{dsn}")
+            }
             Self::Data => "DATA".into(),
+            Self::Bdat(chunk) => format!("BDAT {} LAST", chunk.size()),
             Self::Reset => "RSET".into(),
             Self::Noop => "NOOP".into(),
             Self::Quit => "QUIT".into(),
@@ -97,7 +113,7 @@ impl fmt::Display for InvalidName {
 
 impl std::error::Error for InvalidName {}
 
-/// Those parameters of MAIL that the server offers, each with a blank before it.
+/// Those of the basic parameters of MAIL that the server offers, each with a blank before it.
 struct Offered<'a>(&'a MailParameters, &'a Capabilities);
 
 impl fmt::Display for Offered<'_> {
@@ -109,10 +125,11 @@ impl fmt::Display for Offered<'_> {
             write!(f, " SIZE={size}")?;
         }
         if let Some(body) = parameters.body
-            && capabilities.offers("8BITMIME")
+            && capabilities.take(body)
         {
             f.write_str(match body {
-                Body::BinaryMime | Body::EightBitMime => " BODY=8BITMIME",
+                Body::BinaryMime => " BODY=BINARYMIME",
+                Body::EightBitMime => " BODY=8BITMIME",
                 Body::SevenBit => " BODY=7BIT",
             })?;
         }
@@ -121,4 +138,28 @@ impl fmt::Display for Offered<'_> {
         }
         Ok(())
     }
+}
+
+/// Those parameters about delivery status notifications that have one of these names, each with a
+/// blank before it. Nothing for a server without DSN.
+struct Dsn<'a>(&'a [Parameter], &'a [&'a str], &'a Capabilities);
+
+impl fmt::Display for Dsn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(parameters, names, capabilities) = self;
+        if !capabilities.offers("DSN") {
+            return Ok(());
+        }
+        for Parameter { name, value } in *parameters {
+            if names.contains(&&**name) && is_one_word(value) {
+                write!(f, " {name}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value that is none comes from no client, and must not become a command of its own.
+fn is_one_word(value: &str) -> bool {
+    !value.is_empty() && !value.contains(|c: char| c.is_control() || c.is_whitespace())
 }

@@ -8,7 +8,7 @@ mod script;
 use std::time::Duration;
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::parameters::MailParameters;
+use postgate_proto::parameters::{MailParameters, Parameter};
 
 use super::{Delivery, Message, Transaction};
 use crate::config::{Backend, BackendAddress};
@@ -45,7 +45,15 @@ fn recipient(address: &str) -> ForwardPath {
 
 /// Offers a recipient; gives the reply that the client would get.
 async fn offer(transaction: &mut Transaction, address: &str) -> String {
-    match transaction.offer(&recipient(address)).await {
+    offer_with(transaction, address, &[]).await
+}
+
+async fn offer_with(
+    transaction: &mut Transaction,
+    address: &str,
+    parameters: &[Parameter],
+) -> String {
+    match transaction.offer(&recipient(address), parameters).await {
         Ok(acceptance) => acceptance.reply().to_string(),
         Err(error) => error.refusal().reply().to_string(),
     }

@@ -1,8 +1,12 @@
+mod chunks;
+mod parameters;
+mod smuggling;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::address::{Charset, ForwardPath, ReversePath};
-use crate::parameters::{Body, MailParameters};
+use crate::parameters::MailParameters;
 
 fn client(protocol: Protocol) -> Client {
     Client::new(protocol, ClientName::new("gate.example").unwrap())
@@ -64,7 +68,10 @@ fn mail(parameters: MailParameters) -> Request {
 }
 
 fn rcpt(address: &str) -> Request {
-    Request::Rcpt(ForwardPath::parse(address, Charset::Ascii).unwrap())
+    Request::Rcpt(
+        ForwardPath::parse(address, Charset::Ascii).unwrap(),
+        Vec::new(),
+    )
 }
 
 fn greeted(protocol: Protocol, capabilities: &[&str]) -> Client {
@@ -212,28 +219,6 @@ fn a_long_group_is_sent_in_parts() {
     assert_eq!(reported.len(), MAX_PENDING + 1);
 }
 
-#[test]
-fn parameters_are_sent_where_they_are_offered() {
-    let parameters = MailParameters {
-        body: Some(Body::EightBitMime),
-        size: Some(7),
-        smtputf8: true,
-        all: Vec::new(),
-    };
-    let table: [(&[&str], &str); 4] = [
-        (&[], ""),
-        (&["SIZE 100"], " SIZE=7"),
-        (&["8BITMIME", "SIZE"], " SIZE=7 BODY=8BITMIME"),
-        (&["smtputf8"], " SMTPUTF8"),
-    ];
-    for (capabilities, expected) in table {
-        let mut client = greeted(Protocol::Smtp, capabilities);
-        client.request(mail(parameters.clone()));
-        let expected = format!("MAIL FROM:<a@b>{expected}\r\n");
-        assert_eq!(client.step(), Ok(ClientStep::Write(expected.as_bytes())));
-    }
-}
-
 fn deliver(client: &mut Client, recipients: &[(&str, &str)]) {
     client.request(mail(MailParameters::default()));
     client.receive(b"250 ok\r\n");
@@ -247,7 +232,7 @@ fn deliver(client: &mut Client, recipients: &[(&str, &str)]) {
     let mut writer = client.message().unwrap();
     writer.write(b"one\r\n.t");
     writer.write(b"wo\r");
-    writer.finish();
+    writer.finish().unwrap();
     assert!(client.message().is_none());
     assert_eq!(
         client.step(),

@@ -1,0 +1,214 @@
+//! A message in one chunk, whose end is known by its size (RFC 3030 §2).
+
+use std::fmt;
+
+use super::BodyEncoder;
+
+/// A message that goes over the wire with BDAT, and how many octets that makes.
+///
+/// Where the client has announced binary data the message goes as it is. Otherwise its line ends are
+/// made the same as for DATA: the server may hand the message on that way, and there a lone CR or LF
+/// must not hide an end. Dots are never doubled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// None for a message that goes as it is.
+    encoder: Option<BodyEncoder>,
+    size: u64,
+    /// The octets to come. None once there were too many.
+    left: Option<u64>,
+}
+
+impl Chunk {
+    /// A message of this many octets that goes as it is: for BODY=BINARYMIME (RFC 3030 §3).
+    pub const fn binary(size: u64) -> Self {
+        Self {
+            encoder: None,
+            size,
+            left: Some(size),
+        }
+    }
+
+    /// The number of octets on the wire.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        match &mut self.encoder {
+            Some(encoder) => encoder.encode(octets, out),
+            None => out.extend_from_slice(octets),
+        }
+        self.count(start, out);
+    }
+
+    pub(super) fn finish(mut self, out: &mut Vec<u8>) -> Result<(), WrongSize> {
+        let start = out.len();
+        if let Some(encoder) = self.encoder.take() {
+            encoder.finish(out);
+        }
+        self.count(start, out);
+        match self.left {
+            Some(0) => Ok(()),
+            _ => Err(WrongSize),
+        }
+    }
+
+    /// What exceeds the size is never sent: the server would take it for commands.
+    fn count(&mut self, start: usize, out: &mut Vec<u8>) {
+        // A usize is at most a u64 here.
+        let added = (out.len() - start) as u64;
+        self.left = self.left.and_then(|left| left.checked_sub(added));
+        if self.left.is_none() {
+            out.truncate(start);
+        }
+    }
+}
+
+/// Measures a message that goes in a chunk of lines, before it is sent.
+#[derive(Debug)]
+pub struct ChunkMeter {
+    encoder: BodyEncoder,
+    encoded: Vec<u8>,
+    size: u64,
+}
+
+impl ChunkMeter {
+    /// A meter at the start of a message.
+    pub const fn new() -> Self {
+        Self {
+            encoder: BodyEncoder::without_dots(),
+            encoded: Vec::new(),
+            size: 0,
+        }
+    }
+
+    /// Adds the next octets of the message, cut anywhere.
+    pub fn add(&mut self, octets: &[u8]) {
+        // Encoded and thrown away, so that the size can not differ from what is sent.
+        self.encoder.encode(octets, &mut self.encoded);
+        self.size += self.encoded.len() as u64;
+        self.encoded.clear();
+    }
+
+    /// The message, once all of it was added.
+    pub fn finish(mut self) -> Chunk {
+        self.encoder.finish(&mut self.encoded);
+        let size = self.size + self.encoded.len() as u64;
+        Chunk {
+            encoder: Some(BodyEncoder::without_dots()),
+            size,
+            left: Some(size),
+        }
+    }
+}
+
+impl Default for ChunkMeter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A message has not the size that was announced to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongSize;
+
+impl fmt::Display for WrongSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message has not the size that was announced")
+    }
+}
+
+impl std::error::Error for WrongSize {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn measured(message: &[u8], cut: usize) -> Chunk {
+        let mut meter = ChunkMeter::new();
+        for octets in message.chunks(cut) {
+            meter.add(octets);
+        }
+        meter.finish()
+    }
+
+    /// What goes over the wire, where the message is cut in another way than it was measured.
+    fn sent(mut chunk: Chunk, message: &[u8], cut: usize) -> (Vec<u8>, Result<(), WrongSize>) {
+        let mut out = Vec::new();
+        for octets in message.chunks(cut) {
+            chunk.encode(octets, &mut out);
+        }
+        let finished = chunk.finish(&mut out);
+        (out, finished)
+    }
+
+    #[test]
+    fn lines_end_with_crlf_and_dots_are_dots() {
+        let table: [(&[u8], &[u8]); 9] = [
+            (b"", b""),
+            (b"a\r\n", b"a\r\n"),
+            (b"a", b"a\r\n"),
+            (b".\r\n..\r\n", b".\r\n..\r\n"),
+            (b"a\r\n.\r\nMAIL", b"a\r\n.\r\nMAIL\r\n"),
+            (b"a\n.\rb", b"a\r\n.\r\nb\r\n"),
+            (b"\r\r\n\n", b"\r\n\r\n\r\n"),
+            (b"\0.\0\xff\r\n", b"\0.\0\xff\r\n"),
+            (b"\0", b"\0\r\n"),
+        ];
+        for (message, expected) in table {
+            for cut in [1, 2, 64] {
+                let chunk = measured(message, 3);
+                let shown = message.escape_ascii();
+                assert_eq!(chunk.size(), expected.len() as u64, "{shown}");
+                assert_eq!(
+                    sent(chunk, message, cut),
+                    (expected.to_vec(), Ok(())),
+                    "{shown} by {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_not_as_announced_is_no_whole_message() {
+        for message in [
+            b"ten octets".as_slice(),
+            b"",
+            b"three times too many octets",
+        ] {
+            for size in [0, 5, 9, 11, 20] {
+                if size == message.len() as u64 {
+                    continue;
+                }
+                for cut in [1, 4, 64] {
+                    let (out, finished) = sent(Chunk::binary(size), message, cut);
+                    assert_eq!(finished, Err(WrongSize));
+                    assert!(out.len() as u64 <= size && message.starts_with(&out));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_have_the_size_that_was_measured(
+            message in prop::collection::vec(prop::sample::select(b"\r\n.a\0\xff".to_vec()), 0..60),
+            cuts in (1_usize..20, 1_usize..20),
+        ) {
+            let chunk = measured(&message, cuts.0);
+            let size = chunk.size();
+            let (out, finished) = sent(chunk, &message, cuts.1);
+            prop_assert_eq!(finished, Ok(()));
+            prop_assert_eq!(out.len() as u64, size);
+        }
+
+        #[test]
+        fn binary_octets_go_as_they_are(message: Vec<u8>, cut in 1_usize..20) {
+            let chunk = Chunk::binary(message.len() as u64);
+            prop_assert_eq!(sent(chunk, &message, cut), (message, Ok(())));
+        }
+    }
+}
