@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgate::config::sidecar::Event;
-use postgate::plugin::context::{Context, SessionFacts, Transaction};
 use postgate::dns::Dns;
+use postgate::plugin::context::{Context, SessionFacts, Transaction};
 use postgate::plugin::{Component, Runtime, load_file};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;

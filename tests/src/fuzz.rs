@@ -71,7 +71,7 @@ pub fn data(octets: &[u8]) {
     }
 }
 
-/// Whatever is encoded ends once, at its end, and decodes to itself with its line ends mended.
+/// Whatever is encoded ends once, at its end, and decodes to itself with its lines mended.
 pub fn body(octets: &[u8]) {
     let wire = encode(octets, usize::MAX);
     for size in [1, 2, 3, 7] {
@@ -323,24 +323,26 @@ fn encode(octets: &[u8], size: usize) -> Vec<u8> {
     wire
 }
 
-/// The octets with CRLF for each CRLF, bare CR and bare LF, and at the end of the last line.
+/// The octets with CRLF for each CRLF, bare CR and bare LF, and at the end of the last line; and with
+/// one more dot where only NULs stand before the first of a line.
 fn mended(octets: &[u8]) -> Vec<u8> {
     let mut mended = Vec::new();
     let mut rest = octets;
-    while let Some((&octet, after)) = rest.split_first() {
-        rest = after;
-        match octet {
-            b'\r' => rest = rest.strip_prefix(b"\n").unwrap_or(rest),
-            b'\n' => {}
-            other => {
-                mended.push(other);
-                continue;
-            }
+    while !rest.is_empty() {
+        let end = rest.iter().position(|octet| matches!(octet, b'\r' | b'\n'));
+        let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let nuls = line.iter().take_while(|octet| **octet == 0).count();
+        let (nuls, text) = line.split_at(nuls);
+        mended.extend_from_slice(nuls);
+        if !nuls.is_empty() && text.starts_with(b".") {
+            mended.push(b'.');
         }
+        mended.extend_from_slice(text);
         mended.extend_from_slice(b"\r\n");
-    }
-    if !mended.is_empty() && !mended.ends_with(b"\r\n") {
-        mended.extend_from_slice(b"\r\n");
+        rest = match after {
+            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+            [] => after,
+        };
     }
     mended
 }
