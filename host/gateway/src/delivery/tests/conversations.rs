@@ -297,6 +297,23 @@ async fn a_maildir() {
 }
 
 #[tokio::test]
+async fn without_a_backend_every_recipient_is_refused() {
+    let mut transaction = begin(&Delivery::nowhere());
+    for recipient in ["c@d", "Postmaster"] {
+        assert_eq!(
+            offer(&mut transaction, recipient).await,
+            "452 4.3.1 No storage backend"
+        );
+    }
+    for reply in [
+        amend(&mut transaction, "x@y", &["c@d"]).await,
+        deliver(&mut transaction).await,
+    ] {
+        assert_eq!(reply, "452 4.3.1 No storage backend");
+    }
+}
+
+#[tokio::test]
 async fn a_large_message_arrives_whole() {
     let line = "x".repeat(98);
     let body = format!("{line}\r\n").repeat(10_000);

@@ -1,9 +1,12 @@
 //! Conversations with scripted backends.
 
+mod chunks;
 mod conversations;
 mod faults;
 mod lmtp;
+mod notifications;
 mod script;
+mod smuggling;
 
 use std::time::Duration;
 

@@ -2,37 +2,40 @@
 
 use std::path::Path;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
 use crate::config::HostPort;
 
 /// What a backend does on each of its connections, in turn. `S: text` is a line that it sends,
-/// `C: text` a line that it must get, `end` the end of what it gets; where the script ends it
-/// closes the connection, and after the last one it takes no other.
+/// `C: text` a line that it must get, `B: text` octets without a line end, `end` the end of what it
+/// gets; where the script ends it closes the connection, and after the last one it takes no other.
 pub(super) type Connections = Vec<Vec<&'static str>>;
 
 /// A greeting and an introduction, with what follows.
 pub(super) fn greeted(lines: &[&'static str]) -> Vec<&'static str> {
-    const HELLO: [&str; 4] = [
-        "S: 220 hi",
-        "C: EHLO gate.example",
-        "S: 250-hi",
-        "S: 250 PIPELINING",
-    ];
-    [HELLO.as_slice(), lines].concat()
+    offering(&[], lines)
 }
 
-/// The same over LMTP.
+/// The same where the backend offers these keywords too.
+pub(super) fn offering(keywords: &[&'static str], lines: &[&'static str]) -> Vec<&'static str> {
+    const HELLO: [&str; 3] = ["S: 220 hi", "C: EHLO gate.example", "S: 250-hi"];
+    [&HELLO, keywords, &["S: 250 PIPELINING"], lines].concat()
+}
+
+/// A greeting and an introduction over LMTP.
 pub(super) fn greeted_lmtp(lines: &[&'static str]) -> Vec<&'static str> {
-    const HELLO: [&str; 4] = [
-        "S: 220 hi",
-        "C: LHLO gate.example",
-        "S: 250-hi",
-        "S: 250 PIPELINING",
-    ];
-    [HELLO.as_slice(), lines].concat()
+    offering_lmtp(&[], lines)
+}
+
+/// The same where the backend offers these keywords too.
+pub(super) fn offering_lmtp(
+    keywords: &[&'static str],
+    lines: &[&'static str],
+) -> Vec<&'static str> {
+    const HELLO: [&str; 3] = ["S: 220 hi", "C: LHLO gate.example", "S: 250-hi"];
+    [&HELLO, keywords, &["S: 250 PIPELINING"], lines].concat()
 }
 
 /// A backend on a free port. To be awaited once the test is done with it: its own failures show
@@ -69,6 +72,12 @@ async fn follow(stream: impl AsyncRead + AsyncWrite + Unpin, script: &[&str]) {
         if let Some(text) = step.strip_prefix("S: ") {
             let text = format!("{text}\r\n");
             stream.write_all(text.as_bytes()).await.unwrap();
+            continue;
+        }
+        if let Some(text) = step.strip_prefix("B: ") {
+            let mut octets = vec![0; text.len()];
+            stream.read_exact(&mut octets).await.unwrap();
+            assert_eq!(octets, text.as_bytes());
             continue;
         }
         let mut line = String::new();

@@ -1,0 +1,238 @@
+use postgate_proto::parameters::Body;
+
+use super::script::{offering, offering_lmtp, play, play_unix};
+use super::*;
+
+const CHUNKING: [&str; 1] = ["S: 250-CHUNKING"];
+
+const ENVELOPE: [&str; 4] = [
+    "C: MAIL FROM:<a@b>",
+    "C: RCPT TO:<c@d>",
+    "S: 250 ok",
+    "S: 250 ok",
+];
+
+const MESSAGE: [&str; 4] = ["C: BDAT 15 LAST", "C: A: b", "C: ", "C: .body"];
+
+async fn attempt(delivery: &Delivery) -> String {
+    let mut transaction = begin(delivery);
+    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+    deliver(&mut transaction).await
+}
+
+fn binary() -> MailParameters {
+    MailParameters {
+        body: Some(Body::BinaryMime),
+        ..MailParameters::default()
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_in_one_chunk_without_doubled_dots() {
+    let script = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &["S: 250 2.6.0 queued as 1"],
+        &ENVELOPE,
+        &MESSAGE,
+        &["S: 552 5.3.4 too big"],
+        &ENVELOPE,
+        &["end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    assert_eq!(attempt(&delivery).await, "250 2.6.0 queued as 1");
+    assert_eq!(attempt(&delivery).await, "552 5.3.4 too big");
+    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.0.0 ok");
+    drop(delivery);
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_chunk_has_a_reply_for_each_recipient_over_lmtp() {
+    let rest = ["C: RCPT TO:<e@f>", "S: 250 ok"];
+    let script = [
+        ENVELOPE.as_slice(),
+        &rest,
+        &MESSAGE,
+        &["S: 250 2.0.0 first", "S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![offering_lmtp(&CHUNKING, &script)]).await;
+    let delivery = delivery(BackendAddress::Lmtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    offer(&mut transaction, "e@f").await;
+    assert_eq!(deliver(&mut transaction).await, "250 2.0.0 second");
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_large_chunk_arrives_whole() {
+    let line = "x".repeat(98);
+    let body = format!("{line}\n").repeat(10_000);
+    // What a backend gets is compared line by line.
+    let expected: &'static str = format!("C: {line}").leak();
+    let script = [
+        ENVELOPE.as_slice(),
+        // The line ends are mended before they are counted.
+        &["C: BDAT 1000008 LAST", "C: A: b", "C: "],
+        &vec![expected; 10_000],
+        &["S: 250 2.6.0 queued", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    let body = Content::from(body.into_bytes());
+    let message = Message::new(b"A: b\r\n\r\n", &body);
+    assert_eq!(
+        deliver_message(&mut transaction, &message).await,
+        "250 2.6.0 queued"
+    );
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_binary_message_goes_as_it_is() {
+    let script = [
+        "C: MAIL FROM:<a@b> BODY=BINARYMIME",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "C: BDAT 16 LAST",
+        "C: A: b",
+        "C: ",
+        "B: \n\r.\r\0x\r.",
+        "S: 250 2.6.0 queued",
+        "end",
+    ];
+    let keywords = ["S: 250-CHUNKING", "S: 250-BINARYMIME"];
+    let (address, playing) = play(vec![offering(&keywords, &script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = delivery.begin(sender("a@b"), binary());
+    offer(&mut transaction, "c@d").await;
+    let body = Content::from(b"\n\r.\r\0x\r.".to_vec());
+    let message = Message::new(b"A: b\r\n\r\n", &body);
+    assert_eq!(
+        deliver_message(&mut transaction, &message).await,
+        "250 2.6.0 queued"
+    );
+    drop((transaction, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
+    for keywords in [
+        [].as_slice(),
+        &["S: 250-BINARYMIME"],
+        &["S: 250-CHUNKING", "S: 250-8BITMIME"],
+    ] {
+        // The connection serves the next transaction.
+        let script = offering(keywords, &[ENVELOPE.as_slice(), &["end"]].concat());
+        let (address, playing) = play(vec![script]).await;
+        let delivery = delivery(BackendAddress::Smtp(address));
+        let mut transaction = delivery.begin(sender("a@b"), binary());
+        for recipient in ["c@d", "e@f"] {
+            assert_eq!(
+                offer(&mut transaction, recipient).await,
+                "554 5.6.1 Conversion is not possible"
+            );
+        }
+        assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.0.0 ok");
+        drop((transaction, delivery));
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_maildir_takes_a_binary_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let delivery = delivery(BackendAddress::Maildir(directory.path().join("mail")));
+    let mut transaction = delivery.begin(sender("a@b"), binary());
+    offer(&mut transaction, "c@d").await;
+    let body = Content::from(b".\n\r\0.\r".to_vec());
+    let message = Message::new(b"A: b\r\n\r\n", &body);
+    assert_eq!(
+        deliver_message(&mut transaction, &message).await,
+        "250 2.0.0 Message stored"
+    );
+    let mut files = std::fs::read_dir(directory.path().join("mail/new")).unwrap();
+    let file = std::fs::read(files.next().unwrap().unwrap().path()).unwrap();
+    assert_eq!(file, b"Return-Path: <a@b>\r\nA: b\r\n\r\n.\n\r\0.\r");
+}
+
+/// There is no answer to DATA that would show it.
+#[tokio::test]
+async fn a_connection_that_went_stale_before_a_chunk_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let stale = offering(&CHUNKING, &ENVELOPE);
+    let fresh = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &["S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    for first in [
+        stale.clone(),
+        [stale.as_slice(), &["S: 421 4.4.2 too slow"]].concat(),
+    ] {
+        let playing = play_unix(&path, vec![first]);
+        let delivery = delivery(BackendAddress::SmtpUnix(path.clone()));
+        let mut transaction = begin(&delivery);
+        assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+        playing.await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let playing = play_unix(&path, vec![offering(&CHUNKING, &fresh)]);
+        assert_eq!(deliver(&mut transaction).await, "250 2.0.0 second");
+        drop((transaction, delivery));
+        playing.await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_that_fails_is_not_sent_again() {
+    let table: [(&[&str], &str); 4] = [
+        (&[], "451 4.4.2 "),
+        (&["S: what"], "451 4.3.0 "),
+        (&["S: 421 4.3.2 no"], "451 4.3.0 "),
+        (&["S: 354 go"], "451 4.3.0 "),
+    ];
+    for (end, expected) in table {
+        let script = [ENVELOPE.as_slice(), &MESSAGE, end].concat();
+        let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
+        let reply = attempt(&delivery(BackendAddress::Smtp(address))).await;
+        assert!(reply.starts_with(expected), "{end:?}: {reply}");
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
+    let script = [
+        ENVELOPE.as_slice(),
+        &["C: BDAT 33554440 LAST", "C: A: b", "S: 552 5.3.4 too big"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut transaction = begin(&delivery);
+    offer(&mut transaction, "c@d").await;
+    // More than the buffers of both systems hold.
+    let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
+    let reply = deliver_message(&mut transaction, &Message::new(b"A: b\r\n\r\n", &body)).await;
+    // A system that resets the connection may throw away what the backend said last.
+    let expected = ["552 5.3.4 too big", "451 4.4.2 "];
+    assert!(
+        expected.iter().any(|text| reply.starts_with(text)),
+        "{reply}"
+    );
+    playing.await.unwrap();
+}
