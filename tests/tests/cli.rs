@@ -141,6 +141,8 @@ fn plugins_that_cannot_be_used_are_all_named() {
         )
         .plugin("40-ungranted", "guests/ungranted", "")
         .plugin("50-grant", "guests/trap", "grants = [\"everything\"]")
+        .plugin("55-nowhere", "guests/trap", "listeners = [\"not-there\"]")
+        .plugin("57-never", "guests/trap", "events = [\"helo\"]")
         .plugin("60-init", "guests/init-fails", "")
         .plugin("70-self-test", "guests/self-test-fails", "")
         .plugin(
@@ -159,6 +161,8 @@ fn plugins_that_cannot_be_used_are_all_named() {
         "40-ungranted.wasm",
         "store",
         "50-grant.toml",
+        "55-nowhere.toml: listeners",
+        "57-never.toml: events",
         "60-init.wasm",
         "this plugin never starts",
         "70-self-test.wasm",

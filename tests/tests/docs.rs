@@ -109,7 +109,8 @@ fn configurations_in_documents_load() {
     }
 }
 
-/// The plugin beside which a block stands: the one whose document shows it, or any.
+/// The plugin beside which a block stands: the one whose document shows it, or else one
+/// that handles every event.
 fn shown_plugin(block: &Block) -> String {
     let stock = ["access", "header-rules", "attachment-blocker"];
     let directory = block
@@ -118,7 +119,7 @@ fn shown_plugin(block: &Block) -> String {
         .and_then(Path::file_name)
         .unwrap_or_default();
     let shown = stock.iter().find(|name| directory == **name);
-    shown.map_or_else(|| "guests/trap".to_owned(), |name| (*name).to_owned())
+    shown.map_or_else(|| "guests/recorder".to_owned(), |name| (*name).to_owned())
 }
 
 #[test]
