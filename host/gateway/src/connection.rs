@@ -140,7 +140,12 @@ impl Connection {
                     Waited::Stopping => self.session.hang_up(Ending::Shutdown),
                     Waited::TimedOut => self.session.hang_up(Ending::Timeout),
                 },
-                Step::Reset => self.desk.reset(),
+                Step::Reset => {
+                    if let Some(refusal) = self.session.take_refused() {
+                        self.desk.message_refused(refusal);
+                    }
+                    self.desk.reset();
+                }
                 Step::Store(octets) => {
                     if let Err(refusal) = self.desk.store(octets) {
                         self.session.refuse_message(refusal);

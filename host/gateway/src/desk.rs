@@ -161,6 +161,12 @@ impl Desk {
         }
     }
 
+    /// The message of the transaction was refused before it came to the question about it.
+    pub(crate) fn message_refused(&self, refusal: Refusal) {
+        let answer = Answer::Refuse(refusal.clone());
+        self.log(&Decision::Refuse(refusal), &answer);
+    }
+
     /// Forgets the transaction, here and at the backend.
     pub(crate) fn reset(&mut self) {
         self.at_backend = None;

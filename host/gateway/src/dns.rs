@@ -111,8 +111,12 @@ impl Dns {
     }
 
     /// The name of a client, where it is confirmed by the name's own addresses: anybody can claim
-    /// any name for his own address.
+    /// any name for his own address. All the questions together wait no longer than one.
     pub async fn confirmed_name(&self, address: IpAddr) -> Option<String> {
+        timeout(self.patience, self.find_name(address)).await.ok()?
+    }
+
+    async fn find_name(&self, address: IpAddr) -> Option<String> {
         for name in self.ptr(address).await.ok()?.into_iter().take(MAX_NAMES) {
             let addresses = match address {
                 IpAddr::V4(_) => self.ipv4(&name).await,

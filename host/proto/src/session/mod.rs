@@ -38,6 +38,7 @@ pub struct Session {
     authenticated: bool,
     counters: Counters,
     faults: Vec<Fault>,
+    refused: Option<Refusal>,
 }
 
 /// What a driver is to do next.
@@ -318,6 +319,7 @@ impl Session {
             authenticated: false,
             counters: Counters::default(),
             faults: Vec::new(),
+            refused: None,
         }
     }
 
@@ -380,6 +382,7 @@ impl Session {
                         }
                         Progress::Refused(refusal) => {
                             self.say(refusal.reply());
+                            self.refused = Some(refusal);
                             self.state = State::Commands(Stage::Known(client));
                             return Step::Reset;
                         }
@@ -485,6 +488,11 @@ impl Session {
     /// The faults of the client since this was last asked, for the log.
     pub fn take_faults(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.faults)
+    }
+
+    /// Why the message was refused without being asked about, where [`Step::Reset`] comes of that.
+    pub const fn take_refused(&mut self) -> Option<Refusal> {
+        self.refused.take()
     }
 
     /// What happened so far.
