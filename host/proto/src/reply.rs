@@ -1,6 +1,10 @@
 //! Replies: what a server says, written and parsed in one place (RFC 5321 §4.2, RFC 3463).
 
+mod parse;
+
 use std::fmt;
+
+pub use parse::{MAX_REPLY_LINES, MalformedReply, ReplyParser};
 
 /// A reply to a client or from a server: code, enhanced status code, one or more lines of text.
 ///
@@ -312,68 +316,8 @@ impl fmt::Display for InvalidReply {
 
 impl std::error::Error for InvalidReply {}
 
-/// Collects the lines of one reply from a server (RFC 5321 §4.2.1). Bounded: a reply of more than
-/// [`MAX_REPLY_LINES`] lines is malformed.
-#[derive(Debug, Default)]
-pub struct ReplyParser {
-    code: Option<u16>,
-    enhanced: Option<Enhanced>,
-    lines: Vec<String>,
-}
-
-impl ReplyParser {
-    /// Takes a line without its CRLF; gives the reply with its last line.
-    pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, MalformedReply> {
-        let text = String::from_utf8_lossy(line);
-        let digits = text.get(..3).ok_or(MalformedReply)?;
-        let code = number(digits).ok_or(MalformedReply)?;
-        if !(200..=599).contains(&code) || self.code.is_some_and(|first| first != code) {
-            return Err(MalformedReply);
-        }
-        let (last, rest) = match text.as_bytes().get(3) {
-            None | Some(b' ') => (true, text.get(4..).unwrap_or("")),
-            Some(b'-') => (false, &text[4..]),
-            Some(_) => return Err(MalformedReply),
-        };
-        if self.lines.len() == MAX_REPLY_LINES {
-            return Err(MalformedReply);
-        }
-        self.code = Some(code);
-        let rest = match Enhanced::parse(rest) {
-            Some((enhanced, rest)) if u16::from(enhanced.class) == code / 100 => {
-                self.enhanced.get_or_insert(enhanced);
-                rest
-            }
-            _ => rest,
-        };
-        self.lines.push(cleaned(rest).collect());
-        if !last {
-            return Ok(None);
-        }
-        let parsed = std::mem::take(self);
-        Reply::new(code, parsed.enhanced, parsed.lines)
-            .map(Some)
-            .map_err(|_| MalformedReply)
-    }
-}
-
-/// A server sent something that is not a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedReply;
-
-impl fmt::Display for MalformedReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server sent something that is not an SMTP reply")
-    }
-}
-
-impl std::error::Error for MalformedReply {}
-
 /// The longest reply line, CRLF included (RFC 5321 §4.5.3.1.5).
 pub const MAX_LINE: usize = 512;
-
-/// The most lines that are taken for one reply of a server.
-pub const MAX_REPLY_LINES: usize = 128;
 
 #[derive(Clone, Debug)]
 enum Text {
@@ -484,101 +428,4 @@ fn floor_char_boundary(text: &str, index: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(reply: &Reply) -> String {
-        let mut out = Vec::new();
-        reply.write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn writes_every_line_with_its_codes() {
-        let lines = vec!["one".into(), "two".into()];
-        let reply = Reply::new(550, Some(Enhanced::new(5, 7, 1)), lines).unwrap();
-        assert_eq!(written(&reply), "550-5.7.1 one\r\n550 5.7.1 two\r\n");
-    }
-
-    #[test]
-    fn an_empty_reply_still_is_a_line() {
-        assert_eq!(written(&Reply::plain(250, vec![]).unwrap()), "250 \r\n");
-    }
-
-    #[test]
-    fn text_can_not_start_another_reply() {
-        let reply = Reply::new(250, None, vec!["ok\r\n354 go\0 on".into()]).unwrap();
-        assert_eq!(written(&reply), "250-ok\r\n250 354 go  on\r\n");
-    }
-
-    #[test]
-    fn a_long_line_is_cut_at_a_character() {
-        let reply = Reply::plain(250, vec!["ä".repeat(400)]).unwrap();
-        let line = written(&reply);
-        assert_eq!(line.len(), MAX_LINE);
-        assert!(line.ends_with("ä\r\n"));
-    }
-
-    #[test]
-    fn codes_that_can_not_be() {
-        assert_eq!(Reply::plain(999, vec![]), Err(InvalidReply::Code(999)));
-        assert_eq!(Reply::plain(199, vec![]), Err(InvalidReply::Code(199)));
-        let enhanced = Enhanced::new(2, 0, 0);
-        assert_eq!(
-            Reply::new(550, Some(enhanced), vec![]),
-            Err(InvalidReply::Class {
-                code: 550,
-                enhanced
-            })
-        );
-        assert!(Refusal::new(Reply::plain(250, vec![]).unwrap()).is_err());
-        assert!(Acceptance::new(Reply::plain(550, vec![]).unwrap()).is_err());
-    }
-
-    #[test]
-    fn every_code_has_defaults_of_its_own_class() {
-        for code in 200..600 {
-            let reply = Reply::plain(code, vec![]).unwrap().completed();
-            match reply.enhanced() {
-                Some(enhanced) => assert_eq!(u16::from(enhanced.class), code / 100),
-                None => assert_eq!(code / 100, 3),
-            }
-            assert!(reply.lines().all(|line| !line.is_empty()));
-        }
-    }
-
-    #[test]
-    fn parses_what_servers_say() {
-        let mut parser = ReplyParser::default();
-        assert_eq!(parser.line(b"250-2.1.0 first"), Ok(None));
-        let reply = parser.line(b"250 2.1.0 second").unwrap().unwrap();
-        assert_eq!(reply.to_string(), "250 2.1.0 first / second");
-        let table: [(&[u8], Option<&str>); 8] = [
-            (b"250", Some("250 ")),
-            (b"354 go", Some("354 go")),
-            (b"550 4.1.1 odd class", Some("550 4.1.1 odd class")),
-            (b"25", None),
-            (b"600 no", None),
-            (b"2x0 no", None),
-            (b"250_no", None),
-            (b"\xff\xff\xff no", None),
-        ];
-        for (line, expected) in table {
-            let parsed = ReplyParser::default().line(line);
-            let shown = parsed.ok().flatten().map(|reply| reply.to_string());
-            assert_eq!(shown.as_deref(), expected, "{}", line.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_reply_of_two_codes_or_without_end_is_malformed() {
-        let mut parser = ReplyParser::default();
-        parser.line(b"250-one").unwrap();
-        assert_eq!(parser.line(b"251 two"), Err(MalformedReply));
-        let mut parser = ReplyParser::default();
-        for _ in 0..MAX_REPLY_LINES {
-            parser.line(b"250-more").unwrap();
-        }
-        assert_eq!(parser.line(b"250-more"), Err(MalformedReply));
-    }
-}
+mod tests;

@@ -1,29 +1,25 @@
 //! The server side of one connection.
 
 mod check;
+mod exchange;
 mod input;
 mod proceed;
 mod reception;
+mod settings;
 mod state;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::address::{ForwardPath, ReversePath};
-use crate::auth::{Credentials, Mechanism};
 use crate::command::Command;
-use crate::data::LineEndings;
 use crate::fault::Fault;
-use crate::parameters::{Extensions, MailParameters, Parameter};
-use crate::relay::RelayDomains;
-use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
-use crate::xclient::Xclient;
+use crate::reply::{Enhanced, Refusal, Reply};
 use check::Legal;
 use input::{Input, Line};
 use reception::Progress;
 use state::{Question, Stage, State};
+
+pub use exchange::{Answer, Ask, Ending, Helo, Step, Wait};
+pub use settings::{Auth, Offers, Settings};
 
 /// A session: octets in by [`receive`](Self::receive), steps out by [`step`](Self::step), answers in by
 /// [`decide`](Self::decide).
@@ -39,260 +35,6 @@ pub struct Session {
     counters: Counters,
     faults: Vec<Fault>,
     refused: Option<Refusal>,
-}
-
-/// What a driver is to do next.
-#[derive(Debug)]
-#[must_use = "a step that is not carried out is lost"]
-pub enum Step<'a> {
-    /// Ask policy, and bring its answer with [`Session::decide`]. Nothing else happens before.
-    Ask(Ask),
-    /// Close the connection. The session is over.
-    Close(Ending),
-    /// Wait for octets from the client, for as long as [`Settings`] says, and
-    /// [`Session::receive`] them.
-    Read(Wait),
-    /// The transaction is over without a message: forget it, here and at the backend.
-    Reset,
-    /// Append these octets to the message. They are decoded: no dot-stuffing, no end mark.
-    Store(&'a [u8]),
-    /// Send these octets to the client, all of them.
-    Write(&'a [u8]),
-}
-
-/// A question to policy. It is only asked where the command is legal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// A command line, before it is carried out. Only asked where
-    /// [`Offers::filters_commands`] says so, or the verb was registered by policy. One that is not
-    /// known here can be answered in the place of the session.
-    Command {
-        /// The verb as written.
-        verb: Box<str>,
-        /// What follows it.
-        argument: Box<str>,
-        /// Whether the session knows the command, and holds it for legal now.
-        known: bool,
-    },
-    /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
-    /// else counts as "nobody knows this user".
-    Auth(Credentials),
-    /// May the client talk to us? Asked once, before the banner.
-    Connect,
-    /// May the client send the message now? Not asked where it comes with BDAT.
-    Data,
-    /// Who is on this list? Proceeding without a reply means that nobody knows.
-    Expn(Box<str>),
-    /// Is the header block good? It has been stored whole, with the blank line behind it where
-    /// there is one.
-    Headers,
-    /// Who the client says it is. Ends a transaction that is under way.
-    Helo {
-        /// How it introduced itself.
-        kind: Helo,
-        /// The name as it was given.
-        name: Box<str>,
-    },
-    /// What is there to be said about a topic, or in general?
-    Help(Box<str>),
-    /// May a transaction begin? Forget an earlier one.
-    Mail {
-        /// Where errors go.
-        sender: ReversePath,
-        /// The ESMTP parameters.
-        parameters: MailParameters,
-    },
-    /// The message has been stored whole: hand it over. Proceeding means that somebody took
-    /// responsibility for it.
-    Message,
-    /// Is this recipient good?
-    Rcpt {
-        /// Where the message goes.
-        recipient: ForwardPath,
-        /// The ESMTP parameters.
-        parameters: Vec<Parameter>,
-    },
-    /// Does this user exist?
-    Vrfy(Box<str>),
-    /// The client speaks on behalf of another one from now on. Everything about the session is
-    /// forgotten, and [`Ask::Connect`] is next. Answer with [`Answer::Authenticated`] where that one
-    /// has authenticated.
-    Xclient(Xclient),
-}
-
-/// Policy's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The credentials are right. Means [`Answer::Proceed`] to any question but [`Ask::Auth`].
-    Authenticated,
-    /// Refuse with this reply and close the connection.
-    Disconnect(Refusal),
-    /// Yes, with this reply in place of the usual one.
-    Proceed(Option<Acceptance>),
-    /// No, with this reply. The session goes on, unless the reply says that it closes.
-    Refuse(Refusal),
-}
-
-/// How a client introduced itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Helo {
-    /// With EHLO.
-    Ehlo,
-    /// With HELO.
-    Helo,
-}
-
-/// What a read waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// A command line. The time for it runs from the last reply on.
-    Command,
-    /// The rest of a message. The time for it runs from the 354 reply on.
-    Message,
-}
-
-/// Why a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The client closed the connection.
-    Closed,
-    /// A reply of policy closed it.
-    Disconnected,
-    /// The client sent a line without end.
-    EndlessLine,
-    /// The client said QUIT.
-    Quit,
-    /// The gateway shuts down.
-    Shutdown,
-    /// The client took too long.
-    Timeout,
-    /// The client made more errors than [`Settings::max_errors`].
-    TooManyErrors,
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "closed",
-            Self::Disconnected => "disconnected",
-            Self::EndlessLine => "endless-line",
-            Self::Quit => "quit",
-            Self::Shutdown => "shutdown",
-            Self::Timeout => "timeout",
-            Self::TooManyErrors => "too-many-errors",
-        })
-    }
-}
-
-/// What holds for each session of a listener.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The name by which the server introduces itself.
-    pub hostname: String,
-    /// Whether AUTH is offered and needed.
-    pub auth: Auth,
-    /// The text behind the host name in the banner.
-    pub banner: String,
-    /// How long a command line may take.
-    pub command_timeout: Duration,
-    /// The domain of an address that has none. Without it such an address is refused.
-    pub default_domain: Option<String>,
-    /// What is offered to a client that says EHLO.
-    pub extensions: Extensions,
-    /// What becomes of a CR or LF in DATA that is not part of a CRLF.
-    pub line_endings: LineEndings,
-    /// Whether a command line may end in a lone LF.
-    pub lenient_commands: bool,
-    /// The most faults before the session is closed; 0 for no limit.
-    pub max_errors: u32,
-    /// The largest header block in octets; a larger one is refused.
-    pub max_header_size: u32,
-    /// The largest message in octets; a larger one is refused.
-    pub max_message_size: u32,
-    /// The most octets of a line without end before the session is closed.
-    pub max_discarded: usize,
-    /// The most recipients of one transaction; 0 for no limit.
-    pub max_recipients: u32,
-    /// The longest line of a message in octets, without its line ending.
-    pub max_text_line: usize,
-    /// How long a message may take from the 354 reply on.
-    pub message_timeout: Duration,
-    /// Keywords for the reply to EHLO beside those of [`Settings::extensions`].
-    pub more_keywords: Vec<String>,
-    /// The only keywords for the reply to EHLO, in place of all others.
-    pub only_keywords: Option<Vec<String>>,
-    /// Whom mail is taken for.
-    pub relay: RelayDomains,
-    /// What is said to a fault in place of the usual reply, by [`Fault::name`].
-    pub replies: BTreeMap<String, Reply>,
-    /// Whether MAIL needs angle brackets, and no blank before them.
-    pub strict_mail: bool,
-    /// The same for RCPT.
-    pub strict_rcpt: bool,
-}
-
-impl Settings {
-    /// How long the client may take for what a read waits for.
-    pub const fn patience(&self, wait: Wait) -> Duration {
-        match wait {
-            Wait::Command => self.command_timeout,
-            Wait::Message => self.message_timeout,
-        }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            hostname: "localhost".into(),
-            auth: Auth::Off,
-            banner: "ESMTP Postgate".into(),
-            default_domain: None,
-            extensions: Extensions::default(),
-            line_endings: LineEndings::Strict,
-            lenient_commands: false,
-            // RFC 5321 §4.5.3.2.7.
-            command_timeout: Duration::from_secs(5 * 60),
-            max_errors: 10,
-            max_header_size: 1 << 20,
-            max_message_size: 25 << 20,
-            max_discarded: 1 << 20,
-            max_recipients: 200,
-            max_text_line: 1 << 20,
-            // RFC 5321 §4.5.3.2.6, for the whole message.
-            message_timeout: Duration::from_secs(10 * 60),
-            more_keywords: Vec::new(),
-            only_keywords: None,
-            relay: RelayDomains::default(),
-            replies: BTreeMap::new(),
-            strict_mail: false,
-            strict_rcpt: false,
-        }
-    }
-}
-
-/// What is special about one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offers {
-    /// Whether policy answers EXPN.
-    pub expn: bool,
-    /// Whether policy wants to see each command before it is carried out.
-    pub filters_commands: bool,
-    /// Whether a PROXY header came before the session, so that another one is a fault.
-    pub proxied: bool,
-    /// Whether the client is trusted to say XCLIENT.
-    pub xclient: bool,
-}
-
-/// Whether AUTH is offered and needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// Not offered.
-    Off,
-    /// Offered.
-    Optional,
-    /// Offered, and needed before MAIL.
-    Required,
 }
 
 /// What happened in a session so far.
@@ -654,11 +396,6 @@ pub const MAX_COMMAND_LINE: usize = 2048;
 
 /// The longest line in an AUTH exchange, CRLF included (RFC 4954 §4).
 pub const MAX_AUTH_LINE: usize = 12_288;
-
-/// The names of the mechanisms as EHLO lists them.
-fn mechanisms() -> String {
-    Mechanism::ALL.map(Mechanism::name).join(" ")
-}
 
 #[cfg(test)]
 mod tests;

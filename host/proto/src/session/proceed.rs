@@ -1,7 +1,7 @@
 //! What a legal command does, and what an answer of policy does: the only place that moves a session
 //! from one state to the next.
 
-use crate::auth::{self, Exchange};
+use crate::auth::{self, Exchange, Mechanism};
 use crate::fault::Fault;
 use crate::parameters::Body;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
@@ -9,7 +9,7 @@ use crate::session::check::Legal;
 use crate::session::input::Line;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
-use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, mechanisms};
+use crate::session::{Answer, Ask, Auth, Ending, Helo, Session};
 use crate::xclient::Xclient;
 
 impl Session {
@@ -343,3 +343,8 @@ const RECIPIENT_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 5), "Ok");
 const TAKEN: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Message accepted");
 const AUTHENTICATED: Reply = Reply::fixed(235, Enhanced::new(2, 7, 0), "Authentication successful");
 const GO_AHEAD: Reply = Reply::go_ahead("End data with <CRLF>.<CRLF>");
+
+/// The names of the mechanisms as EHLO lists them.
+fn mechanisms() -> String {
+    Mechanism::ALL.map(Mechanism::name).join(" ")
+}

@@ -1,6 +1,7 @@
 //! Whole sessions against a policy that agrees to everything.
 
 use super::*;
+use crate::relay::RelayDomains;
 
 /// Plays a client's octets, cut into chunks, against a session that agrees to everything; gives
 /// the replies, the message, and the questions asked.

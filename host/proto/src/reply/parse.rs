@@ -1,0 +1,65 @@
+//! Replies of a server, line by line.
+
+use std::fmt;
+
+use super::{Enhanced, Reply, cleaned, number};
+
+/// Collects the lines of one reply from a server (RFC 5321 §4.2.1). Bounded: a reply of more than
+/// [`MAX_REPLY_LINES`] lines is malformed.
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    code: Option<u16>,
+    enhanced: Option<Enhanced>,
+    lines: Vec<String>,
+}
+
+impl ReplyParser {
+    /// Takes a line without its CRLF; gives the reply with its last line.
+    pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, MalformedReply> {
+        let text = String::from_utf8_lossy(line);
+        let digits = text.get(..3).ok_or(MalformedReply)?;
+        let code = number(digits).ok_or(MalformedReply)?;
+        if !(200..=599).contains(&code) || self.code.is_some_and(|first| first != code) {
+            return Err(MalformedReply);
+        }
+        let (last, rest) = match text.as_bytes().get(3) {
+            None | Some(b' ') => (true, text.get(4..).unwrap_or("")),
+            Some(b'-') => (false, &text[4..]),
+            Some(_) => return Err(MalformedReply),
+        };
+        if self.lines.len() == MAX_REPLY_LINES {
+            return Err(MalformedReply);
+        }
+        self.code = Some(code);
+        let rest = match Enhanced::parse(rest) {
+            Some((enhanced, rest)) if u16::from(enhanced.class) == code / 100 => {
+                self.enhanced.get_or_insert(enhanced);
+                rest
+            }
+            _ => rest,
+        };
+        self.lines.push(cleaned(rest).collect());
+        if !last {
+            return Ok(None);
+        }
+        let parsed = std::mem::take(self);
+        Reply::new(code, parsed.enhanced, parsed.lines)
+            .map(Some)
+            .map_err(|_| MalformedReply)
+    }
+}
+
+/// A server sent something that is not a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedReply;
+
+impl fmt::Display for MalformedReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server sent something that is not an SMTP reply")
+    }
+}
+
+impl std::error::Error for MalformedReply {}
+
+/// The most lines that are taken for one reply of a server.
+pub const MAX_REPLY_LINES: usize = 128;

@@ -1,0 +1,121 @@
+//! What an operator decides about sessions, and what is special about one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::data::LineEndings;
+use crate::parameters::Extensions;
+use crate::relay::RelayDomains;
+use crate::reply::Reply;
+use crate::session::Wait;
+
+/// What holds for each session of a listener.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name by which the server introduces itself.
+    pub hostname: String,
+    /// Whether AUTH is offered and needed.
+    pub auth: Auth,
+    /// The text behind the host name in the banner.
+    pub banner: String,
+    /// How long a command line may take.
+    pub command_timeout: Duration,
+    /// The domain of an address that has none. Without it such an address is refused.
+    pub default_domain: Option<String>,
+    /// What is offered to a client that says EHLO.
+    pub extensions: Extensions,
+    /// What becomes of a CR or LF in DATA that is not part of a CRLF.
+    pub line_endings: LineEndings,
+    /// Whether a command line may end in a lone LF.
+    pub lenient_commands: bool,
+    /// The most faults before the session is closed; 0 for no limit.
+    pub max_errors: u32,
+    /// The largest header block in octets; a larger one is refused.
+    pub max_header_size: u32,
+    /// The largest message in octets; a larger one is refused.
+    pub max_message_size: u32,
+    /// The most octets of a line without end before the session is closed.
+    pub max_discarded: usize,
+    /// The most recipients of one transaction; 0 for no limit.
+    pub max_recipients: u32,
+    /// The longest line of a message in octets, without its line ending.
+    pub max_text_line: usize,
+    /// How long a message may take from the 354 reply on.
+    pub message_timeout: Duration,
+    /// Keywords for the reply to EHLO beside those of [`Settings::extensions`].
+    pub more_keywords: Vec<String>,
+    /// The only keywords for the reply to EHLO, in place of all others.
+    pub only_keywords: Option<Vec<String>>,
+    /// Whom mail is taken for.
+    pub relay: RelayDomains,
+    /// What is said to a fault in place of the usual reply, by [`Fault::name`].
+    pub replies: BTreeMap<String, Reply>,
+    /// Whether MAIL needs angle brackets, and no blank before them.
+    pub strict_mail: bool,
+    /// The same for RCPT.
+    pub strict_rcpt: bool,
+}
+
+impl Settings {
+    /// How long the client may take for what a read waits for.
+    pub const fn patience(&self, wait: Wait) -> Duration {
+        match wait {
+            Wait::Command => self.command_timeout,
+            Wait::Message => self.message_timeout,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".into(),
+            auth: Auth::Off,
+            banner: "ESMTP Postgate".into(),
+            default_domain: None,
+            extensions: Extensions::default(),
+            line_endings: LineEndings::Strict,
+            lenient_commands: false,
+            // RFC 5321 §4.5.3.2.7.
+            command_timeout: Duration::from_secs(5 * 60),
+            max_errors: 10,
+            max_header_size: 1 << 20,
+            max_message_size: 25 << 20,
+            max_discarded: 1 << 20,
+            max_recipients: 200,
+            max_text_line: 1 << 20,
+            // RFC 5321 §4.5.3.2.6, for the whole message.
+            message_timeout: Duration::from_secs(10 * 60),
+            more_keywords: Vec::new(),
+            only_keywords: None,
+            relay: RelayDomains::default(),
+            replies: BTreeMap::new(),
+            strict_mail: false,
+            strict_rcpt: false,
+        }
+    }
+}
+
+/// What is special about one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// Whether policy answers EXPN.
+    pub expn: bool,
+    /// Whether policy wants to see each command before it is carried out.
+    pub filters_commands: bool,
+    /// Whether a PROXY header came before the session, so that another one is a fault.
+    pub proxied: bool,
+    /// Whether the client is trusted to say XCLIENT.
+    pub xclient: bool,
+}
+
+/// Whether AUTH is offered and needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Not offered.
+    Off,
+    /// Offered.
+    Optional,
+    /// Offered, and needed before MAIL.
+    Required,
+}
