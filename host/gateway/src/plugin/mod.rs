@@ -2,6 +2,7 @@
 //! of them say.
 
 mod bindings;
+mod calls;
 mod component;
 pub mod context;
 mod convert;

@@ -1,0 +1,191 @@
+//! The limits that hold for a guest, in one call and over all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::plugin::bindings::host::store;
+
+/// Ticks that are left to the guest in this call.
+#[derive(Debug, Default)]
+pub(in crate::plugin) struct CpuBudget {
+    left: u64,
+}
+
+impl CpuBudget {
+    pub(super) const fn new(ticks: u64) -> Self {
+        Self { left: ticks }
+    }
+
+    /// Takes a tick. Whether there was one left.
+    pub(in crate::plugin) const fn spend(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
+/// into it. A component made of several modules has several memories.
+#[derive(Debug)]
+pub(in crate::plugin) struct MemoryLimit {
+    limit: usize,
+    used: usize,
+    asked: usize,
+    pub(in crate::plugin) exceeded: bool,
+}
+
+impl MemoryLimit {
+    pub(super) const fn new(octets: u32) -> Self {
+        Self {
+            // A u32 fits into a usize on every machine that this program runs on.
+            limit: octets as usize,
+            used: 0,
+            asked: 0,
+            exceeded: false,
+        }
+    }
+}
+
+impl wasmtime::ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.asked = desired.saturating_sub(current);
+        let fits = self.asked <= self.limit.saturating_sub(self.used);
+        match fits {
+            true => self.used += self.asked,
+            false => self.exceeded = true,
+        }
+        Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used -= self.asked.min(self.used);
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= MAX_TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_MODULES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_MODULES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MODULES
+    }
+}
+
+/// The keys and values of one plugin in one session.
+#[derive(Debug, Default)]
+pub(super) struct KeyValues {
+    pub(super) values: BTreeMap<String, Vec<u8>>,
+    octets: usize,
+}
+
+impl KeyValues {
+    pub(super) fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), store::StoreError> {
+        let old = self.values.get(&key);
+        let octets = self.octets - old.map_or(0, Vec::len) + value.len();
+        let fits = octets <= MAX_STORE_OCTETS
+            && key.len() <= MAX_STORE_KEY
+            && (old.is_some() || self.values.len() < MAX_STORE_KEYS);
+        if !fits {
+            return Err(store::StoreError::Full);
+        }
+        self.octets = octets;
+        self.values.insert(key, value);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        self.octets -= self.values.remove(key).map_or(0, |value| value.len());
+    }
+}
+
+/// The memory in which the parts of messages are looked for, over all sessions.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct MimeMemory(Arc<Semaphore>);
+
+impl MimeMemory {
+    pub(in crate::plugin) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MIME_MEMORY_KIB as usize)))
+    }
+
+    /// Takes what a message of this size in octets needs: once as it is, once decoded. Waits for
+    /// others to give it back.
+    pub(super) async fn take(&self, size: u32) -> Option<OwnedSemaphorePermit> {
+        let needed = (size / 512).saturating_add(1).min(MIME_MEMORY_KIB);
+        // The semaphore is never closed.
+        Arc::clone(&self.0).acquire_many_owned(needed).await.ok()
+    }
+}
+
+/// How much memory that is, in KiB.
+const MIME_MEMORY_KIB: u32 = 64 << 10;
+
+const MAX_STORE_KEYS: usize = 256;
+const MAX_STORE_KEY: usize = 256;
+const MAX_STORE_OCTETS: usize = 64 << 10;
+const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// The most core instances, tables and memories that a component may be made of, each.
+const MAX_MODULES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_bounded() {
+        let mut store = KeyValues::default();
+        assert!(store.set("k".into(), vec![0; MAX_STORE_OCTETS]).is_ok());
+        assert!(store.set("l".into(), vec![0]).is_err());
+        assert!(store.set("k".into(), vec![0]).is_ok());
+        assert!(store.set("l".into(), vec![0]).is_ok());
+        store.remove("k");
+        store.remove("never there");
+        assert_eq!(store.octets, 1);
+        assert!(store.set("k".repeat(MAX_STORE_KEY + 1), vec![]).is_err());
+        for number in 1..MAX_STORE_KEYS {
+            assert!(store.set(number.to_string(), vec![]).is_ok());
+        }
+        assert!(store.set("one more".into(), vec![]).is_err());
+    }
+
+    #[test]
+    fn memories_are_counted_together() {
+        use wasmtime::ResourceLimiter as _;
+        let mut memory = MemoryLimit::new(100);
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(memory.memory_growing(0, 40, None).unwrap());
+        assert!(!memory.exceeded);
+        assert!(!memory.memory_growing(60, 61, None).unwrap());
+        assert!(memory.exceeded);
+    }
+
+    #[test]
+    fn a_budget_runs_out() {
+        let mut budget = CpuBudget::new(2);
+        assert!(budget.spend() && budget.spend());
+        assert!(!budget.spend());
+    }
+}

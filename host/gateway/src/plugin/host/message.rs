@@ -1,0 +1,133 @@
+//! What a guest can know about the message.
+
+use std::sync::Arc;
+
+use postgate_proto::header::Field;
+
+use super::HostState;
+use crate::plugin::bindings::host::message;
+use crate::plugin::mime::{MAX_PARTS, Mime, Whole};
+
+impl HostState {
+    /// The parts of the message. Finding them takes memory and time that a client chooses: the one
+    /// is bounded over all sessions, the other is not spent on a thread that serves them.
+    async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
+        let message = &self.context()?.message;
+        if let Some(mime) = message.mime() {
+            return Ok(Arc::clone(mime));
+        }
+        let lookout = &self.plugin.mime_memory;
+        let size = clamped(message.size());
+        let memory = lookout.take(size).await;
+        let (headers, body) = (message.headers.clone(), message.body.clone());
+        let parsing = tokio::task::spawn_blocking(move || {
+            let whole = Whole::read(&headers, &body)?;
+            match whole.most_parts() > MAX_PARTS {
+                true => Err(std::io::Error::other("the message has too many parts")),
+                false => Ok(Arc::new(Mime::parse(whole, memory))),
+            }
+        });
+        let mime = parsing.await??;
+        message.set_mime(Arc::clone(&mime));
+        Ok(mime)
+    }
+}
+
+fn header(field: Field<'_>) -> message::Header {
+    message::Header {
+        name: field.name().into(),
+        value: field.value().to_vec(),
+    }
+}
+
+fn clamped(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl message::Host for HostState {
+    fn started_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.started_at)
+    }
+
+    fn completed_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.completed_at)
+    }
+
+    fn headers_complete(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.context()?.message.headers_complete)
+    }
+
+    fn size(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.size()))
+    }
+
+    fn header_count(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.headers.len() as u64))
+    }
+
+    fn header_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Header>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.field(index as usize).map(header))
+    }
+
+    fn headers_named(&mut self, name: String) -> wasmtime::Result<Vec<message::Header>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.named(&name).map(header).collect())
+    }
+
+    fn header_text(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.text(&name).map(Into::into))
+    }
+
+    fn body_size(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.body.len()))
+    }
+
+    fn read_body(&mut self, offset: u32, length: u32) -> wasmtime::Result<Vec<u8>> {
+        let body = &self.context()?.message.body;
+        let left = body.len().saturating_sub(offset.into());
+        let mut octets = vec![0; clamped(left).min(length).min(MAX_READ) as usize];
+        let count = body.read_at(offset.into(), &mut octets)?;
+        octets.truncate(count);
+        Ok(octets)
+    }
+
+    async fn part_count(&mut self) -> wasmtime::Result<u32> {
+        let message = &self.context()?.message;
+        match message.body.is_empty() {
+            true if message.headers.is_empty() => Ok(0),
+            _ => Ok(clamped(self.mime().await?.parts().len() as u64)),
+        }
+    }
+
+    async fn part_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Part>> {
+        let mime = self.mime().await?;
+        Ok(mime.parts().get(index as usize).map(|part| message::Part {
+            parent: part.parent,
+            content_type: part.content_type.clone(),
+            filename: part.filename.clone(),
+            disposition: part.disposition.clone(),
+            size: clamped(part.content.len() as u64),
+            container: part.container,
+        }))
+    }
+
+    async fn read_part(
+        &mut self,
+        index: u32,
+        offset: u32,
+        length: u32,
+    ) -> wasmtime::Result<Vec<u8>> {
+        let mime = self.mime().await?;
+        let Some(part) = mime.parts().get(index as usize) else {
+            return Ok(Vec::new());
+        };
+        let rest = part.content.get(offset as usize..).unwrap_or_default();
+        let length = rest.len().min(length.min(MAX_READ) as usize);
+        Ok(rest[..length].to_vec())
+    }
+}
+
+/// The most octets that one read of a body or of a part gives.
+const MAX_READ: u32 = 262_144;

@@ -1,0 +1,148 @@
+//! What a guest may call, and the limits that hold for it.
+
+mod dns;
+mod limits;
+mod message;
+mod session;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tracing::{debug, error, info, warn};
+
+use self::limits::KeyValues;
+pub(super) use self::limits::{CpuBudget, MemoryLimit, MimeMemory};
+use crate::config::sidecar::PluginLimits;
+use crate::dns::Dns;
+use crate::plugin::bindings::host::{config, log, store, types};
+use crate::plugin::context::{Context, Transaction};
+
+/// The data of one store: one instance of one plugin in one session.
+#[derive(Debug)]
+pub(super) struct HostState {
+    plugin: Arc<PluginFacts>,
+    context: Option<Arc<Context>>,
+    pub(super) memory: MemoryLimit,
+    pub(super) cpu: CpuBudget,
+    store: KeyValues,
+    log_lines: u32,
+}
+
+/// What an instance has to know about its plugin.
+#[derive(Debug)]
+pub(super) struct PluginFacts {
+    pub(super) name: String,
+    pub(super) config: Value,
+    pub(super) limits: PluginLimits,
+    pub(super) dns: Dns,
+    pub(super) mime_memory: MimeMemory,
+}
+
+impl HostState {
+    pub(super) fn new(plugin: Arc<PluginFacts>) -> Self {
+        let memory = MemoryLimit::new(plugin.limits.memory);
+        Self {
+            plugin,
+            context: None,
+            memory,
+            cpu: CpuBudget::default(),
+            store: KeyValues::default(),
+            log_lines: 0,
+        }
+    }
+
+    /// Lets the guest see a session, for one call.
+    pub(super) fn enter(&mut self, context: Arc<Context>, ticks: u64) {
+        self.context = Some(context);
+        self.cpu = CpuBudget::new(ticks);
+        self.log_lines = 0;
+    }
+
+    /// Takes the session back.
+    pub(super) fn leave(&mut self) {
+        self.context = None;
+        let limit = self.plugin.limits.log_lines;
+        if self.log_lines > limit {
+            let dropped = self.log_lines - limit;
+            warn!(
+                plugin = self.plugin.name,
+                dropped, "log lines beyond limits.log-lines were dropped"
+            );
+        }
+    }
+
+    fn context(&self) -> wasmtime::Result<&Context> {
+        self.context
+            .as_deref()
+            .ok_or_else(|| wasmtime::format_err!("there is no session outside of a call"))
+    }
+
+    fn transaction(&self) -> wasmtime::Result<Option<&Transaction>> {
+        Ok(self.context()?.transaction.as_ref())
+    }
+}
+
+const MAX_LOG_LINE: usize = 2_048;
+
+impl types::Host for HostState {}
+
+impl log::Host for HostState {
+    fn write(&mut self, level: log::Level, text: String) -> wasmtime::Result<()> {
+        self.log_lines = self.log_lines.saturating_add(1);
+        if self.log_lines > self.plugin.limits.log_lines {
+            return Ok(());
+        }
+        let plugin = self.plugin.name.as_str();
+        let session = self
+            .context()
+            .map_or("", |context| context.session.id.as_str());
+        let text = &text[..text.floor_char_boundary(MAX_LOG_LINE)];
+        // Debug output of a text escapes control characters, so that a plugin can not forge a line.
+        match level {
+            log::Level::Debug => debug!(session, plugin, says = ?text, "plugin"),
+            log::Level::Info => info!(session, plugin, says = ?text, "plugin"),
+            log::Level::Warn => warn!(session, plugin, says = ?text, "plugin"),
+            log::Level::Error => error!(session, plugin, says = ?text, "plugin"),
+        }
+        Ok(())
+    }
+}
+
+impl config::Host for HostState {
+    fn json(&mut self) -> wasmtime::Result<String> {
+        Ok(self.plugin.config.to_string())
+    }
+
+    fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
+        let mut value = &self.plugin.config;
+        for key in path.split('.') {
+            let Some(inner) = value.get(key) else {
+                return Ok(None);
+            };
+            value = inner;
+        }
+        Ok(Some(match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }))
+    }
+}
+
+impl store::Host for HostState {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(self.store.values.get(&key).cloned())
+    }
+
+    fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), store::StoreError>> {
+        Ok(self.store.set(key, value))
+    }
+
+    fn remove(&mut self, key: String) -> wasmtime::Result<()> {
+        self.store.remove(&key);
+        Ok(())
+    }
+}

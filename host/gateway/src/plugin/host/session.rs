@@ -1,0 +1,138 @@
+//! What a guest can know about the session.
+
+use postgate_proto::data::LineEndings;
+use postgate_proto::session::Helo;
+
+use super::HostState;
+use crate::plugin::bindings::host::{session, types};
+
+impl session::Host for HostState {
+    fn id(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.id.clone())
+    }
+
+    fn transaction_id(&mut self) -> wasmtime::Result<String> {
+        let transaction = self.transaction()?;
+        Ok(transaction.map_or_else(String::new, |transaction| transaction.id.clone()))
+    }
+
+    fn connected_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.session.connected_at)
+    }
+
+    fn listener(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.listener.clone())
+    }
+
+    fn hostname(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.hostname.clone())
+    }
+
+    fn local_ip(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.local.ip().to_string())
+    }
+
+    fn local_port(&mut self) -> wasmtime::Result<u16> {
+        Ok(self.context()?.session.local.port())
+    }
+
+    fn remote_ip(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.remote.ip().to_string())
+    }
+
+    fn remote_port(&mut self) -> wasmtime::Result<u16> {
+        Ok(self.context()?.session.remote.port())
+    }
+
+    fn remote_host(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.session.remote_name())
+    }
+
+    fn helo_name(&mut self) -> wasmtime::Result<String> {
+        let helo = &self.context()?.helo;
+        Ok(helo
+            .as_ref()
+            .map_or_else(String::new, |(_, name)| name.to_string()))
+    }
+
+    fn helo(&mut self) -> wasmtime::Result<session::HeloKind> {
+        Ok(match self.context()?.helo {
+            None => session::HeloKind::None,
+            Some((Helo::Ehlo, _)) => session::HeloKind::Ehlo,
+            Some((Helo::Helo, _)) => session::HeloKind::Helo,
+        })
+    }
+
+    fn protocol(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.protocol().into())
+    }
+
+    fn proxy(&mut self) -> wasmtime::Result<Option<session::ProxyHeader>> {
+        let header = self.context()?.session.proxy.as_ref();
+        Ok(header.map(|header| {
+            let (source, destination) = header.addresses.unzip();
+            session::ProxyHeader {
+                version: header.version,
+                source_ip: source.map(|address| address.ip().to_string()),
+                source_port: source.map_or(0, |address| address.port()),
+                destination_ip: destination.map(|address| address.ip().to_string()),
+                destination_port: destination.map_or(0, |address| address.port()),
+                authority: header.authority.clone(),
+                tls: header.tls,
+            }
+        }))
+    }
+
+    fn line_endings(&mut self) -> wasmtime::Result<session::LineEndingMode> {
+        Ok(match self.context()?.session.line_endings {
+            LineEndings::Ensure | LineEndings::EnsureLegacy => session::LineEndingMode::Ensure,
+            LineEndings::Leave => session::LineEndingMode::Leave,
+            LineEndings::Strict => session::LineEndingMode::Strict,
+        })
+    }
+
+    fn encrypted(&mut self) -> wasmtime::Result<bool> {
+        Ok(false)
+    }
+
+    fn authenticated_as(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.context()?.authenticated_as.as_deref().map(Into::into))
+    }
+
+    fn sender(&mut self) -> wasmtime::Result<Option<String>> {
+        let transaction = self.transaction()?;
+        Ok(transaction.map(|transaction| transaction.sender.as_str().into()))
+    }
+
+    fn mail_parameters(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
+        let transaction = self.transaction()?;
+        let parameters = transaction.map_or(&[][..], |transaction| &transaction.parameters.all);
+        Ok(parameters
+            .iter()
+            .map(|parameter| types::Pair {
+                name: parameter.name.to_string(),
+                value: parameter.value.to_string(),
+            })
+            .collect())
+    }
+
+    fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
+        let transaction = self.transaction()?;
+        let recipients = transaction.map_or(&[][..], |transaction| &transaction.recipients);
+        Ok(recipients.iter().map(|path| path.as_str().into()).collect())
+    }
+
+    fn error_count(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.errors)
+    }
+
+    fn tags(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
+        let tags = self.context()?.tags.iter();
+        Ok(tags
+            .map(|(name, value)| types::Pair {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect())
+    }
+}
