@@ -4,9 +4,10 @@
 //! client is told that a message was taken only after the backend has said so.
 //!
 //! A message goes to a server with BDAT where it offers CHUNKING (RFC 3030), and with DATA otherwise.
-//! Its octets stay as they are where the client announced BODY=BINARYMIME; otherwise a lone CR or LF
-//! becomes CRLF, whichever way it goes. What the client asks for in delivery status notifications
-//! (RFC 3461) is passed on to servers that offer DSN, and has no effect with others.
+//! Its octets stay as they are where the client announced BODY=BINARYMIME, which a server must offer
+//! too; otherwise a lone CR or LF becomes CRLF, whichever way it goes. What the client asks for in
+//! delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and has no effect
+//! with others.
 
 mod connection;
 mod error;
