@@ -62,17 +62,16 @@ impl Setup {
     }
 
     /// Changes settings as a dialog writes them, where `listener` is the one listener, and `plugin` a
-    /// stock plugin with its own example as its sidecar.
+    /// stock plugin with its own example as its sidecar, or a guest such as `guests/verbs` with none.
     #[must_use]
     pub fn dialog_settings(mut self, settings: &toml::Table) -> Self {
         let mut settings = settings.clone();
         if let Some(toml::Value::String(plugin)) = settings.remove("plugin") {
-            let example = repository()
-                .join("plugins")
-                .join(&plugin)
-                .join("example.toml");
-            let example = fs::read_to_string(example).expect("a stock plugin has an example");
-            self = self.plugin("10-stock", &plugin, &example);
+            let example = match plugin.starts_with("guests/") {
+                true => String::new(),
+                false => example_of(&plugin),
+            };
+            self = self.plugin("10-plugin", &plugin, &example);
         }
         if let Some(toml::Value::Table(listener)) = settings.remove("listener") {
             self.merge_listener(listener);
@@ -154,6 +153,11 @@ impl Setup {
             }
         }
     }
+}
+
+fn example_of(plugin: &str) -> String {
+    let directory = repository().join("plugins").join(plugin);
+    fs::read_to_string(directory.join("example.toml")).expect("a stock plugin has an example")
 }
 
 fn parsed(settings: &str) -> toml::Table {

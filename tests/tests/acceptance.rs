@@ -71,12 +71,13 @@ struct List {
 
 impl List {
     fn read() -> Self {
-        let text = fs::read_to_string(repository().join("tests/acceptance.toml")).unwrap();
-        let table: toml::Table = text.parse().unwrap();
+        let text = fs::read_to_string(repository().join("tests/acceptance.toml"));
+        let table: toml::Table = text.expect("the list").parse().expect("TOML");
+        let part = |name: &str| table.get(name).cloned().expect("a table");
         Self {
-            rows: table["rows"].clone().try_into().unwrap(),
-            open: table["open"].clone().try_into().unwrap(),
-            shown: table["shown"].clone().try_into().unwrap(),
+            rows: part("rows").try_into().expect("numbers"),
+            open: part("open").try_into().expect("reasons"),
+            shown: part("shown").try_into().expect("lists of proofs"),
         }
     }
 
@@ -125,7 +126,8 @@ fn has_test(source: &str, function: &str) -> bool {
 
 #[test]
 fn a_function_is_a_test_by_its_attribute() {
-    let source = "#[test]\n/// Why.\nfn one() {}\n\nfn two() {}\n    #[test]\n    fn three(a in b) {}";
+    let source =
+        "#[test]\n/// Why.\nfn one() {}\n\nfn two() {}\n    #[test]\n    fn three(a in b) {}";
     assert!(has_test(source, "one"));
     assert!(!has_test(source, "two"));
     assert!(has_test(source, "three"));

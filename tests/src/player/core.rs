@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use postgate_proto::parameters::Parameter;
-use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
-use postgate_proto::session::{Answer, Ask, Auth, Ending, Helo, Offers, Session, Settings, Step};
+use postgate_proto::session::{Answer, Ask, Ending, Helo, Session, Step};
 
+use super::settings::settings;
 use super::{Heard, Server};
 use crate::dialog::{Dialog, ScriptedAnswer, ScriptedReply, Verdict};
 
@@ -25,8 +25,9 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
     /// A new session with the settings of a dialog. `cuts` gives the size of each next piece in
     /// which the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
+        let (settings, offers) = settings(dialog, &dialog.settings);
         Self {
-            session: Session::new(Arc::new(settings(dialog)), Offers::default()),
+            session: Session::new(Arc::new(settings), offers),
             cuts,
             policy: Policy::default(),
             said: Vec::new(),
@@ -201,7 +202,7 @@ fn refusal(text: &ScriptedReply) -> Refusal {
     Refusal::new(reply(text)).expect("a refusing code")
 }
 
-fn reply(scripted: &ScriptedReply) -> Reply {
+pub(super) fn reply(scripted: &ScriptedReply) -> Reply {
     let (enhanced, text) = match Enhanced::parse(&scripted.text) {
         Some((enhanced, text)) => (Some(enhanced), text),
         None => (None, scripted.text.as_str()),
@@ -209,38 +210,4 @@ fn reply(scripted: &ScriptedReply) -> Reply {
     let lines = text.split(" / ").filter(|line| !line.is_empty());
     let lines = lines.map(str::to_owned).collect();
     Reply::new(scripted.code, enhanced, lines).expect("a valid reply")
-}
-
-/// The same settings as the program makes of them.
-fn settings(dialog: &Dialog) -> Settings {
-    let mut settings = Settings {
-        hostname: "mx.example.org".to_owned(),
-        relay: RelayDomains::new(["example.org".to_owned()]),
-        ..Settings::default()
-    };
-    for (table, keys) in &dialog.settings {
-        for (key, value) in keys.as_table().into_iter().flatten() {
-            let number = || value.as_integer().and_then(|n| n.try_into().ok());
-            let number = || number().unwrap_or_else(|| panic!("{dialog}: {key} is no number"));
-            match (table.as_str(), key.as_str()) {
-                ("limits", "errors") => settings.max_errors = number(),
-                ("limits", "message-size") => settings.max_message_size = number(),
-                ("limits", "recipients") => settings.max_recipients = number(),
-                ("listener", "auth") => settings.auth = auth(value),
-                // The core has no clock, and does not know what a connection is made of.
-                ("limits", "command-timeout" | "message-timeout")
-                | ("listener", "auth-in-clear") => {}
-                _ => panic!("{dialog}: the core has no setting {table}.{key}"),
-            }
-        }
-    }
-    settings
-}
-
-fn auth(value: &toml::Value) -> Auth {
-    match value.as_str() {
-        Some("optional") => Auth::Optional,
-        Some("required") => Auth::Required,
-        _ => Auth::Off,
-    }
 }

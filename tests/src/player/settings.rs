@@ -1,0 +1,136 @@
+//! The settings of the core, as the program makes them of its configuration.
+
+use std::fmt::Display;
+
+use postgate_proto::data::LineEndings;
+use postgate_proto::parameters::Extensions;
+use postgate_proto::relay::RelayDomains;
+use postgate_proto::session::{Auth, Offers, Settings};
+use toml::{Table, Value};
+
+use super::core::reply;
+
+/// What the core takes of the settings of a dialog.
+///
+/// # Panics
+///
+/// Where there is one that the core does not know.
+pub(super) fn settings(dialog: &impl Display, table: &Table) -> (Settings, Offers) {
+    let mut settings = Settings {
+        hostname: "mx.example.org".to_owned(),
+        relay: RelayDomains::new(["example.org".to_owned()]),
+        ..Settings::default()
+    };
+    let mut offers = Offers::default();
+    for (key, value) in table {
+        let known = match (key.as_str(), value) {
+            ("limits", Value::Table(limits)) => each(limits, |k, v| limit(&mut settings, k, v)),
+            ("listener", Value::Table(listener)) => each(listener, |key, value| match key {
+                "xclient-from" => {
+                    offers.xclient = true;
+                    Some(())
+                }
+                _ => listen(&mut settings, key, value),
+            }),
+            ("replies", Value::Table(replies)) => each(replies, |key, value| {
+                let text = value.as_str()?.parse().ok()?;
+                settings.replies.insert(key.to_owned(), reply(&text));
+                Some(())
+            }),
+            _ => None,
+        };
+        assert!(
+            known.is_some(),
+            "{dialog}: the core has no setting {key} = {value}"
+        );
+    }
+    (settings, offers)
+}
+
+/// Nothing where one of them is not known.
+fn each<'a>(
+    table: &'a Table,
+    mut apply: impl FnMut(&'a str, &'a Value) -> Option<()>,
+) -> Option<()> {
+    table.iter().try_for_each(|(key, value)| apply(key, value))
+}
+
+fn limit(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
+    let number = || value.as_integer().and_then(|number| number.try_into().ok());
+    match key {
+        "endless-line" => settings.max_discarded = number()? as usize,
+        "errors" => settings.max_errors = number()?,
+        "header-size" => settings.max_header_size = number()?,
+        "message-size" => settings.max_message_size = number()?,
+        "recipients" => settings.max_recipients = number()?,
+        "text-line" => settings.max_text_line = number()? as usize,
+        // The core has no clock.
+        "command-timeout" | "message-timeout" => {}
+        _ => return None,
+    }
+    Some(())
+}
+
+fn listen(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
+    match key {
+        "add-keywords" => settings.more_keywords = words(value)?,
+        "auth" => settings.auth = auth(value),
+        "banner" => value.as_str()?.clone_into(&mut settings.banner),
+        "default-domain" => settings.default_domain = Some(value.as_str()?.to_owned()),
+        "extensions" => {
+            return each(value.as_table()?, |key, value| {
+                extension(&mut settings.extensions, key, value.as_bool()?)
+            });
+        }
+        "lenient-commands" => settings.lenient_commands = value.as_bool()?,
+        "limits" => return each(value.as_table()?, |k, v| limit(settings, k, v)),
+        "line-endings" => settings.line_endings = line_endings(value)?,
+        "only-keywords" => settings.only_keywords = Some(words(value)?),
+        "strict-mail" => settings.strict_mail = value.as_bool()?,
+        "strict-rcpt" => settings.strict_rcpt = value.as_bool()?,
+        // The core does not know what a connection is made of.
+        "auth-in-clear" => {}
+        _ => return None,
+    }
+    Some(())
+}
+
+fn words(value: &Value) -> Option<Vec<String>> {
+    let words = value.as_array()?.iter();
+    words.map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+fn auth(value: &Value) -> Auth {
+    match value.as_str() {
+        Some("optional") => Auth::Optional,
+        Some("required") => Auth::Required,
+        _ => Auth::Off,
+    }
+}
+
+fn extension(extensions: &mut Extensions, key: &str, is_on: bool) -> Option<()> {
+    match key {
+        "binarymime" => extensions.binarymime = is_on,
+        "chunking" => {
+            extensions.chunking = is_on;
+            extensions.binarymime &= is_on;
+        }
+        "dsn" => extensions.dsn = is_on,
+        "eight-bit-mime" => extensions.eight_bit_mime = is_on,
+        "pipelining" => extensions.pipelining = is_on,
+        "smtputf8" => extensions.smtputf8 = is_on,
+        "vrfy" => extensions.vrfy = is_on,
+        _ => return None,
+    }
+    Some(())
+}
+
+fn line_endings(value: &Value) -> Option<LineEndings> {
+    Some(match value.as_str()? {
+        "ensure" => LineEndings::Ensure,
+        "ensure-legacy" => LineEndings::EnsureLegacy,
+        "leave" => LineEndings::Leave,
+        "strict" => LineEndings::Strict,
+        _ => return None,
+    })
+}
