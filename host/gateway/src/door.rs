@@ -25,6 +25,7 @@ use crate::id;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::pipeline::Pipeline;
 use crate::server::{House, Phase, reached};
+use crate::socket;
 use crate::spool::Spool;
 
 /// A listener that is bound.
@@ -45,13 +46,13 @@ struct Shared {
 }
 
 impl Door {
-    pub(crate) async fn open(
+    pub(crate) fn open(
         listener: Listener,
         settings: Settings,
         admission: Arc<Admission>,
         house: Arc<House>,
     ) -> io::Result<Self> {
-        let socket = TcpListener::bind(listener.address).await?;
+        let socket = socket::listen(listener.address)?;
         Ok(Self {
             address: socket.local_addr()?,
             socket,

@@ -19,6 +19,7 @@ mod desk;
 mod door;
 mod id;
 mod server;
+mod socket;
 mod trace;
 
 pub mod config;
@@ -64,9 +65,6 @@ pub enum RunError {
     /// The host name can not be given to a backend.
     #[error("hostname: {0}")]
     Hostname(#[from] InvalidName),
-    /// There is nowhere to deliver to.
-    #[error("no [[backend]] says where accepted mail goes")]
-    NoBackend,
     /// Plugins can not be loaded.
     #[error("{}", listed(.0))]
     Plugins(Vec<LoadError>),
@@ -75,7 +73,7 @@ pub enum RunError {
 impl RunError {
     /// Whether the operator can mend it in the configuration or in the plugin directory.
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Hostname(_) | Self::NoBackend | Self::Plugins(_))
+        matches!(self, Self::Hostname(_) | Self::Plugins(_))
     }
 }
 

@@ -57,7 +57,7 @@ impl Gateway {
                 .or_insert_with(|| Arc::new(Admission::new(&listener.limits)));
             let settings = settings(listener, &config);
             let admission = Arc::clone(admission);
-            let door = Door::open(listener.clone(), settings, admission, Arc::clone(&house)).await;
+            let door = Door::open(listener.clone(), settings, admission, Arc::clone(&house));
             doors.push(door.map_err(|error| RunError::Bind {
                 address: listener.address,
                 error,
@@ -142,9 +142,12 @@ impl House {
         let runtime = Arc::new(runtime);
         let plugins = match &config.plugins.directory {
             None => PluginSet::default(),
-            Some(directory) => load_directory(&runtime, directory, config.plugins.max_file_size)
-                .await
-                .map_err(RunError::Plugins)?,
+            Some(directory) => {
+                let max_file_size = config.plugins.max_file_size;
+                load_directory(&runtime, directory, max_file_size, &config.listener_names())
+                    .await
+                    .map_err(RunError::Plugins)?
+            }
         };
         let quarantine = config.quarantine.as_deref();
         Ok(Self {
@@ -152,7 +155,7 @@ impl House {
             runtime,
             delivery: match &config.backend {
                 Some(backend) => Delivery::new(backend, &config.hostname)?,
-                None => return Err(RunError::NoBackend),
+                None => Delivery::nowhere(),
             },
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),

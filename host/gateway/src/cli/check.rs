@@ -35,6 +35,7 @@ fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
             &Arc::new(engine),
             directory,
             config.plugins.max_file_size,
+            &config.listener_names(),
         ))
         .map_err(Failure::mistakes)
 }

@@ -2,8 +2,10 @@
 
 mod check;
 mod inspect;
+mod overrides;
 mod serve;
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -13,9 +15,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use postgate::config::Config;
 
+use self::overrides::Flags;
+
 /// An SMTP gateway whose decisions are WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -70,13 +74,16 @@ struct Source {
     /// needs in the directory `run`: plugins in run/plugins, mail in run/maildir.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 impl Source {
     fn load(&self) -> Result<Config, Failure> {
+        let overrides = self.flags.overrides(|name| env::var_os(name));
         let config = match &self.config {
-            Some(file) => Config::load(file),
-            None => Config::built_in(),
+            Some(file) => Config::load(file, &overrides),
+            None => Config::built_in(&overrides),
         };
         config.map_err(Failure::mistakes)
     }
@@ -140,7 +147,7 @@ fn say(answer: impl fmt::Display) -> Result<(), Failure> {
     write!(io::stdout(), "{answer}").map_err(Failure::run_time)
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 all is well, 1 it failed at run time, 64 the command line or the configuration \
+const AFTER_HELP: &str = "Exit codes: 0 all is well, 1 it failed at run time, 64 the command line or the configuration \
      is wrong.";
 
 /// What sysexits.h calls it.

@@ -1,28 +1,32 @@
 //! A TOML text as it is written, read key by key so that every mistake is found in one pass.
 //!
 //! The code that reads a table asks a [`Section`] for each key. A wrong value is noted and reading
-//! goes on; what was never asked for is an unknown key.
+//! goes on; what was never asked for is an unknown key. An environment variable or a flag that holds
+//! in place of a value is found here as well, so that the readers need not care.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{self, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
+use super::overrides::{Override, Overrides};
+use super::report::{self, Report};
 use super::value::Setting;
 
 /// Reads a whole text. The function gives nothing only where it noted a mistake.
 pub(super) fn read<T>(
     text: &str,
     file: &Path,
+    overrides: &Overrides,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
 ) -> Result<T, Vec<ConfigError>> {
-    let mut report = Report::new(text, file);
+    let mut report = Report::new(text, file, overrides);
     let value = read_root(text, &mut report, read);
     match value {
-        Some(value) if report.mistakes.is_empty() => Ok(value),
+        Some(value) if !report.has_mistakes() => Ok(value),
         _ => Err(report.finish()),
     }
 }
@@ -33,20 +37,9 @@ pub(super) fn known_keys<T>(
     text: &str,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
 ) -> BTreeSet<String> {
-    let mut report = Report::new(text, Path::new(""));
+    let mut report = Report::new(text, Path::new(""), &Overrides::default());
     read_root(text, &mut report, read);
-    let is_table = |key: &String| {
-        report
-            .known
-            .iter()
-            .any(|k| k.starts_with(&format!("{key}.")))
-    };
-    report
-        .known
-        .iter()
-        .filter(|key| !is_table(key))
-        .cloned()
-        .collect()
+    report.known_keys()
 }
 
 fn read_root<T>(
@@ -86,6 +79,14 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// The value of a key; nothing where it is absent or was noted as a mistake.
     pub(super) fn value<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        match self.overriding(key) {
+            Some(given) => self.setting_of(&given, given.value.trim()),
+            None => self.written(key),
+        }
+    }
+
+    /// The value of a key as the text has it, whatever holds in its place.
+    pub(super) fn written<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         let value = self.entry(key)?;
         self.setting(value, self.path_of(key))
     }
@@ -107,14 +108,22 @@ impl<'a> Section<'a> {
         self.value(key)
     }
 
-    /// A path, made absolute from the directory of the file.
+    /// A path, made absolute.
     pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
         let path: PathBuf = self.value(key)?;
-        Some(self.resolve(&path))
+        Some(self.resolve(key, &path))
     }
 
     /// The items of a list; nothing where the key is absent.
     pub(super) fn list<T: Setting>(&mut self, key: &'static str) -> Option<Vec<T>> {
+        if let Some(given) = self.overriding(key) {
+            let items = given.value.split(',');
+            return Some(
+                items
+                    .filter_map(|item| self.setting_of(&given, item.trim()))
+                    .collect(),
+            );
+        }
         let value = self.entry(key)?;
         let path = self.path_of(key);
         let DeValue::Array(items) = value.get_ref() else {
@@ -150,6 +159,16 @@ impl<'a> Section<'a> {
         self.descend(value, path, read)
     }
 
+    /// Reads a table as if nothing were written in it.
+    pub(super) fn unwritten_table<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let path = self.path_of(key);
+        self.descend(None, path, read)
+    }
+
     /// Reads each table of a list whose headings are written with double brackets.
     pub(super) fn each_table(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'_>)) {
         let Some(value) = self.entry(key) else {
@@ -166,13 +185,22 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether a key is written.
+    /// Whether a key has a value.
     pub(super) fn has(&mut self, key: &'static str) -> bool {
-        self.entry(key).is_some()
+        self.entry(key).is_some() || self.is_overridden(key)
+    }
+
+    /// Whether an environment variable or a flag holds in place of what is written, or not.
+    pub(super) fn is_overridden(&self, key: &str) -> bool {
+        self.report.overriding(&self.path_of(key)).is_some()
     }
 
     /// Notes that a value does not go with another one.
     pub(super) fn conflict(&mut self, key: &'static str, text: String) {
+        if let Some(given) = self.overriding(key) {
+            self.report.note_override(&given, Mistake::Conflict(text));
+            return;
+        }
         let span = self
             .entry(key)
             .map_or_else(|| self.span.clone(), |value| Some(value.span()));
@@ -187,22 +215,35 @@ impl<'a> Section<'a> {
             .note(self.span.clone(), path, Mistake::Missing(remedy));
     }
 
-    /// An absolute path, from one that begins at the directory of the file.
-    pub(super) fn resolve(&self, path: &Path) -> PathBuf {
-        let path = match self.report.file.parent() {
-            Some(directory) => directory.join(path),
-            None => path.to_owned(),
-        };
-        // Without a current directory, which is the one reason to fail, nothing better is known.
-        path::absolute(&path).unwrap_or(path)
+    /// An absolute path from the one at a key. That begins at the directory of the file, or where it
+    /// holds in place of what is written, at the current directory.
+    pub(super) fn resolve(&self, key: &str, path: &Path) -> PathBuf {
+        match self.is_overridden(key) {
+            true => report::absolute(path),
+            false => self.report.absolute(path),
+        }
     }
 
     fn entry(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         if self.asked.insert(key) {
-            let path = schema_path(&self.path_of(key));
-            self.report.known.insert(path);
+            let path = self.path_of(key);
+            self.report.know(&path);
         }
         self.table?.get(key)
+    }
+
+    /// What holds in place of a value. The key counts as asked for.
+    fn overriding(&mut self, key: &'static str) -> Option<Override> {
+        self.entry(key);
+        self.report.overriding(&self.path_of(key))
+    }
+
+    fn setting_of<T: Setting>(&mut self, given: &Override, text: &str) -> Option<T> {
+        let setting = T::read(&DeValue::String(text.into()));
+        if setting.is_none() {
+            self.report.invalid_override(given, text, T::ALLOWED);
+        }
+        setting
     }
 
     fn setting<T: Setting>(&mut self, value: &Spanned<DeValue<'_>>, path: String) -> Option<T> {
@@ -252,89 +293,3 @@ impl<'a> Section<'a> {
         }
     }
 }
-
-/// The mistakes found so far, and what is needed to tell where they are.
-struct Report {
-    file: PathBuf,
-    text: String,
-    mistakes: Vec<(usize, ConfigError)>,
-    known: BTreeSet<String>,
-}
-
-impl Report {
-    fn new(text: &str, file: &Path) -> Self {
-        Self {
-            file: file.to_owned(),
-            text: text.to_owned(),
-            mistakes: Vec::new(),
-            known: BTreeSet::new(),
-        }
-    }
-
-    fn invalid(&mut self, value: &Spanned<DeValue<'_>>, key: String, allowed: &'static str) {
-        let found = shown(&self.text[value.span()]);
-        self.note(Some(value.span()), key, Mistake::Invalid { found, allowed });
-    }
-
-    fn note(&mut self, span: Option<Range<usize>>, key: String, mistake: Mistake) {
-        let start = span.map(|span| span.start);
-        let error = ConfigError {
-            file: self.file.clone(),
-            line: start.map(|start| 1 + self.text[..start].matches('\n').count()),
-            key,
-            mistake,
-        };
-        self.mistakes.push((start.unwrap_or(0), error));
-    }
-
-    /// The mistakes in the order of the text, each unknown key with the one that may be meant.
-    fn finish(mut self) -> Vec<ConfigError> {
-        self.mistakes.sort_by_key(|(start, _)| *start);
-        let mut errors: Vec<ConfigError> = self.mistakes.into_iter().map(|(_, e)| e).collect();
-        for error in &mut errors {
-            if let Mistake::UnknownKey { nearest } = &mut error.mistake {
-                *nearest = nearest_key(&error.key, &self.known);
-            }
-        }
-        errors
-    }
-}
-
-/// A value as a message shows it: its first line, and not all of a long one.
-fn shown(source: &str) -> String {
-    let line = source.lines().next().unwrap_or_default();
-    match line.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
-}
-
-/// The known key that is spelt nearly like this one, rather in the same table than in another.
-fn nearest_key(path: &str, known: &BTreeSet<String>) -> Option<String> {
-    let path = schema_path(path);
-    let (table, key) = split_key(&path);
-    let (_, nearest) = known
-        .iter()
-        .filter_map(|candidate| {
-            let (candidate_table, candidate_key) = split_key(candidate);
-            let distance = strsim::damerau_levenshtein(key, candidate_key);
-            let near = distance <= MAX_DISTANCE && distance * 2 < key.len();
-            near.then_some(((distance, table != candidate_table), candidate))
-        })
-        .min()?;
-    Some(nearest.clone())
-}
-
-fn split_key(path: &str) -> (&str, &str) {
-    path.rsplit_once('.').unwrap_or(("", path))
-}
-
-/// The path of a key without the indices of lists.
-fn schema_path(path: &str) -> String {
-    path.split('[')
-        .map(|part| part.split_once(']').map_or(part, |(_, rest)| rest))
-        .collect()
-}
-
-const MAX_SHOWN: usize = 60;
-const MAX_DISTANCE: usize = 2;

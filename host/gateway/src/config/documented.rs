@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use postgate_proto::fault::Fault;
+
 use super::sidecar::Sidecar;
 use super::*;
 
@@ -16,7 +18,7 @@ fn the_built_in_configuration_names_every_key() {
             .and_then(|line| line.split_once(" = "))
             .is_some_and(|(key, _)| {
                 key.bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             })
     };
     let whole: String = BUILT_IN
@@ -24,13 +26,33 @@ fn the_built_in_configuration_names_every_key() {
         .map(|line| if is_key(&line) { &line[2..] } else { line })
         .flat_map(|line| [line, "\n"])
         .collect();
-    Config::parse(BUILT_IN, &file).unwrap();
-    Config::parse(&whole, &file).unwrap();
-    let (written, known) = (
-        written_keys(&whole),
-        document::known_keys(&whole, read::config),
-    );
-    assert_eq!(written, known);
+    parse(BUILT_IN, &file);
+    parse(&whole, &file);
+    let known = document::known_keys(&whole, read::config);
+    assert_eq!(summed_up(&written_keys(&whole)), summed_up(&known));
+}
+
+#[test]
+fn a_listener_can_override_every_limit_but_two() {
+    let known = document::known_keys("", read::config);
+    let below = |table: &str| -> BTreeSet<&str> {
+        known
+            .iter()
+            .filter_map(|key| key.strip_prefix(table))
+            .collect()
+    };
+    let mut limits = below("limits.");
+    assert!(limits.remove("shutdown-grace") && limits.remove("spool-memory"));
+    assert_eq!(below("listener.limits."), limits);
+}
+
+#[test]
+fn every_fault_is_documented_with_its_usual_reply() {
+    let documented: BTreeMap<_, _> = table("## Replies", "| Fault |")
+        .map(|cells| (code(cells[0]).unwrap(), code(cells[1]).unwrap()))
+        .collect();
+    let faults = Fault::ALL.map(|fault| (fault.name().to_owned(), Reply::from(fault).to_string()));
+    assert_eq!(documented, faults.into());
 }
 
 #[test]
@@ -43,7 +65,7 @@ fn the_examples_have_no_mistakes() {
             .extension()
             .is_some_and(|extension| extension == "toml")
         {
-            Config::load(&file).unwrap();
+            Config::load(&file, &Overrides::default()).unwrap();
             count += 1;
         }
     }
@@ -61,9 +83,10 @@ fn the_documentation_has_the_keys_and_defaults_of_the_code() {
         ],
     );
     let file = Path::new("postgate.toml");
-    assert_eq!(Config::parse(&text, file), Config::parse(MINIMAL, file));
+    assert_eq!(parse(&text, file), parse(MINIMAL, file));
     let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, document::known_keys(&text, read::config));
+    let known = document::known_keys(&text, read::config);
+    assert_eq!(keys, summed_up(&known));
 
     let rows = documented("## The sidecar of a plugin");
     let text = toml_of(&rows, &[]);
@@ -78,21 +101,40 @@ fn the_documentation_has_the_keys_and_defaults_of_the_code() {
     );
 }
 
+fn parse(text: &str, file: &Path) -> Config {
+    Config::parse(text, file, &Overrides::default()).unwrap()
+}
+
+/// The keys, without those of tables that are documented as a whole, or by an example.
+fn summed_up(keys: &BTreeSet<String>) -> BTreeSet<String> {
+    let whole = |key: &String| {
+        let tables = ["listener.limits", "replies"];
+        let table = tables
+            .into_iter()
+            .find(|table| key.starts_with(&format!("{table}.")));
+        table.map_or_else(|| key.clone(), str::to_owned)
+    };
+    keys.iter().map(whole).collect()
+}
+
 /// The keys of the first table below a heading that has them, each with its default where that is
 /// a value and not a description.
 fn documented(heading: &str) -> Vec<(String, Option<String>)> {
+    table(heading, "| Key |")
+        .map(|cells| (code(cells[0]).unwrap(), code(cells[2])))
+        .collect()
+}
+
+/// The cells of the first table below a heading that begins like this.
+fn table(heading: &str, first: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let page = include_str!("../../../../docs/configuration.md");
-    let (_, section) = page.split_once(heading).unwrap();
+    let (_, section) = page.split_once(&format!("{heading}\n")).unwrap();
     section
         .lines()
-        .skip_while(|line| !line.starts_with("| Key |"))
+        .skip_while(move |line| !line.starts_with(first))
         .skip(2)
         .map_while(|line| line.strip_prefix("| "))
-        .map(|row| {
-            let cells: Vec<&str> = row.split(" | ").collect();
-            (code(cells[0]).unwrap(), code(cells[2]))
-        })
-        .collect()
+        .map(|row| row.split(" | ").collect())
 }
 
 fn code(cell: &str) -> Option<String> {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A mistake in a configuration file.
+/// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file, as it was named to the program.
+    /// The file, as it was named to the program; or the environment variable or flag, by its name.
     pub file: PathBuf,
     /// The line, beginning with 1. Nothing where the mistake is in no line.
     pub line: Option<usize>,

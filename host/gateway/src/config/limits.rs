@@ -1,6 +1,10 @@
 //! What clients may use up.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+use super::document::Section;
+use super::value::{Octets, SomeOctets, Timeout};
 
 /// What one client, or all clients of a listener together, may use up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,4 +69,83 @@ impl Default for Limits {
             spool_memory: 1 << 20,
         }
     }
+}
+
+/// Reads the limits of all listeners.
+pub(super) fn read(section: &mut Section<'_>) -> Limits {
+    let default = Limits::default();
+    Limits {
+        shutdown_grace: section.or("shutdown-grace", default.shutdown_grace),
+        spool_memory: section.or("spool-memory", Octets(default.spool_memory)).0,
+        ..read_of_listener(section, &default)
+    }
+}
+
+/// Reads what one listener has in place of the limits of all.
+pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> Limits {
+    let Limits {
+        shutdown_grace,
+        spool_memory,
+        ..
+    } = *general;
+    let limits = Limits {
+        message_size: octets_or_all(section, "message-size", general.message_size),
+        header_size: some_octets(section, "header-size", general.header_size),
+        text_line: octets_or_all(section, "text-line", general.text_line),
+        endless_line: some_octets(section, "endless-line", general.endless_line),
+        recipients: above_zero(section, "recipients", general.recipients),
+        errors: section.or("errors", general.errors),
+        connections: above_zero(section, "connections", general.connections),
+        connections_per_address: section
+            .or("connections-per-address", general.connections_per_address),
+        connection_rate: section.or("connection-rate", general.connection_rate),
+        slots: section.or("slots", general.slots),
+        tarpit_after: section.or("tarpit-after", general.tarpit_after),
+        tarpit: section.or("tarpit", general.tarpit),
+        command_timeout: timeout(section, "command-timeout", general.command_timeout),
+        message_timeout: timeout(section, "message-timeout", general.message_timeout),
+        write_timeout: timeout(section, "write-timeout", general.write_timeout),
+        shutdown_grace,
+        spool_memory,
+    };
+    check_slots(section, &limits);
+    limits
+}
+
+/// A mistake in the limits of all listeners is not told again for each of them.
+fn check_slots(section: &mut Section<'_>, limits: &Limits) {
+    let Some(key) = ["slots", "connections"]
+        .into_iter()
+        .find(|key| section.has(key))
+    else {
+        return;
+    };
+    if limits.slots > limits.connections {
+        let Limits {
+            slots, connections, ..
+        } = limits;
+        let text = format!("{slots} slots are more than there can be connections, {connections}");
+        section.conflict(key, text);
+    }
+}
+
+/// A size, or all that there are where it is 0.
+fn octets_or_all(section: &mut Section<'_>, key: &'static str, general: u32) -> u32 {
+    match section.value(key) {
+        None => general,
+        Some(Octets(0)) => u32::MAX,
+        Some(Octets(size)) => size,
+    }
+}
+
+fn some_octets(section: &mut Section<'_>, key: &'static str, general: u32) -> u32 {
+    section.or(key, SomeOctets(general)).0
+}
+
+fn above_zero(section: &mut Section<'_>, key: &'static str, general: u32) -> u32 {
+    section.value(key).map_or(general, NonZeroU32::get)
+}
+
+fn timeout(section: &mut Section<'_>, key: &'static str, general: Duration) -> Duration {
+    section.or(key, Timeout(general)).0
 }

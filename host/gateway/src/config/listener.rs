@@ -6,8 +6,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
+use toml::de::DeValue;
 
 use super::Limits;
+use super::value::{Setting, one_of};
 
 /// An address to listen on, and how clients are treated there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,21 @@ pub enum AuthMode {
     Required,
 }
 
+impl Setting for AuthMode {
+    const ALLOWED: &'static str = r#""off", "optional" or "required""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        one_of(
+            value,
+            &[
+                ("off", Self::Off),
+                ("optional", Self::Optional),
+                ("required", Self::Required),
+            ],
+        )
+    }
+}
+
 /// What becomes of clients that do not wait for the banner, as they must (RFC 5321 §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyTalkers {
@@ -103,6 +120,14 @@ pub enum EarlyTalkers {
     Accept,
     /// They are turned away.
     Refuse,
+}
+
+impl Setting for EarlyTalkers {
+    const ALLOWED: &'static str = r#""accept" or "refuse""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        one_of(value, &[("accept", Self::Accept), ("refuse", Self::Refuse)])
+    }
 }
 
 /// Whether proxies say whom they speak for, in a PROXY header before the session.
@@ -115,6 +140,37 @@ pub enum ProxyMode {
     Optional,
     /// Nobody is served but through a trusted proxy.
     Required,
+}
+
+impl Setting for ProxyMode {
+    const ALLOWED: &'static str = r#""off", "optional" or "required""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        one_of(
+            value,
+            &[
+                ("off", Self::Off),
+                ("optional", Self::Optional),
+                ("required", Self::Required),
+            ],
+        )
+    }
+}
+
+impl Setting for LineEndings {
+    const ALLOWED: &'static str = r#""strict", "ensure", "ensure-legacy" or "leave""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        one_of(
+            value,
+            &[
+                ("strict", Self::Strict),
+                ("ensure", Self::Ensure),
+                ("ensure-legacy", Self::EnsureLegacy),
+                ("leave", Self::Leave),
+            ],
+        )
+    }
 }
 
 const DEFAULT_BANNER: &str = "ESMTP Postgate";

@@ -1,10 +1,14 @@
 //! The configuration as the program uses it: complete, typed and checked before anything is bound.
 
+mod address;
 mod document;
 mod error;
 mod limits;
 mod listener;
+mod overrides;
 mod read;
+mod replies;
+mod report;
 pub mod sidecar;
 mod value;
 
@@ -18,9 +22,11 @@ use std::time::Duration;
 use postgate_proto::reply::Reply;
 use tracing::level_filters::LevelFilter;
 
+pub use self::address::{BackendAddress, HostPort};
 pub use self::error::{ConfigError, Mistake};
 pub use self::limits::Limits;
 pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode};
+pub use self::overrides::Overrides;
 
 /// The configuration that holds where the operator names no file: a documented example of every key.
 pub const BUILT_IN: &str = include_str!("default.toml");
@@ -54,14 +60,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file and checks it. Paths in it are relative to the directory of the file.
+    /// Reads a file and checks it. Paths in it are relative to the directory of the file, those of
+    /// the overrides to the current directory.
     ///
     /// # Errors
     ///
-    /// Every mistake that the file holds, in the order of its lines.
-    pub fn load(file: &Path) -> Result<Self, Vec<ConfigError>> {
+    /// Every mistake in the overrides and in the file, in the order of its lines.
+    pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
         match fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, file),
+            Ok(text) => Self::parse(&text, file, overrides),
             Err(error) => Err(vec![ConfigError::unreadable(file, &error)]),
         }
     }
@@ -70,18 +77,27 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Every mistake that the text holds, in the order of its lines.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<ConfigError>> {
-        document::read(text, file, read::config)
+    /// As [`Self::load`].
+    pub fn parse(text: &str, file: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
+        document::read(text, file, overrides, read::config)
     }
 
     /// What [`BUILT_IN`] says, with paths relative to the current directory.
     ///
     /// # Errors
     ///
-    /// What the machine does not offer, for example the plugin directory.
-    pub fn built_in() -> Result<Self, Vec<ConfigError>> {
-        Self::parse(BUILT_IN, Path::new("built-in configuration"))
+    /// Mistakes in the overrides, and what the machine does not offer, for example the plugin
+    /// directory.
+    pub fn built_in(overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
+        Self::parse(BUILT_IN, Path::new("built-in configuration"), overrides)
+    }
+
+    /// The names that the sidecars of plugins may use for listeners, in their order.
+    pub fn listener_names(&self) -> Vec<&str> {
+        let names = self.listeners.iter().map(|listener| listener.name.as_str());
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
+        names
     }
 }
 
@@ -120,51 +136,6 @@ pub struct Backend {
     pub max_idle: u32,
     /// How long an unused connection is kept open.
     pub idle_timeout: Duration,
-}
-
-/// Where a backend is and what it speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendAddress {
-    /// LMTP over TCP (RFC 2033), written `lmtp://host:port`.
-    Lmtp(HostPort),
-    /// LMTP over a Unix socket, written `lmtp+unix:///path`.
-    LmtpUnix(PathBuf),
-    /// A local directory, written `maildir:PATH`.
-    Maildir(PathBuf),
-    /// SMTP over TCP, written `smtp://host:port`.
-    Smtp(HostPort),
-    /// SMTP over a Unix socket, written `smtp+unix:///path`.
-    SmtpUnix(PathBuf),
-}
-
-impl fmt::Display for BackendAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lmtp(address) => write!(f, "lmtp://{address}"),
-            Self::LmtpUnix(path) => write!(f, "lmtp+unix://{}", path.display()),
-            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
-            Self::Smtp(address) => write!(f, "smtp://{address}"),
-            Self::SmtpUnix(path) => write!(f, "smtp+unix://{}", path.display()),
-        }
-    }
-}
-
-/// A host name or address, resolved at each connection, and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPort {
-    /// A name, or an IP address without brackets.
-    pub host: String,
-    /// The port, 1 to 65535.
-    pub port: u16,
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
 }
 
 /// Where plugins come from and what the set of them may use.

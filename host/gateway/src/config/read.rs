@@ -1,28 +1,31 @@
 //! Turns the tables of the configuration file into a [`Config`], one function a table.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod listener;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use postgate_proto::address::Charset;
 
+use super::address::NameServer;
 use super::document::Section;
 use super::value::{Hostname, Octets, Timeout, is_domain};
 use super::{
-    AuthMode, Backend, BackendAddress, Config, DnsSettings, Limits, Listener, Log, Plugins,
-    RelayDomain, Runtime,
+    Backend, BackendAddress, Config, DnsSettings, Log, Plugins, RelayDomain, Runtime, limits,
+    replies,
 };
 
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Everything is read before anything is given up, so that no mistake hides another.
     let hostname = hostname(root);
-    let listeners = listeners(root);
-    let limits = root.table("limits", limits);
+    let limits = root.table("limits", limits::read);
+    let listeners = listener::all(root, &limits);
     let relay: Option<Vec<RelayDomain>> = root.table("relay", |relay| relay.list("domains"));
     let backend = only_backend(root);
     let quarantine = root.table("quarantine", |quarantine| quarantine.path("maildir"));
+    let replies = root.table("replies", replies::read);
     let plugins = root.table("plugins", plugins);
+    let dns = root.table("dns", dns);
     let log = root.table("log", log);
     let runtime = root.table("runtime", runtime);
     Some(Config {
@@ -30,11 +33,11 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
         listeners,
         limits,
         relay: relay.unwrap_or_default(),
-        replies: BTreeMap::new(),
+        replies,
         backend,
         quarantine,
         plugins,
-        dns: DnsSettings::default(),
+        dns,
         log,
         runtime,
     })
@@ -55,72 +58,6 @@ fn hostname(root: &mut Section<'_>) -> Option<String> {
     Some(name)
 }
 
-fn listeners(root: &mut Section<'_>) -> Vec<Listener> {
-    let mut listeners: Vec<Listener> = Vec::new();
-    root.each_table("listener", |section| {
-        let Some(listener) = listener(section) else {
-            return;
-        };
-        for earlier in &listeners {
-            if earlier.address == listener.address && listener.address.port() != 0 {
-                let text = format!("{} has another listener already", listener.address);
-                section.conflict("address", text);
-            } else if earlier.name == listener.name {
-                let text = format!("another listener is already called {:?}", listener.name);
-                section.conflict("name", text);
-            }
-        }
-        listeners.push(listener);
-    });
-    if listeners.is_empty() {
-        listeners.push(Listener::at(DEFAULT_ADDRESS));
-    }
-    listeners
-}
-
-fn listener(section: &mut Section<'_>) -> Option<Listener> {
-    let name: Option<String> = section.value("name");
-    let address = section.required("address", r#"write one such as "127.0.0.1:2525""#);
-    let auth = section.or("auth", AuthMode::Off);
-    let auth_in_clear = section.or("auth-in-clear", false);
-    let address: SocketAddr = address?;
-    if auth_in_clear && !address.ip().is_loopback() {
-        let text = "credentials may be sent in clear to a loopback address only";
-        section.conflict("auth-in-clear", text.to_owned());
-    } else if auth != AuthMode::Off && !auth_in_clear {
-        let text = "needs `auth-in-clear = true` on a loopback address: there is no TLS yet, and \
-                    nobody should send a password in clear over a network";
-        section.conflict("auth", text.to_owned());
-    }
-    Some(Listener {
-        name: name.unwrap_or_else(|| address.to_string()),
-        address,
-        auth,
-        auth_in_clear,
-        ..Listener::at(address)
-    })
-}
-
-fn limits(section: &mut Section<'_>) -> Limits {
-    let default = Limits::default();
-    let message_size = match section.or("message-size", Octets(default.message_size)) {
-        Octets(0) => u32::MAX,
-        Octets(size) => size,
-    };
-    Limits {
-        message_size,
-        recipients: above_zero(section, "recipients").unwrap_or(default.recipients),
-        errors: section.or("errors", default.errors),
-        connections: above_zero(section, "connections").unwrap_or(default.connections),
-        command_timeout: timeout(section, "command-timeout", default.command_timeout),
-        message_timeout: timeout(section, "message-timeout", default.message_timeout),
-        write_timeout: timeout(section, "write-timeout", default.write_timeout),
-        shutdown_grace: section.or("shutdown-grace", default.shutdown_grace),
-        spool_memory: section.or("spool-memory", Octets(default.spool_memory)).0,
-        ..default
-    }
-}
-
 fn only_backend(root: &mut Section<'_>) -> Option<Backend> {
     let mut only = None;
     let mut count = 0;
@@ -131,6 +68,9 @@ fn only_backend(root: &mut Section<'_>) -> Option<Backend> {
             section.conflict("address", "there can be only one backend".to_owned());
         }
     });
+    if count == 0 && root.is_overridden("backend.address") {
+        only = root.unwritten_table("backend", backend);
+    }
     only
 }
 
@@ -143,7 +83,7 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
     let max_idle = section.or("max-idle", 16);
     let idle_timeout = timeout(section, "idle-timeout", Duration::from_secs(30));
     let address = match address? {
-        BackendAddress::Maildir(path) => BackendAddress::Maildir(section.resolve(&path)),
+        BackendAddress::Maildir(path) => BackendAddress::Maildir(section.resolve("address", &path)),
         elsewhere => elsewhere,
     };
     Some(Backend {
@@ -176,6 +116,18 @@ fn plugins(section: &mut Section<'_>) -> Plugins {
     }
 }
 
+fn dns(section: &mut Section<'_>) -> DnsSettings {
+    let default = DnsSettings::default();
+    let servers: Vec<NameServer> = section.list("servers").unwrap_or_default();
+    DnsSettings {
+        servers: servers
+            .into_iter()
+            .map(|NameServer(address)| address)
+            .collect(),
+        timeout: timeout(section, "timeout", default.timeout),
+    }
+}
+
 fn log(section: &mut Section<'_>) -> Log {
     let default = Log::default();
     Log {
@@ -197,5 +149,3 @@ fn above_zero(section: &mut Section<'_>, key: &'static str) -> Option<u32> {
 fn timeout(section: &mut Section<'_>, key: &'static str, default: Duration) -> Duration {
     section.or(key, Timeout(default)).0
 }
-
-const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::document::{self, Section};
-use super::error::ConfigError;
+use super::error::{ConfigError, Mistake};
+use super::overrides::Overrides;
 use super::value::{Octets, Setting, Timeout};
 
 /// What the operator decides about one plugin. Without a file beside the plugin, the default holds.
@@ -37,7 +38,7 @@ impl Sidecar {
     ///
     /// As [`Self::parse`].
     pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
-        let file = plugin.with_extension("toml");
+        let file = file_beside(plugin);
         match fs::read_to_string(&file) {
             Ok(text) => Self::parse(&text, &file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -52,7 +53,37 @@ impl Sidecar {
     /// Every mistake that the text holds, in the order of its lines. What is wrong in the plugin's
     /// own configuration, only the plugin can tell.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<ConfigError>> {
-        document::read(text, file, |root| Some(read(root)))
+        document::read(text, file, &Overrides::default(), |root| Some(read(root)))
+    }
+
+    /// What is wrong in the file beside this plugin where the gateway has these listeners.
+    pub fn check_listeners(&self, plugin: &Path, known: &[&str]) -> Vec<ConfigError> {
+        let named = self.listeners.iter().flatten();
+        let unknown = named.filter(|name| !known.contains(&name.as_str()));
+        unknown
+            .map(|name| {
+                let known = known.join(", ");
+                let text = format!("no listener is called {name:?}; there are: {known}");
+                conflict(plugin, "listeners", text)
+            })
+            .collect()
+    }
+
+    /// What is wrong in the file beside this plugin where the plugin exports these events.
+    pub fn check_events(&self, plugin: &Path, exported: &[Event]) -> Vec<ConfigError> {
+        let named = self.events.iter().flatten();
+        let missing = named.filter(|event| !exported.contains(event));
+        missing
+            .map(|event| {
+                let exported: Vec<_> = exported.iter().map(|event| event.name()).collect();
+                let exported = exported.join(", ");
+                let text = format!(
+                    "the plugin has no {event:?}; it has: {exported}",
+                    event = event.name()
+                );
+                conflict(plugin, "events", text)
+            })
+            .collect()
     }
 }
 
@@ -66,6 +97,19 @@ impl Default for Sidecar {
             limits: PluginLimits::default(),
             config: Value::Object(Map::new()),
         }
+    }
+}
+
+fn file_beside(plugin: &Path) -> PathBuf {
+    plugin.with_extension("toml")
+}
+
+fn conflict(plugin: &Path, key: &str, text: String) -> ConfigError {
+    ConfigError {
+        file: file_beside(plugin),
+        line: None,
+        key: key.to_owned(),
+        mistake: Mistake::Conflict(text),
     }
 }
 
@@ -206,7 +250,7 @@ impl Setting for Event {
 /// What one instance of a plugin may use up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginLimits {
-    /// Memory in octets.
+    /// Memory in octets, at most [`Self::MAX_MEMORY`].
     pub memory: u32,
     /// Time on a processor for an event other than `message`.
     pub cpu: Duration,
@@ -224,6 +268,11 @@ pub struct PluginLimits {
     pub delay: Duration,
     /// Octets that one call of the host may carry in or out.
     pub hostcall_bytes: u32,
+}
+
+impl PluginLimits {
+    /// The largest memory that a plugin may be given, in octets.
+    pub const MAX_MEMORY: u32 = 1 << 30;
 }
 
 impl Default for PluginLimits {
@@ -259,8 +308,12 @@ fn limits(section: &mut Section<'_>) -> PluginLimits {
     let default = PluginLimits::default();
     let octets = |section: &mut Section<'_>, key, default| section.or(key, Octets(default)).0;
     let timeout = |section: &mut Section<'_>, key, default| section.or(key, Timeout(default)).0;
+    let memory = octets(section, "memory", default.memory);
+    if memory > PluginLimits::MAX_MEMORY {
+        section.conflict("memory", "is at most 1 GiB".to_owned());
+    }
     PluginLimits {
-        memory: octets(section, "memory", default.memory),
+        memory,
         cpu: timeout(section, "cpu", default.cpu),
         message_cpu: timeout(section, "message-cpu", default.message_cpu),
         wall: timeout(section, "wall", default.wall),

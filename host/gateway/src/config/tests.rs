@@ -1,33 +1,45 @@
 //! What operators write, and what comes of it.
 
-use std::path;
+mod listeners;
+mod overrides;
+mod sidecar;
 
 use proptest::prelude::*;
-use serde_json::json;
 
-use super::sidecar::{Event, Grant, OnFailure, Sidecar};
+use super::sidecar::Sidecar;
 use super::*;
 
 const MINIMAL: &str = "hostname = \"mx.example.org\"\n[[backend]]\naddress = \"maildir:mail\"\n";
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
+    parse_with(text, &[])
+}
+
+/// With values in place of those in the text: key, source and value.
+fn parse_with(
+    text: &str,
+    settings: &[(&'static str, &'static str, &str)],
+) -> Result<Config, Vec<String>> {
+    let mut overrides = Overrides::default();
+    for (key, source, value) in settings {
+        overrides.set(key, source, value);
+    }
     let shown = |errors: Vec<ConfigError>| errors.iter().map(ToString::to_string).collect();
-    Config::parse(text, Path::new("conf/postgate.toml")).map_err(shown)
+    Config::parse(text, Path::new("conf/postgate.toml"), &overrides).map_err(shown)
 }
 
 #[test]
-fn the_minimum_is_a_backend() {
-    let config = parse(MINIMAL).unwrap();
+fn the_minimum_is_a_name() {
+    let config = parse("hostname = \"mx.example.org\"").unwrap();
     assert_eq!(
         config.listeners,
         [Listener::at("127.0.0.1:2525".parse().unwrap())]
     );
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.relay, []);
-    assert_eq!(
-        config.backend.unwrap().address,
-        BackendAddress::Maildir(path::absolute("conf/mail").unwrap())
-    );
+    assert_eq!(config.replies, BTreeMap::new());
+    assert_eq!(config.backend, None);
+    assert_eq!(config.dns, DnsSettings::default());
     assert_eq!(config.plugins, Plugins::default());
     assert_eq!(config.log, Log::default());
 }
@@ -88,7 +100,7 @@ fn all_mistakes_are_listed_at_once() {
     let text = r#"hostname = "mx example"
 logs = 3
 [[listener]]
-address = "localhost"
+address = "nowhere"
 auth = "maybe"
 [[listener]]
 adress = "127.0.0.1:25"
@@ -125,12 +137,13 @@ level = "inof"
 [runtime]
 workers = "a long text, longer than anybody wants to see it in a message"
 "#;
-    let errors = Config::parse(text, Path::new("postgate.toml")).unwrap_err();
+    let errors =
+        Config::parse(text, Path::new("postgate.toml"), &Overrides::default()).unwrap_err();
     let shown: Vec<String> = errors.iter().map(summary).collect();
     let expected = [
         r#"1 hostname found "mx example""#,
         "2 logs unknown key; did you mean `log`?",
-        r#"4 listener[0].address found "localhost""#,
+        r#"4 listener[0].address found "nowhere""#,
         r#"5 listener[0].auth found "maybe""#,
         r#"6 listener[1].address missing; write one such as "127.0.0.1:2525""#,
         "7 listener[1].adress unknown key; did you mean `listener.address`?",
@@ -224,8 +237,17 @@ fn every_fault_of_the_syntax_has_its_line() {
 
 #[test]
 fn a_file_that_is_not_there_is_a_mistake() {
-    let errors = Config::load(Path::new("/nonexistent/postgate.toml")).unwrap_err();
+    let file = Path::new("/nonexistent/postgate.toml");
+    let errors = Config::load(file, &Overrides::default()).unwrap_err();
     assert!(matches!(errors[0].mistake, Mistake::Unreadable(_)));
+}
+
+#[test]
+fn a_level_of_the_log_is_named() {
+    for level in ["", "info,", "inof", "=info", "postgate=", "postgate=inof"] {
+        let text = format!("{MINIMAL}[log]\nlevel = \"{level}\"\n");
+        assert!(parse(&text).is_err(), "{level}");
+    }
 }
 
 #[test]
@@ -269,56 +291,4 @@ fn backend_addresses_good_and_bad() {
             "{address}"
         );
     }
-}
-
-#[test]
-fn a_sidecar_arrives() {
-    let sidecar = Sidecar::parse(
-        r#"
-        on-failure = "reject"
-        grants = ["store"]
-        events = ["rcpt", "message"]
-        listeners = ["in"]
-        [limits]
-        memory = "1MiB"
-        cpu = "20ms"
-        delay = "0s"
-        [config]
-        anything = [1, 2.5, true, 1979-05-27, { deep = "x" }]
-        "#,
-        Path::new("10-a.toml"),
-    )
-    .unwrap();
-    assert_eq!(sidecar.on_failure, OnFailure::Reject);
-    assert_eq!(sidecar.grants, [Grant::Store]);
-    assert_eq!(sidecar.events, Some(vec![Event::Rcpt, Event::Message]));
-    assert_eq!(sidecar.listeners, Some(vec!["in".to_owned()]));
-    assert_eq!(sidecar.limits.memory, 1 << 20);
-    assert_eq!(sidecar.limits.cpu, Duration::from_millis(20));
-    assert_eq!(
-        sidecar.config,
-        json!({"anything": [1, 2.5, true, "1979-05-27", {"deep": "x"}]}),
-    );
-}
-
-#[test]
-fn an_empty_sidecar_is_none() {
-    assert_eq!(Sidecar::parse("", Path::new("x")), Ok(Sidecar::default()));
-}
-
-#[test]
-fn all_mistakes_of_a_sidecar_are_listed_at_once() {
-    let text = "on-failure = \"ignore\"\nonfailure = 1\ngrants = [\"dns\", \"store\"]\nconfig = 1\n[limits]\ncpu = 5\n";
-    let errors = Sidecar::parse(text, Path::new("10-a.toml")).unwrap_err();
-    let shown: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        shown,
-        [
-            r#"10-a.toml:1: on-failure: expected "tempfail", "accept" or "reject", found "ignore""#,
-            "10-a.toml:2: onfailure: unknown key; did you mean `on-failure`?",
-            r#"10-a.toml:3: grants[0]: expected "store", found "dns""#,
-            "10-a.toml:4: config: expected a table, found 1",
-            r#"10-a.toml:6: limits.cpu: expected a time above 0, such as "500ms", "30s", "5m" or "1h", found 5"#,
-        ],
-    );
 }

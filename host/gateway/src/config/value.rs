@@ -1,14 +1,14 @@
 //! Values of a configuration file: what each type takes, and in which words that is said.
 
-use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use postgate_proto::address::{Charset, Mailbox};
 use toml::de::DeValue;
+use tracing::level_filters::LevelFilter;
 
-use super::{AuthMode, BackendAddress, HostPort, LogFormat, LogLevel, RelayDomain};
+use super::{LogFormat, LogLevel, RelayDomain};
 
 /// A type that a key can have.
 pub(super) trait Setting: Sized {
@@ -61,12 +61,15 @@ impl Setting for PathBuf {
     }
 }
 
-impl Setting for SocketAddr {
-    const ALLOWED: &'static str =
-        r#"an IP address and a port, such as "127.0.0.1:2525" or "[::1]:2525""#;
+/// A text that goes to clients.
+pub(super) struct Line(pub(super) String);
+
+impl Setting for Line {
+    const ALLOWED: &'static str = "a text of printable ASCII characters that is not empty";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        value.as_str()?.parse().ok()
+        let text = value.as_str()?;
+        (!text.is_empty() && is_printable(text)).then(|| Self(text.to_owned()))
     }
 }
 
@@ -94,6 +97,20 @@ impl Setting for Octets {
             _ => return None,
         };
         number.checked_mul(factor).map(Self)
+    }
+}
+
+/// A number of octets without which nothing would ever succeed.
+#[derive(Clone, Copy)]
+pub(super) struct SomeOctets(pub(super) u32);
+
+impl Setting for SomeOctets {
+    const ALLOWED: &'static str =
+        r#"a size above 0, such as "1MiB" or "512KiB", or a number of octets, below 4 GiB"#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let Octets(size) = Octets::read(value)?;
+        (size > 0).then_some(Self(size))
     }
 }
 
@@ -152,44 +169,11 @@ impl Setting for RelayDomain {
     }
 }
 
-impl Setting for AuthMode {
-    const ALLOWED: &'static str = r#""off", "optional" or "required""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        match value.as_str()? {
-            "off" => Some(Self::Off),
-            "optional" => Some(Self::Optional),
-            "required" => Some(Self::Required),
-            _ => None,
-        }
-    }
-}
-
-impl Setting for BackendAddress {
-    const ALLOWED: &'static str = r#""smtp://host:port", "lmtp://host:port", "smtp+unix:///path", "lmtp+unix:///path" or "maildir:PATH""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let (scheme, rest) = value.as_str()?.split_once(':')?;
-        match scheme {
-            "smtp" => host_port(rest.strip_prefix("//")?).map(Self::Smtp),
-            "lmtp" => host_port(rest.strip_prefix("//")?).map(Self::Lmtp),
-            "smtp+unix" => absolute(rest.strip_prefix("//")?).map(Self::SmtpUnix),
-            "lmtp+unix" => absolute(rest.strip_prefix("//")?).map(Self::LmtpUnix),
-            "maildir" if !rest.is_empty() => Some(Self::Maildir(rest.into())),
-            _ => None,
-        }
-    }
-}
-
 impl Setting for LogFormat {
     const ALLOWED: &'static str = r#""text" or "json""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        match value.as_str()? {
-            "json" => Some(Self::Json),
-            "text" => Some(Self::Text),
-            _ => None,
-        }
+        one_of(value, &[("json", Self::Json), ("text", Self::Text)])
     }
 }
 
@@ -201,12 +185,29 @@ impl Setting for LogLevel {
         for item in value.as_str()?.split(',') {
             match item.split_once('=') {
                 Some(("", _)) => return None,
-                Some((module, name)) => level.modules.push((module.to_owned(), name.parse().ok()?)),
-                None => level.default = item.parse().ok()?,
+                Some((module, name)) => level.modules.push((module.to_owned(), named_level(name)?)),
+                None => level.default = named_level(item)?,
             }
         }
         Some(level)
     }
+}
+
+fn named_level(name: &str) -> Option<LevelFilter> {
+    // The parser takes nothing for a level, too.
+    name.parse().ok().filter(|_| !name.is_empty())
+}
+
+/// What a word means.
+pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Option<T> {
+    let text = value.as_str()?;
+    let (_, meaning) = words.iter().find(|(word, _)| *word == text)?;
+    Some(*meaning)
+}
+
+/// Whether a text can go over the wire as it is (RFC 5321 §4.2, `textstring`).
+pub(super) fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Whether a text can stand after the `@` of an address (RFC 5321 §4.1.2).
@@ -220,24 +221,4 @@ fn number_and_unit(text: &str) -> Option<(u32, &str)> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     Some((number.parse().ok()?, unit))
-}
-
-fn host_port(text: &str) -> Option<HostPort> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
-    let host = match host.strip_prefix('[') {
-        Some(literal) => ipv6(literal.strip_suffix(']')?)?,
-        None => Some(host.to_owned()).filter(|host| is_domain(host, Charset::Ascii))?,
-    };
-    Some(HostPort { host, port })
-}
-
-fn ipv6(text: &str) -> Option<String> {
-    text.parse::<Ipv6Addr>()
-        .ok()
-        .map(|address| address.to_string())
-}
-
-fn absolute(path: &str) -> Option<PathBuf> {
-    path.starts_with('/').then(|| path.into())
 }

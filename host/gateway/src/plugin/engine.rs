@@ -13,6 +13,7 @@ use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
+use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
 use crate::plugin::bindings::AllEvents;
 use crate::plugin::host::{HostState, MimeMemory};
@@ -96,9 +97,6 @@ impl std::fmt::Debug for Runtime {
 /// The most instances at a time where the operator does not say: 1,000 sessions of four plugins.
 pub const DEFAULT_INSTANCES: u32 = 4_000;
 
-/// The largest memory that a plugin may be given, in octets.
-pub const MAX_PLUGIN_MEMORY: u32 = 1 << 30;
-
 /// How often running guests are interrupted to see whether their time is up.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
@@ -131,7 +129,7 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
         .table_elements(100_000)
-        .max_memory_size(MAX_PLUGIN_MEMORY as usize);
+        .max_memory_size(PluginLimits::MAX_MEMORY as usize);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

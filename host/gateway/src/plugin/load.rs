@@ -15,10 +15,10 @@ use wasmtime::component::Component as WasmComponent;
 use wit_component::ComponentEncoder;
 
 use crate::config::ConfigError;
-use crate::config::sidecar::{Grant, Sidecar};
+use crate::config::sidecar::{Event, Grant, Sidecar};
 use crate::plugin::component::Component;
 use crate::plugin::context::{Context, SessionFacts};
-use crate::plugin::engine::{MAX_PLUGIN_MEMORY, Runtime};
+use crate::plugin::engine::Runtime;
 use crate::plugin::verdict::PluginError;
 
 /// The plugins that serve a session, in their order.
@@ -81,7 +81,8 @@ pub enum LoadError {
     },
 }
 
-/// Loads every plugin of a directory, in the lexical order of the file names.
+/// Loads every plugin of a directory, in the lexical order of the file names. Sidecars may name these
+/// listeners.
 ///
 /// # Errors
 ///
@@ -91,6 +92,7 @@ pub async fn load_directory(
     runtime: &Arc<Runtime>,
     directory: &Path,
     max_file_size: u64,
+    listeners: &[&str],
 ) -> Result<PluginSet, Vec<LoadError>> {
     let files = plugin_files(directory).map_err(|error| {
         let file = directory.to_owned();
@@ -100,7 +102,11 @@ pub async fn load_directory(
     let mut errors = Vec::new();
     for file in files {
         match load_file(runtime, &file, max_file_size).await {
-            Ok(plugin) => set.plugins.push(Arc::new(plugin)),
+            Ok(plugin) => {
+                let mistakes = plugin.sidecar().check_listeners(&file, listeners);
+                errors.extend(mistakes.into_iter().map(LoadError::from));
+                set.plugins.push(Arc::new(plugin));
+            }
             Err(more) => errors.extend(more),
         }
     }
@@ -120,7 +126,7 @@ pub async fn load_file(
     file: &Path,
     max_file_size: u64,
 ) -> Result<Component, Vec<LoadError>> {
-    let sidecar = read_sidecar(file)?;
+    let sidecar = Sidecar::load_beside(file).map_err(sidecar_errors)?;
     // Compiling takes up to seconds: not on a thread that serves sessions.
     let compiling = Arc::clone(runtime);
     let path = file.to_owned();
@@ -149,17 +155,19 @@ pub async fn load_file(
         runtime.dns().clone(),
         runtime.mime_memory().clone(),
     );
-    if plugin.exported_events().next().is_none() {
+    let events: Vec<_> = plugin.exported_events().collect();
+    if events.is_empty() {
         return Err(vec![LoadError::NoEvent(file.to_owned())]);
+    }
+    let mistakes = plugin.sidecar().check_events(file, &events);
+    if !mistakes.is_empty() {
+        return Err(sidecar_errors(mistakes));
     }
     try_out(&plugin).await.map_err(|error| {
         let file = file.to_owned();
         vec![LoadError::Plugin { file, error }]
     })?;
-    let events: Vec<_> = plugin
-        .exported_events()
-        .map(|event| event.to_string())
-        .collect();
+    let events: Vec<_> = events.into_iter().map(Event::name).collect();
     info!(
         plugin = plugin.name(),
         events = events.join(" "),
@@ -251,20 +259,8 @@ fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_sidecar(file: &Path) -> Result<Sidecar, Vec<LoadError>> {
-    let path = file.with_extension("toml");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sidecar::default()),
-        Err(error) => return Err(vec![LoadError::Io { file: path, error }]),
-    };
-    let sidecar = Sidecar::parse(&text, &path)
-        .map_err(|errors| errors.into_iter().map(LoadError::from).collect::<Vec<_>>())?;
-    if sidecar.limits.memory > MAX_PLUGIN_MEMORY {
-        let reason = format!("limits.memory is at most {MAX_PLUGIN_MEMORY} octets");
-        return Err(vec![LoadError::Import { file: path, reason }]);
-    }
-    Ok(sidecar)
+fn sidecar_errors(mistakes: Vec<ConfigError>) -> Vec<LoadError> {
+    mistakes.into_iter().map(LoadError::from).collect()
 }
 
 struct Compiled {

@@ -14,6 +14,6 @@ pub mod pipeline;
 pub mod verdict;
 
 pub use component::{Component, Instance};
-pub use engine::{DEFAULT_INSTANCES, MAX_PLUGIN_MEMORY, Runtime};
+pub use engine::{DEFAULT_INSTANCES, Runtime};
 pub use load::{Inspection, LoadError, PluginSet, inspect, load_directory, load_file};
 pub use mime::{Mime, Part};

@@ -1,0 +1,165 @@
+//! The mistakes found so far, and what is needed to tell where they are.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::{self, Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::error::{ConfigError, Mistake};
+use super::overrides::{Override, Overrides};
+
+/// What is found while a text is read.
+pub(super) struct Report {
+    file: PathBuf,
+    text: String,
+    overrides: Overrides,
+    mistakes: Vec<(usize, ConfigError)>,
+    known: BTreeSet<String>,
+}
+
+impl Report {
+    pub(super) fn new(text: &str, file: &Path, overrides: &Overrides) -> Self {
+        Self {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            overrides: overrides.clone(),
+            mistakes: Vec::new(),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// What holds in place of the value at a path.
+    pub(super) fn overriding(&self, path: &str) -> Option<Override> {
+        self.overrides.of(&schema_path(path)).cloned()
+    }
+
+    /// A key that may be written, by its path.
+    pub(super) fn know(&mut self, path: &str) {
+        self.known.insert(schema_path(path));
+    }
+
+    /// The paths of all keys that may be written, without those of tables.
+    #[cfg(test)]
+    pub(super) fn known_keys(&self) -> BTreeSet<String> {
+        let is_table = |key: &String| {
+            let prefix = format!("{key}.");
+            self.known.iter().any(|known| known.starts_with(&prefix))
+        };
+        let keys = self.known.iter().filter(|key| !is_table(key));
+        keys.cloned().collect()
+    }
+
+    /// An absolute path, from one that begins at the directory of the file.
+    pub(super) fn absolute(&self, path: &Path) -> PathBuf {
+        match self.file.parent() {
+            Some(directory) => absolute(&directory.join(path)),
+            None => absolute(path),
+        }
+    }
+
+    pub(super) fn invalid(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        key: String,
+        allowed: &'static str,
+    ) {
+        let found = shown(&self.text[value.span()]);
+        self.note(Some(value.span()), key, Mistake::Invalid { found, allowed });
+    }
+
+    pub(super) fn note(&mut self, span: Option<Range<usize>>, key: String, mistake: Mistake) {
+        let start = span.map(|span| span.start);
+        let error = ConfigError {
+            file: self.file.clone(),
+            line: start.map(|start| 1 + self.text[..start].matches('\n').count()),
+            key,
+            mistake,
+        };
+        self.mistakes.push((start.unwrap_or(0), error));
+    }
+
+    /// Notes a value that an environment variable or a flag can not have.
+    pub(super) fn invalid_override(
+        &mut self,
+        given: &Override,
+        found: &str,
+        allowed: &'static str,
+    ) {
+        let found = shown(&format!("{found:?}"));
+        self.note_override(given, Mistake::Invalid { found, allowed });
+    }
+
+    /// Notes a mistake in an environment variable or a flag.
+    pub(super) fn note_override(&mut self, given: &Override, mistake: Mistake) {
+        let error = ConfigError {
+            file: given.source.into(),
+            line: None,
+            key: String::new(),
+            mistake,
+        };
+        self.mistakes.push((0, error));
+    }
+
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.is_empty()
+    }
+
+    /// The mistakes in the order of the text, each unknown key with the one that may be meant.
+    pub(super) fn finish(mut self) -> Vec<ConfigError> {
+        self.mistakes.sort_by_key(|(start, _)| *start);
+        let mut errors: Vec<ConfigError> = self.mistakes.into_iter().map(|(_, e)| e).collect();
+        for error in &mut errors {
+            if let Mistake::UnknownKey { nearest } = &mut error.mistake {
+                *nearest = nearest_key(&error.key, &self.known);
+            }
+        }
+        errors
+    }
+}
+
+/// An absolute path, from one that begins at the current directory.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    // Without a current directory, which is the one reason to fail, nothing better is known.
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A value as a message shows it: its first line, and not all of a long one.
+fn shown(source: &str) -> String {
+    let line = source.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// The known key that is spelt nearly like this one, rather in the same table than in another.
+fn nearest_key(path: &str, known: &BTreeSet<String>) -> Option<String> {
+    let path = schema_path(path);
+    let (table, key) = split_key(&path);
+    let (_, nearest) = known
+        .iter()
+        .filter_map(|candidate| {
+            let (candidate_table, candidate_key) = split_key(candidate);
+            let distance = strsim::damerau_levenshtein(key, candidate_key);
+            let near = distance <= MAX_DISTANCE && distance * 2 < key.len();
+            near.then_some(((distance, table != candidate_table), candidate))
+        })
+        .min()?;
+    Some(nearest.clone())
+}
+
+fn split_key(path: &str) -> (&str, &str) {
+    path.rsplit_once('.').unwrap_or(("", path))
+}
+
+/// The path of a key without the indices of lists.
+fn schema_path(path: &str) -> String {
+    path.split('[')
+        .map(|part| part.split_once(']').map_or(part, |(_, rest)| rest))
+        .collect()
+}
+
+const MAX_SHOWN: usize = 60;
+const MAX_DISTANCE: usize = 2;

@@ -1,0 +1,43 @@
+//! Sockets that listen.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+/// Binds a listener. One of IPv6 takes no clients of IPv4, whatever the system would do by itself, so
+/// that the same port can be bound for both kinds.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart need not wait for the connections of the last run to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// How many clients may wait to be let in. The system may allow fewer.
+const BACKLOG: i32 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn both_kinds_of_addresses_share_a_port() {
+        let ipv4 = listen((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+        let port = ipv4.local_addr().unwrap().port();
+        match listen((Ipv6Addr::UNSPECIFIED, port).into()) {
+            Ok(ipv6) => assert_eq!(ipv6.local_addr().unwrap().port(), port),
+            Err(error) => assert_ne!(error.kind(), io::ErrorKind::AddrInUse),
+        }
+    }
+}
