@@ -35,7 +35,7 @@ pub(super) fn read(section: &mut Section<'_>) -> BTreeMap<String, Reply> {
 /// reply is to the same fault as the usual one.
 fn completed(reply: Reply, usual: &Reply) -> Reply {
     let lines = reply.lines().map(str::to_owned).collect();
-    let enhanced = reply.enhanced().or(usual.enhanced());
+    let enhanced = reply.enhanced().or_else(|| usual.enhanced());
     // An error says that the classes disagree, which was noted already.
     let whole = Reply::new(reply.code(), enhanced, lines);
     whole.unwrap_or(reply).completed()
