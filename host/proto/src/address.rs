@@ -202,7 +202,11 @@ fn strip_source_route(path: &str) -> Result<&str, InvalidAddress> {
             _ => return Err(InvalidAddress::Syntax),
         }
     }
-    Ok(path)
+    // A route leads to somebody: the null path has none.
+    match path {
+        "" => Err(InvalidAddress::Syntax),
+        _ => Ok(path),
+    }
 }
 
 fn parse_mailbox(text: &str, charset: Charset) -> Result<(Mailbox, &str), InvalidAddress> {
