@@ -1,12 +1,14 @@
 //! Plays dialogs: against the protocol core ([`core`]) and over TCP ([`wire`]).
 
 pub mod core;
+mod rules;
 mod settings;
 pub mod wire;
 
 use std::fmt;
 
 use crate::dialog::{Action, Dialog, ScriptedAnswer};
+use rules::Rules;
 
 /// The server's side of a dialog, as far as it can be seen.
 pub trait Server {
@@ -75,8 +77,14 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Plays a dialog to its end.
+/// Plays a dialog to its end. Whatever it says, every line of the server is a well-formed reply, with
+/// an enhanced code of its class, and one that the command may have.
 pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
+    let server = &mut Watched {
+        server,
+        rules: Rules::default(),
+        broken: None,
+    };
     let mut unsent = Vec::new();
     for line in &dialog.lines {
         if let Action::Send(octets) = &line.action {
@@ -86,7 +94,9 @@ pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
         if !unsent.is_empty() {
             server.send(&std::mem::take(&mut unsent));
         }
-        step(&line.action, server).map_err(|(expected, got)| Mismatch {
+        let stepped = step(&line.action, server);
+        let stepped = server.broken.take().map_or(stepped, Err);
+        stepped.map_err(|(expected, got)| Mismatch {
             dialog: dialog.to_string(),
             line: line.number,
             expected,
@@ -108,6 +118,58 @@ pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
 }
 
 type Difference = (String, String);
+
+/// A server whose replies are held against the rules for all of them.
+struct Watched<'a, S> {
+    server: &'a mut S,
+    rules: Rules,
+    broken: Option<Difference>,
+}
+
+impl<S: Server> Server for Watched<'_, S> {
+    fn send(&mut self, octets: &[u8]) {
+        self.rules.sent(octets);
+        self.server.send(octets);
+    }
+
+    fn hang_up(&mut self) {
+        self.server.hang_up();
+    }
+
+    fn wait(&mut self) {
+        self.server.wait();
+    }
+
+    fn hear(&mut self) -> Heard {
+        let heard = self.server.hear();
+        if let Heard::Line(line) = &heard
+            && let Err(rule) = self.rules.heard(line)
+        {
+            self.broken = Some((rule, heard.to_string()));
+        }
+        heard
+    }
+
+    fn script(&mut self, answer: &ScriptedAnswer) {
+        self.server.script(answer);
+    }
+
+    fn is_quiet(&mut self) -> Option<bool> {
+        self.server.is_quiet()
+    }
+
+    fn asked(&mut self) -> Option<Vec<String>> {
+        self.server.asked()
+    }
+
+    fn stored(&mut self) -> Option<Vec<u8>> {
+        self.server.stored()
+    }
+
+    fn leftovers(&mut self) -> Option<String> {
+        self.server.leftovers()
+    }
+}
 
 fn step(action: &Action, server: &mut impl Server) -> Result<(), Difference> {
     match action {
