@@ -118,6 +118,14 @@ const FRAGMENTS: &[&[u8]] = &[
     b"BDAT 7\r\n",
     b"BDAT 3 LAST\r\n",
     b" BODY=BINARYMIME",
+    b"PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\n",
+    b"PROXY UNKNOWN",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+    b"XCLIENT ADDR=192.0.2.1\r\n",
+    b"ADDR=[UNAVAILABLE]",
+    b"NAME=",
+    b"+0D",
+    b"EXPN staff\r\n",
 ];
 
 /// What the clients of all dialogs send. Very long ones are left out: they show nothing more here.

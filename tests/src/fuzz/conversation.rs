@@ -1,0 +1,164 @@
+//! Conversations: with a client, and with a server.
+
+use std::sync::Arc;
+
+use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::client::{Client, ClientName, ClientStep, Protocol, Request};
+use postgate_proto::data::LineEndings;
+use postgate_proto::parameters::MailParameters;
+use postgate_proto::relay::RelayDomains;
+use postgate_proto::reply::Refusal;
+use postgate_proto::session::{Answer, Ask, Auth, Offers, Session, Settings, Step};
+
+use super::assert_reply_lines;
+
+/// A server cannot make the client send anything but commands, whatever it says.
+pub fn client(octets: &[u8]) {
+    let (&choice, said) = octets.split_first().unwrap_or((&0, octets));
+    let protocol = match choice & 1 {
+        0 => Protocol::Smtp,
+        _ => Protocol::Lmtp,
+    };
+    let name = ClientName::new("mx.example.org").expect("a name");
+    let mut client = Client::new(protocol, name);
+    let mut requests = requests().into_iter();
+    for piece in said.chunks(usize::from(choice >> 1) + 1) {
+        client.receive(piece);
+        loop {
+            match client.step() {
+                Ok(ClientStep::Answered(..)) => {}
+                Ok(ClientStep::Idle) => {
+                    if let Some(writer) = client.message() {
+                        if writer.finish().is_err() {
+                            return;
+                        }
+                    } else if let Some(request) = requests.next() {
+                        client.request(request);
+                    } else {
+                        return;
+                    }
+                }
+                Ok(ClientStep::Read) => break,
+                Ok(ClientStep::Write(octets)) => assert!(octets.ends_with(b"\r\n")),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+fn requests() -> [Request; 4] {
+    let recipient = ForwardPath::parse("bob@example.org", Charset::Ascii).expect("an address");
+    [
+        Request::Mail(ReversePath::Null, MailParameters::default()),
+        Request::Rcpt(recipient, Vec::new()),
+        Request::Data,
+        Request::Quit,
+    ]
+}
+
+/// However a session is cut, the same is asked and said, and all that is said are replies.
+pub fn session(octets: &[u8]) {
+    let (&choice, sent) = octets.split_first().unwrap_or((&0, octets));
+    let whole = converse(sent, usize::MAX, choice);
+    assert_reply_lines(&whole.said);
+    for size in [1, usize::from(choice % 16) + 2] {
+        let cut = converse(sent, size, choice);
+        assert_eq!(cut.asked, whole.asked, "in pieces of {size}");
+        let (said, expected) = (cut.said.escape_ascii(), whole.said.escape_ascii());
+        assert_eq!(
+            said.to_string(),
+            expected.to_string(),
+            "in pieces of {size}"
+        );
+        assert_eq!(cut.is_closed, whole.is_closed, "in pieces of {size}");
+    }
+}
+
+/// The most octets that a session may keep while it waits for more: the longest line of AUTH.
+const MOST_KEPT: usize = 12_288;
+
+/// All that came of a session.
+#[derive(Default)]
+struct Outcome {
+    said: Vec<u8>,
+    /// Each question, with what was stored when it was asked.
+    asked: Vec<(Ask, Vec<u8>)>,
+    is_closed: bool,
+}
+
+fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
+    let settings = Settings {
+        hostname: "mx.example.org".to_owned(),
+        auth: if choice & 1 == 0 {
+            Auth::Off
+        } else {
+            Auth::Optional
+        },
+        max_errors: if choice & 2 == 0 { 0 } else { 10 },
+        max_message_size: 1_000,
+        max_recipients: 3,
+        relay: RelayDomains::new(["example.org".to_owned()]),
+        lenient_commands: choice & 4 == 0,
+        line_endings: match choice >> 6 {
+            0 => LineEndings::Strict,
+            1 => LineEndings::Ensure,
+            2 => LineEndings::EnsureLegacy,
+            _ => LineEndings::Leave,
+        },
+        ..Settings::default()
+    };
+    let offers = Offers {
+        expn: choice & 8 == 0,
+        filters_commands: choice & 16 == 0,
+        proxied: false,
+        xclient: choice & 32 == 0,
+    };
+    let mut session = Session::new(Arc::new(settings), offers);
+    let mut outcome = Outcome::default();
+    let mut stored = Vec::new();
+    for piece in sent.chunks(size.min(sent.len().max(1))) {
+        session.receive(piece);
+        if outcome.run(&mut session, &mut stored, choice) {
+            break;
+        }
+    }
+    outcome
+}
+
+impl Outcome {
+    /// Carries out steps until the session waits or ends. Gives whether it has ended.
+    fn run(&mut self, session: &mut Session, stored: &mut Vec<u8>, choice: u8) -> bool {
+        loop {
+            match session.step() {
+                Step::Ask(ask) => {
+                    // How much is stored of a message that is refused depends on the cuts.
+                    match ask {
+                        Ask::Headers | Ask::Message => self.asked.push((ask, stored.clone())),
+                        _ => {
+                            stored.clear();
+                            self.asked.push((ask, Vec::new()));
+                        }
+                    }
+                    // Refuses now and then, and never by how the input was cut.
+                    let is_refused = (self.asked.len() + usize::from(choice)) % 7 == 6;
+                    session.decide(match is_refused {
+                        true => Answer::Refuse(Refusal::TRY_LATER),
+                        false => Answer::Authenticated,
+                    });
+                }
+                Step::Close(_) => {
+                    self.is_closed = true;
+                    return true;
+                }
+                Step::Read(_) => {
+                    let kept = session.receive_buffer().len();
+                    assert!(kept <= MOST_KEPT, "{kept} octets are kept");
+                    return false;
+                }
+                Step::Reset => {}
+                Step::Store(octets) => stored.extend_from_slice(octets),
+                Step::Write(octets) => self.said.extend_from_slice(octets),
+            }
+        }
+    }
+}
