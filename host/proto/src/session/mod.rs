@@ -256,7 +256,11 @@ impl Session {
             Some(reply) => reply.write(&mut self.output.octets),
             None => self.say(&fault.into()),
         }
-        self.counters.errors = self.counters.errors.saturating_add(1);
+        // A client cannot know how many recipients are taken before it is told, and goes on with those
+        // that were.
+        if fault != Fault::TooManyRecipients {
+            self.counters.errors = self.counters.errors.saturating_add(1);
+        }
         self.faults.push(fault);
     }
 
@@ -276,9 +280,12 @@ impl Session {
         )
     }
 
-    /// Whether the client goes on talking before it was answered, and may not.
+    /// Whether the client goes on talking before it was answered, and may not. The first command
+    /// behind a proxy may come with the header.
     fn is_hasty(&self) -> bool {
+        let is_with_header = self.offers.proxied && self.counters.commands == 0;
         !self.settings.extensions.pipelining
+            && !is_with_header
             && !self.output.octets.is_empty()
             && !self.input.unused().is_empty()
     }
@@ -298,6 +305,10 @@ impl Session {
                 return self.ask_about_command(stage, line, None);
             }
             Ok(legal) => return self.carry_out(stage, legal),
+            // Of two headers in a row neither can be believed.
+            Err(Fault::ProxyTwice) if self.counters.commands == 1 => {
+                return self.hang_up(Ending::Disconnected);
+            }
             Err(fault) => fault,
         };
         let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
