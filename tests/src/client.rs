@@ -138,6 +138,23 @@ impl Client {
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
+    /// Whether nothing has come that was not read yet.
+    ///
+    /// # Panics
+    ///
+    /// Where the connection is over.
+    pub fn has_heard_nothing(&self) -> bool {
+        let stream = self.reader.get_ref();
+        stream.set_nonblocking(true).expect("an option can be set");
+        let heard = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("an option can be set");
+        match heard {
+            Ok(0) => panic!("the gateway has closed the connection"),
+            Ok(_) => false,
+            Err(error) => error.kind() == ErrorKind::WouldBlock && self.reader.buffer().is_empty(),
+        }
+    }
+
     /// Waits until the gateway closes the connection.
     ///
     /// # Panics

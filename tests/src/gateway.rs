@@ -16,6 +16,7 @@ use crate::log::Log;
 pub struct Setup {
     directory: TempDir,
     config: toml::Table,
+    wrapper: Vec<String>,
 }
 
 impl Default for Setup {
@@ -32,6 +33,7 @@ impl Setup {
         let mut setup = Self {
             directory,
             config: toml::Table::new(),
+            wrapper: Vec::new(),
         };
         setup.merge(BASE);
         // Each plugin is compiled once for all tests.
@@ -115,6 +117,14 @@ impl Setup {
         self
     }
 
+    /// Starts the gateway by another program, which runs what follows its own arguments, such as
+    /// `prlimit --nofile=64`.
+    #[must_use]
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Writes the configuration and says where it is.
     pub fn write(&self) -> PathBuf {
         let file = self.directory.path().join("postgate.toml");
@@ -130,6 +140,16 @@ impl Setup {
     /// Starts the gateway and waits until it listens.
     pub fn start(self) -> Gateway {
         Gateway::start(self)
+    }
+
+    fn program(&self) -> Command {
+        let Some((wrapper, arguments)) = self.wrapper.split_first() else {
+            return program();
+        };
+        let mut command = Command::new(wrapper);
+        command.args(arguments).arg(program().get_program());
+        command.env_remove("RUST_LOG");
+        command
     }
 
     fn merge_listener(&mut self, settings: toml::Table) {
@@ -199,7 +219,8 @@ pub struct Gateway {
 impl Gateway {
     fn start(setup: Setup) -> Self {
         let config = setup.write();
-        let mut child = program()
+        let mut child = setup
+            .program()
             .arg("serve")
             .arg("--config")
             .arg(config)

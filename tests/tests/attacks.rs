@@ -1,11 +1,11 @@
 //! Messages and clients made to exhaust the gateway: they cost no more than their own session.
 
-use std::fs;
 use std::thread;
 
 use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::client::Client;
-use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::gateway::Setup;
+use postgate_tests::process::peak_memory;
 
 /// All three stock plugins, so that everything that can look at a message does.
 fn filtering(setup: Setup) -> Setup {
@@ -78,7 +78,7 @@ fn large_messages_at_once_stay_out_of_memory() {
         .backend(&backend.smtp())
         .set("limits.spool-memory = \"64KiB\"");
     let gateway = filtering(setup).start();
-    let before = peak(&gateway);
+    let before = peak_memory(&gateway);
     let message = [
         b"Subject: large\r\n\r\n",
         LINE.repeat((20 << 20) / LINE.len()).as_slice(),
@@ -94,22 +94,11 @@ fn large_messages_at_once_stay_out_of_memory() {
             });
         }
     });
-    let (grown, sent) = (peak(&gateway) - before, SESSIONS * message.len());
+    let (grown, sent) = (peak_memory(&gateway) - before, SESSIONS * message.len());
     assert!(
         grown < sent / 2,
         "{grown} octets more for {sent} octets of mail"
     );
-}
-
-/// The most memory that the gateway has had so far, in octets.
-fn peak(gateway: &Gateway) -> usize {
-    let status = format!("/proc/{}/status", gateway.process_id());
-    let status = fs::read_to_string(status).expect("the gateway runs");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|peak| peak.split_whitespace().next());
-    kib.and_then(|kib| kib.parse::<usize>().ok())
-        .expect("a peak")
-        << 10
 }
 
 /// A client that asks and asks and never listens is let go.
@@ -129,7 +118,7 @@ fn a_client_that_never_reads_is_let_go() {
 #[test]
 fn endless_commands_stay_out_of_memory() {
     let gateway = Setup::new().set("log.level = \"info\"").start();
-    let before = peak(&gateway);
+    let before = peak_memory(&gateway);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -140,7 +129,7 @@ fn endless_commands_stay_out_of_memory() {
             });
         }
     });
-    let grown = peak(&gateway) - before;
+    let grown = peak_memory(&gateway) - before;
     assert!(grown < 32 << 20, "{grown} octets more");
     Client::greeted(gateway.address());
 }

@@ -34,14 +34,19 @@ impl Bystander {
     }
 
     /// The session from before and a new one both get their mail through.
-    fn assert_unharmed(mut self) {
+    fn assert_unharmed(self) {
+        self.assert_unharmed_after(0);
+    }
+
+    /// The same, where so many messages came through before.
+    fn assert_unharmed_after(mut self, before: usize) {
         assert!(self.gateway.is_up());
         let reply = self.client.message(b"Subject: still here\r\n\r\n");
         assert!(reply.starts_with("250"), "{reply}");
         let mut late = Client::greeted(self.gateway.address());
         late.envelope("alice@client.example", &["bob@example.org"]);
         assert!(late.message(b"Subject: me too\r\n\r\n").starts_with("250"));
-        assert_eq!(self.backend.taken().len(), 2);
+        assert_eq!(self.backend.taken().len(), before + 2);
         let errors = self.gateway.log().find(|line| line["level"] == "ERROR");
         assert!(
             errors.is_empty(),
@@ -144,6 +149,93 @@ fn http() {
     }
     client.says("QUIT", "221");
     bystander.assert_unharmed();
+}
+
+/// A client that goes on with nonsense is let go, and costs the operator one line.
+#[test]
+fn http_with_many_headers() {
+    let bystander = Bystander::new();
+    let mut client = bystander.attack();
+    let headers = "X-Header: value\r\n".repeat(20);
+    client.write(format!("GET / HTTP/1.1\r\n{headers}\r\n").as_bytes());
+    for _ in 0..10 {
+        client.expect("500 5.5.");
+    }
+    client.expect("421 4.7.0");
+    let warnings = |gateway: &Gateway| gateway.log().find(|line| line["level"] == "WARN").len();
+    bystander.gateway.log().wait_for("a warning", |line| {
+        line["level"] == "WARN" && line["message"] == "session closed for errors of the client"
+    });
+    assert_eq!(warnings(&bystander.gateway), 1);
+    bystander.assert_unharmed();
+}
+
+#[test]
+fn recipients_without_end() {
+    let bystander = Bystander::new();
+    let mut client = Client::greeted(bystander.gateway.address());
+    client.says("MAIL FROM:<mallory@client.example>", "250");
+    let mut taken = 0;
+    for number in 0..100 {
+        let commands: String = (0..1_000)
+            .map(|of| format!("RCPT TO:<user{number}-{of}@example.org>\r\n"))
+            .collect();
+        client.write(commands.as_bytes());
+        for _ in 0..1_000 {
+            let reply = client.reply();
+            match reply.starts_with("250 2.1.5") {
+                true => taken += 1,
+                false => assert!(reply.starts_with("452 4.5.3"), "{reply}"),
+            }
+        }
+    }
+    assert_eq!(taken, 200);
+    // Those that were taken have the message.
+    assert!(
+        client
+            .message(b"Subject: to many\r\n\r\n")
+            .starts_with("250")
+    );
+    assert_eq!(bystander.backend.taken()[0].recipients.len(), 200);
+    bystander.assert_unharmed_after(1);
+}
+
+#[test]
+fn headers_beyond_measure() {
+    let bystander = Bystander::new();
+    let many = b"X-Header: value\r\n".repeat(1_000);
+    let one = [b"X-Long: ", "x".repeat(10 << 20).as_bytes(), b"\r\n"].concat();
+    let folded = [b"X-Folded: x\r\n".to_vec(), b" more\r\n".repeat(200_000)].concat();
+    for (head, expected) in [(many, "250"), (one, "55"), (folded, "55")] {
+        let mut client = Client::greeted(bystander.gateway.address());
+        client.envelope("mallory@client.example", &["bob@example.org"]);
+        let reply = client.message(&[head.as_slice(), b"\r\nbody\r\n"].concat());
+        assert!(reply.starts_with(expected), "{reply}");
+        client.says("NOOP", "250");
+    }
+    // The thousand fields are no fault, and arrive.
+    assert_eq!(bystander.backend.taken().len(), 1);
+    bystander.assert_unharmed_after(1);
+}
+
+/// To the octet: what is listed is what is taken.
+#[test]
+fn messages_around_the_limit() {
+    const LIMIT: usize = 1 << 20;
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .set("limits.message-size = \"1MiB\"")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    let head = b"Subject: x\r\n\r\n";
+    for (size, expected) in [(LIMIT, "250"), (LIMIT + 1, "552 5.3.4"), (LIMIT, "250")] {
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        let body = "x".repeat(size - head.len() - 2);
+        let reply = client.message(&[head, body.as_bytes(), b"\r\n"].concat());
+        assert!(reply.starts_with(expected), "{size}: {reply}");
+    }
+    assert_eq!(backend.taken().len(), 2);
 }
 
 #[test]

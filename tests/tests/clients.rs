@@ -5,7 +5,7 @@ use std::path::Path;
 
 use postgate_tests::backend::Backend;
 use postgate_tests::gateway::{Gateway, Setup, repository};
-use postgate_tests::mail::split;
+use postgate_tests::mail::{maildir, split};
 use postgate_tests::peer::{program, run, swaks};
 use tempfile::TempDir;
 
@@ -89,4 +89,27 @@ fn python_sends_text_attachments_and_international_mail() {
     assert_eq!(taken.len(), 3, "{senders:?}");
     assert!(senders[2].contains("pelé@client.example"), "{senders:?}");
     assert!(senders[2].contains("SMTPUTF8"), "{senders:?}");
+}
+
+#[test]
+fn python_uses_every_extension() {
+    // A store that takes binary mail.
+    let gateway = Setup::new().start();
+    let script = repository().join("tests/tests/clients/extensions.py");
+    let output = run(program("python3")
+        .arg(script)
+        .arg(gateway.address().to_string()));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let stored = maildir(&gateway.maildir());
+    assert_eq!(stored.len(), 4);
+    for body in [
+        &b"caf\xe9\r\n"[..],
+        b"hello\r\n",
+        b"bonjour\r\n",
+        b"bin\0\n.",
+    ] {
+        let is_stored = stored.iter().any(|message| split(message).1 == body);
+        assert!(is_stored, "{}", body.escape_ascii());
+    }
 }

@@ -1,7 +1,9 @@
 //! Servers and clients of other projects, as they come from the distribution.
 
 mod dovecot;
+mod haproxy;
 mod postfix;
+mod postfix_client;
 mod swaks;
 
 use std::ffi::OsStr;
@@ -14,7 +16,9 @@ use std::time::{Duration, Instant};
 use crate::PATIENCE;
 
 pub use dovecot::Dovecot;
+pub use haproxy::HaProxy;
 pub use postfix::{SmtpSink, smtp_source};
+pub use postfix_client::Postfix;
 pub use swaks::swaks;
 
 /// A program by its name, wherever the distribution put it.
@@ -94,8 +98,8 @@ pub fn free_address() -> SocketAddr {
         .expect("a bound socket has an address")
 }
 
-/// Lets others work between two looks at a process that does not tell when it is ready.
-pub(crate) fn pause() {
+/// Lets others work between two looks at something that does not tell when it is ready.
+pub fn pause() {
     std::thread::park_timeout(Duration::from_millis(5));
 }
 

@@ -1,0 +1,71 @@
+//! What the system says about a running process.
+
+use std::fs;
+use std::process::Command;
+
+use crate::gateway::Gateway;
+
+/// The most memory that the gateway has had so far, in octets.
+pub fn peak_memory(gateway: &Gateway) -> usize {
+    memory(gateway, "VmHWM:")
+}
+
+/// The memory that the gateway has now, in octets.
+pub fn resident_memory(gateway: &Gateway) -> usize {
+    memory(gateway, "VmRSS:")
+}
+
+/// How many files and sockets the gateway has open.
+pub fn open_files(gateway: &Gateway) -> usize {
+    let files = format!("/proc/{}/fd", gateway.process_id());
+    fs::read_dir(files).expect("the gateway runs").count()
+}
+
+/// The processor time that the gateway has used up, in ticks of the system.
+pub fn processor_time(gateway: &Gateway) -> u64 {
+    ticks(&format!("/proc/{}/stat", gateway.process_id()))
+}
+
+/// The processor time of each thread of the gateway, in ticks of the system.
+pub fn processor_time_of_threads(gateway: &Gateway) -> Vec<(String, u64)> {
+    let threads = format!("/proc/{}/task", gateway.process_id());
+    let threads = fs::read_dir(threads).expect("the gateway runs");
+    let paths = threads.map(|thread| thread.expect("a thread").path());
+    paths
+        .map(|path| {
+            let name = path.display().to_string();
+            let ticks = ticks(&format!("{name}/stat"));
+            (name, ticks)
+        })
+        .collect()
+}
+
+/// Lets this test have as many files open as it may at all.
+pub fn raise_own_limit_of_files() {
+    let own = std::process::id().to_string();
+    let status = Command::new("prlimit")
+        .args(["--pid", &own, "--nofile=20000:"])
+        .status()
+        .expect("prlimit is there");
+    assert!(status.success(), "20000 open files are not allowed here");
+}
+
+fn memory(gateway: &Gateway, key: &str) -> usize {
+    let status = format!("/proc/{}/status", gateway.process_id());
+    let status = fs::read_to_string(status).expect("the gateway runs");
+    let value = status.lines().find_map(|line| line.strip_prefix(key));
+    let kib = value.and_then(|value| value.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<usize>().ok())
+        .expect("a number of KiB")
+        << 10
+}
+
+/// User and system time, which are the 14th and 15th field.
+fn ticks(file: &str) -> u64 {
+    let text = fs::read_to_string(file).expect("the gateway runs");
+    // The second field is a name in parentheses, which may hold anything.
+    let (_, fields) = text.rsplit_once(')').expect("a name");
+    let fields: Vec<_> = fields.split_whitespace().collect();
+    let tick = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
+    tick(11) + tick(12)
+}

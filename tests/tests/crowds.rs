@@ -1,0 +1,149 @@
+//! Many clients at once, and many that come and go: nothing is left of them.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use postgate_tests::PATIENCE;
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::peer::pause;
+use postgate_tests::process::{
+    open_files, processor_time_of_threads, raise_own_limit_of_files, resident_memory,
+};
+use socket2::SockRef;
+
+const VANISHING: usize = 10_000;
+const IDLE: usize = 5_000;
+
+fn quiet() -> Setup {
+    Setup::new().set("log.level = \"info\"")
+}
+
+/// Waits until the gateway has as few open files as before.
+fn assert_files_come_down_to(gateway: &Gateway, before: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while open_files(gateway) > before {
+        let now = open_files(gateway);
+        assert!(Instant::now() < deadline, "{now} open files, not {before}");
+        pause();
+    }
+}
+
+#[test]
+fn clients_that_vanish_leave_nothing_behind() {
+    let gateway = quiet().start();
+    Client::greeted(gateway.address()).says("QUIT", "221");
+    let usual = open_files(&gateway);
+    let vanish = |count: usize| {
+        for _ in 0..count {
+            let stream = TcpStream::connect(gateway.address()).expect("clients are let in");
+            let reset = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            reset.expect("an option can be set");
+        }
+    };
+    // What is made at first need, or kept for the next crowd, is there after the first one.
+    vanish(VANISHING);
+    assert_files_come_down_to(&gateway, usual);
+    let before = resident_memory(&gateway);
+    vanish(VANISHING);
+    Client::greeted(gateway.address()).says("QUIT", "221");
+    assert_files_come_down_to(&gateway, usual);
+    let grown = resident_memory(&gateway).saturating_sub(before);
+    println!("{VANISHING} vanishing clients: {grown} octets more memory");
+    assert!(grown < 8 << 20, "{grown} octets more");
+    let errors = gateway.log().find(|line| line["level"] == "ERROR");
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(gateway.log().others(), [""; 0]);
+}
+
+#[test]
+fn thousands_of_idle_sessions_cost_little() {
+    raise_own_limit_of_files();
+    let gateway = quiet()
+        .set(&format!("limits.connections = {}", IDLE + 1))
+        .under(&["prlimit", "--nofile=20000:"])
+        .start();
+    Client::greeted(gateway.address()).says("QUIT", "221");
+    let before = (open_files(&gateway), resident_memory(&gateway));
+    let mut clients: Vec<_> = (0..IDLE)
+        .map(|_| Client::greeted(gateway.address()))
+        .collect();
+    let each = (resident_memory(&gateway) - before.1) / IDLE;
+    println!("{IDLE} idle sessions: {each} octets each");
+    assert!(each < 32 << 10, "{each} octets for an idle session");
+    let mut late = Client::greeted(gateway.address());
+    late.envelope("alice@client.example", &["bob@example.org"]);
+    assert!(
+        late.message(b"Subject: in the crowd\r\n\r\n")
+            .starts_with("250")
+    );
+    for client in &mut clients {
+        client.says("NOOP", "250");
+    }
+    drop((clients, late));
+    assert_files_come_down_to(&gateway, before.0 + KEPT);
+}
+
+/// What may stay open after mail: the connection to a store.
+const KEPT: usize = 2;
+
+#[test]
+fn clients_beyond_the_slots_wait_for_their_banner() {
+    let gateway = Setup::new()
+        .set("limits.slots = 2\nlimits.connections = 10")
+        .start();
+    let mut first = Client::greeted(gateway.address());
+    let mut second = Client::greeted(gateway.address());
+    let mut waiting = gateway.connect();
+    // What it says too early lies there until it has its banner.
+    waiting.send("NOOP");
+    let is_silent = |client: &Client| client.has_heard_nothing();
+    first.says("NOOP", "250");
+    second.says("NOOP", "250");
+    assert!(is_silent(&waiting));
+    first.says("QUIT", "221");
+    waiting.expect("220 ");
+    waiting.expect("250");
+    second.says("NOOP", "250");
+}
+
+/// Running out of files is told, and is over when it is over.
+#[test]
+fn a_lack_of_files_passes() {
+    let gateway = quiet().under(&["prlimit", "--nofile=64"]).start();
+    let clients: Vec<_> = (0..80).map(|_| gateway.connect()).collect();
+    gateway.log().wait_for("a warning", |line| {
+        line["level"] == "WARN" && line["message"] == "cannot accept a connection"
+    });
+    drop(clients);
+    Client::greeted(gateway.address()).says("NOOP", "250");
+}
+
+/// Plugins of several sessions compute at the same time, each on a thread of its own.
+#[test]
+fn plugins_use_all_workers() {
+    let gateway = quiet()
+        .set("runtime.workers = 2")
+        .plugin("10-spin", "guests/spin", "[limits]\ncpu = \"1s\"")
+        .start();
+    let mut clients: Vec<_> = (0..4).map(|_| Client::greeted(gateway.address())).collect();
+    let before = processor_time_of_threads(&gateway);
+    for client in &mut clients {
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        client.send("RCPT TO:<spin@example.org>");
+    }
+    for client in &mut clients {
+        client.expect("451 4.3.0");
+    }
+    let busy = processor_time_of_threads(&gateway)
+        .into_iter()
+        .filter(|(thread, ticks)| {
+            let earlier = before.iter().find(|(name, _)| name == thread);
+            ticks - earlier.map_or(0, |(_, ticks)| *ticks) >= BUSY
+        });
+    assert_eq!(busy.count(), 2);
+}
+
+/// So many ticks of processor time, of which a second has a hundred, are more than a thread needs to
+/// hand work to others.
+const BUSY: u64 = 30;

@@ -1,0 +1,166 @@
+//! Where the gateway listens, and what it says of it.
+
+use std::net::{SocketAddr, TcpStream};
+
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup, program};
+use postgate_tests::peer::{free_address, run};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn two_listeners(first: &str, second: &str) -> String {
+    format!("listener = [{{ name = \"first\", {first} }}, {{ name = \"second\", {second} }}]")
+}
+
+/// What the recorder has seen of connections.
+fn connections(gateway: &Gateway, count: usize) -> Vec<String> {
+    let is_connect = |line: &Value| {
+        line["plugin"] == "10-recorder" && line["says"].to_string().contains("connect ")
+    };
+    let lines = gateway.log().wait_for_all("connections", count, |line| {
+        is_connect(line) && !line["says"].to_string().contains("disconnect")
+    });
+    lines.iter().map(|line| line["says"].to_string()).collect()
+}
+
+/// `check` says where a gateway would listen, without taking the port.
+#[test]
+fn an_empty_configuration_listens_on_loopback_only() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("empty.toml");
+    std::fs::write(&file, "").unwrap();
+    let output = run(program().args(["check", "--config"]).arg(&file));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let listening: Vec<_> = said.lines().filter(|line| line.contains(":2525")).collect();
+    assert_eq!(listening.len(), 1, "{said}");
+    assert!(listening[0].contains("127.0.0.1:2525"), "{said}");
+    assert!(!said.contains("0.0.0.0"), "{said}");
+}
+
+#[test]
+fn each_listener_has_its_own_settings() {
+    let gateway = Setup::new()
+        .set(&two_listeners(
+            "address = \"127.0.0.1:0\", banner = \"ESMTP one\"",
+            "address = \"127.0.0.1:0\", banner = \"ESMTP two\", strict-mail = true",
+        ))
+        .plugin("10-recorder", "guests/recorder", "")
+        .start();
+    for (name, mail) in [("first", "250"), ("second", "501 5.5.4")] {
+        let address = gateway.address_of(name);
+        let mut client = Client::connect(address);
+        let banner = match name {
+            "first" => "220 mx.example.org ESMTP one",
+            _ => "220 mx.example.org ESMTP two",
+        };
+        assert_eq!(client.reply(), banner);
+        client.says("EHLO client.example", "250");
+        client.says("MAIL FROM: <alice@client.example>", mail);
+    }
+    let connections = connections(&gateway, 2);
+    assert!(connections[0].contains("listener=first"), "{connections:?}");
+    assert!(
+        connections[1].contains("listener=second"),
+        "{connections:?}"
+    );
+}
+
+#[test]
+fn ipv6_is_served() {
+    let gateway = Setup::new()
+        .listener("address = \"[::1]:0\"")
+        .plugin("10-recorder", "guests/recorder", "")
+        .start();
+    assert!(gateway.address().is_ipv6());
+    Client::greeted(gateway.address());
+    let connections = connections(&gateway, 1);
+    assert!(connections[0].contains("connect ::1 "), "{connections:?}");
+}
+
+#[test]
+fn all_interfaces_and_names_can_be_listened_on() {
+    let gateway = Setup::new().listener("address = \"0.0.0.0:0\"").start();
+    let port = gateway.address().port();
+    for host in [[127, 0, 0, 1], [127, 9, 9, 9]] {
+        Client::greeted(SocketAddr::from((host, port)));
+    }
+    let gateway = Setup::new().listener("address = \"localhost:0\"").start();
+    assert!(gateway.address().ip().is_loopback());
+    Client::greeted(gateway.address());
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = free_address();
+    let _holder = std::net::TcpListener::bind(taken).unwrap();
+    let setup = Setup::new().listener(&format!("address = \"{taken}\""));
+    let output = run(program().args(["serve", "--config"]).arg(setup.write()));
+    assert_ne!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&taken.to_string()), "{said}");
+}
+
+#[test]
+fn start_and_end_are_logged() {
+    let mut gateway = Setup::new()
+        .set(&two_listeners(
+            "address = \"127.0.0.1:0\"",
+            "address = \"127.0.0.1:0\"",
+        ))
+        .start();
+    let lines = gateway
+        .log()
+        .wait_for_all("listening", 2, |line| line["message"] == "listening");
+    for line in lines {
+        assert_eq!(line["hostname"], "mx.example.org");
+        assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
+        let address: SocketAddr = line["address"].as_str().unwrap().parse().unwrap();
+        assert!(TcpStream::connect(address).is_ok());
+    }
+    gateway.terminate();
+    assert_eq!(gateway.wait().code(), Some(0));
+    gateway.log().wait_for_message("stopped");
+}
+
+/// An operator sees whom the gateway relays for, and that it relays at all.
+#[test]
+fn relaying_is_logged() {
+    let gateway = Setup::new().start();
+    let line = gateway.log().wait_for_message("relaying is on");
+    assert!(
+        line["domains"].to_string().contains("example.org"),
+        "{line}"
+    );
+    let gateway = Setup::new().set("relay.domains = []").start();
+    Client::greeted(gateway.address()).says("QUIT", "221");
+    let lines = gateway
+        .log()
+        .find(|line| line["message"] == "relaying is on");
+    assert_eq!(lines, [Value::Null; 0]);
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "550 5.7.1");
+}
+
+/// Mistakes that would change what a listener does, each found before anything is bound.
+#[test]
+fn mistakes_end_the_start() {
+    let taken = free_address();
+    let _holder = std::net::TcpListener::bind(taken).unwrap();
+    for (settings, sign) in [
+        ("proxy = \"sometimes\"", "listener[0].proxy"),
+        ("proxy = \"required\"", "listener[0].proxy"),
+        ("auth = \"optional\"", "listener[0].auth"),
+        ("line-endings = \"lax\"", "listener[0].line-endings"),
+        ("bannner = \"x\"", "listener[0].bannner"),
+        ("limits = { slots = 20, connections = 10 }", "slots"),
+    ] {
+        let address = format!("address = \"{taken}\"\n{settings}");
+        let setup = Setup::new().listener(&address);
+        let output = run(program().args(["serve", "--config"]).arg(setup.write()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{settings}: {said}");
+        assert!(said.contains(sign), "{settings}: {said}");
+    }
+}
