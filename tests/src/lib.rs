@@ -13,8 +13,10 @@ pub mod log;
 
 pub mod backend;
 pub mod client;
+pub mod dns;
 pub mod mail;
 pub mod peer;
+pub mod process;
 
 use std::time::Duration;
 
