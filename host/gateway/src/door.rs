@@ -24,6 +24,7 @@ use crate::desk::Desk;
 use crate::id;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::pipeline::Pipeline;
+use crate::running::Counted;
 use crate::server::{House, Phase, reached};
 use crate::socket;
 use crate::spool::Spool;
@@ -108,6 +109,7 @@ struct Room {
     _place: Place,
     _slot: Option<OwnedSemaphorePermit>,
     _instances: OwnedSemaphorePermit,
+    _counted: Counted,
 }
 
 impl Visit {
@@ -134,6 +136,7 @@ impl Visit {
 
     async fn run(mut self, phase: watch::Receiver<Phase>) {
         let shared = Arc::clone(&self.shared);
+        let _open = shared.house.gauges.connection();
         let session = self.id.clone();
         let place = match std::mem::replace(&mut self.place, Err(TurnedAway::Full)) {
             Ok(place) => place,
@@ -157,6 +160,7 @@ impl Visit {
             _place: place,
             _slot: shared.admission.slot().await,
             _instances: instances,
+            _counted: shared.house.gauges.session(),
         };
         let facts = self.facts(arrival.header.clone());
         let remote = facts.remote;

@@ -1,6 +1,7 @@
 //! An SMTP policy gateway whose decisions are WebAssembly plugins.
 //!
-//! [`Gateway::start`] checks and binds everything, [`Gateway::serve`] runs until it is told to stop.
+//! [`Gateway::start`] checks and binds everything, [`Gateway::serve`] runs until it is told to stop;
+//! [`Gateway::spawn`] does so in the background of another program.
 //! In between, one connection flows through these modules, from the outside in:
 //!
 //! - [`config`]: what the operator wrote, checked;
@@ -18,6 +19,7 @@ mod connection;
 mod desk;
 mod door;
 mod id;
+mod running;
 mod server;
 mod socket;
 mod trace;
@@ -36,6 +38,7 @@ use postgate_proto::client::InvalidName;
 
 use crate::config::Config;
 use crate::plugin::LoadError;
+pub use running::Running;
 pub use server::Gateway;
 
 /// Runs a gateway until `shutdown` is ready, and then until its sessions are over.

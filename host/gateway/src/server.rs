@@ -20,6 +20,7 @@ use crate::delivery::{Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
 use crate::plugin::{PluginSet, Runtime, load_directory};
+use crate::running::{Gauges, Running};
 use crate::spool::SpoolSettings;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
@@ -28,6 +29,7 @@ pub struct Gateway {
     doors: Vec<Door>,
     hostname: String,
     grace: Duration,
+    gauges: Arc<Gauges>,
 }
 
 /// What all sessions share.
@@ -38,6 +40,7 @@ pub(crate) struct House {
     pub(crate) delivery: Delivery,
     pub(crate) quarantine: Option<Maildir>,
     pub(crate) spool: Arc<SpoolSettings>,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
 impl Gateway {
@@ -69,6 +72,7 @@ impl Gateway {
         }
         Ok(Self {
             doors,
+            gauges: Arc::clone(&house.gauges),
             grace: config.limits.shutdown_grace,
             hostname: config.hostname,
         })
@@ -78,6 +82,12 @@ impl Gateway {
     /// chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.doors.iter().map(|door| door.address).collect()
+    }
+
+    /// Serves on tasks of its own, until it is told to stop.
+    pub fn spawn(self) -> Running {
+        let gauges = Arc::clone(&self.gauges);
+        Running::spawn(self, gauges)
     }
 
     /// Serves until `shutdown` is ready. Then no session is taken any more, those that wait for a
@@ -159,6 +169,7 @@ impl House {
             },
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
+            gauges: Arc::default(),
         })
     }
 }

@@ -1,0 +1,173 @@
+//! A gateway that serves, seen from the program around it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::server::Gateway;
+
+/// A gateway that serves on tasks of its own. Dropping this stops it.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    gauges: Arc<Gauges>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn spawn(gateway: Gateway, gauges: Arc<Gauges>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let addresses = gateway.addresses();
+        let serving = tokio::spawn(gateway.serve(async {
+            // An error means that nobody is left who could stop it, which is a reason to stop.
+            _ = stopped.await;
+        }));
+        Self {
+            addresses,
+            gauges,
+            stop: Some(stop),
+            serving,
+        }
+    }
+
+    /// Where the gateway listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How many connections are open, those that wait for their banner included.
+    pub fn connections(&self) -> usize {
+        self.gauges.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many sessions are being processed.
+    pub fn sessions(&self) -> usize {
+        self.gauges.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How many threads of the runtime do the work.
+    pub fn workers(&self) -> usize {
+        Handle::current().metrics().num_workers()
+    }
+
+    /// Tells the gateway to stop, and comes back at once. Telling it twice does no harm.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Where it has stopped by itself there is nobody to be told.
+            _ = stop.send(());
+        }
+    }
+
+    /// Whether the gateway has stopped, its sessions included.
+    pub fn is_stopped(&self) -> bool {
+        self.serving.is_finished()
+    }
+
+    /// Waits until the gateway has stopped.
+    ///
+    /// # Errors
+    ///
+    /// Where it ended by a fault of its own.
+    pub async fn join(self) -> Result<(), JoinError> {
+        // What tells it to stop must live until it has stopped, or this alone would stop it.
+        let Self { stop, serving, .. } = self;
+        let ended = serving.await;
+        drop(stop);
+        ended
+    }
+}
+
+/// What goes on in a gateway right now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    connections: AtomicUsize,
+    sessions: AtomicUsize,
+}
+
+/// One of something, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    gauges: Arc<Gauges>,
+    gauge: fn(&Gauges) -> &AtomicUsize,
+}
+
+impl Gauges {
+    pub(crate) fn connection(self: &Arc<Self>) -> Counted {
+        self.count(|gauges| &gauges.connections)
+    }
+
+    pub(crate) fn session(self: &Arc<Self>) -> Counted {
+        self.count(|gauges| &gauges.sessions)
+    }
+
+    fn count(self: &Arc<Self>, gauge: fn(&Self) -> &AtomicUsize) -> Counted {
+        gauge(self).fetch_add(1, Ordering::Relaxed);
+        let gauges = Arc::clone(self);
+        Counted { gauges, gauge }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.gauge)(&self.gauges).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::{Config, Overrides};
+
+    const CONFIGURATION: &str =
+        "hostname = \"mx.example.org\"\n[[listener]]\naddress = \"127.0.0.1:0\"";
+
+    async fn running() -> Running {
+        let file = Path::new("test.toml");
+        let config = Config::parse(CONFIGURATION, file, &Overrides::default()).unwrap();
+        Gateway::start(config).await.unwrap().spawn()
+    }
+
+    #[tokio::test]
+    async fn a_gateway_can_be_watched_and_stopped() {
+        let mut running = running().await;
+        assert_eq!((running.connections(), running.sessions()), (0, 0));
+        assert!(running.workers() > 0 && !running.is_stopped());
+        let mut client = BufReader::new(TcpStream::connect(running.addresses()[0]).await.unwrap());
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        assert!(line.starts_with("220 mx.example.org "), "{line}");
+        assert_eq!((running.connections(), running.sessions()), (1, 1));
+        running.stop();
+        running.stop();
+        line.clear();
+        client.read_line(&mut line).await.unwrap();
+        assert!(line.starts_with("421 4.3.2 "), "{line}");
+        let gauges = Arc::clone(&running.gauges);
+        running.join().await.unwrap();
+        assert_eq!(gauges.connections.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn joining_does_not_stop() {
+        let running = running().await;
+        let address = running.addresses()[0];
+        let joining = tokio::spawn(running.join());
+        let mut client = BufReader::new(TcpStream::connect(address).await.unwrap());
+        client.write_all(b"QUIT\r\n").await.unwrap();
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        assert!(line.starts_with("220 "), "{line}");
+        assert!(!joining.is_finished());
+        joining.abort();
+    }
+}
