@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use crate::desk::Desk;
+use crate::house::{Phase, reached};
 use crate::plugin::verdict::TextEdit;
-use crate::server::{Phase, reached};
 
 /// A connection and the session that runs over it.
 pub(crate) struct Connection {

@@ -21,11 +21,10 @@ use crate::arrival::{self, Arrival, ArrivalError};
 use crate::config::{EarlyTalkers, Listener, ProxyMode};
 use crate::connection::{Connection, Manners};
 use crate::desk::Desk;
+use crate::house::{Counted, House, Phase, reached};
 use crate::id;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::pipeline::Pipeline;
-use crate::running::Counted;
-use crate::server::{House, Phase, reached};
 use crate::socket;
 use crate::spool::Spool;
 

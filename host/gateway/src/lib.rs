@@ -18,6 +18,7 @@ mod arrival;
 mod connection;
 mod desk;
 mod door;
+mod house;
 mod id;
 mod running;
 mod server;

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::house::Gauges;
 use crate::server::Gateway;
 
 /// A gateway that serves on tasks of its own. Dropping this stops it.
@@ -19,22 +20,26 @@ pub struct Running {
     serving: JoinHandle<()>,
 }
 
-impl Running {
-    pub(crate) fn spawn(gateway: Gateway, gauges: Arc<Gauges>) -> Self {
+impl Gateway {
+    /// Serves on tasks of its own, until it is told to stop.
+    pub fn spawn(self) -> Running {
         let (stop, stopped) = oneshot::channel();
-        let addresses = gateway.addresses();
-        let serving = tokio::spawn(gateway.serve(async {
+        let addresses = self.addresses();
+        let gauges = Arc::clone(&self.gauges);
+        let serving = tokio::spawn(self.serve(async {
             // An error means that nobody is left who could stop it, which is a reason to stop.
             _ = stopped.await;
         }));
-        Self {
+        Running {
             addresses,
             gauges,
             stop: Some(stop),
             serving,
         }
     }
+}
 
+impl Running {
     /// Where the gateway listens, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -79,42 +84,6 @@ impl Running {
         let ended = serving.await;
         drop(stop);
         ended
-    }
-}
-
-/// What goes on in a gateway right now.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    connections: AtomicUsize,
-    sessions: AtomicUsize,
-}
-
-/// One of something, for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    gauges: Arc<Gauges>,
-    gauge: fn(&Gauges) -> &AtomicUsize,
-}
-
-impl Gauges {
-    pub(crate) fn connection(self: &Arc<Self>) -> Counted {
-        self.count(|gauges| &gauges.connections)
-    }
-
-    pub(crate) fn session(self: &Arc<Self>) -> Counted {
-        self.count(|gauges| &gauges.sessions)
-    }
-
-    fn count(self: &Arc<Self>, gauge: fn(&Self) -> &AtomicUsize) -> Counted {
-        gauge(self).fetch_add(1, Ordering::Relaxed);
-        let gauges = Arc::clone(self);
-        Counted { gauges, gauge }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        (self.gauge)(&self.gauges).fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -19,8 +19,8 @@ use crate::config::{AuthMode, Config, Limits, Listener};
 use crate::delivery::{Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
+use crate::house::{Gauges, House, Phase};
 use crate::plugin::{PluginSet, Runtime, load_directory};
-use crate::running::{Gauges, Running};
 use crate::spool::SpoolSettings;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
@@ -29,17 +29,6 @@ pub struct Gateway {
     doors: Vec<Door>,
     hostname: String,
     grace: Duration,
-    gauges: Arc<Gauges>,
-}
-
-/// What all sessions share.
-#[derive(Debug)]
-pub(crate) struct House {
-    pub(crate) plugins: PluginSet,
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) delivery: Delivery,
-    pub(crate) quarantine: Option<Maildir>,
-    pub(crate) spool: Arc<SpoolSettings>,
     pub(crate) gauges: Arc<Gauges>,
 }
 
@@ -84,12 +73,6 @@ impl Gateway {
         self.doors.iter().map(|door| door.address).collect()
     }
 
-    /// Serves on tasks of its own, until it is told to stop.
-    pub fn spawn(self) -> Running {
-        let gauges = Arc::clone(&self.gauges);
-        Running::spawn(self, gauges)
-    }
-
     /// Serves until `shutdown` is ready. Then no session is taken any more, those that wait for a
     /// command are told to come back later, and those in the midst of a message have the grace
     /// period to end it.
@@ -120,23 +103,6 @@ impl Gateway {
         }
         info!("stopped");
     }
-}
-
-/// How far the gateway is with its work, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// Clients are served.
-    Serving,
-    /// Nobody is let in, and what waits for a command is over.
-    Stopping,
-    /// Everything that waits for its client is over.
-    Cutting,
-}
-
-/// Waits until the gateway has come to a phase.
-pub(crate) async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
-    // An error means that the gateway itself is gone, which comes after all phases.
-    _ = current.wait_for(|current| *current >= phase).await;
 }
 
 async fn all(doors: &mut JoinSet<()>) {

@@ -1,0 +1,74 @@
+//! What all sessions of a gateway share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::watch;
+
+use crate::delivery::{Delivery, Maildir};
+use crate::plugin::{PluginSet, Runtime};
+use crate::spool::SpoolSettings;
+
+/// What all sessions share.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) plugins: PluginSet,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) delivery: Delivery,
+    pub(crate) quarantine: Option<Maildir>,
+    pub(crate) spool: Arc<SpoolSettings>,
+    pub(crate) gauges: Arc<Gauges>,
+}
+
+/// How far the gateway is with its work, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Clients are served.
+    Serving,
+    /// Nobody is let in, and what waits for a command is over.
+    Stopping,
+    /// Everything that waits for its client is over.
+    Cutting,
+}
+
+/// Waits until the gateway has come to a phase.
+pub(crate) async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
+    // An error means that the gateway itself is gone, which comes after all phases.
+    _ = current.wait_for(|current| *current >= phase).await;
+}
+
+/// What goes on in a gateway right now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    pub(crate) connections: AtomicUsize,
+    pub(crate) sessions: AtomicUsize,
+}
+
+/// One of something, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    gauges: Arc<Gauges>,
+    gauge: fn(&Gauges) -> &AtomicUsize,
+}
+
+impl Gauges {
+    pub(crate) fn connection(self: &Arc<Self>) -> Counted {
+        self.count(|gauges| &gauges.connections)
+    }
+
+    pub(crate) fn session(self: &Arc<Self>) -> Counted {
+        self.count(|gauges| &gauges.sessions)
+    }
+
+    fn count(self: &Arc<Self>, gauge: fn(&Self) -> &AtomicUsize) -> Counted {
+        gauge(self).fetch_add(1, Ordering::Relaxed);
+        let gauges = Arc::clone(self);
+        Counted { gauges, gauge }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.gauge)(&self.gauges).fetch_sub(1, Ordering::Relaxed);
+    }
+}
