@@ -43,19 +43,19 @@ const MAX_VERSION_1: usize = 107;
 /// Parses what came first on a connection.
 pub fn parse(octets: &[u8]) -> Parsed {
     let is_text = octets.starts_with(b"PROXY") || b"PROXY".starts_with(octets);
-    let is_whole = octets
+    let line_end = octets
         .windows(2)
         .take(MAX_VERSION_1)
-        .any(|pair| pair == b"\r\n");
+        .position(|pair| pair == b"\r\n");
     // A header of version 1 is a line, and part of a line says nothing.
-    if is_text && !is_whole {
-        return match octets.len() < MAX_VERSION_1 {
-            true => Parsed::Incomplete,
-            false => Parsed::Invalid,
-        };
-    }
+    let octets = match (is_text, line_end) {
+        (true, Some(end)) => &octets[..end + 2],
+        (true, None) if octets.len() < MAX_VERSION_1 => return Parsed::Incomplete,
+        (true, None) => return Parsed::Invalid,
+        (false, _) => octets,
+    };
     let result = HeaderResult::parse(octets);
-    if result.is_incomplete() && octets.len() < MAX_HEADER {
+    if !is_text && result.is_incomplete() && octets.len() < MAX_HEADER {
         return Parsed::Incomplete;
     }
     let parsed = match result {
@@ -89,7 +89,9 @@ fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
         alpn: None,
         tls: false,
     };
-    Some((header_said, header.header.len()))
+    // The rest of the line would be taken for a command.
+    let is_whole = header.header.ends_with("\r\n");
+    is_whole.then_some((header_said, header.header.len()))
 }
 
 fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn version_1_good_and_bad() {
-        let table: [(&str, Option<&str>); 14] = [
+        let table: [(&str, Option<&str>); 16] = [
             (
                 "PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\nEHLO x\r\n",
                 Some("1.1.1.1:1111 2.2.2.2:2222"),
@@ -171,6 +173,8 @@ mod tests {
             ("PROXY TCP4 1.1.1.1 2.2.2.2 1\r\n", None),
             ("PROXY TCP4 1.1.1.1  2.2.2.2 1 2\r\n", None),
             ("PROXY TCP4 1.1.1.1 2.2.2.2 1 2 3\r\n", None),
+            ("PROXY UNKNOWN 2 \n\r~2\r\n", None),
+            ("PROXY UNKNOWN x\rEHLO y\r\n", None),
             ("PROXY\r\n", None),
             ("EHLO example\r\n", None),
         ];
