@@ -1,0 +1,175 @@
+//! What a client says by the extensions of SMTP reaches the plugins and the backend.
+
+use postgate_tests::backend::{Act, Backend, Step};
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::mail::{awkward, digest, split};
+
+/// A backend that offers everything, and the gateway before it with the guest `recorder`.
+fn start() -> (Gateway, Backend) {
+    let backend = Backend::scripted(|event| match event.step {
+        Step::Helo(_) => Act::Say(GREETING.to_owned()),
+        Step::Message { .. } => Act::reply("250 2.0.0 Ok: queued as A1B2C3"),
+        _ => Act::Work,
+    });
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .plugin("10-recorder", "guests/recorder", "")
+        .start();
+    (gateway, backend)
+}
+
+const GREETING: &str = "250-backend.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
+     250 ENHANCEDSTATUSCODES\r\n";
+
+/// Waits for the line of the recorder that holds all of this.
+fn seen(gateway: &Gateway, signs: &[&str]) -> String {
+    let says = |line: &serde_json::Value| {
+        let says = line["says"].as_str().filter(|_| line["session"] != "load");
+        says.map(|says| says.replace('\\', ""))
+    };
+    let found = gateway.log().wait_for(&signs.join(" "), |line| {
+        says(line).is_some_and(|says| signs.iter().all(|sign| says.contains(sign)))
+    });
+    says(&found).expect("it was found by what it says")
+}
+
+#[test]
+fn the_kind_of_body_is_seen() {
+    let (gateway, _backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    for (parameter, seen_as) in [
+        ("", "parameters=[]"),
+        (" BODY=7BIT", "\"7BIT\""),
+        (" BODY=8BITMIME", "\"8BITMIME\""),
+        (" BODY=BINARYMIME", "\"BINARYMIME\""),
+    ] {
+        client.says(
+            &format!("MAIL FROM:<alice@client.example>{parameter}"),
+            "250",
+        );
+        client.says("RSET", "250");
+        seen(&gateway, &["mail ", "alice@client.example", seen_as]);
+    }
+}
+
+#[test]
+fn eight_bit_content_arrives_as_it_was() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example> BODY=8BITMIME", "250");
+    client.says("RCPT TO:<bob@example.org>", "250");
+    let message = awkward(5_000);
+    assert!(client.message(&message).starts_with("250"));
+    let mail = backend.taken().remove(0);
+    assert!(mail.mail.contains(" BODY=8BITMIME"), "{}", mail.mail);
+    assert_eq!(digest(split(&mail.content).1), digest(split(&message).1));
+}
+
+#[test]
+fn international_addresses_are_seen_and_passed_on() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<Pelé@client.example> SMTPUTF8", "250");
+    client.says("RCPT TO:<测试@example.org>", "250");
+    assert!(
+        client
+            .message("Subject: 测试\r\n\r\n".as_bytes())
+            .starts_with("250")
+    );
+    seen(&gateway, &["mail ", "Pelé@client.example", "SMTPUTF8"]);
+    seen(&gateway, &["rcpt ", "测试@example.org"]);
+    let mail = backend.taken().remove(0);
+    assert!(
+        mail.mail.starts_with("MAIL FROM:<Pelé@client.example>"),
+        "{}",
+        mail.mail
+    );
+    assert!(mail.mail.contains(" SMTPUTF8"), "{}", mail.mail);
+    assert_eq!(mail.recipients, ["RCPT TO:<测试@example.org>"]);
+}
+
+#[test]
+fn notifications_are_seen_and_passed_on() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.says(
+        "MAIL FROM:<alice@client.example> RET=HDRS ENVID=QQ12",
+        "250",
+    );
+    client.says(
+        "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.org",
+        "250",
+    );
+    assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
+    seen(&gateway, &["mail ", "RET", "HDRS", "ENVID", "QQ12"]);
+    seen(&gateway, &["rcpt ", "NOTIFY", "SUCCESS,DELAY", "ORCPT"]);
+    let mail = backend.taken().remove(0);
+    for sign in [" RET=HDRS", " ENVID=QQ12"] {
+        assert!(mail.mail.contains(sign), "no {sign} in {}", mail.mail);
+    }
+    for sign in [" NOTIFY=SUCCESS,DELAY", " ORCPT=rfc822;bob@example.org"] {
+        assert!(mail.recipients[0].contains(sign), "{:?}", mail.recipients);
+    }
+}
+
+/// A message that comes in chunks is a message like any other.
+#[test]
+fn chunks_run_all_events_and_arrive() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    client.write(b"BDAT 12\r\nSubject: x\r\nBDAT 12 LAST\r\n\r\n.one\r\n..\r\n");
+    client.expect("250 2.0.0 12 octets received");
+    let reply = client.reply();
+    assert!(
+        reply.starts_with("250 2.0.0") && reply.contains("A1B2C3"),
+        "{reply}"
+    );
+    seen(&gateway, &["headers count=1", "complete=true", "subject=x"]);
+    seen(&gateway, &["message size=24"]);
+    let mail = backend.taken().remove(0);
+    assert_eq!(split(&mail.content).1, b".one\r\n..\r\n");
+}
+
+#[test]
+fn a_plugin_sees_the_line_endings_of_the_listener() {
+    for (mode, seen_as) in [
+        ("strict", "::Strict"),
+        ("ensure", "::Ensure"),
+        ("leave", "::Leave"),
+    ] {
+        let gateway = Setup::new()
+            .listener(&format!("line-endings = \"{mode}\""))
+            .plugin("10-recorder", "guests/recorder", "")
+            .start();
+        Client::greeted(gateway.address());
+        seen(&gateway, &["connect 127.0.0.1", seen_as]);
+    }
+}
+
+#[test]
+fn a_plugin_sees_when_a_message_came_and_how_large_it_is() {
+    let (gateway, _backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let message = b"Subject: x\r\nTo: y\r\n\r\nbody\r\n";
+    assert!(client.message(message).starts_with("250"));
+    seen(&gateway, &["headers count=2", "complete=true"]);
+    let size = format!("message size={} ", message.len());
+    let says = seen(&gateway, &[&size]);
+    let second = |name: &str| {
+        let number = says.split(name).nth(1).unwrap_or_default();
+        let digits: String = number
+            .chars()
+            .filter(char::is_ascii_digit)
+            .take(10)
+            .collect();
+        digits
+            .parse::<u64>()
+            .unwrap_or_else(|_| panic!("no {name} in {says}"))
+    };
+    let started = second("started=");
+    assert!(started > 1_700_000_000, "{says}");
+    assert!(started <= second("completed="), "{says}");
+}
