@@ -12,8 +12,12 @@ use super::{Failure, Source};
 use crate::telemetry;
 
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
-    if source.config.is_none() {
-        fs::create_dir_all(BUILT_IN_PLUGINS).map_err(Failure::run_time)?;
+    // Where it can not be made, loading the configuration says that it is missing, unless another
+    // directory was named.
+    if source.config.is_none()
+        && let Err(error) = fs::create_dir_all(BUILT_IN_PLUGINS)
+    {
+        eprintln!("{BUILT_IN_PLUGINS}: {error}");
     }
     let config = source.load()?;
     telemetry::start(&config.log);
