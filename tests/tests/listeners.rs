@@ -59,11 +59,14 @@ fn each_listener_has_its_own_settings() {
         client.says("MAIL FROM: <alice@client.example>", mail);
     }
     let connections = connections(&gateway, 2);
-    assert!(connections[0].contains("listener=first"), "{connections:?}");
-    assert!(
-        connections[1].contains("listener=second"),
-        "{connections:?}"
-    );
+    for (name, connection) in ["first", "second"].into_iter().zip(&connections) {
+        let port = format!("port={}", gateway.address_of(name).port());
+        assert!(
+            connection.contains(&format!("listener={name}")),
+            "{connections:?}"
+        );
+        assert!(connection.contains(&port), "{connections:?}");
+    }
 }
 
 #[test]

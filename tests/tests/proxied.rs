@@ -204,9 +204,9 @@ fn haproxy_stands_in_front_of_an_unprivileged_gateway() {
 
 fn effective_rights(gateway: &Gateway) -> String {
     let status = format!("/proc/{}/status", gateway.process_id());
-    let status = std::fs::read_to_string(status).unwrap();
+    let status = std::fs::read_to_string(status).expect("the gateway runs");
     let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    rights.unwrap().trim().to_owned()
+    rights.expect("its rights").trim().to_owned()
 }
 
 #[test]

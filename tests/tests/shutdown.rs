@@ -1,6 +1,7 @@
 //! SIGTERM: what is under way ends well, and nothing new begins.
 
-use std::net::TcpStream;
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
@@ -40,12 +41,25 @@ fn a_message_under_way_is_finished() {
     gateway.terminate();
     // The idle client hears of it, so the shutdown has begun.
     idle.expect("421 4.3.2");
-    busy.write(b" and the rest\r\n.\r\n");
+    assert_nobody_is_let_in(gateway.address());
+    // The message is taken, and no further command.
+    busy.write(b" and the rest\r\n.\r\nMAIL FROM:<alice@client.example>\r\n");
     busy.expect("250 2.0.0");
     busy.expect("421 4.3.2");
     busy.expect_close();
     assert_eq!(gateway.wait().code(), Some(0));
     assert_eq!(backend.taken().len(), 1);
+}
+
+/// A new client is refused by the system, or told to come back later.
+fn assert_nobody_is_let_in(gateway: SocketAddr) {
+    let Ok(mut stream) = TcpStream::connect(gateway) else {
+        return;
+    };
+    let mut said = String::new();
+    // An error says that the gateway closed without a word.
+    _ = stream.read_to_string(&mut said);
+    assert!(said.is_empty() || said.starts_with("421 4.3.2"), "{said}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! One listener: lets clients in, and brings each to its session.
 
+use std::future::Future;
 use std::io;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -34,6 +36,7 @@ pub(crate) struct Door {
     pub(crate) address: SocketAddr,
     socket: TcpListener,
     shared: Arc<Shared>,
+    sessions: Mutex<JoinSet<()>>,
 }
 
 /// What all sessions of a listener share.
@@ -62,6 +65,7 @@ impl Door {
                 settings: Arc::new(settings),
                 admission,
             }),
+            sessions: Mutex::default(),
         })
     }
 
@@ -71,25 +75,46 @@ impl Door {
 
     /// Lets clients in until the gateway stops, and comes back when their sessions are over.
     pub(crate) async fn serve(self, phase: watch::Receiver<Phase>) {
-        let mut sessions = JoinSet::new();
+        let door = Arc::new(self);
+        restarted(door.name(), || Arc::clone(&door).accept(phase.clone())).await;
+        let mut sessions = mem::take(&mut *door.sessions());
+        // From here on nobody can connect.
+        drop(door);
+        while let Some(ended) = sessions.join_next().await {
+            note(ended);
+        }
+    }
+
+    async fn accept(self: Arc<Self>, phase: watch::Receiver<Phase>) {
         let mut current = phase.clone();
         loop {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, remote)) => {
                         let visit = Visit::new(&self.shared, &self.socket, stream, remote);
+                        let mut sessions = self.sessions();
                         sessions.spawn(visit.run(phase.clone()));
+                        while let Some(ended) = sessions.try_join_next() {
+                            note(ended);
+                        }
                     }
                     Err(error) => pause_after(&error).await,
                 },
-                Some(ended) = sessions.join_next() => note(ended),
-                () = reached(&mut current, Phase::Stopping) => break,
+                () = reached(&mut current, Phase::Stopping) => return,
             }
         }
-        drop(self.socket);
-        while let Some(ended) = sessions.join_next().await {
-            note(ended);
-        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, JoinSet<()>> {
+        // A set of tasks is whole whatever happened to who held it.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a task again for as long as it ends by a fault of its own.
+async fn restarted<F: Future<Output = ()> + Send + 'static>(listener: &str, task: impl Fn() -> F) {
+    while let Err(fault) = tokio::spawn(task()).await {
+        error!(listener, %fault, "a listener died, and is started again");
     }
 }
 
@@ -137,7 +162,7 @@ impl Visit {
         let shared = Arc::clone(&self.shared);
         let _open = shared.house.gauges.connection();
         let session = self.id.clone();
-        let place = match std::mem::replace(&mut self.place, Err(TurnedAway::Full)) {
+        let place = match mem::replace(&mut self.place, Err(TurnedAway::Full)) {
             Ok(place) => place,
             Err(why) => return self.turn_away(why).await,
         };
@@ -340,3 +365,22 @@ const TALKS_EARLY: Refusal = Refusal::fixed(
     Enhanced::new(5, 5, 0),
     "You talk before you are greeted",
 );
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_dies_is_started_again() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&starts);
+        restarted("mx", move || {
+            let start = counted.fetch_add(1, Ordering::Relaxed);
+            async move { assert!(start > 1, "dies twice") }
+        })
+        .await;
+        assert_eq!(starts.load(Ordering::Relaxed), 3);
+    }
+}

@@ -40,6 +40,26 @@ impl Refusal {
         Ok(Self(types::Refusal { reply, reason }))
     }
 
+    /// There is no such recipient.
+    pub fn no_such_mailbox() -> Self {
+        Self::new(550, "5.1.1", "No such mailbox")
+    }
+
+    /// The recipient's mailbox is full, and will be tomorrow.
+    pub fn mailbox_full() -> Self {
+        Self::new(552, "5.2.2", "Mailbox full")
+    }
+
+    /// The recipient's mailbox is full for now: the client should try again.
+    pub fn mailbox_full_for_now() -> Self {
+        Self::new(452, "4.2.2", "Mailbox full, try again later")
+    }
+
+    /// Mail for this recipient is not taken from this client.
+    pub fn relay_denied() -> Self {
+        Self::new(550, "5.7.1", "Relay access denied")
+    }
+
     /// Adds a line to the reply.
     #[must_use]
     pub fn line(mut self, text: impl Into<String>) -> Self {
@@ -101,6 +121,19 @@ impl From<types::Refusal> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_that_are_ready_made() {
+        let table = [
+            (Refusal::no_such_mailbox(), "550 5.1.1"),
+            (Refusal::mailbox_full(), "552 5.2.2"),
+            (Refusal::mailbox_full_for_now(), "452 4.2.2"),
+            (Refusal::relay_denied(), "550 5.7.1"),
+        ];
+        for (refusal, codes) in table {
+            assert!(refusal.to_string().starts_with(codes), "{refusal}");
+        }
+    }
 
     #[test]
     fn refusals_good_and_bad() {

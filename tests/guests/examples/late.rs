@@ -8,7 +8,10 @@ struct Late;
 impl OnMessage for Late {
     fn on_message(&mut self) -> MessageAnswer {
         let recipients = session::recipients();
-        match recipients.iter().any(|address| address.local_part() == "late") {
+        match recipients
+            .iter()
+            .any(|address| address.local_part() == "late")
+        {
             true => MessageAnswer::refuse(Refusal::new(550, "5.1.1", "late is not known here")),
             false => MessageAnswer::next(),
         }

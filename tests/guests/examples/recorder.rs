@@ -41,9 +41,10 @@ impl OnConnect for Recorder {
     fn on_connect(&mut self) -> ConnectAnswer {
         let client = session::remote_ip().map_or_else(|| "-".into(), |ip| ip.to_string());
         log::info(format!(
-            "connect {client} listener={} line-endings={:?}",
+            "connect {client} listener={} line-endings={:?} port={}",
             session::listener(),
-            session::line_endings()
+            session::line_endings(),
+            session::local_port()
         ));
         ConnectAnswer::next()
     }
