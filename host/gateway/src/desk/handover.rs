@@ -41,14 +41,7 @@ impl Desk {
         };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
-        let message = delivery::Message {
-            head: &head,
-            body: &self.context.message.body,
-            given: delivery::Given {
-                head: self.context.message.headers.given(),
-                body: given,
-            },
-        };
+        let message = outgoing(&self.context, &head, given);
         match at_backend.deliver(transaction, &message).await {
             Ok(acceptance) => Answer::Proceed(Some(acceptance)),
             Err(error) => {
@@ -70,14 +63,7 @@ impl Desk {
         };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
-        let message = delivery::Message {
-            head: &head,
-            body: &self.context.message.body,
-            given: delivery::Given {
-                head: self.context.message.headers.given(),
-                body: given,
-            },
-        };
+        let message = outgoing(&self.context, &head, given);
         match maildir.store(&transaction.sender, &message).await {
             Ok(()) => Answer::Proceed(None),
             Err(error) => {
@@ -138,6 +124,18 @@ impl AtBackend {
             self.transaction.amend(sender, &wanted.recipients).await?;
         }
         self.transaction.deliver(message).await
+    }
+}
+
+/// The message as it goes on, beside what the client gave.
+fn outgoing<'a>(context: &'a Context, head: &'a [u8], given: &'a Content) -> delivery::Message<'a> {
+    delivery::Message {
+        head,
+        body: &context.message.body,
+        given: delivery::Given {
+            head: context.message.headers.given(),
+            body: given,
+        },
     }
 }
 
