@@ -48,7 +48,7 @@ pub struct Settings {
     pub only_keywords: Option<Vec<String>>,
     /// Whom mail is taken for.
     pub relay: RelayDomains,
-    /// What is said to a fault in place of the usual reply, by [`Fault::name`].
+    /// What is said to a fault in place of the usual reply, by [`Fault::name`](crate::fault::Fault::name).
     pub replies: BTreeMap<String, Reply>,
     /// Whether MAIL needs angle brackets, and no blank before them.
     pub strict_mail: bool,
