@@ -112,6 +112,9 @@ impl Connection {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            if *self.phase.borrow() >= Phase::Stopping {
+                self.session.stop();
+            }
             match self.session.step() {
                 Step::Ask(ask) => {
                     let answer = self.desk.answer(ask, self.session.counters()).await;

@@ -35,6 +35,7 @@ pub struct Session {
     counters: Counters,
     faults: Vec<Fault>,
     refused: Option<Refusal>,
+    is_stopping: bool,
 }
 
 /// What happened in a session so far.
@@ -62,6 +63,7 @@ impl Session {
             counters: Counters::default(),
             faults: Vec::new(),
             refused: None,
+            is_stopping: false,
         }
     }
 
@@ -81,6 +83,9 @@ impl Session {
         self.output.forget_written();
         loop {
             match std::mem::take(&mut self.state) {
+                State::Connected | State::Commands(_) if self.is_stopping => {
+                    self.hang_up(Ending::Shutdown);
+                }
                 State::Connected => self.ask(Ask::Connect, Question::Connect),
                 State::Asking(ask, question) => {
                     self.state = State::Deciding(question);
@@ -167,6 +172,11 @@ impl Session {
         if let State::Receiving(_, reception) = &mut self.state {
             reception.refuse(refusal);
         }
+    }
+
+    /// Carries out no further command: what is under way comes to its end, and then the session does.
+    pub const fn stop(&mut self) {
+        self.is_stopping = true;
     }
 
     /// Ends the session with a reply that says why; at once, also while a message is received.
