@@ -4,7 +4,6 @@
 //!
 //! All of this serves tests: where something is not as it must be, it panics and says what.
 
-pub mod dialog;
 pub mod fuzz;
 pub mod player;
 
@@ -17,6 +16,8 @@ pub mod dns;
 pub mod mail;
 pub mod peer;
 pub mod process;
+
+pub use postgate_dialog as dialog;
 
 use std::time::Duration;
 

@@ -4,7 +4,9 @@
 
 mod parse;
 mod pattern;
+pub mod play;
 mod policy;
+mod rules;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,237 @@
+//! Plays a dialog against whatever serves.
+
+use std::fmt;
+
+use crate::rules::Rules;
+use crate::{Action, Dialog, ScriptedAnswer};
+
+/// The server's side of a dialog, as far as it can be seen.
+pub trait Server {
+    /// Takes what the client sends.
+    fn send(&mut self, octets: &[u8]);
+    /// The client sends nothing more.
+    fn hang_up(&mut self);
+    /// The client's time runs out.
+    fn wait(&mut self);
+    /// The next thing that the server does.
+    fn hear(&mut self) -> Heard;
+    /// Keeps an answer for the policy.
+    fn script(&mut self, answer: &ScriptedAnswer);
+    /// Whether the server has said nothing more; `None` where that can not be told.
+    fn is_quiet(&mut self) -> Option<bool>;
+    /// The policy's questions since the last call; `None` where they can not be seen.
+    fn asked(&mut self) -> Option<Vec<String>>;
+    /// The last message; `None` where it can not be seen.
+    fn stored(&mut self) -> Option<Vec<u8>>;
+    /// What is left over at the end and should not be.
+    fn leftovers(&mut self) -> Option<String>;
+}
+
+/// What the server did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It said a line.
+    Line(String),
+    /// It has closed the connection.
+    Close,
+    /// It waits for the client.
+    Nothing,
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "S: {line}"),
+            Self::Close => f.write_str("S! close"),
+            Self::Nothing => f.write_str("S! nothing"),
+        }
+    }
+}
+
+/// Where a dialog did not go as written.
+#[derive(Debug)]
+pub struct Mismatch {
+    dialog: String,
+    line: usize,
+    expected: String,
+    got: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            dialog,
+            line,
+            expected,
+            got,
+        } = self;
+        write!(
+            f,
+            "{dialog} (line {line})\n  expected: {expected}\n       got: {got}"
+        )
+    }
+}
+
+/// Plays a dialog to its end. Whatever it says, every line of the server is a well-formed reply, with
+/// an enhanced code of its class, and one that the command may have.
+pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
+    let server = &mut Watched {
+        server,
+        rules: Rules::default(),
+        broken: None,
+    };
+    let mut unsent = Vec::new();
+    for line in &dialog.lines {
+        if let Action::Send(octets) = &line.action {
+            unsent.extend_from_slice(octets);
+            continue;
+        }
+        if !unsent.is_empty() {
+            server.send(&std::mem::take(&mut unsent));
+        }
+        let stepped = step(&line.action, server);
+        let stepped = server.broken.take().map_or(stepped, Err);
+        stepped.map_err(|(expected, got)| Mismatch {
+            dialog: dialog.to_string(),
+            line: line.number,
+            expected,
+            got,
+        })?;
+    }
+    if !unsent.is_empty() {
+        server.send(&unsent);
+    }
+    match server.leftovers() {
+        None => Ok(()),
+        Some(got) => Err(Mismatch {
+            dialog: dialog.to_string(),
+            line: dialog.lines.last().map_or(0, |line| line.number),
+            expected: "nothing more".to_owned(),
+            got,
+        }),
+    }
+}
+
+type Difference = (String, String);
+
+/// A server whose replies are held against the rules for all of them.
+struct Watched<'a, S> {
+    server: &'a mut S,
+    rules: Rules,
+    broken: Option<Difference>,
+}
+
+impl<S: Server> Server for Watched<'_, S> {
+    fn send(&mut self, octets: &[u8]) {
+        self.rules.sent(octets);
+        self.server.send(octets);
+    }
+
+    fn hang_up(&mut self) {
+        self.server.hang_up();
+    }
+
+    fn wait(&mut self) {
+        self.server.wait();
+    }
+
+    fn hear(&mut self) -> Heard {
+        let heard = self.server.hear();
+        if let Heard::Line(line) = &heard
+            && let Err(rule) = self.rules.heard(line)
+        {
+            self.broken = Some((rule, heard.to_string()));
+        }
+        heard
+    }
+
+    fn script(&mut self, answer: &ScriptedAnswer) {
+        self.server.script(answer);
+    }
+
+    fn is_quiet(&mut self) -> Option<bool> {
+        self.server.is_quiet()
+    }
+
+    fn asked(&mut self) -> Option<Vec<String>> {
+        self.server.asked()
+    }
+
+    fn stored(&mut self) -> Option<Vec<u8>> {
+        self.server.stored()
+    }
+
+    fn leftovers(&mut self) -> Option<String> {
+        self.server.leftovers()
+    }
+}
+
+fn step(action: &Action, server: &mut impl Server) -> Result<(), Difference> {
+    match action {
+        Action::Send(octets) => server.send(octets),
+        Action::Hang => server.hang_up(),
+        Action::Wait => server.wait(),
+        Action::Script(answer) => server.script(answer),
+        Action::Hear(pattern) => {
+            let heard = server.hear();
+            let fits = matches!(&heard, Heard::Line(line) if pattern.matches(line));
+            return same(fits, || format!("S: {pattern}"), || heard.to_string());
+        }
+        Action::HearReply(code) => return hear_reply(*code, server),
+        Action::HearNothing => {
+            if let Some(false) = server.is_quiet() {
+                return Err(("S! nothing".to_owned(), server.hear().to_string()));
+            }
+        }
+        Action::HearClose => {
+            let heard = server.hear();
+            let closed = heard == Heard::Close;
+            return same(closed, || "S! close".to_owned(), || heard.to_string());
+        }
+        Action::Asked(expected) => {
+            if let Some(asked) = server.asked() {
+                return same(
+                    asked == *expected,
+                    || questions(expected),
+                    || questions(&asked),
+                );
+            }
+        }
+        Action::Stored(expected) => {
+            if let Some(stored) = server.stored() {
+                return same(stored == *expected, || octets(expected), || octets(&stored));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hear_reply(code: u16, server: &mut impl Server) -> Result<(), Difference> {
+    let (more, last) = (format!("{code}-"), format!("{code} "));
+    loop {
+        match server.hear() {
+            Heard::Line(line) if line.starts_with(&last) => return Ok(()),
+            Heard::Line(line) if line.starts_with(&more) => {}
+            other => return Err((format!("S* {code}"), other.to_string())),
+        }
+    }
+}
+
+fn same(
+    same: bool,
+    expected: impl FnOnce() -> String,
+    got: impl FnOnce() -> String,
+) -> Result<(), Difference> {
+    match same {
+        true => Ok(()),
+        false => Err((expected(), got())),
+    }
+}
+
+fn questions(asked: &[String]) -> String {
+    format!("A: {asked:?}")
+}
+
+fn octets(octets: &[u8]) -> String {
+    format!("M~ \"{}\"", octets.escape_ascii())
+}
