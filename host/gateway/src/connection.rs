@@ -149,6 +149,8 @@ impl Connection {
                     }
                     self.desk.reset();
                 }
+                // TLS is not offered yet.
+                Step::StartTls => return Ok(Ending::Closed),
                 Step::Store(octets) => {
                     if let Err(refusal) = self.desk.store(octets) {
                         self.session.refuse_message(refusal);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgate_proto::auth::Mechanism;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::{Auth, Settings};
 use tokio::sync::watch;
@@ -149,6 +150,7 @@ fn settings(listener: &Listener, config: &Config) -> Settings {
             AuthMode::Optional => Auth::Optional,
             AuthMode::Required => Auth::Required,
         },
+        auth_in_clear: listener.auth_in_clear,
         banner: listener.banner.clone(),
         command_timeout: limits.command_timeout,
         default_domain: listener.default_domain.clone(),
@@ -161,6 +163,7 @@ fn settings(listener: &Listener, config: &Config) -> Settings {
         max_message_size: limits.message_size,
         max_recipients: limits.recipients,
         max_text_line: limits.text_line as usize,
+        mechanisms: Mechanism::ALL.to_vec(),
         message_timeout: limits.message_timeout,
         more_keywords: listener.more_keywords.clone(),
         only_keywords: listener.only_keywords.clone(),
@@ -168,6 +171,7 @@ fn settings(listener: &Listener, config: &Config) -> Settings {
         replies: config.replies.clone(),
         strict_mail: listener.strict_mail,
         strict_rcpt: listener.strict_rcpt,
+        tls_required: false,
     }
 }
 

@@ -50,10 +50,14 @@ pub enum Fault {
     Pipelining,
     /// A second PROXY header.
     ProxyTwice,
+    /// Commands sent behind STARTTLS, before TLS. They are thrown away, without a reply.
+    PlaintextBehindStartTls,
     /// A recipient that the gateway does not relay to.
     RelayDenied,
     /// The argument of MAIL is no address.
     Sender(InvalidAddress),
+    /// A command before TLS where the listener demands TLS.
+    TlsRequired,
     /// One recipient more than the limit.
     TooManyRecipients,
     /// An ESMTP parameter that is not known here.
@@ -86,12 +90,14 @@ impl Fault {
             Self::NotImplemented => "not-implemented",
             Self::ParameterValue => "parameter-value",
             Self::Pipelining => "pipelining",
+            Self::PlaintextBehindStartTls => "plaintext-behind-starttls",
             Self::ProxyTwice => "proxy-twice",
             Self::Recipient(InvalidAddress::NotAscii) => "recipient-needs-smtputf8",
             Self::Recipient(_) => "bad-recipient",
             Self::RelayDenied => "relay-denied",
             Self::Sender(InvalidAddress::NotAscii) => "sender-needs-smtputf8",
             Self::Sender(_) => "bad-sender",
+            Self::TlsRequired => "tls-required",
             Self::TooManyRecipients => "too-many-recipients",
             Self::UnknownParameter => "unknown-parameter",
             Self::UnknownVerb => "unknown-verb",
@@ -99,7 +105,7 @@ impl Fault {
     }
 
     /// One of each name.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Argument,
         Self::ArgumentNotAllowed,
         Self::AuthCancelled,
@@ -120,12 +126,14 @@ impl Fault {
         Self::NotImplemented,
         Self::ParameterValue,
         Self::Pipelining,
+        Self::PlaintextBehindStartTls,
         Self::ProxyTwice,
         Self::Recipient(InvalidAddress::NotAscii),
         Self::Recipient(InvalidAddress::Syntax),
         Self::RelayDenied,
         Self::Sender(InvalidAddress::NotAscii),
         Self::Sender(InvalidAddress::Syntax),
+        Self::TlsRequired,
         Self::TooManyRecipients,
         Self::UnknownParameter,
         Self::UnknownVerb,
@@ -163,12 +171,14 @@ const fn wording(fault: Fault) -> Wording {
         Fault::NotImplemented => (502, (5, 5, 1), "Command not implemented"),
         Fault::ParameterValue => (501, (5, 5, 4), "Invalid parameter value"),
         Fault::Pipelining => (500, (5, 5, 0), "PIPELINING is not allowed here"),
+        Fault::PlaintextBehindStartTls => (503, (5, 5, 1), "Bad sequence of commands"),
         Fault::ProxyTwice => (503, (5, 5, 1), "PROXY comes first and once"),
         Fault::Recipient(InvalidAddress::NotAscii) => (553, (5, 6, 7), "Address needs SMTPUTF8"),
         Fault::Recipient(_) => (501, (5, 1, 3), "Bad recipient address syntax"),
         Fault::RelayDenied => (550, (5, 7, 1), "Relay access denied"),
         Fault::Sender(InvalidAddress::NotAscii) => (553, (5, 6, 7), "Address needs SMTPUTF8"),
         Fault::Sender(_) => (501, (5, 1, 7), "Bad sender address syntax"),
+        Fault::TlsRequired => (530, (5, 7, 0), "Must issue a STARTTLS command first"),
         Fault::TooManyRecipients => (452, (4, 5, 3), "Too many recipients"),
         Fault::UnknownParameter => (
             555,

@@ -112,6 +112,7 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
         filters_commands: choice & 16 == 0,
         proxied: false,
         xclient: choice & 32 == 0,
+        ..Offers::default()
     };
     let mut session = Session::new(Arc::new(settings), offers);
     let mut outcome = Outcome::default();
@@ -155,6 +156,7 @@ impl Outcome {
                     assert!(kept <= MOST_KEPT, "{kept} octets are kept");
                     return false;
                 }
+                Step::StartTls => unreachable!("TLS is not offered"),
                 Step::Reset => {}
                 Step::Store(octets) => stored.extend_from_slice(octets),
                 Step::Write(octets) => self.said.extend_from_slice(octets),

@@ -48,7 +48,7 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
                     self.session.decide(answer);
                 }
                 Step::Close(_) => self.closed = true,
-                Step::Read(_) => return,
+                Step::Read(_) | Step::StartTls => return,
                 Step::Reset => {}
                 Step::Store(octets) => self.message.extend_from_slice(octets),
                 Step::Write(octets) => self.said.extend_from_slice(octets),
@@ -172,6 +172,7 @@ fn question(ask: &Ask) -> String {
             recipient,
             parameters,
         } => format!("rcpt {recipient}{}", shown(parameters)),
+        Ask::StartTls => "starttls".to_owned(),
         Ask::Vrfy(user) => format!("vrfy {user}"),
         Ask::Xclient(_) => "xclient".to_owned(),
     }

@@ -12,7 +12,9 @@ use postgate_proto::fault::Fault;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
-use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers};
+use postgate_proto::session::{
+    Answer, Ask, Counters, Ending, Helo, Offers, TLS_NOT_AVAILABLE, Tls,
+};
 use postgate_proto::xclient::Xclient;
 use tracing::{debug, info, warn};
 
@@ -91,6 +93,7 @@ impl Desk {
                 recipient,
                 parameters,
             } => self.rcpt(recipient, parameters).await,
+            Ask::StartTls => Answer::Refuse(TLS_NOT_AVAILABLE),
             Ask::Vrfy(user) => self.query(Event::Vrfy, Query::About(user)).await,
             Ask::Xclient(xclient) => self.xclient(xclient),
         }
@@ -110,6 +113,9 @@ impl Desk {
             expn: self.pipeline.handles(Event::Expn),
             filters_commands: self.pipeline.handles(Event::Command),
             proxied: self.context.session.proxy.is_some(),
+            scram: false,
+            seed: [0; 32],
+            tls: Tls::Off,
             xclient: false,
         }
     }

@@ -6,7 +6,7 @@ use crate::command::{Command, Rules, parse_recipient, parse_sender};
 use crate::fault::Fault;
 use crate::parameters::{MailParameters, Parameter};
 use crate::session::state::{Envelope, Stage};
-use crate::session::{Auth, Helo, Session};
+use crate::session::{Auth, Helo, Session, Tls};
 use crate::xclient::Xclient;
 
 /// A command that is legal in the stage for which it was checked.
@@ -28,6 +28,7 @@ pub(super) enum Legal<'a> {
     Quit,
     Rcpt(ForwardPath, Vec<Parameter>),
     Rset,
+    StartTls,
     Vrfy(&'a str),
     Xclient(Xclient),
 }
@@ -43,21 +44,21 @@ impl Session {
             // Its octets come, whether anybody wants them or not.
             Command::Bdat { size, last } => self.check_bdat(stage, size, last),
             _ if matches!(stage, Stage::Refused) => Err(Fault::BadSequence),
+            Command::Noop => Ok(Legal::Noop),
+            Command::Ehlo(name) => Ok(Legal::Helo(Helo::Ehlo, name)),
+            Command::Helo(name) => Ok(Legal::Helo(Helo::Helo, name)),
+            Command::Rset => Ok(Legal::Rset),
+            Command::StartTls => self.check_starttls(stage),
+            _ if self.needs_tls() => Err(Fault::TlsRequired),
             Command::Auth { mechanism, initial } => self.check_auth(stage, mechanism, initial),
             Command::Data => check_data(stage),
-            Command::Ehlo(name) => Ok(Legal::Helo(Helo::Ehlo, name)),
             Command::Expn(argument) if self.offers.expn => Ok(Legal::Expn(argument)),
-            Command::Expn(_) | Command::NotImplemented | Command::StartTls => {
-                Err(Fault::NotImplemented)
-            }
-            Command::Helo(name) => Ok(Legal::Helo(Helo::Helo, name)),
+            Command::Expn(_) | Command::NotImplemented => Err(Fault::NotImplemented),
             Command::Help(topic) => Ok(Legal::Help(topic)),
             Command::Mail(argument) => self.check_mail(stage, argument),
-            Command::Noop => Ok(Legal::Noop),
             Command::Proxy if self.offers.proxied => Err(Fault::ProxyTwice),
             Command::Proxy => Err(Fault::UnknownVerb),
             Command::Rcpt(argument) => self.check_rcpt(stage, argument),
-            Command::Rset => Ok(Legal::Rset),
             Command::Vrfy(argument) if self.settings.extensions.vrfy => Ok(Legal::Vrfy(argument)),
             Command::Vrfy(_) => Err(Fault::NotImplemented),
             Command::Xclient(attributes) => self.check_xclient(stage, attributes),
@@ -88,6 +89,7 @@ impl Session {
             return Err(Fault::NotImplemented);
         }
         let fault = match stage {
+            _ if self.needs_tls() => Some(Fault::TlsRequired),
             Stage::Mail(_, Envelope { recipients: 0, .. }) => Some(Fault::NoRecipients),
             Stage::Chunks(..) | Stage::Mail(..) => None,
             Stage::Known(_) | Stage::Refused | Stage::Stranger => {
@@ -132,6 +134,23 @@ impl Session {
             true => Ok(Legal::Rcpt(recipient, parameters)),
             false => Err(Fault::RelayDenied),
         }
+    }
+
+    /// RFC 3207 §4: after EHLO, and once.
+    fn check_starttls<'a>(&self, stage: &Stage) -> Result<Legal<'a>, Fault> {
+        match (self.offers.tls, stage) {
+            (Tls::Off, _) => Err(Fault::NotImplemented),
+            (
+                Tls::Offered,
+                Stage::Chunks(client, _) | Stage::Known(client) | Stage::Mail(client, _),
+            ) if client.kind == Helo::Ehlo => Ok(Legal::StartTls),
+            (Tls::Active(_) | Tls::Offered, _) => Err(Fault::BadSequence),
+        }
+    }
+
+    /// Whether nothing is done for the client but TLS.
+    pub(super) fn needs_tls(&self) -> bool {
+        self.settings.tls_required && self.offers.tls.channel().is_none()
     }
 
     /// Only from who is trusted to say it, and not within a transaction.

@@ -21,6 +21,10 @@ pub enum Step<'a> {
     Read(Wait),
     /// The transaction is over without a message: forget it, here and at the backend.
     Reset,
+    /// Begin TLS: the client has been told to, and nothing was read since. Then go on with the session
+    /// that [`Session::encrypted`](super::Session::encrypted) gives; a client whose handshake fails
+    /// can only be left.
+    StartTls,
     /// Append these octets to the message. They are decoded: no dot-stuffing, no end mark.
     Store(&'a [u8]),
     /// Send these octets to the client, all of them.
@@ -79,6 +83,9 @@ pub enum Ask {
         /// The ESMTP parameters.
         parameters: Vec<Parameter>,
     },
+    /// May the client begin TLS? Answer with a refusal where that can not be done; see
+    /// [`TLS_NOT_AVAILABLE`](super::TLS_NOT_AVAILABLE).
+    StartTls,
     /// Does this user exist?
     Vrfy(Box<str>),
     /// The client speaks on behalf of another one from now on. Everything about the session is

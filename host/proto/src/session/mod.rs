@@ -19,7 +19,7 @@ use reception::Progress;
 use state::{Question, Stage, State};
 
 pub use exchange::{Answer, Ask, Ending, Helo, Step, Wait};
-pub use settings::{Auth, Offers, Settings};
+pub use settings::{Auth, Channel, Offers, Settings, Tls};
 
 /// A session: octets in by [`receive`](Self::receive), steps out by [`step`](Self::step), answers in by
 /// [`decide`](Self::decide).
@@ -65,6 +65,30 @@ impl Session {
             refused: None,
             is_stopping: false,
         }
+    }
+
+    /// The session that goes on over an encrypted channel, after [`Step::StartTls`]. It begins anew, as
+    /// RFC 3207 §4.2 has it: without a HELO, a transaction or an authentication. What the client sent
+    /// in clear and was not carried out is gone with the old session. What policy has set for the
+    /// whole session holds on.
+    #[must_use]
+    pub fn encrypted(self, channel: Channel) -> Self {
+        let mut session = Self {
+            offers: Offers {
+                tls: Tls::Active(channel),
+                ..self.offers
+            },
+            state: State::Commands(Stage::Stranger),
+            texts: self.texts,
+            counters: self.counters,
+            faults: self.faults,
+            is_stopping: self.is_stopping,
+            ..Self::new(self.settings, Offers::default())
+        };
+        if !self.input.unused().is_empty() {
+            session.note(Fault::PlaintextBehindStartTls);
+        }
+        session
     }
 
     /// Takes octets that came from the client.
@@ -142,6 +166,15 @@ impl Session {
                 State::Resetting(stage) => {
                     self.state = State::Commands(stage);
                     return Step::Reset;
+                }
+                State::StartingTls { forgets: true } => {
+                    self.state = State::StartingTls { forgets: false };
+                    return Step::Reset;
+                }
+                // The driver steps on without TLS: there is nothing else to do.
+                State::StartingTls { forgets: false } => {
+                    self.state = State::StartingTls { forgets: false };
+                    return self.flush(Step::StartTls);
                 }
                 State::Swallowing(stage, left, fault) => {
                     let swallowed = self.input.swallow(left);
@@ -266,6 +299,10 @@ impl Session {
             Some(reply) => reply.write(&mut self.output.octets),
             None => self.say(&fault.into()),
         }
+        self.note(fault);
+    }
+
+    fn note(&mut self, fault: Fault) {
         // A client cannot know how many recipients are taken before it is told, and goes on with those
         // that were.
         if fault != Fault::TooManyRecipients {
@@ -323,6 +360,7 @@ impl Session {
         };
         let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
         match fault == Fault::UnknownVerb && is_asked {
+            true if self.needs_tls() => self.object(State::Commands(stage), Fault::TlsRequired),
             true => self.ask_about_command(stage, line, Some(fault)),
             false => self.object(State::Commands(stage), fault),
         }
@@ -410,6 +448,10 @@ impl Texts {
             .any(|known| known.as_bytes().eq_ignore_ascii_case(verb))
     }
 }
+
+/// The refusal of STARTTLS where TLS can not be had for now (RFC 3207 §4).
+pub const TLS_NOT_AVAILABLE: Refusal =
+    Refusal::fixed(454, Enhanced::new(4, 7, 0), "TLS not available");
 
 /// The longest command line, CRLF included: the 512 octets of RFC 5321 §4.5.3.1.4 and what
 /// extensions add to MAIL and RCPT.

@@ -9,7 +9,7 @@ use crate::session::check::Legal;
 use crate::session::input::Line;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
-use crate::session::{Answer, Ask, Auth, Ending, Helo, Session};
+use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Tls};
 use crate::xclient::Xclient;
 
 impl Session {
@@ -72,6 +72,7 @@ impl Session {
                 self.state = State::Resetting(Stage::Known(client));
             }
             (Legal::Rset, stage) => self.answer(&OK, stage),
+            (Legal::StartTls, stage) => self.ask(Ask::StartTls, Question::StartTls(stage)),
             (Legal::Vrfy(user), stage) => self.ask(Ask::Vrfy(user.into()), Question::Vrfy(stage)),
             (Legal::Xclient(xclient), _) => self.ask(Ask::Xclient(xclient), Question::Xclient),
             // What is checked as legal in one stage is carried out in that stage.
@@ -142,6 +143,11 @@ impl Session {
                 self.accept(reply, &RECIPIENT_OK);
                 self.state = State::Commands(Stage::Mail(client, envelope));
             }
+            Question::StartTls(stage) => {
+                self.say(&READY_FOR_TLS);
+                let forgets = matches!(stage, Stage::Chunks(..) | Stage::Mail(..));
+                self.state = State::StartingTls { forgets };
+            }
             Question::Vrfy(stage) => {
                 self.accept(reply, &CANNOT_VERIFY);
                 self.state = State::Commands(stage);
@@ -203,6 +209,7 @@ impl Session {
             Question::Command(stage, _)
             | Question::Expn(stage)
             | Question::Help(stage)
+            | Question::StartTls(stage)
             | Question::Vrfy(stage) => stage,
             Question::Connect | Question::Xclient => Stage::Refused,
             Question::Data(client, envelope) | Question::Rcpt(client, envelope) => {
@@ -284,6 +291,7 @@ impl Session {
                 "BINARYMIME".into(),
             ),
             (extensions.dsn, "DSN".into()),
+            (self.offers.tls == Tls::Offered, "STARTTLS".into()),
             (extensions.requiretls, "REQUIRETLS".into()),
             // RFC 9422 §4.
             (
@@ -342,6 +350,7 @@ const SENDER_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 0), "Ok");
 const RECIPIENT_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 5), "Ok");
 const TAKEN: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Message accepted");
 const AUTHENTICATED: Reply = Reply::fixed(235, Enhanced::new(2, 7, 0), "Authentication successful");
+const READY_FOR_TLS: Reply = Reply::fixed(220, Enhanced::new(2, 0, 0), "Ready to start TLS");
 const GO_AHEAD: Reply = Reply::go_ahead("End data with <CRLF>.<CRLF>");
 
 /// The names of the mechanisms as EHLO lists them.

@@ -1,8 +1,10 @@
 //! What an operator decides about sessions, and what is special about one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
+use crate::auth::Mechanism;
 use crate::data::LineEndings;
 use crate::parameters::Extensions;
 use crate::relay::RelayDomains;
@@ -16,6 +18,8 @@ pub struct Settings {
     pub hostname: String,
     /// Whether AUTH is offered and needed.
     pub auth: Auth,
+    /// Whether passwords and tokens are taken over a connection that is not encrypted.
+    pub auth_in_clear: bool,
     /// The text behind the host name in the banner.
     pub banner: String,
     /// How long a command line may take.
@@ -40,6 +44,8 @@ pub struct Settings {
     pub max_recipients: u32,
     /// The longest line of a message in octets, without its line ending.
     pub max_text_line: usize,
+    /// The mechanisms of AUTH, in the order in which EHLO lists those that can be used.
+    pub mechanisms: Vec<Mechanism>,
     /// How long a message may take from the 354 reply on.
     pub message_timeout: Duration,
     /// Keywords for the reply to EHLO beside those of [`Settings::extensions`].
@@ -54,6 +60,8 @@ pub struct Settings {
     pub strict_mail: bool,
     /// The same for RCPT.
     pub strict_rcpt: bool,
+    /// Whether nothing is done for a client before it has begun TLS (RFC 3207 §4).
+    pub tls_required: bool,
 }
 
 impl Settings {
@@ -71,6 +79,7 @@ impl Default for Settings {
         Self {
             hostname: "localhost".into(),
             auth: Auth::Off,
+            auth_in_clear: false,
             banner: "ESMTP Postgate".into(),
             default_domain: None,
             extensions: Extensions::default(),
@@ -84,6 +93,7 @@ impl Default for Settings {
             max_discarded: 1 << 20,
             max_recipients: 200,
             max_text_line: 1 << 20,
+            mechanisms: Mechanism::ALL.to_vec(),
             // RFC 5321 §4.5.3.2.6, for the whole message.
             message_timeout: Duration::from_secs(10 * 60),
             more_keywords: Vec::new(),
@@ -92,12 +102,13 @@ impl Default for Settings {
             replies: BTreeMap::new(),
             strict_mail: false,
             strict_rcpt: false,
+            tls_required: false,
         }
     }
 }
 
 /// What is special about one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Offers {
     /// Whether policy answers EXPN.
     pub expn: bool,
@@ -105,8 +116,72 @@ pub struct Offers {
     pub filters_commands: bool,
     /// Whether a PROXY header came before the session, so that another one is a fault.
     pub proxied: bool,
+    /// Whether policy has keys for SCRAM, so that [`Ask::AuthKeys`](crate::session::Ask::AuthKeys) has a point.
+    pub scram: bool,
+    /// Random octets of this session alone, of which nonces and challenges are made. Who can guess
+    /// them can replay an exchange.
+    pub seed: [u8; 32],
+    /// Whether the connection is, or can be, encrypted.
+    pub tls: Tls,
     /// Whether the client is trusted to say XCLIENT.
     pub xclient: bool,
+}
+
+/// Hides the seed.
+impl fmt::Debug for Offers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offers")
+            .field("expn", &self.expn)
+            .field("filters_commands", &self.filters_commands)
+            .field("proxied", &self.proxied)
+            .field("scram", &self.scram)
+            .field("tls", &self.tls)
+            .field("xclient", &self.xclient)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a connection is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// It is: from its first octet on, or since STARTTLS.
+    Active(Channel),
+    /// It is not, and can not be.
+    #[default]
+    Off,
+    /// It is not, and the client may say STARTTLS.
+    Offered,
+}
+
+impl Tls {
+    /// The encrypted channel.
+    pub const fn channel(self) -> Option<Channel> {
+        match self {
+            Self::Active(channel) => Some(channel),
+            Self::Off | Self::Offered => None,
+        }
+    }
+}
+
+/// What AUTH needs to know of an encrypted channel.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Channel {
+    /// The channel binding `tls-exporter` (RFC 9266): the exporter's 32 octets for the label
+    /// `EXPORTER-Channel-Binding` and an empty context. Nothing where the channel has none, as in
+    /// TLS 1.2 without the extended master secret.
+    pub exporter: Option<[u8; 32]>,
+    /// Whether the client has shown a certificate, and it was verified.
+    pub client_certificate: bool,
+}
+
+/// Hides the exporter's octets.
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("exporter", &self.exporter.is_some())
+            .field("client_certificate", &self.client_certificate)
+            .finish()
+    }
 }
 
 /// Whether AUTH is offered and needed.

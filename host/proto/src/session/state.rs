@@ -25,6 +25,8 @@ pub(super) enum State {
     Receiving(Client, Reception),
     /// The driver is to forget the transaction.
     Resetting(Stage),
+    /// The client may begin TLS; whether the driver is to forget a transaction first.
+    StartingTls { forgets: bool },
     /// Octets of a chunk that is refused are thrown away, before that is said.
     Swallowing(Stage, u64, Fault),
 }
@@ -74,6 +76,7 @@ pub(super) enum Question {
     Mail(Client, Envelope),
     Message(Client),
     Rcpt(Client, Envelope),
+    StartTls(Stage),
     Vrfy(Stage),
     Xclient,
 }

@@ -25,6 +25,7 @@ fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
                 }
                 None => break,
             },
+            Step::StartTls => panic!("TLS is not offered"),
             Step::Reset => {
                 asked.push("reset");
                 continue;
@@ -50,6 +51,7 @@ fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
             Ask::Mail { .. } => "mail",
             Ask::Message => "message",
             Ask::Rcpt { .. } => "rcpt",
+            Ask::StartTls => "starttls",
             Ask::Vrfy(_) => "vrfy",
             Ask::Xclient(_) => "xclient",
         });
