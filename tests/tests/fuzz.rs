@@ -112,6 +112,12 @@ const FRAGMENTS: &[&[u8]] = &[
     b"250-PIPELINING\r\n",
     b"250 2.1.0 Ok\r\n",
     b"354 go\r\n",
+    b"220 go\r\n",
+    b"235 2.7.0 yes\r\n",
+    b"334 \r\n",
+    b"334 VXNlcm5hbWU6\r\n",
+    // Of SCRAM, for a nonce of zeros: the salt and the rounds.
+    b"334 cj1BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFtb3JlLHM9YzJGc2RBPT0saT00MDk2\r\n",
     b"421 4.3.2 bye\r\n",
     "é".as_bytes(),
     &[b'x'; 600],

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::client::{Client, ClientName, ClientStep, Protocol, Request};
+use postgate_proto::client::{
+    Authentication, Client, ClientCredentials, ClientMechanism, ClientName, ClientStep, Nonce,
+    Protocol, Request,
+};
 use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
@@ -21,8 +24,15 @@ pub fn client(octets: &[u8]) {
     };
     let name = ClientName::new("mx.example.org").expect("a name");
     let mut client = Client::new(protocol, name);
-    let mut requests = requests().into_iter();
-    for piece in said.chunks(usize::from(choice >> 1) + 1) {
+    let start_tls = (choice & 8 != 0).then_some(Request::StartTls);
+    let auth = match choice >> 1 & 3 {
+        0 => None,
+        1 => Some(authentication(ClientMechanism::Login)),
+        2 => Some(authentication(ClientMechanism::Plain)),
+        _ => Some(authentication(ClientMechanism::ScramSha256)),
+    };
+    let mut requests = start_tls.into_iter().chain(auth).chain(requests());
+    for piece in said.chunks(usize::from(choice >> 4) + 1) {
         client.receive(piece);
         loop {
             match client.step() {
@@ -39,11 +49,21 @@ pub fn client(octets: &[u8]) {
                     }
                 }
                 Ok(ClientStep::Read) => break,
+                Ok(ClientStep::StartTls) => client = client.encrypted(),
                 Ok(ClientStep::Write(octets)) => assert!(octets.ends_with(b"\r\n")),
                 Err(_) => return,
             }
         }
     }
+}
+
+fn authentication(mechanism: ClientMechanism) -> Request {
+    let credentials = ClientCredentials::new("gate", "secret").expect("credentials");
+    Request::Auth(Authentication {
+        mechanism,
+        credentials: Arc::new(credentials),
+        nonce: Nonce([0; 18]),
+    })
 }
 
 fn requests() -> [Request; 4] {

@@ -286,6 +286,8 @@ impl Connection {
                         debug!(backend = self.peer.address, %stage, %cause, "not written");
                     }
                 }
+                // Whoever asked for TLS shakes hands before anything else is asked.
+                ClientStep::StartTls => return Err(ClientFault::Unsolicited.into()),
                 ClientStep::Idle | ClientStep::Read => {
                     let read = self.stream.read(&mut self.buffer).await;
                     let count = read.map_err(|cause| DeliveryError::Closed { stage, cause })?;
@@ -305,7 +307,7 @@ impl Connection {
     async fn flush(&mut self) -> Result<(), DeliveryError> {
         let stage = Stage::Message;
         let answer = match self.client.step()? {
-            ClientStep::Idle | ClientStep::Read => return Ok(()),
+            ClientStep::Idle | ClientStep::Read | ClientStep::StartTls => return Ok(()),
             ClientStep::Answered(_, answer) => answer,
             ClientStep::Write(octets) => {
                 let writing = self.stream.write_all(octets);

@@ -1,30 +1,39 @@
-//! The client side of SMTP and LMTP (RFC 5321, RFC 2033, RFC 2920, RFC 3030): requests in, steps
-//! out.
+//! The client side of SMTP and LMTP (RFC 5321, RFC 2033, RFC 2920, RFC 3030, RFC 3207, RFC 4954):
+//! requests in, steps out.
 
 mod body;
 mod capabilities;
 mod chunk;
+mod fault;
 mod message;
 mod request;
+mod sasl;
+mod scram;
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use memchr::memchr;
+use zeroize::Zeroize as _;
 
 pub use self::body::BodyEncoder;
 pub use self::capabilities::Capabilities;
 pub use self::chunk::{Chunk, ChunkMeter, WrongSize};
+pub use self::fault::ClientFault;
 use self::message::Encoder;
 pub use self::message::MessageWriter;
 pub use self::request::{ClientName, InvalidName, Request};
-use crate::reply::{Acceptance, MAX_REPLY_LINES, Refusal, Reply, ReplyParser};
+use self::sasl::Exchange;
+pub use self::sasl::{
+    Authentication, ClientCredentials, ClientMechanism, InvalidCredentials, SaslFault,
+};
+pub use self::scram::Nonce;
+use crate::reply::{Acceptance, Refusal, Reply, ReplyParser};
 
 /// One connection to a server, from its greeting on.
 ///
 /// The client introduces itself without being asked to. The driver then alternates: it queues
 /// requests, and calls [`step`](Self::step) until the client is [`Idle`](ClientStep::Idle).
-#[derive(Debug)]
 pub struct Client {
     protocol: Protocol,
     name: ClientName,
@@ -38,6 +47,8 @@ pub struct Client {
     recipients: usize,
     input: Vec<u8>,
     parser: ReplyParser,
+    /// Whether the server knows who the client is.
+    is_authenticated: bool,
     output: Vec<u8>,
     /// The output that the driver was given last.
     written: Vec<u8>,
@@ -56,9 +67,21 @@ impl Client {
             recipients: 0,
             input: Vec::new(),
             parser: ReplyParser::default(),
+            is_authenticated: false,
             output: Vec::new(),
             written: Vec::new(),
         }
+    }
+
+    /// The client after the handshake that [`ClientStep::StartTls`] asks for. It introduces itself
+    /// once more. Of what the server said in the clear nothing is left, neither what it offered nor
+    /// octets that were not read yet (RFC 3207 §4.2).
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        let mut client = Self::new(self.protocol, self.name.clone());
+        client.pending.clear();
+        client.introduce();
+        client
     }
 
     /// Queues a request. Requests go out together where the server allows it (RFC 2920), one by one
@@ -72,7 +95,7 @@ impl Client {
     /// until it is finished.
     pub const fn message(&mut self) -> Option<MessageWriter<'_>> {
         match self.phase {
-            Phase::Commands => None,
+            Phase::Auth(_) | Phase::Commands | Phase::Handshake => None,
             Phase::Message(_) => Some(MessageWriter(self)),
         }
     }
@@ -84,6 +107,9 @@ impl Client {
 
     /// Says what to do next. After a fault the connection is only good for closing.
     pub fn step(&mut self) -> Result<ClientStep<'_>, ClientFault> {
+        if let Phase::Handshake = self.phase {
+            return Ok(ClientStep::StartTls);
+        }
         loop {
             self.send();
             if !self.output.is_empty() {
@@ -113,7 +139,14 @@ impl Client {
         while self.may_send()
             && let Some(request) = self.queue.pop_front()
         {
-            request.write(&self.capabilities, &mut self.output);
+            if let Request::Auth(authentication) = request {
+                let (line, exchange) = authentication.begin();
+                self.write_secret(&line);
+                self.phase = Phase::Auth(exchange);
+                self.pending.push_back(Stage::Auth);
+                continue;
+            }
+            request.write(&self.capabilities, self.is_authenticated, &mut self.output);
             match request {
                 Request::Bdat(chunk) => self.phase = Phase::Message(Encoder::Chunk(chunk)),
                 request => self.pending.push_back(request.stage()),
@@ -125,12 +158,15 @@ impl Client {
     /// (RFC 2920 §3.1). A message is not sent before it is known who gets it.
     fn may_send(&self) -> bool {
         match (&self.phase, self.pending.back()) {
-            (Phase::Message(_), _) => false,
+            (Phase::Auth(_) | Phase::Handshake | Phase::Message(_), _) => false,
             (Phase::Commands, None) => true,
             (Phase::Commands, Some(Stage::Mail | Stage::Rcpt | Stage::Reset)) => {
                 self.pending.len() < MAX_PENDING
                     && self.capabilities.offers("PIPELINING")
-                    && !matches!(self.queue.front(), Some(Request::Bdat(_)))
+                    && !matches!(
+                        self.queue.front(),
+                        Some(Request::Auth(_) | Request::Bdat(_) | Request::StartTls)
+                    )
             }
             (Phase::Commands, Some(_)) => false,
         }
@@ -171,6 +207,17 @@ impl Client {
             None => (Stage::Message, true),
         };
         let code = reply.code();
+        if stage == Stage::Auth {
+            self.written.zeroize();
+        }
+        if let Phase::Auth(exchange) = &mut self.phase
+            && code == 334
+        {
+            let response = exchange.respond(reply.lines().next().unwrap_or_default())?;
+            self.write_secret(&response);
+            self.pending.push_front(stage);
+            return Ok(None);
+        }
         let answer = Answer::new(stage, reply).ok_or(ClientFault::Code { stage, code })?;
         match (&answer, stage) {
             (Answer::Accepted(_), Stage::Message) if is_early => {
@@ -180,6 +227,17 @@ impl Client {
             (Answer::Accepted(acceptance), Stage::Ehlo | Stage::Lhlo) => {
                 self.capabilities = Capabilities::parse(acceptance.reply());
             }
+            (Answer::Accepted(_), Stage::Auth) => {
+                if let Phase::Auth(exchange) = self.take_phase() {
+                    exchange.accepted()?;
+                }
+                self.is_authenticated = true;
+            }
+            (Answer::Refused(_), Stage::Auth) => self.phase = Phase::Commands,
+            (Answer::Accepted(_), Stage::StartTls) if !self.input.is_empty() => {
+                return Err(ClientFault::Unsolicited);
+            }
+            (Answer::Accepted(_), Stage::StartTls) => self.phase = Phase::Handshake,
             (Answer::Accepted(_), Stage::Mail | Stage::Reset) => self.recipients = 0,
             (Answer::Accepted(_), Stage::Rcpt) => self.recipients += 1,
             (Answer::GoAhead, _) => {
@@ -194,12 +252,46 @@ impl Client {
         Ok(Some((stage, answer)))
     }
 
+    /// Back to commands. Gives what the phase was.
+    const fn take_phase(&mut self) -> Phase {
+        std::mem::replace(&mut self.phase, Phase::Commands)
+    }
+
+    /// Writes a line, of which no copy stays behind.
+    fn write_secret(&mut self, line: &str) {
+        // A buffer that grows would leave its old octets where they were.
+        self.output.reserve(line.len() + 2);
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
     fn introduce(&mut self) {
         let name = self.name.clone();
         self.queue.push_front(match self.protocol {
             Protocol::Lmtp => Request::Lhlo(name),
             Protocol::Smtp => Request::Ehlo(name),
         });
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Phase::Auth(_) = self.phase {
+            self.output.zeroize();
+            self.written.zeroize();
+        }
+    }
+}
+
+/// Hides what goes over the wire.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("protocol", &self.protocol)
+            .field("capabilities", &self.capabilities)
+            .field("phase", &self.phase)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
     }
 }
 
@@ -213,6 +305,9 @@ pub enum ClientStep<'a> {
     Idle,
     /// Read from the server, [`receive`](Client::receive), and call again.
     Read,
+    /// The server is ready for TLS. Shake hands, and go on with what [`Client::encrypted`] gives:
+    /// this client has nothing else to say.
+    StartTls,
     /// Write all of this to the server, and call again.
     Write(&'a [u8]),
 }
@@ -251,6 +346,10 @@ pub enum Stage {
     Helo,
     /// LHLO.
     Lhlo,
+    /// STARTTLS.
+    StartTls,
+    /// AUTH, with all of its exchange.
+    Auth,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -276,6 +375,8 @@ impl fmt::Display for Stage {
             Self::Ehlo => "EHLO",
             Self::Helo => "HELO",
             Self::Lhlo => "LHLO",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",
@@ -296,43 +397,6 @@ pub enum Protocol {
     Smtp,
 }
 
-/// What a server did wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientFault {
-    /// It answered with a code that can not stand here.
-    Code {
-        /// What it answered.
-        stage: Stage,
-        /// The reply code.
-        code: u16,
-    },
-    /// It sent something that is not a reply, or a reply that is too long.
-    Malformed,
-    /// It sent something that nobody asked for.
-    Unsolicited,
-}
-
-impl fmt::Display for ClientFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code { stage, code } => {
-                write!(
-                    f,
-                    "the server answered {code} to the {stage}, which means nothing there"
-                )
-            }
-            Self::Malformed => write!(
-                f,
-                "the server sent no reply, or more than {MAX_REPLY_LINES} lines or a line of more \
-                 than {MAX_REPLY_LINE} octets"
-            ),
-            Self::Unsolicited => f.write_str("the server sent a reply that nobody asked for"),
-        }
-    }
-}
-
-impl std::error::Error for ClientFault {}
-
 /// The longest line of a reply that is taken, in octets. Servers exceed the 512 octets of RFC 5321
 /// §4.5.3.1.5 in practice.
 pub const MAX_REPLY_LINE: usize = 2048;
@@ -344,7 +408,10 @@ const MAX_PENDING: usize = 64;
 /// What the server takes next.
 #[derive(Debug)]
 enum Phase {
+    Auth(Exchange),
     Commands,
+    /// The server waits for the handshake.
+    Handshake,
     Message(Encoder),
 }
 

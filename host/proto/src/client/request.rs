@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Capabilities, Chunk, Stage};
+use super::{Authentication, Capabilities, Chunk, Stage};
 use crate::address::{ForwardPath, ReversePath};
 use crate::parameters::{Body, MailParameters, Parameter};
 
@@ -15,12 +15,18 @@ pub enum Request {
     Helo(ClientName),
     /// Introduce oneself to an LMTP server. The client does it by itself.
     Lhlo(ClientName),
+    /// Ask for TLS, from a server that offers STARTTLS. After a yes comes
+    /// [`ClientStep::StartTls`](super::ClientStep::StartTls).
+    StartTls,
+    /// Say who the client is, by a mechanism that the server offers.
+    Auth(Authentication),
     /// Open a transaction.
     ///
-    /// SIZE, BODY, SMTPUTF8, RET and ENVID go along where the server offers them: a message of 8-bit
-    /// octets goes to a server without 8BITMIME as it is, which is what such servers cope with best,
-    /// and a server without DSN reports failures as it always does. Others are left out. AUTH is
-    /// among them: whom the client acts as is nothing that the server could check (RFC 4954 §5).
+    /// SIZE, BODY, SMTPUTF8, REQUIRETLS, RET and ENVID go along where the server offers them: a
+    /// message of 8-bit octets goes to a server without 8BITMIME as it is, which is what such servers
+    /// cope with best, and a server without DSN reports failures as it always does. AUTH goes along
+    /// as `AUTH=<>` where the server knows this client: whom its own client acts as is nothing that
+    /// the server could check (RFC 4954 §5). Others are left out.
     Mail(ReversePath, MailParameters),
     /// Name a recipient. NOTIFY and ORCPT go along where the server offers DSN (RFC 3461).
     Rcpt(ForwardPath, Vec<Parameter>),
@@ -43,6 +49,8 @@ impl Request {
             Self::Ehlo(_) => Stage::Ehlo,
             Self::Helo(_) => Stage::Helo,
             Self::Lhlo(_) => Stage::Lhlo,
+            Self::StartTls => Stage::StartTls,
+            Self::Auth(_) => Stage::Auth,
             Self::Mail(..) => Stage::Mail,
             Self::Rcpt(..) => Stage::Rcpt,
             Self::Data => Stage::Data,
@@ -53,16 +61,26 @@ impl Request {
         }
     }
 
-    /// Appends the command line.
-    pub(super) fn write(&self, capabilities: &Capabilities, out: &mut Vec<u8>) {
+    /// Appends the command line. That of AUTH is made where its exchange begins.
+    pub(super) fn write(
+        &self,
+        capabilities: &Capabilities,
+        is_authenticated: bool,
+        out: &mut Vec<u8>,
+    ) {
         let line = match self {
             Self::Ehlo(name) => format!("EHLO {name}"),
             Self::Helo(name) => format!("HELO {name}"),
             Self::Lhlo(name) => format!("LHLO {name}"),
             Self::Mail(sender, parameters) => {
                 let dsn = Dsn(&parameters.all, &["RET", "ENVID"], capabilities);
+                // RFC 4954 §5 demands it of a client that has authenticated.
+                let auth = match parameters.value("AUTH") {
+                    Some(_) if is_authenticated => " AUTH=<>",
+                    _ => "",
+                };
                 format!(
-                    "MAIL FROM:{sender}{}{dsn}",
+                    "MAIL FROM:{sender}{}{dsn}{auth}",
                     Offered(parameters, capabilities)
                 )
             }
@@ -70,6 +88,8 @@ impl Request {
                 let dsn = Dsn(parameters, &["NOTIFY", "ORCPT"], capabilities);
                 format!("RCPT TO:{recipient}{dsn}")
             }
+            Self::StartTls => "STARTTLS".into(),
+            Self::Auth(_) => return,
             Self::Data => "DATA".into(),
             Self::Bdat(chunk) => format!("BDAT {} LAST", chunk.size()),
             Self::Reset => "RSET".into(),
@@ -135,6 +155,9 @@ impl fmt::Display for Offered<'_> {
         }
         if parameters.smtputf8 && capabilities.offers("SMTPUTF8") {
             f.write_str(" SMTPUTF8")?;
+        }
+        if parameters.value("REQUIRETLS").is_some() && capabilities.offers("REQUIRETLS") {
+            f.write_str(" REQUIRETLS")?;
         }
         Ok(())
     }

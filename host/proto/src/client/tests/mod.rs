@@ -1,12 +1,16 @@
 mod chunks;
 mod parameters;
+mod security;
 mod smuggling;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
 use crate::address::{Charset, ForwardPath, ReversePath};
 use crate::parameters::MailParameters;
+use crate::reply::MAX_REPLY_LINES;
 
 fn client(protocol: Protocol) -> Client {
     Client::new(protocol, ClientName::new("gate.example").unwrap())
@@ -17,6 +21,7 @@ fn client(protocol: Protocol) -> Client {
 fn play(client: &mut Client, lines: &[&str]) -> Vec<String> {
     let mut reported = Vec::new();
     let mut written = String::new();
+    run(client, &mut reported, &mut written);
     for line in lines {
         match line.split_at(3) {
             ("S: ", line) => {
@@ -42,7 +47,7 @@ fn run(client: &mut Client, reported: &mut Vec<String>, written: &mut String) {
     loop {
         match client.step() {
             Ok(ClientStep::Answered(stage, answer)) => reported.push(shown(stage, &answer)),
-            Ok(ClientStep::Idle | ClientStep::Read) => return,
+            Ok(ClientStep::Idle | ClientStep::Read | ClientStep::StartTls) => return,
             Ok(ClientStep::Write(octets)) => written.push_str(str::from_utf8(octets).unwrap()),
             Err(fault) => {
                 reported.push(format!("{fault:?}"));

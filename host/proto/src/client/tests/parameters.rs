@@ -19,9 +19,10 @@ fn parameters_are_sent_where_they_are_offered() {
             parameter("AUTH", "<>"),
             parameter("RET", "HDRS"),
             parameter("XOWN", "1"),
+            parameter("REQUIRETLS", ""),
         ],
     };
-    let table: [(&[&str], Body, &str); 9] = [
+    let table: [(&[&str], Body, &str); 10] = [
         (&[], Body::EightBitMime, ""),
         (&["SIZE 100"], Body::EightBitMime, " SIZE=7"),
         (
@@ -38,6 +39,7 @@ fn parameters_are_sent_where_they_are_offered() {
             " BODY=BINARYMIME",
         ),
         (&["smtputf8"], Body::EightBitMime, " SMTPUTF8"),
+        (&["REQUIRETLS"], Body::EightBitMime, " REQUIRETLS"),
         (
             &["DSN", "AUTH PLAIN"],
             Body::EightBitMime,
