@@ -1,9 +1,11 @@
 //! A loaded plugin, and an instance of it in a session.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap, UpdateDeadline};
@@ -12,8 +14,8 @@ use crate::config::sidecar::{Event, Sidecar};
 use crate::dns::Dns;
 use crate::plugin::calls::{Exports, Guests};
 use crate::plugin::context::Context;
-use crate::plugin::engine::ticks;
 use crate::plugin::host::{HostState, MimeMemory, PluginFacts};
+use crate::plugin::meter::{metered, used};
 use crate::plugin::verdict::{Opinion, PluginError};
 
 /// A plugin that was loaded and checked.
@@ -89,7 +91,7 @@ impl Component {
         store.set_hostcall_fuel(self.facts.limits.hostcall_bytes as usize);
         store.set_max_component_handles(MAX_HANDLES);
         store.epoch_deadline_callback(|mut store| {
-            match store.data_mut().cpu.spend() {
+            match used() < store.data_mut().cpu {
                 // Others get their turn; the guest goes on at the next.
                 true => Ok(UpdateDeadline::YieldCustom(
                     1,
@@ -100,7 +102,7 @@ impl Component {
         });
         let budget = Budget::of_init(&self.facts);
         budget.arm(&mut store, context);
-        let started = timeout(budget.wall, self.instantiate(&mut store)).await;
+        let started = budget.spend(self.instantiate(&mut store)).await;
         let finished = budget.finish(&mut store, &self.facts, started);
         let (guests, initialised) = finished.map_err(|error| match error {
             PluginError::Trap(text) => PluginError::Instantiate(text),
@@ -161,11 +163,9 @@ impl Instance {
     ) -> Result<Opinion, PluginError> {
         let budget = Budget::of(event, &self.facts);
         budget.arm(&mut self.store, context);
-        let answered = timeout(
-            budget.wall,
-            self.guests.ask(event, &mut self.store, context),
-        )
-        .await;
+        let answered = budget
+            .spend(self.guests.ask(event, &mut self.store, context))
+            .await;
         let answer = budget.finish(&mut self.store, &self.facts, answered)?;
         let opinion = answer.map_err(PluginError::Answer)?;
         let limit = self.facts.limits.edits;
@@ -188,7 +188,7 @@ impl Instance {
         };
         let budget = Budget::of(Event::Message, &self.facts);
         budget.arm(&mut self.store, context);
-        let tested = timeout(budget.wall, guest.call_on_self_test(&mut self.store)).await;
+        let tested = budget.spend(guest.call_on_self_test(&mut self.store)).await;
         let tested = budget.finish(&mut self.store, &self.facts, tested)?;
         tested.map_err(PluginError::SelfTest)
     }
@@ -237,8 +237,13 @@ impl Budget {
     }
 
     fn arm(&self, store: &mut Store<HostState>, context: &Arc<Context>) {
-        store.data_mut().enter(Arc::clone(context), ticks(self.cpu));
+        store.data_mut().enter(Arc::clone(context), self.cpu);
         store.set_epoch_deadline(1);
+    }
+
+    /// Runs a call for as long as it may take.
+    async fn spend<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
+        timeout(self.wall, metered(call)).await
     }
 
     /// Takes the session back from the guest, and says whose limit it ran into where it did.
@@ -246,7 +251,7 @@ impl Budget {
         &self,
         store: &mut Store<HostState>,
         facts: &PluginFacts,
-        result: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+        result: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, PluginError> {
         let state = store.data_mut();
         state.leave();

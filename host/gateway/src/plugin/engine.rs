@@ -98,13 +98,7 @@ impl std::fmt::Debug for Runtime {
 pub const DEFAULT_INSTANCES: u32 = 4_000;
 
 /// How often running guests are interrupted to see whether their time is up.
-pub(super) const TICK: Duration = Duration::from_millis(5);
-
-/// The number of [`TICK`]s in a limit, at least one.
-pub(super) fn ticks(limit: Duration) -> u64 {
-    let ticks = limit.as_millis().div_ceil(TICK.as_millis());
-    u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
-}
+const TICK: Duration = Duration::from_millis(5);
 
 fn base_config(cache: Option<&Path>) -> wasmtime::Result<Config> {
     let mut config = Config::new();
@@ -157,17 +151,4 @@ fn tick(engine: &Engine) {
             thread::sleep(TICK);
         }
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_is_at_least_one_tick() {
-        let table = [(0, 1), (1, 1), (5, 1), (6, 2), (50, 10)];
-        for (milliseconds, expected) in table {
-            assert_eq!(ticks(Duration::from_millis(milliseconds)), expected);
-        }
-    }
 }

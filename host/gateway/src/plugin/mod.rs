@@ -9,6 +9,7 @@ mod convert;
 mod engine;
 mod host;
 mod load;
+mod meter;
 mod mime;
 pub mod pipeline;
 pub mod verdict;

@@ -7,29 +7,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::plugin::bindings::host::store;
 
-/// Ticks that are left to the guest in this call.
-#[derive(Debug, Default)]
-pub(in crate::plugin) struct CpuBudget {
-    left: u64,
-}
-
-impl CpuBudget {
-    pub(super) const fn new(ticks: u64) -> Self {
-        Self { left: ticks }
-    }
-
-    /// Takes a tick. Whether there was one left.
-    pub(in crate::plugin) const fn spend(&mut self) -> bool {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => false,
-        }
-    }
-}
-
 /// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
 /// into it. A component made of several modules has several memories.
 #[derive(Debug)]
@@ -180,12 +157,5 @@ mod tests {
         assert!(!memory.exceeded);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
         assert!(memory.exceeded);
-    }
-
-    #[test]
-    fn a_budget_runs_out() {
-        let mut budget = CpuBudget::new(2);
-        assert!(budget.spend() && budget.spend());
-        assert!(!budget.spend());
     }
 }

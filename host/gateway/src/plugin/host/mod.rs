@@ -6,12 +6,13 @@ mod message;
 mod session;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
 use self::limits::KeyValues;
-pub(super) use self::limits::{CpuBudget, MemoryLimit, MimeMemory};
+pub(super) use self::limits::{MemoryLimit, MimeMemory};
 use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
 use crate::plugin::bindings::host::{config, log, store, types};
@@ -23,7 +24,8 @@ pub(super) struct HostState {
     plugin: Arc<PluginFacts>,
     context: Option<Arc<Context>>,
     pub(super) memory: MemoryLimit,
-    pub(super) cpu: CpuBudget,
+    /// Time on a processor that one call may take.
+    pub(super) cpu: Duration,
     store: KeyValues,
     log_lines: u32,
 }
@@ -45,16 +47,17 @@ impl HostState {
             plugin,
             context: None,
             memory,
-            cpu: CpuBudget::default(),
+            cpu: Duration::ZERO,
             store: KeyValues::default(),
             log_lines: 0,
         }
     }
 
     /// Lets the guest see a session, for one call.
-    pub(super) fn enter(&mut self, context: Arc<Context>, ticks: u64) {
+    pub(super) fn enter(&mut self, context: Arc<Context>, cpu: Duration) {
         self.context = Some(context);
-        self.cpu = CpuBudget::new(ticks);
+        self.cpu = cpu;
+        self.memory.exceeded = false;
         self.log_lines = 0;
     }
 
