@@ -130,6 +130,8 @@ impl Connection {
                                 self.session.register_rcpt_parameter(&name);
                             }
                             TextEdit::AddVerb(verb) => self.session.register_verb(&verb),
+                            // The session offers what its settings say.
+                            TextEdit::LimitMechanisms(_) => {}
                             TextEdit::SetBanner(text) => self.session.set_banner(&text),
                             TextEdit::SetGreeting(text) => self.session.set_greeting(&text),
                         }

@@ -265,6 +265,21 @@ impl Enhanced {
         }
     }
 
+    /// What kind of answer it is: 2, 4 or 5.
+    pub const fn class(self) -> u8 {
+        self.class
+    }
+
+    /// What it is about, 0 to 999.
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// The exact condition, 0 to 999.
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
+
     /// Reads `5.1.1` from the start of a text; gives the rest after the blank that follows.
     pub fn parse(text: &str) -> Option<(Self, &str)> {
         let (code, rest) = text.split_once(' ').unwrap_or((text, ""));

@@ -224,7 +224,7 @@ fn credentials() -> Credentials {
         mechanism: "PLAIN".into(),
         identity: "alice".into(),
         act_as: String::new(),
-        password: "secret".into(),
+        proof: Proof::Password("secret".into()),
     }
 }
 

@@ -9,7 +9,7 @@ use verdict::{Decision, Refusable};
 use crate::Refusal;
 use crate::bindings::imports::postgate::plugin::types::{
     AuthVerdict, ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit,
-    MessageVerdict, ProxyEdit, QueryVerdict, RcptEdit, SessionEdit, Verdict,
+    MessageVerdict, ProxyEdit, QueryVerdict, RcptEdit, RcptVerdict, SessionEdit, Verdict,
 };
 
 /// What a plugin answers: a verdict `V`, and edits `E` that the host applies in their order.
@@ -43,16 +43,20 @@ pub type ProxyAnswer = Answer<Verdict, ProxyEdit>;
 pub type ConnectAnswer = Answer<Verdict, ConnectEdit>;
 /// Answers HELO, EHLO or LHLO. Refused, the client may try again.
 pub type HeloAnswer = Answer<Verdict, HeloEdit>;
+/// Answers STARTTLS. Refused, the session stays without TLS.
+pub type StarttlsAnswer = Answer<Verdict, SessionEdit>;
 /// Answers credentials. Where no plugin accepts them, the attempt is refused.
 pub type AuthAnswer = Answer<AuthVerdict, SessionEdit>;
 /// Answers MAIL. Refused, the session stays without a transaction.
 pub type MailAnswer = Answer<Verdict, MailEdit>;
 /// Answers RCPT. A refusal leaves out this recipient only.
-pub type RcptAnswer = Answer<Verdict, RcptEdit>;
+pub type RcptAnswer = Answer<RcptVerdict, RcptEdit>;
 /// Answers DATA. Refused, the transaction stays as it is.
 pub type DataAnswer = Answer<Verdict, DataEdit>;
 /// Answers a header block. A refusal skips the body and refuses the message.
 pub type HeadersAnswer = Answer<Verdict, HeadersEdit>;
+/// Answers a piece of a body. A refusal skips the rest of the body and refuses the message.
+pub type BodyChunkAnswer = Answer<Verdict, SessionEdit>;
 /// Answers a complete message.
 pub type MessageAnswer = Answer<MessageVerdict, MessageEdit>;
 /// Answers VRFY, EXPN, HELP or a command line, in the place of the gateway.

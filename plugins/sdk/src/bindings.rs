@@ -54,6 +54,15 @@ event!(
     with types
 );
 event!(
+    starttls,
+    "package sdk:starttls; world sdk-starttls { export postgate:plugin/on-starttls@0.1.0; }",
+    with types
+);
+event!(
+    auth_keys,
+    "package sdk:auth-keys; world sdk-auth-keys { export postgate:plugin/on-auth-keys@0.1.0; }"
+);
+event!(
     auth,
     "package sdk:auth; world sdk-auth { export postgate:plugin/on-auth@0.1.0; }",
     with types
@@ -79,9 +88,23 @@ event!(
     with types
 );
 event!(
+    body_chunk,
+    "package sdk:body-chunk; world sdk-body-chunk { export postgate:plugin/on-body-chunk@0.1.0; }",
+    with types
+);
+event!(
     message,
     "package sdk:message; world sdk-message { export postgate:plugin/on-message@0.1.0; }",
     with types
+);
+event!(
+    outcome,
+    "package sdk:outcome; world sdk-outcome { export postgate:plugin/on-outcome@0.1.0; }",
+    with types
+);
+event!(
+    reset,
+    "package sdk:reset; world sdk-reset { export postgate:plugin/on-reset@0.1.0; }"
 );
 event!(
     vrfy,

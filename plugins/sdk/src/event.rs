@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    AuthAnswer, Command, ConnectAnswer, Credentials, DataAnswer, HeadersAnswer, HeloAnswer,
-    MailAnswer, MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer, Recipient, Sender, Summary,
+    AuthAnswer, BodyChunk, BodyChunkAnswer, Cause, Command, ConnectAnswer, Credentials, DataAnswer,
+    HeadersAnswer, HeloAnswer, MailAnswer, MessageAnswer, Outcome, ProxyAnswer, QueryAnswer,
+    RcptAnswer, Recipient, ScramKeys, Sender, StarttlsAnswer, Summary,
 };
 
 /// A plugin: one value for each SMTP session, made when the session first needs it.
@@ -87,6 +88,20 @@ pub trait OnHelo: Plugin {
     fn on_helo(&mut self, name: &str) -> HeloAnswer;
 }
 
+/// The client asks for TLS with STARTTLS (RFC 3207), and the gateway is ready for it.
+pub trait OnStarttls: Plugin {
+    /// Decides before the reply. After the handshake the session begins anew, with [`OnHelo`].
+    fn on_starttls(&mut self) -> StarttlsAnswer;
+}
+
+/// The client has begun a SCRAM exchange (RFC 5802, RFC 7677), for which the gateway needs the keys
+/// of the user. EHLO lists SCRAM mechanisms only where a plugin handles this event.
+pub trait OnAuthKeys: Plugin {
+    /// Looks up the keys of a user; `None` where there are none. [`OnAuth`] follows where the client
+    /// has proved that it knows the password.
+    fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys>;
+}
+
 /// The client has presented credentials (RFC 4954).
 pub trait OnAuth: Plugin {
     /// Decides on the credentials.
@@ -118,10 +133,31 @@ pub trait OnHeaders: Plugin {
     fn on_headers(&mut self) -> HeadersAnswer;
 }
 
+/// A piece of the body has come in. The client hears of a refusal after the end of the data; a
+/// verdict that disconnects is said at once.
+pub trait OnBodyChunk: Plugin {
+    /// Looks at a piece. Pieces come in order and leave nothing out. To accept means to see no more
+    /// of this message.
+    fn on_body_chunk(&mut self, chunk: &BodyChunk) -> BodyChunkAnswer;
+}
+
 /// The message is complete.
 pub trait OnMessage: Plugin {
     /// Decides on the message; see [`message`](crate::message).
     fn on_message(&mut self) -> MessageAnswer;
+}
+
+/// What became of a message is known, and the client is about to hear it.
+pub trait OnOutcome: Plugin {
+    /// Takes notice.
+    fn on_outcome(&mut self, outcome: &Outcome);
+}
+
+/// A transaction has ended before its message was complete.
+pub trait OnReset: Plugin {
+    /// Takes notice. The transaction is gone: [`session::sender`](crate::session::sender) shows
+    /// nothing.
+    fn on_reset(&mut self, cause: Cause);
 }
 
 /// The client asks whether a user exists (RFC 5321 §3.5). Without an answer the reply is 252.

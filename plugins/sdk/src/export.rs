@@ -78,6 +78,12 @@ macro_rules! export_event {
     ($plugin:ident: OnHelo) => {
         $crate::bindings::helo::export!($plugin with_types_in $crate::bindings::helo);
     };
+    ($plugin:ident: OnStarttls) => {
+        $crate::bindings::starttls::export!($plugin with_types_in $crate::bindings::starttls);
+    };
+    ($plugin:ident: OnAuthKeys) => {
+        $crate::bindings::auth_keys::export!($plugin with_types_in $crate::bindings::auth_keys);
+    };
     ($plugin:ident: OnAuth) => {
         $crate::bindings::auth::export!($plugin with_types_in $crate::bindings::auth);
     };
@@ -93,8 +99,17 @@ macro_rules! export_event {
     ($plugin:ident: OnHeaders) => {
         $crate::bindings::headers::export!($plugin with_types_in $crate::bindings::headers);
     };
+    ($plugin:ident: OnBodyChunk) => {
+        $crate::bindings::body_chunk::export!($plugin with_types_in $crate::bindings::body_chunk);
+    };
     ($plugin:ident: OnMessage) => {
         $crate::bindings::message::export!($plugin with_types_in $crate::bindings::message);
+    };
+    ($plugin:ident: OnOutcome) => {
+        $crate::bindings::outcome::export!($plugin with_types_in $crate::bindings::outcome);
+    };
+    ($plugin:ident: OnReset) => {
+        $crate::bindings::reset::export!($plugin with_types_in $crate::bindings::reset);
     };
     ($plugin:ident: OnVrfy) => {
         $crate::bindings::vrfy::export!($plugin with_types_in $crate::bindings::vrfy);

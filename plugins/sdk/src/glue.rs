@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use crate::bindings::{
-    auth, command, connect, data, disconnect, expn, headers, helo, help, imports, init, mail,
-    message, proxy, rcpt, self_test, vrfy,
+    auth, auth_keys, body_chunk, command, connect, data, disconnect, expn, headers, helo, help,
+    imports, init, mail, message, outcome, proxy, rcpt, reset, self_test, starttls, vrfy,
 };
 use crate::{
-    Command, Credentials, OnAuth, OnCommand, OnConnect, OnData, OnDisconnect, OnExpn, OnHeaders,
-    OnHelo, OnHelp, OnMail, OnMessage, OnProxy, OnRcpt, OnSelfTest, OnVrfy, Plugin, Recipient,
-    Sender, Summary, config, log,
+    BodyChunk, Cause, Command, Credentials, OnAuth, OnAuthKeys, OnBodyChunk, OnCommand, OnConnect,
+    OnData, OnDisconnect, OnExpn, OnHeaders, OnHelo, OnHelp, OnMail, OnMessage, OnOutcome, OnProxy,
+    OnRcpt, OnReset, OnSelfTest, OnStarttls, OnVrfy, Outcome, Plugin, Recipient, ScramKeys, Sender,
+    Summary, config, log,
 };
 use imports::postgate::plugin::types::Pair;
 
@@ -64,10 +65,13 @@ macro_rules! answered {
 answered!(proxy: on_proxy, OnProxy, on_proxy, ProxyAnswer());
 answered!(connect: on_connect, OnConnect, on_connect, ConnectAnswer());
 answered!(helo: on_helo, OnHelo, on_helo, HeloAnswer(name: String => &name));
+answered!(starttls: on_starttls, OnStarttls, on_starttls, StarttlsAnswer());
 answered!(auth: on_auth, OnAuth, on_auth, AuthAnswer(credentials: Credentials => &credentials));
 answered!(mail: on_mail, OnMail, on_mail, MailAnswer(sender: String => &Sender::new(sender)));
 answered!(data: on_data, OnData, on_data, DataAnswer());
 answered!(headers: on_headers, OnHeaders, on_headers, HeadersAnswer());
+answered!(body_chunk: on_body_chunk, OnBodyChunk, on_body_chunk, BodyChunkAnswer
+    (chunk: BodyChunk => &chunk));
 answered!(message: on_message, OnMessage, on_message, MessageAnswer());
 answered!(vrfy: on_vrfy, OnVrfy, on_vrfy, VrfyAnswer(user: String => &user));
 answered!(expn: on_expn, OnExpn, on_expn, ExpnAnswer(name: String => &name));
@@ -85,6 +89,24 @@ impl<P: Instance + OnRcpt> rcpt::exports::postgate::plugin::on_rcpt::Guest for P
     }
 }
 
+impl<P: Instance + OnAuthKeys> auth_keys::exports::postgate::plugin::on_auth_keys::Guest for P {
+    fn on_auth_keys(identity: String) -> Option<ScramKeys> {
+        with(|plugin: &mut P| plugin.on_auth_keys(&identity))
+    }
+}
+
+impl<P: Instance + OnOutcome> outcome::exports::postgate::plugin::on_outcome::Guest for P {
+    fn on_outcome(outcome: Outcome) {
+        with(|plugin: &mut P| plugin.on_outcome(&outcome));
+    }
+}
+
+impl<P: Instance + OnReset> reset::exports::postgate::plugin::on_reset::Guest for P {
+    fn on_reset(cause: Cause) {
+        with(|plugin: &mut P| plugin.on_reset(cause));
+    }
+}
+
 impl<P: Instance + OnDisconnect> disconnect::exports::postgate::plugin::on_disconnect::Guest for P {
     fn on_disconnect(summary: Summary) {
         with(|plugin: &mut P| plugin.on_disconnect(&summary));
@@ -95,7 +117,7 @@ impl<P: Instance + OnDisconnect> disconnect::exports::postgate::plugin::on_disco
 mod tests {
     use super::*;
     use crate::testing::{self, Level};
-    use crate::{HeadersAnswer, RcptAnswer, Reason, Refusal, Verdict};
+    use crate::{HeadersAnswer, RcptAnswer, RcptVerdict, Reason, Refusal};
     use disconnect::exports::postgate::plugin::on_disconnect::Guest as Disconnect;
     use init::exports::postgate::plugin::on_init::Guest as _;
     use rcpt::exports::postgate::plugin::on_rcpt::Guest as Rcpt;
@@ -159,9 +181,9 @@ mod tests {
         testing::configure(r#"{"limit": 1}"#);
         assert_eq!(Counter::on_init(), Ok(()));
         let first = <Counter as Rcpt>::on_rcpt("a@b".into(), Vec::new());
-        assert_eq!((first.verdict, first.edits.len()), (Verdict::Next, 1));
+        assert_eq!((first.verdict, first.edits.len()), (RcptVerdict::Next, 1));
         let second = <Counter as Rcpt>::on_rcpt("c@d".into(), Vec::new());
-        assert!(matches!(second.verdict, Verdict::Refuse(_)));
+        assert!(matches!(second.verdict, RcptVerdict::Refuse(_)));
         <Counter as Disconnect>::on_disconnect(Summary {
             reason: Reason::Quit,
             commands: 5,

@@ -2,6 +2,7 @@
 
 mod address;
 mod answer;
+mod auth;
 #[doc(hidden)]
 #[allow(
     missing_docs,
@@ -10,6 +11,7 @@ mod answer;
     reason = "generated from the contract"
 )]
 pub mod bindings;
+pub mod clock;
 pub mod config;
 pub mod dns;
 mod event;
@@ -18,6 +20,7 @@ mod glue;
 pub mod log;
 pub mod message;
 mod pattern;
+pub mod random;
 mod refusal;
 mod reply;
 pub mod session;
@@ -27,20 +30,27 @@ pub mod testing;
 
 pub use address::{Address, Recipient, Sender};
 pub use answer::{
-    Answer, AuthAnswer, ConnectAnswer, DataAnswer, HeadersAnswer, HeloAnswer, MailAnswer,
-    MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer,
+    Answer, AuthAnswer, BodyChunkAnswer, ConnectAnswer, DataAnswer, HeadersAnswer, HeloAnswer,
+    MailAnswer, MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer, StarttlsAnswer,
 };
-pub use bindings::auth::exports::postgate::plugin::on_auth::Credentials;
+pub use bindings::auth::exports::postgate::plugin::on_auth::{
+    ChallengeResponse, Credentials, Proof,
+};
+pub use bindings::auth_keys::exports::postgate::plugin::on_auth_keys::ScramKeys;
+pub use bindings::body_chunk::exports::postgate::plugin::on_body_chunk::BodyChunk;
 pub use bindings::command::exports::postgate::plugin::on_command::Command;
 pub use bindings::disconnect::exports::postgate::plugin::on_disconnect::{Reason, Summary};
 pub use bindings::imports::postgate::plugin::types::{
     AuthVerdict, ConnectEdit, DataEdit, HeaderEdit, HeaderField, HeaderInsertion, HeaderPosition,
     HeaderReplacement, HeadersEdit, HeloEdit, MailEdit, MessageEdit, MessageVerdict, ProxyEdit,
-    QueryVerdict, RcptEdit, SessionEdit, Verdict,
+    QueryVerdict, RcptEdit, RcptVerdict, RecipientRefusal, Reply, SessionEdit, Verdict,
 };
+pub use bindings::outcome::exports::postgate::plugin::on_outcome::{Fate, Outcome};
+pub use bindings::reset::exports::postgate::plugin::on_reset::Cause;
 pub use event::{
-    NoConfig, OnAuth, OnCommand, OnConnect, OnData, OnDisconnect, OnExpn, OnHeaders, OnHelo,
-    OnHelp, OnMail, OnMessage, OnProxy, OnRcpt, OnSelfTest, OnVrfy, Plugin,
+    NoConfig, OnAuth, OnAuthKeys, OnBodyChunk, OnCommand, OnConnect, OnData, OnDisconnect, OnExpn,
+    OnHeaders, OnHelo, OnHelp, OnMail, OnMessage, OnOutcome, OnProxy, OnRcpt, OnReset, OnSelfTest,
+    OnStarttls, OnVrfy, Plugin,
 };
 pub use pattern::{EmptyPattern, Pattern};
 pub use refusal::Refusal;
@@ -49,11 +59,12 @@ pub use reply::InvalidReply;
 /// What nearly every plugin needs: `use postgate_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Address, AuthAnswer, Command, ConnectAnswer, Credentials, DataAnswer, HeadersAnswer,
-        HeloAnswer, MailAnswer, MessageAnswer, OnAuth, OnCommand, OnConnect, OnData, OnDisconnect,
-        OnExpn, OnHeaders, OnHelo, OnHelp, OnMail, OnMessage, OnProxy, OnRcpt, OnSelfTest, OnVrfy,
-        Plugin, ProxyAnswer, QueryAnswer, RcptAnswer, Recipient, Refusal, Sender, Summary, log,
-        message, session,
+        Address, AuthAnswer, BodyChunk, BodyChunkAnswer, Cause, Command, ConnectAnswer,
+        Credentials, DataAnswer, HeadersAnswer, HeloAnswer, MailAnswer, MessageAnswer, OnAuth,
+        OnAuthKeys, OnBodyChunk, OnCommand, OnConnect, OnData, OnDisconnect, OnExpn, OnHeaders,
+        OnHelo, OnHelp, OnMail, OnMessage, OnOutcome, OnProxy, OnRcpt, OnReset, OnSelfTest,
+        OnStarttls, OnVrfy, Outcome, Plugin, Proof, ProxyAnswer, QueryAnswer, RcptAnswer,
+        Recipient, Refusal, ScramKeys, Sender, StarttlsAnswer, Summary, log, message, session,
     };
 }
 
@@ -61,10 +72,12 @@ pub mod prelude {
 mod host {
     #[cfg(target_arch = "wasm32")]
     pub(crate) use crate::bindings::imports::postgate::plugin::{
-        config, dns, log, message, session, store,
+        clock, config, dns, log, message, random, session, store,
     };
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) use crate::testing::host::{config, dns, log, message, session, store};
+    pub(crate) use crate::testing::host::{
+        clock, config, dns, log, message, random, session, store,
+    };
 }
 
 /// What [`export!`] expands to needs these; nothing else should.

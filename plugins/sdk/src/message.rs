@@ -3,7 +3,7 @@
 //! At `on-headers` the header block is there and the body is not; at `on-message` both are. At
 //! other events there is no header field, and the body is empty.
 
-pub use crate::bindings::imports::postgate::plugin::message::{Header, Part};
+pub use crate::bindings::imports::postgate::plugin::message::{Header, MimeVersionField, Part};
 
 use crate::host;
 
@@ -23,6 +23,12 @@ pub fn completed_at() -> Option<u32> {
 /// Whether the header block is there.
 pub fn headers_complete() -> bool {
     host::message::headers_complete()
+}
+
+/// The id by which the client and the log know the message: that of the transaction, unless a
+/// plugin has set another one. Empty outside a transaction.
+pub fn id() -> String {
+    host::message::id()
 }
 
 /// The size of the message in octets: header block, blank line, and body.
@@ -85,4 +91,31 @@ pub fn parts() -> impl Iterator<Item = (u32, Part)> {
 /// [`read_body`]. Nothing for a part that is not there or only holds others.
 pub fn read_part(index: u32, offset: u32, length: u32) -> Vec<u8> {
     host::message::read_part(index, offset, length)
+}
+
+/// The header fields of a part, from the top. Nothing for a part that is not there.
+pub fn part_headers(index: u32) -> Vec<Header> {
+    host::message::part_headers(index)
+}
+
+/// What MIME-Version says (RFC 2045 §4); `None` where it is absent or garbled.
+pub fn mime_version() -> Option<MimeVersionField> {
+    host::message::mime_version()
+}
+
+/// The part that a reader would be shown as plain text.
+pub fn plain_part() -> Option<u32> {
+    host::message::plain_part()
+}
+
+/// The part that a reader would be shown as HTML.
+pub fn html_part() -> Option<u32> {
+    host::message::html_part()
+}
+
+/// The text of a part, converted from its charset to UTF-8: at most `length` octets of it from octet
+/// `offset` on, and never more than [`MAX_READ`]; fewer where a character would be cut. `None` for
+/// a part that is not text, and for an offset inside a character.
+pub fn read_text(index: u32, offset: u32, length: u32) -> Option<String> {
+    host::message::read_text(index, offset, length)
 }

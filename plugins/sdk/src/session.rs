@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-pub use crate::bindings::imports::postgate::plugin::session::{HeloKind, LineEndingMode};
+pub use crate::bindings::imports::postgate::plugin::session::{
+    AuthenticationFacts, ClientCertificate, ClientError, HeloKind, LineEndingMode, TlsFacts,
+};
 
 use crate::bindings::imports::postgate::plugin::session::ProxyHeader;
 use crate::bindings::imports::postgate::plugin::types::Pair;
@@ -83,14 +85,34 @@ pub fn line_endings() -> LineEndingMode {
     host::session::line_endings()
 }
 
+/// The text after the host name in the 220 banner, as it stands now.
+pub fn banner() -> String {
+    host::session::banner()
+}
+
+/// The text after the host name in the reply to HELO and EHLO, as it stands now.
+pub fn greeting() -> String {
+    host::session::greeting()
+}
+
 /// Whether the session is encrypted.
 pub fn encrypted() -> bool {
     host::session::encrypted()
 }
 
+/// How the session is encrypted; `None` where it is not.
+pub fn tls() -> Option<TlsFacts> {
+    host::session::tls()
+}
+
 /// The identity that the client acts as; `None` where it has not authenticated.
 pub fn authenticated_as() -> Option<String> {
     host::session::authenticated_as()
+}
+
+/// How the client has authenticated; `None` where it has not.
+pub fn authentication() -> Option<AuthenticationFacts> {
+    host::session::authentication()
 }
 
 /// The sender of the current transaction as it stands now; `None` outside a transaction.
@@ -114,9 +136,21 @@ pub fn recipients() -> Vec<Address> {
         .collect()
 }
 
+/// The ESMTP parameters of the recipient with this index in [`recipients`]: names in capitals, and
+/// values.
+pub fn recipient_parameters(index: u32) -> Vec<(String, String)> {
+    let parameters = host::session::recipient_parameters(index);
+    parameters.into_iter().map(split).collect()
+}
+
 /// How many commands of this session were refused as errors of the client.
 pub fn error_count() -> u32 {
     host::session::error_count()
+}
+
+/// The latest of them, at most 32, the oldest first.
+pub fn errors() -> Vec<ClientError> {
+    host::session::errors()
 }
 
 /// What plugins have tagged so far in this session, in order: names and values.
@@ -139,6 +173,8 @@ pub struct Proxy {
     pub destination_port: u16,
     /// The name that the client asked for in TLS to the proxy.
     pub authority: Option<String>,
+    /// The application protocol that the client and the proxy agreed on (ALPN).
+    pub alpn: Option<String>,
     /// Whether the client spoke TLS to the proxy.
     pub tls: bool,
 }
@@ -153,6 +189,7 @@ impl From<ProxyHeader> for Proxy {
             destination_ip: address(header.destination_ip),
             destination_port: header.destination_port,
             authority: header.authority,
+            alpn: header.alpn,
             tls: header.tls,
         }
     }

@@ -2,7 +2,7 @@
 #![allow(missing_docs, unsafe_code, reason = "generated from the contract")]
 
 use exports::postgate::plugin::on_rcpt::{Guest, RcptAnswer};
-use postgate::plugin::types::{Pair, Refusal, Reply, Verdict};
+use postgate::plugin::types::{Pair, RcptVerdict, Refusal, Reply};
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -20,7 +20,7 @@ impl Guest for BadCode {
             lines: vec!["no such code".into()],
         };
         RcptAnswer {
-            verdict: Verdict::Refuse(Refusal {
+            verdict: RcptVerdict::Refuse(Refusal {
                 reply,
                 reason: None,
             }),

@@ -29,8 +29,8 @@ impl OnHelo for Editor {
 impl OnAuth for Editor {
     /// The password is `secret`.
     fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
-        match credentials.password.as_str() {
-            "secret" => AuthAnswer::accept(&credentials.identity).tag("auth", "accepted"),
+        match credentials.password() {
+            Some("secret") => AuthAnswer::accept(&credentials.identity).tag("auth", "accepted"),
             _ => AuthAnswer::next().delay(1),
         }
     }

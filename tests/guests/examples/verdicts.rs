@@ -1,8 +1,9 @@
 //! Gives the verdict that the client asks for: in the HELO name, in the local part of the sender
 //! or recipient, in the password, or in the header field `X-Verdict`.
 //!
-//! The names are `accept`, `disconnect`, `refuse` with a code as in `refuse450`, for a message
-//! `discard` and `quarantine` too, and anything else is no objection.
+//! The names are `accept`, `disconnect`, `refuse` with a code as in `refuse450`, for a recipient
+//! `defer` with one as in `defer550`, for a message `discard` and `quarantine`, and anything else is
+//! no objection.
 
 use postgate_plugin::prelude::*;
 use postgate_plugin::{Address, Answer, Verdict};
@@ -18,7 +19,7 @@ impl OnHelo for Verdicts {
 
 impl OnAuth for Verdicts {
     fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
-        let password = credentials.password.as_str();
+        let password = credentials.password().unwrap_or_default();
         match refusal(password) {
             Some(refusal) if password == "disconnect" => AuthAnswer::disconnect(refusal),
             Some(refusal) => AuthAnswer::refuse(refusal),
@@ -36,7 +37,14 @@ impl OnMail for Verdicts {
 
 impl OnRcpt for Verdicts {
     fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
-        answer(recipient.local_part())
+        let name = recipient.local_part();
+        match refusal(name) {
+            Some(refusal) if name == "disconnect" => RcptAnswer::disconnect(refusal),
+            Some(refusal) if name.starts_with("defer") => RcptAnswer::defer(refusal),
+            Some(refusal) => RcptAnswer::refuse(refusal),
+            None if name == "accept" => RcptAnswer::accept(),
+            None => RcptAnswer::next(),
+        }
     }
 }
 
@@ -66,7 +74,8 @@ fn answer<E>(name: &str) -> Answer<Verdict, E> {
 }
 
 fn refusal(name: &str) -> Option<Refusal> {
-    let refusal = match name.strip_prefix("refuse") {
+    let code = name.strip_prefix("refuse");
+    let refusal = match code.or_else(|| name.strip_prefix("defer")) {
         Some(code) => refusal_with(code.parse().ok()?)?,
         None if name == "disconnect" => Refusal::new(554, "5.7.1", "asked to disconnect"),
         None => return None,

@@ -1,5 +1,8 @@
 //! The file beside a plugin: what the operator decides about this one plugin.
 
+mod event;
+mod grant;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +11,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
+pub use self::event::Event;
+pub use self::grant::Grant;
 use super::document::{self, Section};
 use super::error::{ConfigError, Mistake};
 use super::overrides::Overrides;
@@ -135,115 +140,6 @@ impl Setting for OnFailure {
             "tempfail" => Some(Self::Tempfail),
             _ => None,
         }
-    }
-}
-
-/// Something that a plugin may use only where the operator says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// Questions to the Domain Name System.
-    Dns,
-    /// Keys and values that live as long as the session.
-    Store,
-}
-
-impl Grant {
-    /// Everything that can be granted.
-    pub const ALL: [Self; 2] = [Self::Dns, Self::Store];
-
-    /// The name in a sidecar, which is that of the interface in the contract.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Store => "store",
-        }
-    }
-}
-
-impl Setting for Grant {
-    const ALLOWED: &'static str = r#""dns" or "store""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let name = value.as_str()?;
-        Self::ALL.into_iter().find(|grant| grant.name() == name)
-    }
-}
-
-/// An event that a plugin can be asked about, in the order of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the names are those of the plugin contract, which explains them"
-)]
-pub enum Event {
-    Proxy,
-    Connect,
-    Helo,
-    Auth,
-    Mail,
-    Rcpt,
-    Data,
-    Headers,
-    Message,
-    Vrfy,
-    Expn,
-    Help,
-    Command,
-    Disconnect,
-}
-
-impl Event {
-    /// Every event, in the order of a session.
-    pub const ALL: [Self; 14] = [
-        Self::Proxy,
-        Self::Connect,
-        Self::Helo,
-        Self::Auth,
-        Self::Mail,
-        Self::Rcpt,
-        Self::Data,
-        Self::Headers,
-        Self::Message,
-        Self::Vrfy,
-        Self::Expn,
-        Self::Help,
-        Self::Command,
-        Self::Disconnect,
-    ];
-
-    /// The name in a sidecar: that of the interface in the contract, without `on-`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Proxy => "proxy",
-            Self::Connect => "connect",
-            Self::Helo => "helo",
-            Self::Auth => "auth",
-            Self::Mail => "mail",
-            Self::Rcpt => "rcpt",
-            Self::Data => "data",
-            Self::Headers => "headers",
-            Self::Message => "message",
-            Self::Vrfy => "vrfy",
-            Self::Expn => "expn",
-            Self::Help => "help",
-            Self::Command => "command",
-            Self::Disconnect => "disconnect",
-        }
-    }
-}
-
-impl std::fmt::Display for Event {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Setting for Event {
-    const ALLOWED: &'static str = r#""proxy", "connect", "helo", "auth", "mail", "rcpt", "data", "headers", "message", "vrfy", "expn", "help", "command" or "disconnect""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let name = value.as_str()?;
-        Self::ALL.into_iter().find(|event| event.name() == name)
     }
 }
 

@@ -18,13 +18,14 @@ impl Desk {
     /// told to drop it.
     pub(super) async fn dispose(&mut self, decision: &Decision, given: &Content) -> Answer {
         match decision {
-            Decision::Answer(_) | Decision::Authenticate(_) | Decision::Pass => {
-                self.deliver(given).await
-            }
+            Decision::Answer(_)
+            | Decision::Authenticate(_)
+            | Decision::Keys(_)
+            | Decision::Pass => self.deliver(given).await,
             Decision::Discard => Answer::Proceed(None),
             Decision::Disconnect(refusal) => Answer::Disconnect(refusal.clone()),
             Decision::Quarantine => self.put_into_quarantine(given).await,
-            Decision::Refuse(refusal) => Answer::Refuse(refusal.clone()),
+            Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal.clone()),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::delivery::{Delivery, DeliveryError, Maildir};
 use crate::id;
 use crate::plugin::Component;
 use crate::plugin::context::{
-    CommandLine, Context, Message, Query, SessionFacts, Summary, Transaction,
+    CommandLine, Context, Message, Occasion, SessionFacts, Summary, Transaction,
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
@@ -75,18 +75,19 @@ impl Desk {
                 known,
             } => {
                 let line = CommandLine {
+                    line: format!("{verb} {argument}").trim_end().as_bytes().into(),
                     verb,
                     argument,
                     known,
                 };
-                self.query(Event::Command, Query::Command(line)).await
+                self.query(Event::Command, Occasion::Command(line)).await
             }
             Ask::Connect => answer_of(self.ask(Event::Connect).await),
             Ask::Data => self.data().await,
-            Ask::Expn(list) => self.query(Event::Expn, Query::About(list)).await,
+            Ask::Expn(list) => self.query(Event::Expn, Occasion::About(list)).await,
             Ask::Headers => self.headers().await,
             Ask::Helo { kind, name } => self.helo(kind, name).await,
-            Ask::Help(topic) => self.query(Event::Help, Query::About(topic)).await,
+            Ask::Help(topic) => self.query(Event::Help, Occasion::About(topic)).await,
             Ask::Mail { sender, parameters } => self.mail(sender, parameters).await,
             Ask::Message => self.message().await,
             Ask::Rcpt {
@@ -94,7 +95,7 @@ impl Desk {
                 parameters,
             } => self.rcpt(recipient, parameters).await,
             Ask::StartTls => Answer::Refuse(TLS_NOT_AVAILABLE),
-            Ask::Vrfy(user) => self.query(Event::Vrfy, Query::About(user)).await,
+            Ask::Vrfy(user) => self.query(Event::Vrfy, Occasion::About(user)).await,
             Ask::Xclient(xclient) => self.xclient(xclient),
         }
     }
@@ -187,7 +188,8 @@ impl Desk {
     /// Tells the plugins that the session is over.
     pub(crate) async fn disconnect(&mut self, ending: Ending, counters: Counters) {
         self.reset();
-        Arc::make_mut(&mut self.context).summary = Some(Summary { ending, counters });
+        let summary = Summary { ending, counters };
+        Arc::make_mut(&mut self.context).occasion = Some(Occasion::Disconnect(summary));
         self.ask(Event::Disconnect).await;
     }
 
@@ -216,13 +218,13 @@ impl Desk {
         answer_of(decision)
     }
 
-    async fn query(&mut self, event: Event, query: Query) -> Answer {
+    async fn query(&mut self, event: Event, occasion: Occasion) -> Answer {
         if !self.pipeline.handles(event) {
             return Answer::Proceed(None);
         }
-        Arc::make_mut(&mut self.context).query = Some(query);
+        Arc::make_mut(&mut self.context).occasion = Some(occasion);
         let answer = answer_of(self.ask(event).await);
-        Arc::make_mut(&mut self.context).query = None;
+        Arc::make_mut(&mut self.context).occasion = None;
         answer
     }
 
@@ -411,8 +413,11 @@ fn answer_of(decision: Decision) -> Answer {
         Decision::Answer(acceptance) => Answer::Proceed(Some(acceptance)),
         Decision::Authenticate(_) => Answer::Authenticated,
         Decision::Disconnect(refusal) => Answer::Disconnect(refusal),
-        Decision::Discard | Decision::Pass | Decision::Quarantine => Answer::Proceed(None),
-        Decision::Refuse(refusal) => Answer::Refuse(refusal),
+        Decision::Discard | Decision::Keys(_) | Decision::Pass | Decision::Quarantine => {
+            Answer::Proceed(None)
+        }
+        // Until what is deferred is remembered, the refusal is said at once.
+        Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal),
     }
 }
 

@@ -6,126 +6,89 @@ use wasmtime::component::{Instance as WasmInstance, InstancePre};
 
 use crate::config::sidecar::Event;
 use crate::plugin::bindings::events::{
-    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_helo, on_help,
-    on_init, on_mail, on_message, on_proxy, on_rcpt, on_self_test, on_vrfy,
+    on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_disconnect, on_expn,
+    on_headers, on_helo, on_help, on_init, on_mail, on_message, on_outcome, on_proxy, on_rcpt,
+    on_reset, on_self_test, on_starttls, on_vrfy,
 };
-use crate::plugin::context::{Context, Query};
+use crate::plugin::context::{Context, Occasion};
 use crate::plugin::convert;
 use crate::plugin::host::HostState;
 use crate::plugin::verdict::Opinion;
 
-/// Where the event functions of a component are.
-pub(super) struct Exports {
-    pub(super) init: Option<on_init::GuestIndices>,
-    self_test: Option<on_self_test::GuestIndices>,
-    proxy: Option<on_proxy::GuestIndices>,
-    connect: Option<on_connect::GuestIndices>,
-    helo: Option<on_helo::GuestIndices>,
-    auth: Option<on_auth::GuestIndices>,
-    mail: Option<on_mail::GuestIndices>,
-    rcpt: Option<on_rcpt::GuestIndices>,
-    data: Option<on_data::GuestIndices>,
-    headers: Option<on_headers::GuestIndices>,
-    message: Option<on_message::GuestIndices>,
-    vrfy: Option<on_vrfy::GuestIndices>,
-    expn: Option<on_expn::GuestIndices>,
-    help: Option<on_help::GuestIndices>,
-    command: Option<on_command::GuestIndices>,
-    disconnect: Option<on_disconnect::GuestIndices>,
-}
-
-/// The event functions of an instance.
-pub(super) struct Guests {
-    pub(super) self_test: Option<on_self_test::Guest>,
-    proxy: Option<on_proxy::Guest>,
-    connect: Option<on_connect::Guest>,
-    helo: Option<on_helo::Guest>,
-    auth: Option<on_auth::Guest>,
-    mail: Option<on_mail::Guest>,
-    rcpt: Option<on_rcpt::Guest>,
-    data: Option<on_data::Guest>,
-    headers: Option<on_headers::Guest>,
-    message: Option<on_message::Guest>,
-    vrfy: Option<on_vrfy::Guest>,
-    expn: Option<on_expn::Guest>,
-    help: Option<on_help::Guest>,
-    command: Option<on_command::Guest>,
-    disconnect: Option<on_disconnect::Guest>,
-}
-
-impl Exports {
-    pub(super) fn of(pre: &InstancePre<HostState>) -> Self {
-        Self {
-            init: on_init::GuestIndices::new(pre).ok(),
-            self_test: on_self_test::GuestIndices::new(pre).ok(),
-            proxy: on_proxy::GuestIndices::new(pre).ok(),
-            connect: on_connect::GuestIndices::new(pre).ok(),
-            helo: on_helo::GuestIndices::new(pre).ok(),
-            auth: on_auth::GuestIndices::new(pre).ok(),
-            mail: on_mail::GuestIndices::new(pre).ok(),
-            rcpt: on_rcpt::GuestIndices::new(pre).ok(),
-            data: on_data::GuestIndices::new(pre).ok(),
-            headers: on_headers::GuestIndices::new(pre).ok(),
-            message: on_message::GuestIndices::new(pre).ok(),
-            vrfy: on_vrfy::GuestIndices::new(pre).ok(),
-            expn: on_expn::GuestIndices::new(pre).ok(),
-            help: on_help::GuestIndices::new(pre).ok(),
-            command: on_command::GuestIndices::new(pre).ok(),
-            disconnect: on_disconnect::GuestIndices::new(pre).ok(),
+/// Says once which field and which interface belong to which event.
+macro_rules! functions {
+    ($($event:ident => $field:ident: $interface:ident),+ $(,)?) => {
+        /// Where the event functions of a component are.
+        pub(super) struct Exports {
+            pub(super) init: Option<on_init::GuestIndices>,
+            self_test: Option<on_self_test::GuestIndices>,
+            $($field: Option<$interface::GuestIndices>,)+
         }
-    }
 
-    pub(super) const fn handles(&self, event: Event) -> bool {
-        match event {
-            Event::Proxy => self.proxy.is_some(),
-            Event::Connect => self.connect.is_some(),
-            Event::Helo => self.helo.is_some(),
-            Event::Auth => self.auth.is_some(),
-            Event::Mail => self.mail.is_some(),
-            Event::Rcpt => self.rcpt.is_some(),
-            Event::Data => self.data.is_some(),
-            Event::Headers => self.headers.is_some(),
-            Event::Message => self.message.is_some(),
-            Event::Vrfy => self.vrfy.is_some(),
-            Event::Expn => self.expn.is_some(),
-            Event::Help => self.help.is_some(),
-            Event::Command => self.command.is_some(),
-            Event::Disconnect => self.disconnect.is_some(),
+        /// The event functions of an instance.
+        pub(super) struct Guests {
+            pub(super) self_test: Option<on_self_test::Guest>,
+            $($field: Option<$interface::Guest>,)+
         }
-    }
 
-    /// Looks the functions up in an instance, and checks their types.
-    pub(super) fn load(
-        &self,
-        store: &mut Store<HostState>,
-        instance: &WasmInstance,
-    ) -> wasmtime::Result<Guests> {
-        macro_rules! load {
-            ($event:ident) => {
-                match &self.$event {
-                    Some(indices) => Some(indices.load(&mut *store, instance)?),
-                    None => None,
+        impl Exports {
+            pub(super) fn of(pre: &InstancePre<HostState>) -> Self {
+                Self {
+                    init: on_init::GuestIndices::new(pre).ok(),
+                    self_test: on_self_test::GuestIndices::new(pre).ok(),
+                    $($field: $interface::GuestIndices::new(pre).ok(),)+
                 }
-            };
+            }
+
+            pub(super) const fn handles(&self, event: Event) -> bool {
+                match event {
+                    $(Event::$event => self.$field.is_some(),)+
+                }
+            }
+
+            /// Looks the functions up in an instance, and checks their types.
+            pub(super) fn load(
+                &self,
+                store: &mut Store<HostState>,
+                instance: &WasmInstance,
+            ) -> wasmtime::Result<Guests> {
+                macro_rules! load {
+                    ($name:ident) => {
+                        match &self.$name {
+                            Some(indices) => Some(indices.load(&mut *store, instance)?),
+                            None => None,
+                        }
+                    };
+                }
+                Ok(Guests {
+                    self_test: load!(self_test),
+                    $($field: load!($field),)+
+                })
+            }
         }
-        Ok(Guests {
-            self_test: load!(self_test),
-            proxy: load!(proxy),
-            connect: load!(connect),
-            helo: load!(helo),
-            auth: load!(auth),
-            mail: load!(mail),
-            rcpt: load!(rcpt),
-            data: load!(data),
-            headers: load!(headers),
-            message: load!(message),
-            vrfy: load!(vrfy),
-            expn: load!(expn),
-            help: load!(help),
-            command: load!(command),
-            disconnect: load!(disconnect),
-        })
-    }
+    };
+}
+
+functions! {
+    Proxy => proxy: on_proxy,
+    Connect => connect: on_connect,
+    Helo => helo: on_helo,
+    StartTls => starttls: on_starttls,
+    AuthKeys => auth_keys: on_auth_keys,
+    Auth => auth: on_auth,
+    Mail => mail: on_mail,
+    Rcpt => rcpt: on_rcpt,
+    Data => data: on_data,
+    Headers => headers: on_headers,
+    BodyChunk => body_chunk: on_body_chunk,
+    Message => message: on_message,
+    Outcome => outcome: on_outcome,
+    Reset => reset: on_reset,
+    Vrfy => vrfy: on_vrfy,
+    Expn => expn: on_expn,
+    Help => help: on_help,
+    Command => command: on_command,
+    Disconnect => disconnect: on_disconnect,
 }
 
 impl Guests {
@@ -139,7 +102,7 @@ impl Guests {
     ) -> wasmtime::Result<Result<Opinion, String>> {
         let charset = context.charset();
         let transaction = context.transaction.as_ref();
-        let query = context.query.as_ref();
+        let occasion = context.occasion.as_ref();
         match event {
             Event::Proxy => {
                 if let Some(guest) = &self.proxy {
@@ -154,6 +117,18 @@ impl Guests {
             Event::Helo => {
                 if let (Some(guest), Some((_, name))) = (&self.helo, &context.helo) {
                     return Ok(convert::helo(guest.call_on_helo(store, name).await?));
+                }
+            }
+            Event::StartTls => {
+                if let Some(guest) = &self.starttls {
+                    return Ok(convert::starttls(guest.call_on_starttls(store).await?));
+                }
+            }
+            Event::AuthKeys => {
+                if let (Some(guest), Some(Occasion::About(identity))) = (&self.auth_keys, occasion)
+                {
+                    let keys = guest.call_on_auth_keys(store, identity).await?;
+                    return Ok(convert::auth_keys(keys));
                 }
             }
             Event::Auth => {
@@ -192,6 +167,15 @@ impl Guests {
                     return Ok(convert::headers(guest.call_on_headers(store).await?));
                 }
             }
+            Event::BodyChunk => {
+                if let (Some(guest), Some(Occasion::BodyChunk(chunk))) =
+                    (&self.body_chunk, occasion)
+                {
+                    let chunk = convert::body_chunk(chunk);
+                    let answer = guest.call_on_body_chunk(store, &chunk).await?;
+                    return Ok(convert::body_chunk_answer(answer));
+                }
+            }
             Event::Message => {
                 if let Some(guest) = &self.message {
                     return Ok(convert::message(
@@ -200,32 +184,45 @@ impl Guests {
                     ));
                 }
             }
+            Event::Outcome => {
+                if let (Some(guest), Some(Occasion::Outcome(outcome))) = (&self.outcome, occasion) {
+                    let outcome = convert::outcome(outcome);
+                    guest.call_on_outcome(store, &outcome).await?;
+                }
+            }
+            Event::Reset => {
+                if let (Some(guest), Some(Occasion::Reset(cause))) = (&self.reset, occasion) {
+                    guest.call_on_reset(store, convert::cause(*cause)).await?;
+                }
+            }
             Event::Vrfy => {
-                if let (Some(guest), Some(Query::About(user))) = (&self.vrfy, query) {
+                if let (Some(guest), Some(Occasion::About(user))) = (&self.vrfy, occasion) {
                     return Ok(convert::vrfy(guest.call_on_vrfy(store, user).await?));
                 }
             }
             Event::Expn => {
-                if let (Some(guest), Some(Query::About(list))) = (&self.expn, query) {
+                if let (Some(guest), Some(Occasion::About(list))) = (&self.expn, occasion) {
                     return Ok(convert::expn(guest.call_on_expn(store, list).await?));
                 }
             }
             Event::Help => {
-                if let (Some(guest), Some(Query::About(topic))) = (&self.help, query) {
+                if let (Some(guest), Some(Occasion::About(topic))) = (&self.help, occasion) {
                     return Ok(convert::help(guest.call_on_help(store, topic).await?));
                 }
             }
             Event::Command => {
-                if let (Some(guest), Some(Query::Command(line))) = (&self.command, query) {
+                if let (Some(guest), Some(Occasion::Command(line))) = (&self.command, occasion) {
                     let command = convert::command_line(line);
                     let answer = guest.call_on_command(store, &command).await?;
                     return Ok(convert::command(answer, line.known));
                 }
             }
             Event::Disconnect => {
-                if let (Some(guest), Some(summary)) = (&self.disconnect, context.summary) {
+                if let (Some(guest), Some(Occasion::Disconnect(summary))) =
+                    (&self.disconnect, occasion)
+                {
                     guest
-                        .call_on_disconnect(store, convert::summary(summary))
+                        .call_on_disconnect(store, convert::summary(*summary))
                         .await?;
                 }
             }

@@ -9,6 +9,7 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::proxy::ProxyHeader;
+use postgate_proto::reply::Reply;
 use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
@@ -33,10 +34,8 @@ pub struct Context {
     pub errors: u32,
     /// Name and value of each tag, in order.
     pub tags: Vec<(String, String)>,
-    /// The question that the client asks, for the events that are about one.
-    pub query: Option<Query>,
-    /// What the end of the session looked like, once it is over.
-    pub summary: Option<Summary>,
+    /// What the event is about, where the rest does not say it.
+    pub occasion: Option<Occasion>,
 }
 
 impl Context {
@@ -51,8 +50,7 @@ impl Context {
             message: Message::default(),
             errors: 0,
             tags: Vec::new(),
-            query: None,
-            summary: None,
+            occasion: None,
         }
     }
 
@@ -122,13 +120,65 @@ pub struct Transaction {
     pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
 }
 
-/// A question of the client.
+/// What an event is about, where nothing else in the context says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// About a user, a list or a topic.
+pub enum Occasion {
+    /// A user, a list, a topic, or an identity.
     About(Box<str>),
-    /// About a command line.
+    /// A piece of the body has come in.
+    BodyChunk(BodyChunk),
+    /// The client has sent a command line.
     Command(CommandLine),
+    /// The session is over.
+    Disconnect(Summary),
+    /// What became of the message is known.
+    Outcome(MessageOutcome),
+    /// The transaction has ended before its message was complete.
+    Reset(Cause),
+}
+
+/// A piece of the body of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyChunk {
+    /// Where it begins in the body, in octets.
+    pub offset: u32,
+    /// The octets, as they are kept.
+    pub octets: Vec<u8>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageOutcome {
+    /// Who has it, if anybody.
+    pub fate: Fate,
+    /// What the client reads.
+    pub reply: Reply,
+    /// The name under which the client and the log know the message.
+    pub id: String,
+}
+
+/// Where a message has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// At the backend.
+    Delivered,
+    /// Nowhere: a plugin had it dropped.
+    Discarded,
+    /// In the operator's quarantine.
+    Quarantined,
+    /// With the client, who was told that it is not taken.
+    Refused,
+}
+
+/// What ended a transaction before its message was complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// HELO, EHLO or LHLO.
+    Helo,
+    /// The message was refused before it was complete.
+    Refused,
+    /// RSET.
+    Rset,
 }
 
 /// A command line, before it is carried out.
@@ -138,6 +188,8 @@ pub struct CommandLine {
     pub verb: Box<str>,
     /// What follows it.
     pub argument: Box<str>,
+    /// The whole line, without its line ending.
+    pub line: Box<[u8]>,
     /// Whether the gateway knows it.
     pub known: bool,
 }
@@ -153,6 +205,8 @@ pub struct Message {
     pub headers_complete: bool,
     /// The header block.
     pub headers: HeaderBlock,
+    /// The name that a plugin gave it, in place of the id of the transaction.
+    pub id: Option<String>,
     /// Everything behind the header block.
     pub body: Content,
     mime: OnceLock<Arc<Mime>>,

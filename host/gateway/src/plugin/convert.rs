@@ -11,12 +11,15 @@ use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 use postgate_proto::session::Ending;
 
 use crate::plugin::bindings::events::{
-    on_auth, on_command, on_connect, on_data, on_disconnect, on_expn, on_headers, on_helo, on_help,
-    on_mail, on_message, on_proxy, on_rcpt, on_vrfy,
+    on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_disconnect, on_expn,
+    on_headers, on_helo, on_help, on_mail, on_message, on_outcome, on_proxy, on_rcpt, on_reset,
+    on_starttls, on_vrfy,
 };
 use crate::plugin::bindings::host::types;
-use crate::plugin::context::{CommandLine, Summary};
-use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
+use crate::plugin::context::{BodyChunk, Cause, CommandLine, Fate, MessageOutcome, Summary};
+use crate::plugin::verdict::{
+    ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, ScramKeys, TextEdit, Verdict,
+};
 
 /// A rule of the contract that an answer breaks.
 type Broken = String;
@@ -56,9 +59,39 @@ pub(super) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
         HeloEdit::AddMailParameter(name) => keyword(name, TextEdit::AddMailParameter),
         HeloEdit::AddRcptParameter(name) => keyword(name, TextEdit::AddRcptParameter),
         HeloEdit::AddVerb(verb) => keyword(verb, TextEdit::AddVerb),
+        HeloEdit::LimitAuthMechanisms(names) => Ok(Edit::Text(TextEdit::LimitMechanisms(names))),
         HeloEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
         HeloEdit::Session(edit) => session_edit(edit),
     })
+}
+
+pub(super) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<Opinion, Broken> {
+    opinion(verdict(answer.verdict)?, answer.edits, session_edit)
+}
+
+pub(super) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Opinion, Broken> {
+    let Some(keys) = keys else {
+        return Ok(Opinion::NEXT);
+    };
+    if !(8..=64).contains(&keys.salt.len()) {
+        return Err("a salt has 8 to 64 octets".into());
+    }
+    if !(4_096..=1_000_000).contains(&keys.iterations) {
+        return Err("there are 4,096 to 1,000,000 iterations".into());
+    }
+    let key = |octets: Vec<u8>| <[u8; 32]>::try_from(octets);
+    match (key(keys.stored_key), key(keys.server_key)) {
+        (Ok(stored_key), Ok(server_key)) => Ok(Opinion {
+            verdict: Verdict::Keys(ScramKeys {
+                salt: keys.salt,
+                iterations: keys.iterations,
+                stored_key,
+                server_key,
+            }),
+            edits: Vec::new(),
+        }),
+        _ => Err("a key of SCRAM-SHA-256 has 32 octets".into()),
+    }
 }
 
 pub(super) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, Broken> {
@@ -84,8 +117,15 @@ pub(super) fn mail(answer: on_mail::MailAnswer, charset: Charset) -> Result<Opin
 }
 
 pub(super) fn rcpt(answer: on_rcpt::RcptAnswer, charset: Charset) -> Result<Opinion, Broken> {
-    use types::RcptEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    use types::{RcptEdit, RcptVerdict};
+    let verdict = match answer.verdict {
+        RcptVerdict::Accept => Verdict::Accept,
+        RcptVerdict::Defer(refusal) => Verdict::Defer(refused(refusal)?),
+        RcptVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        RcptVerdict::Next => Verdict::Next,
+        RcptVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
+    };
+    opinion(verdict, answer.edits, |edit| match edit {
         RcptEdit::RewriteRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::RewriteRecipient)
             .map(Edit::Envelope),
@@ -129,13 +169,68 @@ pub(super) fn message(
             .map(EnvelopeEdit::AddRecipient)
             .map(Edit::Envelope),
         MessageEdit::Header(edit) => header_edit(edit),
+        MessageEdit::RefuseRecipient(refusal) => {
+            let path = recipient(&refusal.recipient, charset)?;
+            let refused = refused(refusal.refusal)?;
+            Ok(Edit::Envelope(EnvelopeEdit::RefuseRecipient(path, refused)))
+        }
         MessageEdit::RemoveRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::RemoveRecipient)
             .map(Edit::Envelope),
         MessageEdit::ReplaceBody(body) => replace_body(body),
         MessageEdit::RewriteSender(text) => rewrite_sender(&text, charset),
+        MessageEdit::SetId(id) => match id.len() {
+            1..=100 if id.bytes().all(|octet| octet.is_ascii_graphic()) => Ok(Edit::SetId(id)),
+            _ => Err(format!(
+                "{id:?} is no id of 1 to 100 printable ASCII characters without blanks"
+            )),
+        },
         MessageEdit::Session(edit) => session_edit(edit),
     })
+}
+
+pub(super) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
+    on_body_chunk::BodyChunk {
+        offset: chunk.offset,
+        data: chunk.octets.clone(),
+    }
+}
+
+pub(super) fn body_chunk_answer(answer: on_body_chunk::BodyChunkAnswer) -> Result<Opinion, Broken> {
+    opinion(verdict(answer.verdict)?, answer.edits, session_edit)
+}
+
+pub(super) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
+    on_outcome::Outcome {
+        fate: match outcome.fate {
+            Fate::Delivered => on_outcome::Fate::Delivered,
+            Fate::Discarded => on_outcome::Fate::Discarded,
+            Fate::Quarantined => on_outcome::Fate::Quarantined,
+            Fate::Refused => on_outcome::Fate::Refused,
+        },
+        reply: reply(&outcome.reply),
+        id: outcome.id.clone(),
+    }
+}
+
+fn reply(reply: &Reply) -> types::Reply {
+    types::Reply {
+        code: reply.code(),
+        enhanced: reply.enhanced().map(|code| types::EnhancedCode {
+            class: code.class(),
+            subject: code.subject(),
+            detail: code.detail(),
+        }),
+        lines: reply.lines().map(Into::into).collect(),
+    }
+}
+
+pub(super) const fn cause(cause: Cause) -> on_reset::Cause {
+    match cause {
+        Cause::Helo => on_reset::Cause::Helo,
+        Cause::Refused => on_reset::Cause::Refused,
+        Cause::Rset => on_reset::Cause::Rset,
+    }
 }
 
 pub(super) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, Broken> {
@@ -163,6 +258,7 @@ pub(super) fn command_line(line: &CommandLine) -> on_command::Command {
     on_command::Command {
         verb: line.verb.to_string(),
         argument: line.argument.to_string(),
+        line: line.line.to_vec(),
         known: line.known,
     }
 }
@@ -172,7 +268,7 @@ pub(super) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
         mechanism: credentials.mechanism.name().into(),
         identity: credentials.identity.clone(),
         act_as: credentials.act_as.clone(),
-        password: credentials.password.clone(),
+        proof: on_auth::Proof::Password(credentials.password.clone()),
     }
 }
 
@@ -283,6 +379,10 @@ fn header_edit(edit: types::HeaderEdit) -> Result<Edit, Broken> {
         Given::Prepend(field) => {
             let (name, value) = header_field(&field)?;
             HeaderEdit::Prepend(name, value)
+        }
+        Given::Set(field) => {
+            let (name, value) = header_field(&field)?;
+            HeaderEdit::Set(name, value)
         }
         Given::Remove(position) => HeaderEdit::Remove {
             name: header_name(&position.name)?,

@@ -12,9 +12,9 @@ use tracing::{info, warn};
 
 use crate::config::sidecar::{Event, OnFailure, Sidecar};
 use crate::plugin::component::{Component, Instance};
-use crate::plugin::context::{Context, Query, Transaction};
+use crate::plugin::context::{Context, Occasion, Transaction};
 use crate::plugin::verdict::{
-    ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
+    ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, ScramKeys, TextEdit, Verdict,
 };
 use crate::spool::Content;
 
@@ -96,10 +96,14 @@ pub enum Decision {
     Answer(Acceptance),
     /// The credentials are right; act as this identity.
     Authenticate(String),
+    /// Refuse this recipient, once the message has come.
+    Defer(Refusal),
     /// Tell the client that the message was taken, and drop it.
     Discard,
     /// Refuse, and close the connection.
     Disconnect(Refusal),
+    /// These are the keys of the user.
+    Keys(ScramKeys),
     /// Nobody objects.
     Pass,
     /// Tell the client that the message was taken, and put it into quarantine.
@@ -182,8 +186,10 @@ impl<P: Plugin> Pipeline<P> {
                 Verdict::Accept => Decision::Pass,
                 Verdict::Answer(acceptance) => Decision::Answer(acceptance),
                 Verdict::Authenticate(identity) => Decision::Authenticate(identity),
+                Verdict::Defer(refused) => Decision::Defer(refused.refusal),
                 Verdict::Discard(_) => Decision::Discard,
                 Verdict::Disconnect(refused) => Decision::Disconnect(refused.refusal),
+                Verdict::Keys(keys) => Decision::Keys(keys),
                 Verdict::Quarantine(_) => Decision::Quarantine,
                 Verdict::Refuse(refused) => Decision::Refuse(refused.refusal),
             };
@@ -283,7 +289,7 @@ impl<P: Plugin> Seat<P> {
             OnFailure::Accept => None,
             OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
             OnFailure::Tempfail => Some(match event {
-                Event::Auth => Decision::Refuse(AUTH_LATER),
+                Event::Auth | Event::AuthKeys => Decision::Refuse(AUTH_LATER),
                 Event::Connect | Event::Helo | Event::Proxy => Decision::Disconnect(CONNECT_LATER),
                 _ => Decision::Refuse(Refusal::TRY_LATER),
             }),
@@ -300,11 +306,15 @@ impl<P: Plugin> Seat<P> {
             self.add_note(event, &format!("{}{edits}", opinion.verdict));
         }
         let reason = match &opinion.verdict {
-            Verdict::Disconnect(refused) | Verdict::Refuse(refused) => shown(refused),
-            Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
-            Verdict::Accept | Verdict::Answer(_) | Verdict::Authenticate(_) | Verdict::Next => {
-                return;
+            Verdict::Defer(refused) | Verdict::Disconnect(refused) | Verdict::Refuse(refused) => {
+                shown(refused)
             }
+            Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
+            Verdict::Accept
+            | Verdict::Answer(_)
+            | Verdict::Authenticate(_)
+            | Verdict::Keys(_)
+            | Verdict::Next => return,
         };
         info!(
             session = context.session.id,
@@ -370,6 +380,7 @@ fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Context) {
             context.message.headers.separate();
             context.message.set_body(Content::from(body));
         }
+        Edit::SetId(id) => context.message.id = Some(id),
         Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => context.tags.push((name, value)),
         // The caller keeps what is not about the context.
         Edit::Delay(_) | Edit::Tag(..) | Edit::Text(_) => {}
@@ -382,7 +393,7 @@ fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
             transaction.recipients.push(path);
         }
         EnvelopeEdit::AddRecipient(_) => {}
-        EnvelopeEdit::RemoveRecipient(path) => {
+        EnvelopeEdit::RefuseRecipient(path, _) | EnvelopeEdit::RemoveRecipient(path) => {
             transaction
                 .recipients
                 .retain(|recipient| *recipient != path);
@@ -408,14 +419,16 @@ fn shown(refused: &Refused) -> String {
 fn subject(event: Event, context: &Context) -> String {
     let transaction = context.transaction.as_ref();
     match event {
-        Event::Connect | Event::Disconnect | Event::Proxy => {
+        Event::Connect | Event::Disconnect | Event::Proxy | Event::StartTls => {
             context.session.remote.ip().to_string()
         }
-        Event::Command | Event::Expn | Event::Help | Event::Vrfy => match &context.query {
-            Some(Query::About(subject)) => subject.to_string(),
-            Some(Query::Command(line)) => line.verb.to_string(),
-            None => String::new(),
-        },
+        Event::AuthKeys | Event::Command | Event::Expn | Event::Help | Event::Vrfy => {
+            match &context.occasion {
+                Some(Occasion::About(subject)) => subject.to_string(),
+                Some(Occasion::Command(line)) => line.verb.to_string(),
+                _ => String::new(),
+            }
+        }
         Event::Helo => context
             .helo
             .as_ref()
@@ -431,7 +444,13 @@ fn subject(event: Event, context: &Context) -> String {
             .and_then(|transaction| transaction.candidate.as_ref())
             .map(|(recipient, _)| recipient.to_string())
             .unwrap_or_default(),
-        Event::Mail | Event::Data | Event::Headers | Event::Message => transaction
+        Event::Mail
+        | Event::Data
+        | Event::Headers
+        | Event::BodyChunk
+        | Event::Message
+        | Event::Outcome
+        | Event::Reset => transaction
             .map(|transaction| transaction.sender.to_string())
             .unwrap_or_default(),
     }

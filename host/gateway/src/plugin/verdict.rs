@@ -35,10 +35,14 @@ pub enum Verdict {
     Answer(Acceptance),
     /// The credentials are right; act as this identity.
     Authenticate(String),
+    /// Refuse this recipient, once the message has come.
+    Defer(Refused),
     /// Tell the client that the message was taken, and drop it.
     Discard(String),
     /// Refuse, and close the connection.
     Disconnect(Refused),
+    /// These are the keys of the user.
+    Keys(ScramKeys),
     /// No objection.
     Next,
     /// Tell the client that the message was taken, and put it into quarantine.
@@ -53,12 +57,35 @@ impl fmt::Display for Verdict {
             Self::Accept => f.write_str("accept"),
             Self::Answer(acceptance) => write!(f, "answer {}", acceptance.reply().code()),
             Self::Authenticate(_) => f.write_str("authenticate"),
+            Self::Defer(refused) => write!(f, "defer {}", refused.refusal.reply().code()),
             Self::Discard(_) => f.write_str("discard"),
             Self::Disconnect(refused) => write!(f, "disconnect {}", refused.refusal.reply().code()),
+            Self::Keys(_) => f.write_str("keys"),
             Self::Next => f.write_str("next"),
             Self::Quarantine(_) => f.write_str("quarantine"),
             Self::Refuse(refused) => write!(f, "refuse {}", refused.refusal.reply().code()),
         }
+    }
+}
+
+/// The keys of a user for SCRAM-SHA-256 (RFC 5802 §3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramKeys {
+    /// The salt, 8 to 64 octets.
+    pub salt: Vec<u8>,
+    /// The number of iterations, 4,096 to 1,000,000.
+    pub iterations: u32,
+    /// The hash of the client's key.
+    pub stored_key: [u8; 32],
+    /// The key of the server.
+    pub server_key: [u8; 32],
+}
+
+impl fmt::Debug for ScramKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramKeys")
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,6 +113,8 @@ pub enum Edit {
     LaterHeader(HeaderName, HeaderValue),
     /// Replace everything behind the header block.
     ReplaceBody(Vec<u8>),
+    /// Know the message under this name.
+    SetId(String),
     /// Remember a tag.
     Tag(String, String),
     /// Change what the session says.
@@ -106,6 +135,8 @@ pub enum ClientEdit {
 pub enum EnvelopeEdit {
     /// Deliver to this recipient too.
     AddRecipient(ForwardPath),
+    /// Do not deliver to this recipient, and tell the client.
+    RefuseRecipient(ForwardPath, Refused),
     /// Do not deliver to this recipient.
     RemoveRecipient(ForwardPath),
     /// Replace the recipient that is being decided on.
@@ -125,6 +156,8 @@ pub enum TextEdit {
     AddRcptParameter(String),
     /// Ask about this verb.
     AddVerb(String),
+    /// Offer no other SASL mechanisms than these.
+    LimitMechanisms(Vec<String>),
     /// The text of the banner.
     SetBanner(String),
     /// The text of the reply to HELO and EHLO.

@@ -70,18 +70,20 @@ impl HeaderBlock {
                     self.replace(line, value);
                 }
             }
+            HeaderEdit::Set(name, value) => match self.line_named(name, 0) {
+                None => self.insert(self.lines.len(), name, value),
+                Some(line) => {
+                    self.replace(line, value);
+                    self.remove_all_but(Some(line), name);
+                }
+            },
             HeaderEdit::Remove { name, index } => {
                 if let Some(line) = self.line_named(name, *index) {
                     self.lines.remove(line);
                     self.fields -= 1;
                 }
             }
-            HeaderEdit::RemoveAll(name) => {
-                let buffer = &self.buffer;
-                let name = name.as_str().as_bytes();
-                self.lines.retain(|line| !line.is_named(buffer, name));
-                self.fields = self.lines.iter().filter(|line| line.is_field()).count();
-            }
+            HeaderEdit::RemoveAll(name) => self.remove_all_but(None, name),
         }
     }
 
@@ -173,6 +175,18 @@ impl HeaderBlock {
             range: start..self.buffer.len(),
             colon: Some(name.len()),
         };
+    }
+
+    fn remove_all_but(&mut self, kept: Option<usize>, name: &HeaderName) {
+        let buffer = &self.buffer;
+        let name = name.as_str().as_bytes();
+        let mut index = 0;
+        self.lines.retain(|line| {
+            let stays = Some(index) == kept || !line.is_named(buffer, name);
+            index += 1;
+            stays
+        });
+        self.fields = self.lines.iter().filter(|line| line.is_field()).count();
     }
 
     /// Above everything but two kinds of a first line that is no field. The `From ` line of an mbox

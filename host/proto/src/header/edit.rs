@@ -19,6 +19,9 @@ pub enum HeaderEdit {
         /// The value of the new field.
         value: HeaderValue,
     },
+    /// Leave exactly one field of this name: replace the value of the topmost and remove the others,
+    /// or add one below all other fields where there is none.
+    Set(HeaderName, HeaderValue),
     /// Replace the value of one field, whose name keeps its spelling. A field that is not there is
     /// no error.
     Replace {

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::Answer;
 use crate::bindings::imports::postgate::plugin::types::{
     ConnectEdit, DataEdit, HeaderEdit, HeaderField, HeaderInsertion, HeaderPosition,
     HeaderReplacement, HeadersEdit, HeloEdit, MailEdit, MessageEdit, MessageVerdict, Pair,
-    ProxyEdit, RcptEdit, SessionEdit, Verdict,
+    ProxyEdit, RcptEdit, RcptVerdict, RecipientRefusal, SessionEdit, Verdict,
 };
+use crate::{Answer, Refusal};
 
 /// Every event that can be answered.
 impl<V, E: From<SessionEdit>> Answer<V, E> {
@@ -78,6 +78,18 @@ macro_rules! extensions {
 
 extensions!(ConnectEdit, HeloEdit);
 
+impl Answer<Verdict, HeloEdit> {
+    /// Offer no other SASL mechanisms than these to this client; none takes AUTH out of the reply
+    /// to EHLO. A mechanism that the listener does not offer is not added by it.
+    pub fn limit_auth_mechanisms<T: Into<String>>(
+        self,
+        mechanisms: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let mechanisms = mechanisms.into_iter().map(T::into).collect();
+        self.with(HeloEdit::LimitAuthMechanisms(mechanisms))
+    }
+}
+
 impl Answer<Verdict, MailEdit> {
     /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
     pub fn rewrite_sender(self, mailbox: impl Into<String>) -> Self {
@@ -85,7 +97,7 @@ impl Answer<Verdict, MailEdit> {
     }
 }
 
-impl Answer<Verdict, RcptEdit> {
+impl Answer<RcptVerdict, RcptEdit> {
     /// Replace this recipient by another mailbox.
     pub fn rewrite_recipient(self, mailbox: impl Into<String>) -> Self {
         self.with(RcptEdit::RewriteRecipient(mailbox.into()))
@@ -110,6 +122,12 @@ impl<V, E: From<HeaderEdit>> Answer<V, E> {
     /// Add a field below all others.
     pub fn append_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
         self.with(HeaderEdit::Append(field(name, value)))
+    }
+
+    /// Leave exactly one field of this name: replace the value of the topmost and remove the others,
+    /// or add one below all other fields where there is none.
+    pub fn set_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        self.with(HeaderEdit::Set(field(name, value)))
     }
 
     /// Put a field before the one that has this index in the whole block.
@@ -160,6 +178,22 @@ impl Answer<MessageVerdict, MessageEdit> {
     /// Do not deliver to this mailbox. Where none is left, the message is discarded.
     pub fn remove_recipient(self, mailbox: impl Into<String>) -> Self {
         self.with(MessageEdit::RemoveRecipient(mailbox.into()))
+    }
+
+    /// Do not deliver to this mailbox, and tell the client. Where all are refused, the message is
+    /// refused; where others do get it, the client is asked to try again, and reads this refusal
+    /// at RCPT then.
+    pub fn refuse_recipient(self, mailbox: impl Into<String>, refusal: Refusal) -> Self {
+        self.with(MessageEdit::RefuseRecipient(RecipientRefusal {
+            recipient: mailbox.into(),
+            refusal: refusal.into(),
+        }))
+    }
+
+    /// Know the message under this name in place of the id of the transaction: 1 to 100 printable
+    /// ASCII characters without blanks.
+    pub fn set_id(self, id: impl Into<String>) -> Self {
+        self.with(MessageEdit::SetId(id.into()))
     }
 
     /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.

@@ -1,7 +1,8 @@
 //! The verdicts that the events have in common, and those that only some have.
 
 use crate::bindings::imports::postgate::plugin::types::{
-    self, AuthVerdict, MessageEdit, MessageVerdict, QueryVerdict, SessionEdit, Verdict,
+    self, AuthVerdict, MessageEdit, MessageVerdict, QueryVerdict, RcptEdit, RcptVerdict,
+    SessionEdit, Verdict,
 };
 use crate::{Answer, Refusal};
 
@@ -16,6 +17,18 @@ impl Answer<AuthVerdict, SessionEdit> {
     /// The credentials are right: act as this identity, 1 to 255 octets.
     pub fn accept(identity: impl Into<String>) -> Self {
         Self::from(AuthVerdict::Accept(identity.into()))
+    }
+}
+
+impl Answer<RcptVerdict, RcptEdit> {
+    /// Offer the recipient to the backend and ask no further plugin.
+    pub fn accept() -> Self {
+        Self::from(RcptVerdict::Accept)
+    }
+
+    /// Refuse this recipient, but say so only after the message has been received.
+    pub fn defer(refusal: Refusal) -> Self {
+        Self::from(RcptVerdict::Defer(types::Refusal::from(refusal)))
     }
 }
 
@@ -81,7 +94,7 @@ macro_rules! decision {
     )+};
 }
 
-decision!(AuthVerdict, MessageVerdict, Verdict);
+decision!(AuthVerdict, MessageVerdict, RcptVerdict, Verdict);
 
 /// A reply that refuses is an answer like any other.
 impl Decision for QueryVerdict {

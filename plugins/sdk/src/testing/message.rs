@@ -1,6 +1,7 @@
 //! A message that a test makes up.
 
 use super::WORLD;
+use crate::bindings::imports::postgate::plugin::types::Pair;
 use crate::message;
 
 /// A message: header fields, a body, and the MIME parts that a host would find in it.
@@ -91,6 +92,11 @@ pub struct Part {
     pub(super) disposition: Option<String>,
     pub(super) content: Vec<u8>,
     pub(super) container: bool,
+    pub(super) parameters: Vec<Pair>,
+    pub(super) encoding: String,
+    pub(super) content_id: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) headers: Vec<message::Header>,
 }
 
 impl Part {
@@ -102,6 +108,11 @@ impl Part {
             disposition: None,
             content: Vec::new(),
             container: false,
+            parameters: Vec::new(),
+            encoding: "7bit".into(),
+            content_id: None,
+            description: None,
+            headers: Vec::new(),
         }
     }
 
@@ -117,6 +128,42 @@ impl Part {
     /// Sets the decoded content.
     pub fn content(mut self, content: impl AsRef<[u8]>) -> Self {
         self.content = content.as_ref().to_vec();
+        self
+    }
+
+    /// Adds a parameter of Content-Type; the name is in lower case.
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push(Pair {
+            name: name.into(),
+            value: value.into(),
+        });
+        self
+    }
+
+    /// Sets the Content-Transfer-Encoding, in lower case.
+    pub fn encoding(mut self, encoding: &str) -> Self {
+        self.encoding = encoding.into();
+        self
+    }
+
+    /// Sets the Content-ID, without angle brackets.
+    pub fn content_id(mut self, id: &str) -> Self {
+        self.content_id = Some(id.into());
+        self
+    }
+
+    /// Sets the Content-Description.
+    pub fn description(mut self, text: &str) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Adds a header field below the others.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push(message::Header {
+            name: name.into(),
+            value: [b" ", value.as_ref()].concat(),
+        });
         self
     }
 

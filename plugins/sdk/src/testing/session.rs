@@ -1,8 +1,10 @@
 //! A session that a test makes up.
 
+use std::collections::BTreeMap;
+
 use super::WORLD;
 use crate::bindings::imports::postgate::plugin::types::Pair;
-use crate::session::{HeloKind, LineEndingMode, Proxy};
+use crate::session::{AuthenticationFacts, ClientError, HeloKind, LineEndingMode, Proxy, TlsFacts};
 
 /// A session, built up from one of a client that has only connected.
 #[derive(Clone, Debug)]
@@ -16,11 +18,15 @@ pub struct Session {
     pub(super) proxy: Option<Proxy>,
     pub(super) line_endings: LineEndingMode,
     pub(super) encrypted: bool,
+    pub(super) tls: Option<TlsFacts>,
     pub(super) authenticated_as: Option<String>,
+    pub(super) authentication: Option<AuthenticationFacts>,
     pub(super) sender: Option<String>,
     pub(super) mail_parameters: Vec<Pair>,
     pub(super) recipients: Vec<String>,
+    pub(super) recipient_parameters: BTreeMap<u32, Vec<Pair>>,
     pub(super) error_count: u32,
+    pub(super) errors: Vec<ClientError>,
     pub(super) tags: Vec<Pair>,
 }
 
@@ -73,6 +79,19 @@ impl Session {
         self
     }
 
+    /// The session is encrypted in this way.
+    pub fn tls(mut self, facts: TlsFacts) -> Self {
+        self.tls = Some(facts);
+        self
+    }
+
+    /// The client has authenticated in this way.
+    pub fn authentication(mut self, facts: AuthenticationFacts) -> Self {
+        self.authenticated_as = Some(facts.acts_as.clone());
+        self.authentication = Some(facts);
+        self
+    }
+
     /// The client has authenticated.
     pub fn authenticated_as(mut self, identity: &str) -> Self {
         self.authenticated_as = Some(identity.into());
@@ -97,6 +116,28 @@ impl Session {
     /// Adds an accepted recipient.
     pub fn recipient(mut self, recipient: &str) -> Self {
         self.recipients.push(recipient.into());
+        self
+    }
+
+    /// Adds an ESMTP parameter of the latest recipient; the name is in capitals.
+    pub fn recipient_parameter(mut self, name: &str, value: &str) -> Self {
+        // A test has a handful of recipients.
+        let latest = self.recipients.len().saturating_sub(1) as u32;
+        let parameters = self.recipient_parameters.entry(latest).or_default();
+        parameters.push(Pair {
+            name: name.into(),
+            value: value.into(),
+        });
+        self
+    }
+
+    /// Adds a command that was refused as an error of the client, by the name of the fault.
+    pub fn error(mut self, fault: &str) -> Self {
+        self.error_count += 1;
+        self.errors.push(ClientError {
+            at: 1_700_000_000,
+            fault: fault.into(),
+        });
         self
     }
 
@@ -144,11 +185,15 @@ impl Default for Session {
             proxy: None,
             line_endings: LineEndingMode::Strict,
             encrypted: false,
+            tls: None,
             authenticated_as: None,
+            authentication: None,
             sender: None,
             mail_parameters: Vec::new(),
             recipients: Vec::new(),
+            recipient_parameters: BTreeMap::new(),
             error_count: 0,
+            errors: Vec::new(),
             tags: Vec::new(),
         }
     }
@@ -170,6 +215,7 @@ mod tests {
             destination_ip: None,
             destination_port: 0,
             authority: Some("mx.example.org".into()),
+            alpn: None,
             tls: true,
         };
         Session::new().install();

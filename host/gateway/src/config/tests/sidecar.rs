@@ -74,7 +74,7 @@ fn all_mistakes_of_a_sidecar_are_listed_at_once() {
         [
             r#"10-a.toml:1: on-failure: expected "tempfail", "accept" or "reject", found "ignore""#,
             "10-a.toml:2: onfailure: unknown key; did you mean `on-failure`?",
-            r#"10-a.toml:3: grants[0]: expected "dns" or "store", found "http""#,
+            r#"10-a.toml:3: grants[0]: expected "clock", "dns", "files", "random" or "store", found "http""#,
             "10-a.toml:4: config: expected a table, found 1",
             "10-a.toml:6: limits.memory: is at most 1 GiB",
             r#"10-a.toml:7: limits.cpu: expected a time above 0, such as "500ms", "30s", "5m" or "1h", found 5"#,

@@ -57,6 +57,16 @@ impl message::Host for HostState {
         Ok(self.context()?.message.headers_complete)
     }
 
+    fn id(&mut self) -> wasmtime::Result<String> {
+        let context = self.context()?;
+        let id = context.message.id.as_ref();
+        let transaction = context.transaction.as_ref();
+        Ok(id
+            .or(transaction.map(|transaction| &transaction.id))
+            .cloned()
+            .unwrap_or_default())
+    }
+
     fn size(&mut self) -> wasmtime::Result<u32> {
         Ok(clamped(self.context()?.message.size()))
     }
@@ -110,6 +120,10 @@ impl message::Host for HostState {
             disposition: part.disposition.clone(),
             size: clamped(part.content.len() as u64),
             container: part.container,
+            parameters: Vec::new(),
+            encoding: "7bit".into(),
+            content_id: None,
+            description: None,
         }))
     }
 
@@ -126,6 +140,31 @@ impl message::Host for HostState {
         let rest = part.content.get(offset as usize..).unwrap_or_default();
         let length = rest.len().min(length.min(MAX_READ) as usize);
         Ok(rest[..length].to_vec())
+    }
+
+    async fn part_headers(&mut self, _index: u32) -> wasmtime::Result<Vec<message::Header>> {
+        Ok(Vec::new())
+    }
+
+    fn mime_version(&mut self) -> wasmtime::Result<Option<message::MimeVersionField>> {
+        Ok(None)
+    }
+
+    async fn plain_part(&mut self) -> wasmtime::Result<Option<u32>> {
+        Ok(None)
+    }
+
+    async fn html_part(&mut self) -> wasmtime::Result<Option<u32>> {
+        Ok(None)
+    }
+
+    async fn read_text(
+        &mut self,
+        _index: u32,
+        _offset: u32,
+        _length: u32,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(None)
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a guest may call, and the limits that hold for it.
 
+mod clock;
 mod dns;
+mod files;
 mod limits;
 mod message;
+mod random;
 mod session;
 
 use std::sync::Arc;

@@ -78,6 +78,10 @@ impl session::Host for HostState {
                 destination_ip: destination.map(|address| address.ip().to_string()),
                 destination_port: destination.map_or(0, |address| address.port()),
                 authority: header.authority.clone(),
+                alpn: header
+                    .alpn
+                    .as_ref()
+                    .map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
                 tls: header.tls,
             }
         }))
@@ -91,12 +95,28 @@ impl session::Host for HostState {
         })
     }
 
+    fn banner(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
+
+    fn greeting(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
+
     fn encrypted(&mut self) -> wasmtime::Result<bool> {
         Ok(false)
     }
 
+    fn tls(&mut self) -> wasmtime::Result<Option<session::TlsFacts>> {
+        Ok(None)
+    }
+
     fn authenticated_as(&mut self) -> wasmtime::Result<Option<String>> {
         Ok(self.context()?.authenticated_as.as_deref().map(Into::into))
+    }
+
+    fn authentication(&mut self) -> wasmtime::Result<Option<session::AuthenticationFacts>> {
+        Ok(None)
     }
 
     fn sender(&mut self) -> wasmtime::Result<Option<String>> {
@@ -122,8 +142,16 @@ impl session::Host for HostState {
         Ok(recipients.iter().map(|path| path.as_str().into()).collect())
     }
 
+    fn recipient_parameters(&mut self, _index: u32) -> wasmtime::Result<Vec<types::Pair>> {
+        Ok(Vec::new())
+    }
+
     fn error_count(&mut self) -> wasmtime::Result<u32> {
         Ok(self.context()?.errors)
+    }
+
+    fn errors(&mut self) -> wasmtime::Result<Vec<session::ClientError>> {
+        Ok(Vec::new())
     }
 
     fn tags(&mut self) -> wasmtime::Result<Vec<types::Pair>> {

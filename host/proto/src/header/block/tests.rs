@@ -67,7 +67,7 @@ fn fields_by_name() {
 
 #[test]
 fn edits() {
-    use HeaderEdit::{Append, Insert, Prepend, Remove, RemoveAll, Replace};
+    use HeaderEdit::{Append, Insert, Prepend, Remove, RemoveAll, Replace, Set};
     let given = "A: 1\r\nB: 2\r\na: 3\r\n\r\n";
     let insert = |index| Insert {
         index,
@@ -103,6 +103,15 @@ fn edits() {
         (remove(2), given),
         (RemoveAll(name("a")), "B: 2\r\n\r\n"),
         (RemoveAll(name("C")), given),
+        (Set(name("a"), value("new")), "A: new\r\nB: 2\r\n\r\n"),
+        (
+            Set(name("B"), value("new")),
+            "A: 1\r\nB: new\r\na: 3\r\n\r\n",
+        ),
+        (
+            Set(name("C"), value("new")),
+            "A: 1\r\nB: 2\r\na: 3\r\nC: new\r\n\r\n",
+        ),
     ];
     for (edit, expected) in table {
         let mut block = HeaderBlock::parse(given.into());
@@ -172,12 +181,13 @@ fn any_edit() -> impl Strategy<Value = HeaderEdit> {
     let name = prop::sample::select(vec!["A", "B", "X-Long-Name"]).prop_map(name);
     let value = prop::collection::vec(1..=u8::MAX, 0..200)
         .prop_filter_map("not a value", |octets| HeaderValue::new(&octets).ok());
-    (0..6_u8, name, value, 0..6_usize).prop_map(|(kind, name, value, index)| match kind {
+    (0..7_u8, name, value, 0..6_usize).prop_map(|(kind, name, value, index)| match kind {
         0 => HeaderEdit::Prepend(name, value),
         1 => HeaderEdit::Append(name, value),
         2 => HeaderEdit::Insert { index, name, value },
         3 => HeaderEdit::Replace { name, index, value },
-        4 => HeaderEdit::Remove { name, index },
+        4 => HeaderEdit::Set(name, value),
+        5 => HeaderEdit::Remove { name, index },
         _ => HeaderEdit::RemoveAll(name),
     })
 }
@@ -213,6 +223,9 @@ proptest! {
                     prop_assert_eq!(block.len(), before + 1);
                 }
                 HeaderEdit::Replace { .. } => prop_assert_eq!(block.len(), before),
+                HeaderEdit::Set(name, _) => {
+                    prop_assert_eq!(block.named(name.as_str()).count(), 1);
+                }
                 HeaderEdit::Remove { .. } | HeaderEdit::RemoveAll(_) => {
                     prop_assert!(block.len() <= before);
                 }
