@@ -166,8 +166,10 @@ impl Visit {
             Ok(place) => place,
             Err(why) => return self.turn_away(why).await,
         };
+        // The set with which the session ends, whatever comes in its place meanwhile.
+        let plugins = Arc::clone(&shared.house.library.current().set);
         let pipeline = Pipeline::new(
-            shared.house.plugins.plugins.iter().cloned(),
+            plugins.plugins.iter().cloned(),
             &shared.listener.name,
             Arc::clone(&shared.settings),
         );

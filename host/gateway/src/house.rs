@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 use crate::delivery::{Delivery, Maildir};
-use crate::plugin::{PluginSet, Runtime};
+use crate::plugin::{Library, Runtime};
 use crate::spool::SpoolSettings;
 
 /// What all sessions share.
 #[derive(Debug)]
 pub(crate) struct House {
-    pub(crate) plugins: PluginSet,
+    pub(crate) library: Library,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) delivery: Delivery,
     pub(crate) quarantine: Option<Maildir>,

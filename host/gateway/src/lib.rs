@@ -6,6 +6,8 @@
 //!
 //! - [`config`]: what the operator wrote, checked;
 //! - `server`: makes the whole, and stops it gracefully;
+//! - `controller` and [`control`]: what an operator sees of it and changes in it, from the same program
+//!   and from others;
 //! - `door`: one listener; lets clients in, as `admission` says, after what `arrival` reads;
 //! - `connection`: the driver of one session of [`postgate_proto`]; owns the socket and the clock;
 //! - `desk`: answers the questions of a session, by asking the plugins and the backend;
@@ -16,6 +18,7 @@
 mod admission;
 mod arrival;
 mod connection;
+mod controller;
 mod desk;
 mod door;
 mod house;
@@ -26,6 +29,7 @@ mod socket;
 mod trace;
 
 pub mod config;
+pub mod control;
 pub mod delivery;
 pub mod dns;
 pub mod plugin;
@@ -34,11 +38,13 @@ pub mod spool;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use postgate_proto::client::InvalidName;
 
 use crate::config::Config;
 use crate::plugin::LoadError;
+pub use controller::Controller;
 pub use running::Running;
 pub use server::Gateway;
 
@@ -60,6 +66,14 @@ pub enum RunError {
     Bind {
         /// The address of the listener.
         address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The control socket can not be listened on.
+    #[error("control.socket: cannot listen on {socket}: {error}", socket = socket.display())]
+    Control {
+        /// The file of the socket.
+        socket: PathBuf,
         /// What the system says.
         error: io::Error,
     },

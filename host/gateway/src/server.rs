@@ -17,17 +17,21 @@ use tracing::{info, warn};
 use crate::RunError;
 use crate::admission::Admission;
 use crate::config::{AuthMode, Config, Limits, Listener};
+use crate::control::ControlServer;
+use crate::controller::Controller;
 use crate::delivery::{Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
 use crate::house::{Gauges, House, Phase};
-use crate::plugin::{PluginSet, Runtime, load_directory};
+use crate::plugin::{Library, LibrarySettings, Runtime};
 use crate::spool::SpoolSettings;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
 #[derive(Debug)]
 pub struct Gateway {
     doors: Vec<Door>,
+    control: Option<ControlServer>,
+    controller: Controller,
     hostname: String,
     grace: Duration,
     pub(crate) gauges: Arc<Gauges>,
@@ -56,12 +60,20 @@ impl Gateway {
                 error,
             })?);
         }
+        let control = config.control_socket.as_deref().map(|socket| {
+            ControlServer::open(socket).map_err(|error| RunError::Control {
+                socket: socket.to_owned(),
+                error,
+            })
+        });
         if !config.relay.is_empty() {
             let domains: Vec<_> = config.relay.iter().map(ToString::to_string).collect();
             info!(domains = domains.join(" "), "relaying is on");
         }
         Ok(Self {
             doors,
+            control: control.transpose()?,
+            controller: Controller::new(Arc::clone(&house)),
             gauges: Arc::clone(&house.gauges),
             grace: config.limits.shutdown_grace,
             hostname: config.hostname,
@@ -72,6 +84,11 @@ impl Gateway {
     /// chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.doors.iter().map(|door| door.address).collect()
+    }
+
+    /// What an operator can see of the gateway, and change in it while it serves.
+    pub fn controller(&self) -> Controller {
+        self.controller.clone()
     }
 
     /// Serves until `shutdown` is ready. Then no session is taken any more, those that wait for a
@@ -91,6 +108,11 @@ impl Gateway {
             doors.spawn(door.serve(phase.clone()));
         }
         drop(phase);
+        // These end with the gateway, since dropping a set of tasks ends them.
+        let mut others = JoinSet::new();
+        if let Some(control) = self.control {
+            others.spawn(control.serve(self.controller.clone()));
+        }
         shutdown.await;
         info!("stopping");
         tell.send_replace(Phase::Stopping);
@@ -117,18 +139,21 @@ impl House {
         let runtime =
             Runtime::new(config.plugins.instances, cache, dns).map_err(RunError::Engine)?;
         let runtime = Arc::new(runtime);
-        let plugins = match &config.plugins.directory {
-            None => PluginSet::default(),
-            Some(directory) => {
-                let max_file_size = config.plugins.max_file_size;
-                load_directory(&runtime, directory, max_file_size, &config.listener_names())
-                    .await
-                    .map_err(RunError::Plugins)?
-            }
+        let settings = LibrarySettings {
+            directory: config.plugins.directory.clone(),
+            max_file_size: config.plugins.max_file_size,
+            listeners: config
+                .listener_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         };
+        let library = Library::open(Arc::clone(&runtime), settings)
+            .await
+            .map_err(RunError::Plugins)?;
         let quarantine = config.quarantine.as_deref();
         Ok(Self {
-            plugins,
+            library,
             runtime,
             delivery: match &config.backend {
                 Some(backend) => Delivery::new(backend, &config.hostname)?,

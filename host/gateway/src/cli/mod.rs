@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the program, and how a failure is told.
 
 mod check;
-mod inspect;
 mod overrides;
+mod plugin;
 mod serve;
 
 use std::env;
@@ -16,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use postgate::config::Config;
 
 use self::overrides::Flags;
+use self::plugin::PluginCommand;
 
 /// An SMTP gateway whose decisions are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -30,7 +31,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Check(source) => check::run(&source),
-            Command::Plugin(PluginCommand::Inspect { file }) => inspect::run(&file),
+            Command::Plugin(command) => command.run(),
             Command::Serve(source) => serve::run(&source),
         }
     }
@@ -43,7 +44,7 @@ enum Command {
     /// All mistakes are listed, not only the first. Where there is none, a summary says what would
     /// run.
     Check(Source),
-    /// Look into plugins.
+    /// Look into plugins, and those of a running gateway.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Serve until SIGTERM or SIGINT.
@@ -51,18 +52,6 @@ enum Command {
     /// The log goes to standard error. Told to stop, the gateway takes no new connections and gives
     /// open sessions the time that `limits.shutdown-grace` says.
     Serve(Source),
-}
-
-#[derive(Debug, Subcommand)]
-enum PluginCommand {
-    /// Say what a plugin handles, what it wants to use, and what it may use up.
-    ///
-    /// The plugin is compiled, but not run. The file beside it, if there is one, is read for its
-    /// grants and limits.
-    Inspect {
-        /// The plugin: a `.wasm` file.
-        file: PathBuf,
-    },
 }
 
 /// Where the configuration comes from.

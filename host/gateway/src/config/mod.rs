@@ -53,6 +53,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// Who is asked for names and addresses.
     pub dns: DnsSettings,
+    /// The Unix socket on which the gateway answers its operator. Nothing: it does not.
+    pub control_socket: Option<PathBuf>,
     /// What is logged, and how.
     pub log: Log,
     /// The threads that do the work.

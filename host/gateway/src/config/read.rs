@@ -26,6 +26,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     let replies = root.table("replies", replies::read);
     let plugins = root.table("plugins", plugins);
     let dns = root.table("dns", dns);
+    let control_socket = root.table("control", |control| control.path("socket"));
     let log = root.table("log", log);
     let runtime = root.table("runtime", runtime);
     Some(Config {
@@ -38,6 +39,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
         quarantine,
         plugins,
         dns,
+        control_socket,
         log,
         runtime,
     })

@@ -43,12 +43,17 @@ impl Sidecar {
     ///
     /// As [`Self::parse`].
     pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
-        let file = file_beside(plugin);
+        let file = Self::file_beside(plugin);
         match fs::read_to_string(&file) {
             Ok(text) => Self::parse(&text, &file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(vec![ConfigError::unreadable(&file, &error)]),
         }
+    }
+
+    /// The file beside a plugin, which need not exist.
+    pub fn file_beside(plugin: &Path) -> PathBuf {
+        plugin.with_extension("toml")
     }
 
     /// Checks the text of a file.
@@ -105,13 +110,9 @@ impl Default for Sidecar {
     }
 }
 
-fn file_beside(plugin: &Path) -> PathBuf {
-    plugin.with_extension("toml")
-}
-
 fn conflict(plugin: &Path, key: &str, text: String) -> ConfigError {
     ConfigError {
-        file: file_beside(plugin),
+        file: Sidecar::file_beside(plugin),
         line: None,
         key: key.to_owned(),
         mistake: Mistake::Conflict(text),

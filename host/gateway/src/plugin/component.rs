@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Component as WasmComponent, InstancePre};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::config::sidecar::{Event, Sidecar};
@@ -27,10 +27,17 @@ pub struct Component {
     exports: Exports,
 }
 
+/// What tells a plugin from others, and from other versions of itself.
+pub(super) struct Identity {
+    /// The name: that of the file without its ending.
+    pub(super) name: String,
+    /// The SHA-256 of the file, in hexadecimal digits.
+    pub(super) sha256: String,
+}
+
 impl Component {
     pub(super) fn new(
-        name: String,
-        hash: String,
+        identity: Identity,
         sidecar: Sidecar,
         pre: InstancePre<HostState>,
         dns: Dns,
@@ -39,13 +46,13 @@ impl Component {
         let facts = PluginFacts {
             dns,
             mime_memory,
-            name,
+            name: identity.name,
             config: sidecar.config.clone(),
             limits: sidecar.limits.clone(),
         };
         Self {
             facts: Arc::new(facts),
-            hash,
+            hash: identity.sha256,
             sidecar,
             exports: Exports::of(&pre),
             pre,
@@ -65,6 +72,11 @@ impl Component {
     /// What the operator decided about it.
     pub const fn sidecar(&self) -> &Sidecar {
         &self.sidecar
+    }
+
+    /// Its compiled code.
+    pub(super) fn code(&self) -> &WasmComponent {
+        self.pre.component()
     }
 
     /// Whether the plugin is to be asked about an event: it exports it, and the operator lets it.

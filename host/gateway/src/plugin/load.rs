@@ -1,6 +1,5 @@
 //! From files to plugins: a directory goes in, a whole set comes out or every reason why not.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
-use sha2::{Digest, Sha256};
 use tracing::info;
 use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
@@ -16,14 +14,17 @@ use wit_component::ComponentEncoder;
 
 use crate::config::ConfigError;
 use crate::config::sidecar::{Event, Grant, Sidecar};
-use crate::plugin::component::Component;
+use crate::plugin::component::{Component, Identity};
 use crate::plugin::context::{Context, SessionFacts};
 use crate::plugin::engine::Runtime;
+use crate::plugin::source::Source;
 use crate::plugin::verdict::PluginError;
 
 /// The plugins that serve a session, in their order.
 #[derive(Debug, Default)]
 pub struct PluginSet {
+    /// How many sets there were before this one: it grows by one with each change.
+    pub generation: u64,
     /// Sessions ask them in this order.
     pub plugins: Vec<Arc<Component>>,
 }
@@ -126,30 +127,43 @@ pub async fn load_file(
     file: &Path,
     max_file_size: u64,
 ) -> Result<Component, Vec<LoadError>> {
-    let sidecar = Sidecar::load_beside(file).map_err(sidecar_errors)?;
-    // Compiling takes up to seconds: not on a thread that serves sessions.
-    let compiling = Arc::clone(runtime);
-    let path = file.to_owned();
-    let compiled = tokio::task::spawn_blocking(move || compile(&compiling, &path, max_file_size));
-    let compiled = match compiled.await {
-        Ok(compiled) => compiled.map_err(|error| vec![error])?,
-        // A panic of the compiler is its own fault, and no reason to take the process down.
-        Err(panic) => return Err(vec![invalid(file, &panic)]),
+    let source = Source::read(file, max_file_size).map_err(|error| vec![error])?;
+    load(runtime, source, None).await
+}
+
+/// Makes a plugin of what its files hold, and tries it once under its real limits. Code that was
+/// compiled from the same octets need not be compiled again.
+pub(super) async fn load(
+    runtime: &Arc<Runtime>,
+    source: Source,
+    compiled: Option<WasmComponent>,
+) -> Result<Component, Vec<LoadError>> {
+    let Source {
+        file,
+        wasm,
+        content,
+    } = source;
+    let file = file.as_path();
+    let sidecar = match &content.sidecar {
+        None => Sidecar::default(),
+        Some(text) => Sidecar::parse(text, &Sidecar::file_beside(file)).map_err(sidecar_errors)?,
     };
-    check_imports(runtime.engine(), &compiled.component, file, &sidecar.grants)
+    let component = match compiled {
+        Some(component) => component,
+        None => compile_elsewhere(runtime, file, wasm).await?,
+    };
+    check_imports(runtime.engine(), &component, file, &sidecar.grants)
         .map_err(|error| vec![error])?;
     let pre = runtime
         .linker()
-        .instantiate_pre(&compiled.component)
+        .instantiate_pre(&component)
         .map_err(|error| vec![invalid(file, &format!("{error:#}"))])?;
-    let name = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let identity = Identity {
+        name: plugin_name(file),
+        sha256: content.sha256,
+    };
     let plugin = Component::new(
-        name,
-        compiled.hash,
+        identity,
         sidecar,
         pre,
         runtime.dns().clone(),
@@ -163,10 +177,14 @@ pub async fn load_file(
     if !mistakes.is_empty() {
         return Err(sidecar_errors(mistakes));
     }
+    // The trial takes a place in the pool, like a session: it must not take one from a session.
+    // An error means that the semaphore is closed, which it never is.
+    let place = runtime.instances().acquire().await;
     try_out(&plugin).await.map_err(|error| {
         let file = file.to_owned();
         vec![LoadError::Plugin { file, error }]
     })?;
+    drop(place);
     let events: Vec<_> = events.into_iter().map(Event::name).collect();
     info!(
         plugin = plugin.name(),
@@ -175,6 +193,12 @@ pub async fn load_file(
         "plugin loaded"
     );
     Ok(plugin)
+}
+
+/// The name of the plugin in a file: that of the file without its ending.
+pub(super) fn plugin_name(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 /// What `postgate plugin inspect` shows.
@@ -206,9 +230,11 @@ pub fn inspect(
     file: &Path,
     max_file_size: u64,
 ) -> Result<Inspection, LoadError> {
-    let compiled = compile(runtime, file, max_file_size)?;
+    let source = Source::read(file, max_file_size)?;
+    let size = source.wasm.len() as u64;
+    let component = compile(runtime, file, source.wasm)?;
     let engine = runtime.engine();
-    let imports = import_names(engine, &compiled.component);
+    let imports = import_names(engine, &component);
     let mut grants: Vec<_> = imports.iter().filter_map(|name| grant_for(name)).collect();
     grants.dedup();
     let refused = imports
@@ -216,20 +242,19 @@ pub fn inspect(
         .filter(|name| !is_always_allowed(name) && grant_for(name).is_none())
         .cloned()
         .collect();
-    let component_type = compiled.component.component_type();
+    let component_type = component.component_type();
     let events = component_type
         .exports(engine)
         .filter_map(|(name, _)| Some(interface_of(name)?.strip_prefix("on-")?.to_owned()))
         .collect();
     Ok(Inspection {
-        size: compiled.size,
-        sha256: compiled.hash,
+        size,
+        sha256: source.content.sha256,
         events,
         grants,
         refused,
         imports,
-        memory: compiled
-            .component
+        memory: component
             .resources_required()
             .and_then(|resources| resources.max_initial_memory_size)
             .map(|pages| pages.saturating_mul(WASM_PAGE)),
@@ -240,18 +265,11 @@ pub fn inspect(
 const WASM_PAGE: u64 = 64 << 10;
 
 /// The plugins of a directory: what ends in `.wasm` and is not hidden, in lexical order.
-fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden
-            && path
-                .extension()
-                .is_some_and(|extension| extension == "wasm")
-        {
+        if is_visible(&path, "wasm") {
             files.push(path);
         }
     }
@@ -259,45 +277,38 @@ fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Whether a file has this ending and is not hidden. Editors and copying programs hide what is not
+/// yet complete.
+pub(super) fn is_visible(file: &Path, ending: &str) -> bool {
+    let name = file.file_name().unwrap_or_default();
+    !name.as_encoded_bytes().starts_with(b".")
+        && file.extension().is_some_and(|found| found == ending)
+}
+
 fn sidecar_errors(mistakes: Vec<ConfigError>) -> Vec<LoadError> {
     mistakes.into_iter().map(LoadError::from).collect()
 }
 
-struct Compiled {
-    component: WasmComponent,
-    hash: String,
-    size: u64,
+/// Compiling takes up to seconds: not on a thread that serves sessions.
+async fn compile_elsewhere(
+    runtime: &Arc<Runtime>,
+    file: &Path,
+    wasm: Vec<u8>,
+) -> Result<WasmComponent, Vec<LoadError>> {
+    let compiling = Arc::clone(runtime);
+    let path = file.to_owned();
+    let compiled = tokio::task::spawn_blocking(move || compile(&compiling, &path, wasm));
+    match compiled.await {
+        Ok(compiled) => compiled.map_err(|error| vec![error]),
+        // A panic of the compiler is its own fault, and no reason to take the process down.
+        Err(panic) => Err(vec![invalid(file, &panic)]),
+    }
 }
 
-fn compile(runtime: &Runtime, file: &Path, max_file_size: u64) -> Result<Compiled, LoadError> {
-    let io = |error| LoadError::Io {
-        file: file.to_owned(),
-        error,
-    };
-    let size = fs::metadata(file).map_err(io)?.len();
-    if size > max_file_size {
-        return Err(LoadError::TooLarge {
-            file: file.to_owned(),
-            size,
-            limit: max_file_size,
-        });
-    }
-    let octets = fs::read(file).map_err(io)?;
-    let hash = Sha256::digest(&octets)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a String does not fail.
-            _ = write!(hex, "{byte:02x}");
-            hex
-        });
-    let octets = as_component(octets).map_err(|reason| invalid(file, &reason))?;
-    let component = WasmComponent::new(runtime.engine(), &octets)
-        .map_err(|error| invalid(file, &format!("{error:#}")))?;
-    Ok(Compiled {
-        component,
-        hash,
-        size,
-    })
+fn compile(runtime: &Runtime, file: &Path, wasm: Vec<u8>) -> Result<WasmComponent, LoadError> {
+    let octets = as_component(wasm).map_err(|reason| invalid(file, &reason))?;
+    WasmComponent::new(runtime.engine(), &octets)
+        .map_err(|error| invalid(file, &format!("{error:#}")))
 }
 
 /// A component stays as it is; a core module that carries the metadata of one becomes one.

@@ -14,7 +14,7 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
     let inspection = plugin::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
-    super::say(Report(&inspection, &sidecar))
+    crate::cli::say(Report(&inspection, &sidecar))
 }
 
 struct Report<'a>(&'a Inspection, &'a Sidecar);

@@ -1,0 +1,14 @@
+//! The answer to each request.
+
+use crate::control::protocol::{Request, Response};
+use crate::controller::Controller;
+
+pub(super) async fn answer(controller: &Controller, request: Request) -> Response {
+    match request {
+        Request::PluginList => Response::Plugins(controller.plugins().listing.clone()),
+        Request::PluginReload => {
+            let inventory = controller.reload_plugins().await;
+            Response::Plugins(inventory.listing.clone())
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What can be asked of a running gateway, and what it says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plugin::PluginListing;
+
+/// What can be asked of a running gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Which plugins there are: [`Response::Plugins`].
+    PluginList,
+    /// To look at the plugin directory now, and to say what came of it: [`Response::Plugins`].
+    PluginReload,
+}
+
+/// What a gateway says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "response", rename_all = "kebab-case")]
+pub enum Response {
+    /// It did not understand.
+    Error {
+        /// Why.
+        reason: String,
+    },
+    /// The plugins as they are now.
+    Plugins(PluginListing),
+}
+
+/// The most octets of a request, with its line ending.
+pub(super) const MAX_REQUEST: u64 = 4 << 10;

@@ -1,0 +1,36 @@
+//! What an operator can see of a running gateway, and change in it.
+
+use std::sync::Arc;
+
+use crate::house::House;
+use crate::plugin::Inventory;
+
+/// A handle to a gateway: what an operator can see of it, and change in it while it serves.
+///
+/// It can be copied, and outlives the gateway, which then just does not change any more.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    house: Arc<House>,
+}
+
+impl Controller {
+    pub(crate) const fn new(house: Arc<House>) -> Self {
+        Self { house }
+    }
+
+    /// The plugins as they are now.
+    pub fn plugins(&self) -> Arc<Inventory> {
+        self.house.library.current()
+    }
+
+    /// Looks at the plugin directory now, whatever else watches it, and says what came of it. What
+    /// can not be used leaves the version before in its place.
+    pub async fn reload_plugins(&self) -> Arc<Inventory> {
+        self.house.library.reload().await
+    }
+
+    /// Takes what has changed outside of the configuration file.
+    pub async fn reload(&self) {
+        self.reload_plugins().await;
+    }
+}

@@ -1,0 +1,106 @@
+//! How the plugin directory looks, without reading what is in its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::sidecar::Sidecar;
+use crate::plugin::load::is_visible;
+
+/// The plugins of a directory by the names of their files, which is their order.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) plugins: BTreeMap<OsString, Stamp>,
+    /// Files that would belong to a plugin if there were one.
+    pub(super) orphans: BTreeSet<PathBuf>,
+}
+
+impl Scan {
+    pub(super) fn of(directory: &Path) -> io::Result<Self> {
+        let mut scan = Self::default();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if is_visible(&path, "wasm")
+                && let Some(name) = path.file_name()
+            {
+                scan.plugins.insert(name.to_owned(), Stamp::of(&path));
+            } else if is_visible(&path, "toml") {
+                scan.orphans.insert(path);
+            }
+        }
+        for name in scan.plugins.keys() {
+            let plugin = directory.join(name);
+            scan.orphans.remove(&Sidecar::file_beside(&plugin));
+        }
+        Ok(scan)
+    }
+}
+
+/// What tells whether the files of a plugin may have changed. A symbolic link looks like the file
+/// that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    wasm: FileStamp,
+    sidecar: FileStamp,
+}
+
+impl Stamp {
+    pub(super) fn of(plugin: &Path) -> Self {
+        Self {
+            wasm: FileStamp::of(plugin),
+            sidecar: FileStamp::of(&Sidecar::file_beside(plugin)),
+        }
+    }
+
+    /// Whether one file was put in the place of another, and not written into.
+    pub(super) fn is_replacement_of(&self, other: &Self) -> bool {
+        let stays = |new: &FileStamp, old: &FileStamp| new == old || new.file() != old.file();
+        stays(&self.wasm, &other.wasm) && stays(&self.sidecar, &other.sidecar)
+    }
+}
+
+/// How one file looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileStamp {
+    There {
+        device: u64,
+        inode: u64,
+        size: u64,
+        /// Seconds and nanoseconds.
+        modified: (i64, i64),
+        /// The same for owner, rights and name, and for a modification that was dated back.
+        changed: (i64, i64),
+    },
+    Unreadable(io::ErrorKind),
+}
+
+impl FileStamp {
+    fn of(file: &Path) -> Self {
+        match fs::metadata(file) {
+            Ok(metadata) => Self::from(&metadata),
+            Err(error) => Self::Unreadable(error.kind()),
+        }
+    }
+
+    const fn file(&self) -> Option<(u64, u64)> {
+        match *self {
+            Self::There { device, inode, .. } => Some((device, inode)),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self::There {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}

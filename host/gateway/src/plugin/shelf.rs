@@ -1,0 +1,295 @@
+//! What a library remembers of the plugin directory between two looks at it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+use wasmtime::component::Component as WasmComponent;
+
+use crate::config::sidecar::Event;
+use crate::plugin::component::Component;
+use crate::plugin::inventory::{PluginListing, PluginState, State};
+use crate::plugin::load::{LoadError, PluginSet, plugin_name};
+use crate::plugin::scan::Stamp;
+use crate::plugin::source::Content;
+
+/// A file counts as whole when it has not changed for so long.
+pub(crate) const SETTLE: Duration = Duration::from_millis(200);
+
+/// A file that is replaced again and again is taken after so long, since each of them came whole.
+const RESTLESS: Duration = Duration::from_millis(700);
+
+// A change serves new sessions within a second: these two leave the rest of it for compiling.
+const _: () = assert!(SETTLE.as_millis() + RESTLESS.as_millis() < 1_000);
+
+/// Which files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// All of them, now.
+    Reread,
+    /// Those that have changed, once they do not change any more.
+    Settle,
+}
+
+/// Every plugin file, and the set that they make.
+#[derive(Default)]
+pub(super) struct Shelf {
+    generation: u64,
+    entries: BTreeMap<OsString, Entry>,
+    /// Why the directory can not be looked into.
+    trouble: Option<String>,
+    orphans: BTreeSet<PathBuf>,
+    /// Whether sessions are to see another set than before.
+    is_changed: bool,
+    /// Whether something may still be being written.
+    is_unsettled: bool,
+}
+
+impl Shelf {
+    /// What is to be done, where nothing stands for a plugin that is gone.
+    pub(super) fn compare(
+        &mut self,
+        found: &BTreeMap<OsString, Stamp>,
+        care: Care,
+    ) -> Vec<(OsString, Option<Stamp>)> {
+        let known = self.entries.keys().cloned();
+        let names: BTreeSet<OsString> = known.chain(found.keys().cloned()).collect();
+        let mut changes = Vec::new();
+        for name in names {
+            let stamp = found.get(&name).copied();
+            let entry = self.entries.entry(name.clone()).or_default();
+            match care {
+                Care::Reread => changes.push((name, stamp)),
+                Care::Settle if stamp.is_some() && stamp == entry.tried => entry.rest(stamp),
+                Care::Settle if entry.is_settled(stamp) => changes.push((name, stamp)),
+                Care::Settle => self.is_unsettled = true,
+            }
+        }
+        changes
+    }
+
+    /// Whether something may still be being written. Asking forgets it.
+    pub(super) fn take_unsettled(&mut self) -> bool {
+        mem::take(&mut self.is_unsettled)
+    }
+
+    /// A plugin changed while it was read.
+    pub(super) fn postpone(&mut self, name: &OsStr, stamp: Stamp) {
+        let entry = self.entry(name);
+        entry.seen = Some(stamp);
+        self.is_unsettled = true;
+    }
+
+    /// Whether there is nothing to be done about what a file holds.
+    pub(super) fn knows(
+        &mut self,
+        name: &OsStr,
+        stamp: Stamp,
+        content: &Content,
+        care: Care,
+    ) -> bool {
+        let entry = self.entry(name);
+        entry.rest(Some(stamp));
+        if care == Care::Settle && entry.refused.as_ref() == Some(content) {
+            return true;
+        }
+        let serves = entry.active.as_ref();
+        let serves = serves.is_some_and(|active| active.content == *content);
+        if serves && entry.error.take().is_some() {
+            entry.refused = None;
+            info!(
+                plugin = plugin_name(name.as_ref()),
+                "plugin file is again the one that serves"
+            );
+        }
+        serves
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        name: &OsStr,
+        stamp: Stamp,
+        content: Content,
+        plugin: Component,
+    ) {
+        let generation = self.generation + 1;
+        let entry = self.entry(name);
+        entry.rest(Some(stamp));
+        entry.error = None;
+        entry.refused = None;
+        entry.active = Some(Active {
+            plugin: Arc::new(plugin),
+            content,
+            generation,
+        });
+        self.is_changed = true;
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        name: &OsStr,
+        stamp: Stamp,
+        content: Option<Content>,
+        errors: &[LoadError],
+    ) {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let entry = self.entry(name);
+        entry.rest(Some(stamp));
+        entry.error = Some(lines.join("\n"));
+        entry.refused = content;
+    }
+
+    pub(super) fn remove(&mut self, name: &OsStr) {
+        if let Some(entry) = self.entries.remove(name)
+            && let Some(active) = entry.active
+        {
+            info!(plugin = active.plugin.name(), "plugin removed");
+            self.is_changed = true;
+        }
+    }
+
+    /// Code that was compiled from a file with this SHA-256.
+    pub(super) fn compiled(&self, sha256: &str) -> Option<WasmComponent> {
+        let mut active = self.entries.values().filter_map(|e| e.active.as_ref());
+        let same = active.find(|active| active.content.sha256 == sha256)?;
+        Some(same.plugin.code().clone())
+    }
+
+    /// The SHA-256 of the version that serves.
+    pub(super) fn sha256(&self, name: &OsStr) -> Option<&str> {
+        let active = self.entries.get(name)?.active.as_ref()?;
+        Some(&active.content.sha256)
+    }
+
+    pub(super) fn note_trouble(&mut self, directory: Option<&Path>, error: &io::Error) {
+        let directory = directory.unwrap_or(Path::new(""));
+        let text = format!("{}: {error}", directory.display());
+        if self.trouble.as_ref() != Some(&text) {
+            error!(
+                error = text,
+                "cannot look for plugins, those of before serve on"
+            );
+        }
+        self.trouble = Some(text);
+    }
+
+    pub(super) fn note_end_of_trouble(&mut self) {
+        if self.trouble.take().is_some() {
+            info!("plugins can be looked for again");
+        }
+    }
+
+    /// Says of each file beside no plugin, once, that nobody reads it.
+    pub(super) fn note_orphans(&mut self, orphans: BTreeSet<PathBuf>) {
+        for orphan in orphans.difference(&self.orphans) {
+            warn!(file = %orphan.display(), "there is no plugin beside this file");
+        }
+        self.orphans = orphans;
+    }
+
+    /// The set of those that serve, where it is another one than the last time.
+    pub(super) fn take_set(&mut self) -> Option<PluginSet> {
+        if !mem::take(&mut self.is_changed) {
+            return None;
+        }
+        self.generation += 1;
+        let active = self.entries.values().filter_map(|e| e.active.as_ref());
+        Some(PluginSet {
+            generation: self.generation,
+            plugins: active.map(|active| Arc::clone(&active.plugin)).collect(),
+        })
+    }
+
+    pub(super) fn listing(&self) -> PluginListing {
+        let known = self.entries.iter().filter(|(_, entry)| entry.is_known());
+        PluginListing {
+            generation: self.generation,
+            error: self.trouble.clone(),
+            plugins: known.map(|(name, entry)| entry.state(name)).collect(),
+        }
+    }
+
+    fn entry(&mut self, name: &OsStr) -> &mut Entry {
+        self.entries.entry(name.to_owned()).or_default()
+    }
+}
+
+/// One plugin file.
+#[derive(Default)]
+struct Entry {
+    /// How it looked the last time.
+    seen: Option<Stamp>,
+    /// How it looked when it was read.
+    tried: Option<Stamp>,
+    /// Since when it looks different each time.
+    restless_since: Option<Instant>,
+    active: Option<Active>,
+    /// Why what was read the last time does not serve.
+    error: Option<String>,
+    /// What that was, where it could be read.
+    refused: Option<Content>,
+}
+
+/// A plugin that serves.
+struct Active {
+    plugin: Arc<Component>,
+    content: Content,
+    generation: u64,
+}
+
+impl Entry {
+    /// Whether anything is known of the file but that it is there.
+    const fn is_known(&self) -> bool {
+        self.active.is_some() || self.error.is_some()
+    }
+
+    /// Whether the file is as it was at the last look, and may be read.
+    fn is_settled(&mut self, now: Option<Stamp>) -> bool {
+        let before = mem::replace(&mut self.seen, now);
+        let since = *self.restless_since.get_or_insert_with(Instant::now);
+        let is_replaced = match (&now, &before) {
+            (Some(now), Some(before)) => now.is_replacement_of(before),
+            _ => false,
+        };
+        now == before || (is_replaced && since.elapsed() >= RESTLESS)
+    }
+
+    /// The file was read, or is as it was then.
+    fn rest(&mut self, stamp: Option<Stamp>) {
+        self.seen = stamp;
+        self.tried = stamp;
+        self.restless_since = None;
+    }
+
+    fn state(&self, name: &OsStr) -> PluginState {
+        let active = self.active.as_ref();
+        let asked = |active: &Active| {
+            let events = active.plugin.exported_events();
+            let asked = events.filter(|event| active.plugin.handles(*event));
+            asked.map(Event::name).map(str::to_owned).collect()
+        };
+        let granted = |active: &Active| {
+            let grants = active.plugin.sidecar().grants.iter();
+            grants.map(|grant| grant.name().to_owned()).collect()
+        };
+        PluginState {
+            name: plugin_name(name.as_ref()),
+            state: match (active, &self.error) {
+                (Some(_), None) => State::Active,
+                (Some(_), Some(_)) => State::Outdated,
+                (None, _) => State::Refused,
+            },
+            version: None,
+            sha256: active.map(|active| active.content.sha256.clone()),
+            generation: active.map(|active| active.generation),
+            events: active.map(asked).unwrap_or_default(),
+            grants: active.map(granted).unwrap_or_default(),
+            error: self.error.clone(),
+        }
+    }
+}

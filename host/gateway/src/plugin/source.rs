@@ -1,0 +1,91 @@
+//! What the files of a plugin hold, read once, so that what is checked is what will run.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::config::ConfigError;
+use crate::config::sidecar::Sidecar;
+use crate::plugin::load::LoadError;
+
+/// A plugin as its files hold it.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The `.wasm` file.
+    pub(super) file: PathBuf,
+    /// What is in it.
+    pub(super) wasm: Vec<u8>,
+    /// What tells it from other versions.
+    pub(super) content: Content,
+}
+
+/// What the files of a plugin hold, as far as it takes to compare two versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Content {
+    /// The SHA-256 of the `.wasm` file, in hexadecimal digits.
+    pub(super) sha256: String,
+    /// What is in the file beside it, where there is one.
+    pub(super) sidecar: Option<String>,
+}
+
+impl Source {
+    pub(super) fn read(file: &Path, max_file_size: u64) -> Result<Self, LoadError> {
+        let wasm = read_bounded(file, max_file_size)?;
+        let sidecar = Sidecar::file_beside(file);
+        let sidecar = match fs::read_to_string(&sidecar) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(ConfigError::unreadable(&sidecar, &error).into()),
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            content: Content {
+                sha256: hexadecimal(&Sha256::digest(&wasm)),
+                sidecar,
+            },
+            wasm,
+        })
+    }
+}
+
+fn read_bounded(file: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
+    let io = |error| LoadError::Io {
+        file: file.to_owned(),
+        error,
+    };
+    let metadata = fs::metadata(file).map_err(io)?;
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        return Err(io(io::Error::other("this is no regular file")));
+    }
+    let too_large = |size| LoadError::TooLarge {
+        file: file.to_owned(),
+        size,
+        limit,
+    };
+    if metadata.len() > limit {
+        return Err(too_large(metadata.len()));
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    let open = fs::File::open(file).map_err(io)?;
+    // It may have grown meanwhile.
+    open.take(limit.saturating_add(1))
+        .read_to_end(&mut octets)
+        .map_err(io)?;
+    let size = octets.len() as u64;
+    match size > limit {
+        true => Err(too_large(size)),
+        false => Ok(octets),
+    }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut hex, octet| {
+        // Writing to a String does not fail.
+        _ = write!(hex, "{octet:02x}");
+        hex
+    })
+}

@@ -1,0 +1,128 @@
+//! The control socket: what a running gateway tells its operator, and nobody else.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::Output;
+
+use postgate_tests::gateway::{Gateway, Setup, program};
+use postgate_tests::peer::run;
+use serde_json::Value;
+
+const SOCKET: &str = "control.socket = \"run/control.sock\"";
+
+fn postgate(gateway: &Gateway, arguments: &[&str]) -> Output {
+    let config = gateway.directory().join("postgate.toml");
+    run(program().args(arguments).arg("--config").arg(config))
+}
+
+fn said(output: &Output) -> String {
+    let streams = [&output.stdout, &output.stderr];
+    streams
+        .map(|stream| String::from_utf8_lossy(stream).into_owned())
+        .concat()
+}
+
+#[test]
+fn the_plugins_of_a_running_gateway_can_be_listed() {
+    let sidecar = "grants = [\"store\"]\nevents = [\"rcpt\"]";
+    let gateway = Setup::new()
+        .set(SOCKET)
+        .plugin(
+            "20-verdicts",
+            "guests/verdicts",
+            "events = [\"mail\", \"rcpt\"]",
+        )
+        .plugin("10-store", "guests/ungranted", sidecar)
+        .start();
+    let output = postgate(&gateway, &["plugin", "list"]);
+    let table = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{table}");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows.len(), 3, "{table}");
+    assert_eq!(rows[0].len(), 7, "{table}");
+    assert_eq!(rows[1][..2], ["10-store", "active"]);
+    assert_eq!(rows[1][5..], ["store", "rcpt"]);
+    assert_eq!(rows[2][..2], ["20-verdicts", "active"]);
+    assert_eq!(rows[2][5..], ["-", "mail,rcpt"]);
+
+    let output = postgate(&gateway, &["plugin", "list", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["generation"], 1, "{json}");
+    let plugin = &json["plugins"][0];
+    assert_eq!(plugin["name"], "10-store");
+    assert_eq!(plugin["generation"], 1);
+    assert_eq!(plugin["error"], Value::Null);
+    let hash = plugin["sha256"].as_str().unwrap();
+    assert_eq!(hash.len(), 64);
+    assert_eq!(rows[1][4], &hash[..12]);
+}
+
+#[test]
+fn without_a_gateway_it_says_so() {
+    let setup = Setup::new().set(SOCKET);
+    let config = setup.write();
+    let list = |config| run(program().args(["plugin", "list", "--config"]).arg(config));
+    let output = list(&config);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("no gateway listens here"));
+    assert!(said(&output).contains("run/control.sock"));
+
+    let setup = Setup::new();
+    let output = list(&setup.write());
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+    assert!(said(&output).contains("control.socket"));
+}
+
+#[test]
+fn the_socket_is_for_its_owner_and_for_one_gateway() {
+    let mut gateway = Setup::new().set(SOCKET).start();
+    let socket = gateway.directory().join("run/control.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let second = Setup::new().set(&format!("control.socket = {socket:?}"));
+    let output = run(program().args(["serve", "--config"]).arg(second.write()));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("another gateway listens on it"));
+
+    gateway.terminate();
+    gateway.wait();
+    assert!(!socket.exists());
+}
+
+/// Whatever comes, there is an answer of one line, and the gateway stays.
+#[test]
+fn nonsense_is_answered() {
+    let gateway = Setup::new().set(SOCKET).start();
+    let socket = gateway.directory().join("run/control.sock");
+    let ask = |octets: &[u8]| {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.write_all(octets).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    for nonsense in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"{}\n",
+        b"{\"request\":\"no-such\"}\n",
+        b"\xff\xfe\n",
+        b"[",
+    ] {
+        assert_eq!(ask(nonsense)["response"], "error");
+    }
+    let good = ask(b"{\"request\":\"plugin-list\"}\n");
+    assert_eq!(good["response"], "plugins", "{good}");
+    // What is longer than any request is not kept.
+    let mut endless = UnixStream::connect(&socket).unwrap();
+    endless.write_all(&[b'x'; 4 << 10]).unwrap();
+    let mut line = String::new();
+    BufReader::new(endless).read_line(&mut line).unwrap();
+    assert!(line.contains("not a request"), "{line}");
+    assert_eq!(ask(b"{\"request\":\"plugin-list\"}\n")["generation"], 0);
+}
