@@ -1,22 +1,24 @@
-//! Generated types into the gateway's own: the only file that names both. Whatever breaks a rule of
-//! the contract ends here, with a text that names the rule.
+//! Generated types into the gateway's own, and back: the only files that name both. Whatever breaks a
+//! rule of the contract ends here, with a text that names the rule.
 
-use std::time::Duration;
+mod argument;
+mod edit;
 
-use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::auth::Credentials;
-use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
-use postgate_proto::parameters::Parameter;
+use postgate_proto::address::Charset;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
-use postgate_proto::session::Ending;
 
+pub(super) use self::argument::{
+    body_chunk, cause, command_line, credentials, outcome, parameters, summary,
+};
+use self::edit::{
+    ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, one_line, recipient,
+    replace_body, rewrite_sender, session_edit,
+};
 use crate::plugin::bindings::events::{
-    on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_disconnect, on_expn,
-    on_headers, on_helo, on_help, on_mail, on_message, on_outcome, on_proxy, on_rcpt, on_reset,
-    on_starttls, on_vrfy,
+    on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_expn, on_headers,
+    on_helo, on_help, on_mail, on_message, on_proxy, on_rcpt, on_starttls, on_vrfy,
 };
 use crate::plugin::bindings::host::types;
-use crate::plugin::context::{BodyChunk, Cause, CommandLine, Fate, MessageOutcome, Summary};
 use crate::plugin::verdict::{
     ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, ScramKeys, TextEdit, Verdict,
 };
@@ -189,48 +191,8 @@ pub(super) fn message(
     })
 }
 
-pub(super) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
-    on_body_chunk::BodyChunk {
-        offset: chunk.offset,
-        data: chunk.octets.clone(),
-    }
-}
-
 pub(super) fn body_chunk_answer(answer: on_body_chunk::BodyChunkAnswer) -> Result<Opinion, Broken> {
     opinion(verdict(answer.verdict)?, answer.edits, session_edit)
-}
-
-pub(super) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
-    on_outcome::Outcome {
-        fate: match outcome.fate {
-            Fate::Delivered => on_outcome::Fate::Delivered,
-            Fate::Discarded => on_outcome::Fate::Discarded,
-            Fate::Quarantined => on_outcome::Fate::Quarantined,
-            Fate::Refused => on_outcome::Fate::Refused,
-        },
-        reply: reply(&outcome.reply),
-        id: outcome.id.clone(),
-    }
-}
-
-fn reply(reply: &Reply) -> types::Reply {
-    types::Reply {
-        code: reply.code(),
-        enhanced: reply.enhanced().map(|code| types::EnhancedCode {
-            class: code.class(),
-            subject: code.subject(),
-            detail: code.detail(),
-        }),
-        lines: reply.lines().map(Into::into).collect(),
-    }
-}
-
-pub(super) const fn cause(cause: Cause) -> on_reset::Cause {
-    match cause {
-        Cause::Helo => on_reset::Cause::Helo,
-        Cause::Refused => on_reset::Cause::Refused,
-        Cause::Rset => on_reset::Cause::Rset,
-    }
 }
 
 pub(super) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, Broken> {
@@ -252,50 +214,6 @@ pub(super) fn command(answer: on_command::CommandAnswer, known: bool) -> Result<
         verdict => verdict,
     };
     opinion(verdict, answer.edits, session_edit)
-}
-
-pub(super) fn command_line(line: &CommandLine) -> on_command::Command {
-    on_command::Command {
-        verb: line.verb.to_string(),
-        argument: line.argument.to_string(),
-        line: line.line.to_vec(),
-        known: line.known,
-    }
-}
-
-pub(super) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
-    on_auth::Credentials {
-        mechanism: credentials.mechanism.name().into(),
-        identity: credentials.identity.clone(),
-        act_as: credentials.act_as.clone(),
-        proof: on_auth::Proof::Password(credentials.password.clone()),
-    }
-}
-
-pub(super) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
-    parameters
-        .iter()
-        .map(|parameter| types::Pair {
-            name: parameter.name.to_string(),
-            value: parameter.value.to_string(),
-        })
-        .collect()
-}
-
-pub(super) fn summary(summary: Summary) -> on_disconnect::Summary {
-    use on_disconnect::Reason;
-    on_disconnect::Summary {
-        reason: match summary.ending {
-            Ending::Closed => Reason::Closed,
-            Ending::Disconnected | Ending::EndlessLine | Ending::TooManyErrors => Reason::Refused,
-            Ending::Quit => Reason::Quit,
-            Ending::Shutdown => Reason::Shutdown,
-            Ending::Timeout => Reason::Timeout,
-        },
-        commands: summary.counters.commands,
-        errors: summary.counters.errors,
-        messages: summary.counters.messages,
-    }
 }
 
 fn opinion<E>(
@@ -350,123 +268,6 @@ fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
         refusal: Refusal::new(reply).map_err(|error| error.to_string())?,
         reason: refusal.reason.as_deref().map(one_line),
     })
-}
-
-fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
-    match edit {
-        types::SessionEdit::Delay(milliseconds) => {
-            Ok(Edit::Delay(Duration::from_millis(milliseconds.into())))
-        }
-        types::SessionEdit::Tag(pair) => match is_text(&pair.name) && is_text(&pair.value) {
-            true => Ok(Edit::Tag(pair.name, pair.value)),
-            false => Err("a tag has no control characters".into()),
-        },
-    }
-}
-
-fn header_edit(edit: types::HeaderEdit) -> Result<Edit, Broken> {
-    use types::HeaderEdit as Given;
-    Ok(Edit::Header(match edit {
-        Given::Append(field) => {
-            let (name, value) = header_field(&field)?;
-            HeaderEdit::Append(name, value)
-        }
-        Given::Insert(insertion) => {
-            let (name, value) = header_field(&insertion.field)?;
-            let index = insertion.index as usize;
-            HeaderEdit::Insert { index, name, value }
-        }
-        Given::Prepend(field) => {
-            let (name, value) = header_field(&field)?;
-            HeaderEdit::Prepend(name, value)
-        }
-        Given::Set(field) => {
-            let (name, value) = header_field(&field)?;
-            HeaderEdit::Set(name, value)
-        }
-        Given::Remove(position) => HeaderEdit::Remove {
-            name: header_name(&position.name)?,
-            index: position.index as usize,
-        },
-        Given::RemoveAll(name) => HeaderEdit::RemoveAll(header_name(&name)?),
-        Given::Replace(replacement) => HeaderEdit::Replace {
-            name: header_name(&replacement.at.name)?,
-            index: replacement.at.index as usize,
-            value: header_value(&replacement.value)?,
-        },
-    }))
-}
-
-fn header_field(field: &types::HeaderField) -> Result<(HeaderName, HeaderValue), Broken> {
-    Ok((header_name(&field.name)?, header_value(&field.value)?))
-}
-
-fn header_name(name: &str) -> Result<HeaderName, Broken> {
-    HeaderName::new(name).map_err(|error| error.to_string())
-}
-
-fn header_value(value: &[u8]) -> Result<HeaderValue, Broken> {
-    HeaderValue::new(value).map_err(|error| error.to_string())
-}
-
-fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Broken> {
-    ReversePath::parse(text, charset)
-        .map(|path| Edit::Envelope(EnvelopeEdit::RewriteSender(path)))
-        .map_err(|error| format!("sender {text:?}: {error}"))
-}
-
-fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, Broken> {
-    ForwardPath::parse(text, charset).map_err(|error| format!("recipient {text:?}: {error}"))
-}
-
-/// Only whole lines: a lone CR or LF would be a line end to some servers and none to others.
-fn replace_body(body: Vec<u8>) -> Result<Edit, Broken> {
-    let mut rest = body.as_slice();
-    while let Some(index) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
-        match rest[index..].strip_prefix(b"\r\n") {
-            Some(after) => rest = after,
-            None => return Err("a body has lines that end in CRLF".into()),
-        }
-    }
-    Ok(Edit::ReplaceBody(body))
-}
-
-/// A verb, or the name of a parameter (RFC 5321 §4.1.2).
-fn keyword(word: String, edit: fn(String) -> TextEdit) -> Result<Edit, Broken> {
-    match is_keyword(&word) && word.len() <= 64 {
-        true => Ok(Edit::Text(edit(word))),
-        false => Err(format!("{word:?} is no keyword")),
-    }
-}
-
-fn is_keyword(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-fn is_host_name(name: &str) -> bool {
-    (1..=255).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-}
-
-/// `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1).
-fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
-    let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
-    let mut words = text.split(' ');
-    match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {
-        true => Ok(Edit::Text(TextEdit::AddEhloKeyword(text))),
-        false => Err(format!("{text:?} is no EHLO keyword with parameters")),
-    }
-}
-
-fn is_text(text: &str) -> bool {
-    !text.chars().any(char::is_control)
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, "")
 }
 
 #[cfg(test)]
@@ -524,36 +325,5 @@ mod tests {
                 expected
             );
         }
-    }
-
-    #[test]
-    fn bodies_have_whole_lines() {
-        for body in ["", "a", "a\r\n", "\r\n", "a\r\n\r\nb"] {
-            assert!(replace_body(body.into()).is_ok(), "{body:?}");
-        }
-        for body in [
-            "\n", "\r", "a\nb", "a\rb", "a\r\r\n", "a\r\n\n", "a\n\r", "a\r",
-        ] {
-            assert!(replace_body(body.into()).is_err(), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_injected() {
-        let field = |name: &str, value: &str| types::HeaderField {
-            name: name.into(),
-            value: value.into(),
-        };
-        for (name, value) in [
-            ("X", "a\r\nInjected: yes"),
-            ("X: a\r\nY", "b"),
-            ("X", "a\0"),
-        ] {
-            assert!(header_field(&field(name, value)).is_err());
-        }
-        assert!(ehlo_keyword("XFOO\r\n250 HELP".into()).is_err());
-        assert!(ehlo_keyword("XFOO a b".into()).is_ok());
-        assert_eq!(one_line("a\r\nb"), "ab");
-        assert!(rewrite_sender("a@b> SIZE=1\r\nRCPT TO:<c@d", Charset::Ascii).is_err());
     }
 }

@@ -1,22 +1,22 @@
 //! How the opinions of several plugins become one decision, and what a failing plugin means.
 
+mod edits;
+mod seat;
+
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate_proto::header::HeaderEdit;
-use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
+use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::Settings;
-use tracing::{info, warn};
 
-use crate::config::sidecar::{Event, OnFailure, Sidecar};
+use self::edits::apply;
+use self::seat::Seat;
+use crate::config::sidecar::{Event, Sidecar};
 use crate::plugin::component::{Component, Instance};
-use crate::plugin::context::{Context, Occasion, Transaction};
-use crate::plugin::verdict::{
-    ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, ScramKeys, TextEdit, Verdict,
-};
-use crate::spool::Content;
+use crate::plugin::context::Context;
+use crate::plugin::verdict::{Edit, Opinion, PluginError, ScramKeys, TextEdit, Verdict};
 
 /// A plugin as the pipeline sees it.
 pub trait Plugin: Send + Sync {
@@ -231,248 +231,6 @@ impl<P: Plugin> Pipeline<P> {
         notes
     }
 }
-
-/// One plugin in one session.
-struct Seat<P: Plugin> {
-    plugin: Arc<P>,
-    instance: Option<P::Instance>,
-    notes: String,
-    later: Vec<HeaderEdit>,
-}
-
-impl<P: Plugin> Seat<P> {
-    const fn new(plugin: Arc<P>) -> Self {
-        Self {
-            plugin,
-            instance: None,
-            notes: String::new(),
-            later: Vec::new(),
-        }
-    }
-
-    /// Asks the instance, and makes it first where this is its first event or its last call failed.
-    async fn ask(
-        &mut self,
-        event: Event,
-        context: &Arc<Context>,
-        settings: &Settings,
-    ) -> Result<Opinion, PluginError> {
-        let mut instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => self.plugin.start(context).await?,
-        };
-        let opinion = instance.ask(event, context).await?;
-        check_relaying(&opinion, context, settings)?;
-        self.instance = Some(instance);
-        Ok(opinion)
-    }
-
-    /// What a failure means is the operator's choice, and nothing else's. Nothing: go on as if the
-    /// plugin had no objection.
-    fn failure(
-        &mut self,
-        event: Event,
-        context: &Context,
-        error: &PluginError,
-    ) -> Option<Decision> {
-        let on_failure = self.plugin.sidecar().on_failure;
-        warn!(
-            session = context.session.id,
-            plugin = self.plugin.name(),
-            %event,
-            %error,
-            ?on_failure,
-            "plugin failed"
-        );
-        self.add_note(event, "failed");
-        match on_failure {
-            OnFailure::Accept => None,
-            OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
-            OnFailure::Tempfail => Some(match event {
-                Event::Auth | Event::AuthKeys => Decision::Refuse(AUTH_LATER),
-                Event::Connect | Event::Helo | Event::Proxy => Decision::Disconnect(CONNECT_LATER),
-                _ => Decision::Refuse(Refusal::TRY_LATER),
-            }),
-        }
-    }
-
-    /// Remembers what the plugin said, and logs a refusal with the reason that only the log shows.
-    fn note(&mut self, event: Event, opinion: &Opinion, context: &Context) {
-        if opinion.verdict != Verdict::Next || !opinion.edits.is_empty() {
-            let edits = match opinion.edits.len() {
-                0 => String::new(),
-                count => format!("+{count}"),
-            };
-            self.add_note(event, &format!("{}{edits}", opinion.verdict));
-        }
-        let reason = match &opinion.verdict {
-            Verdict::Defer(refused) | Verdict::Disconnect(refused) | Verdict::Refuse(refused) => {
-                shown(refused)
-            }
-            Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
-            Verdict::Accept
-            | Verdict::Answer(_)
-            | Verdict::Authenticate(_)
-            | Verdict::Keys(_)
-            | Verdict::Next => return,
-        };
-        info!(
-            session = context.session.id,
-            plugin = self.plugin.name(),
-            %event,
-            verdict = %opinion.verdict,
-            subject = subject(event, context),
-            reason,
-            "plugin decided"
-        );
-    }
-
-    fn add_note(&mut self, event: Event, what: &str) {
-        if self.notes.len() > MAX_NOTES {
-            return;
-        }
-        let separator = if self.notes.is_empty() { "" } else { "," };
-        // Writing to a String does not fail.
-        _ = write!(self.notes, "{separator}{event}:{what}");
-    }
-}
-
-/// A plugin can not make the gateway an open relay.
-fn check_relaying(
-    opinion: &Opinion,
-    context: &Context,
-    settings: &Settings,
-) -> Result<(), PluginError> {
-    if context.authenticated_as.is_some() {
-        return Ok(());
-    }
-    for edit in &opinion.edits {
-        let Edit::Envelope(EnvelopeEdit::AddRecipient(path) | EnvelopeEdit::RewriteRecipient(path)) =
-            edit
-        else {
-            continue;
-        };
-        if !settings.relay.permit(path) {
-            let text = format!("recipient {path} is of no domain in relay.domains");
-            return Err(PluginError::Answer(text));
-        }
-    }
-    Ok(())
-}
-
-fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Context) {
-    match edit {
-        Edit::Client(edit) => {
-            let session = Arc::make_mut(&mut context.session);
-            match edit {
-                ClientEdit::Host(name) => session.remote_host = Some(name),
-                ClientEdit::Ip(address) => session.remote.set_ip(address),
-            }
-        }
-        Edit::Envelope(edit) => {
-            if let Some(transaction) = &mut context.transaction {
-                apply_to_envelope(edit, transaction);
-            }
-        }
-        Edit::Header(edit) => context.message.headers.apply(&edit),
-        Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
-        Edit::ReplaceBody(body) => {
-            context.message.headers.separate();
-            context.message.set_body(Content::from(body));
-        }
-        Edit::SetId(id) => context.message.id = Some(id),
-        Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => context.tags.push((name, value)),
-        // The caller keeps what is not about the context.
-        Edit::Delay(_) | Edit::Tag(..) | Edit::Text(_) => {}
-    }
-}
-
-fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
-    match edit {
-        EnvelopeEdit::AddRecipient(path) if !transaction.recipients.contains(&path) => {
-            transaction.recipients.push(path);
-        }
-        EnvelopeEdit::AddRecipient(_) => {}
-        EnvelopeEdit::RefuseRecipient(path, _) | EnvelopeEdit::RemoveRecipient(path) => {
-            transaction
-                .recipients
-                .retain(|recipient| *recipient != path);
-        }
-        EnvelopeEdit::RewriteRecipient(path) => {
-            if let Some((recipient, _)) = &mut transaction.candidate {
-                *recipient = path;
-            }
-        }
-        EnvelopeEdit::RewriteSender(path) => transaction.sender = path,
-    }
-}
-
-fn shown(refused: &Refused) -> String {
-    let reply = refused.refusal.reply();
-    match &refused.reason {
-        None => reply.to_string(),
-        Some(reason) => format!("{reply} ({reason})"),
-    }
-}
-
-/// Whom a decision was about.
-fn subject(event: Event, context: &Context) -> String {
-    let transaction = context.transaction.as_ref();
-    match event {
-        Event::Connect | Event::Disconnect | Event::Proxy | Event::StartTls => {
-            context.session.remote.ip().to_string()
-        }
-        Event::AuthKeys | Event::Command | Event::Expn | Event::Help | Event::Vrfy => {
-            match &context.occasion {
-                Some(Occasion::About(subject)) => subject.to_string(),
-                Some(Occasion::Command(line)) => line.verb.to_string(),
-                _ => String::new(),
-            }
-        }
-        Event::Helo => context
-            .helo
-            .as_ref()
-            .map(|(_, name)| name.to_string())
-            .unwrap_or_default(),
-        Event::Auth => {
-            let credentials = context.credentials.as_ref();
-            credentials
-                .map(|credentials| credentials.identity.clone())
-                .unwrap_or_default()
-        }
-        Event::Rcpt => transaction
-            .and_then(|transaction| transaction.candidate.as_ref())
-            .map(|(recipient, _)| recipient.to_string())
-            .unwrap_or_default(),
-        Event::Mail
-        | Event::Data
-        | Event::Headers
-        | Event::BodyChunk
-        | Event::Message
-        | Event::Outcome
-        | Event::Reset => transaction
-            .map(|transaction| transaction.sender.to_string())
-            .unwrap_or_default(),
-    }
-}
-
-/// So many tags are kept in a session; more are dropped.
-const MAX_TAGS: usize = 256;
-/// So long may the notes about one plugin get, in octets, before more are dropped.
-const MAX_NOTES: usize = 200;
-
-const AUTH_LATER: Refusal = Refusal::fixed(
-    454,
-    Enhanced::new(4, 7, 0),
-    "Temporary authentication failure",
-);
-const CONNECT_LATER: Refusal = Refusal::fixed(
-    421,
-    Enhanced::new(4, 3, 0),
-    "Temporary problem, try again later",
-);
-const REFUSED_FOR_FAILURE: Refusal =
-    Refusal::fixed(554, Enhanced::new(5, 3, 0), "Message system error");
 
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
-use postgate_proto::header::{HeaderBlock, HeaderName, HeaderValue};
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Reply;
 
+use super::seat::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
-use crate::plugin::context::{Message, SessionFacts};
+use crate::config::sidecar::OnFailure;
+use crate::plugin::context::{Message, SessionFacts, Transaction};
+use crate::plugin::verdict::{EnvelopeEdit, Refused};
 
 type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
 

@@ -1,0 +1,96 @@
+//! The gateway's own types into what an event function takes.
+
+use postgate_proto::auth::Credentials;
+use postgate_proto::parameters::Parameter;
+use postgate_proto::reply::Reply;
+use postgate_proto::session::Ending;
+
+use crate::plugin::bindings::events::{
+    on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
+};
+use crate::plugin::bindings::host::types;
+use crate::plugin::context::{BodyChunk, Cause, CommandLine, Fate, MessageOutcome, Summary};
+
+pub(in crate::plugin) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
+    on_body_chunk::BodyChunk {
+        offset: chunk.offset,
+        data: chunk.octets.clone(),
+    }
+}
+
+pub(in crate::plugin) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
+    on_outcome::Outcome {
+        fate: match outcome.fate {
+            Fate::Delivered => on_outcome::Fate::Delivered,
+            Fate::Discarded => on_outcome::Fate::Discarded,
+            Fate::Quarantined => on_outcome::Fate::Quarantined,
+            Fate::Refused => on_outcome::Fate::Refused,
+        },
+        reply: reply(&outcome.reply),
+        id: outcome.id.clone(),
+    }
+}
+
+fn reply(reply: &Reply) -> types::Reply {
+    types::Reply {
+        code: reply.code(),
+        enhanced: reply.enhanced().map(|code| types::EnhancedCode {
+            class: code.class(),
+            subject: code.subject(),
+            detail: code.detail(),
+        }),
+        lines: reply.lines().map(Into::into).collect(),
+    }
+}
+
+pub(in crate::plugin) const fn cause(cause: Cause) -> on_reset::Cause {
+    match cause {
+        Cause::Helo => on_reset::Cause::Helo,
+        Cause::Refused => on_reset::Cause::Refused,
+        Cause::Rset => on_reset::Cause::Rset,
+    }
+}
+
+pub(in crate::plugin) fn command_line(line: &CommandLine) -> on_command::Command {
+    on_command::Command {
+        verb: line.verb.to_string(),
+        argument: line.argument.to_string(),
+        line: line.line.to_vec(),
+        known: line.known,
+    }
+}
+
+pub(in crate::plugin) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
+    on_auth::Credentials {
+        mechanism: credentials.mechanism.name().into(),
+        identity: credentials.identity.clone(),
+        act_as: credentials.act_as.clone(),
+        proof: on_auth::Proof::Password(credentials.password.clone()),
+    }
+}
+
+pub(in crate::plugin) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
+    parameters
+        .iter()
+        .map(|parameter| types::Pair {
+            name: parameter.name.to_string(),
+            value: parameter.value.to_string(),
+        })
+        .collect()
+}
+
+pub(in crate::plugin) fn summary(summary: Summary) -> on_disconnect::Summary {
+    use on_disconnect::Reason;
+    on_disconnect::Summary {
+        reason: match summary.ending {
+            Ending::Closed => Reason::Closed,
+            Ending::Disconnected | Ending::EndlessLine | Ending::TooManyErrors => Reason::Refused,
+            Ending::Quit => Reason::Quit,
+            Ending::Shutdown => Reason::Shutdown,
+            Ending::Timeout => Reason::Timeout,
+        },
+        commands: summary.counters.commands,
+        errors: summary.counters.errors,
+        messages: summary.counters.messages,
+    }
+}
