@@ -14,6 +14,8 @@
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`spool`]: keeps a message until the backend has it.
+//!
+//! [`contract`] is the plugin contract as files, for those who write plugins.
 
 mod admission;
 mod arrival;
@@ -29,6 +31,7 @@ mod socket;
 mod trace;
 
 pub mod config;
+pub mod contract;
 pub mod control;
 pub mod delivery;
 pub mod dns;

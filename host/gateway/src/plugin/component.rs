@@ -48,6 +48,7 @@ impl Component {
             mime_memory,
             name: identity.name,
             config: sidecar.config.clone(),
+            grants: sidecar.grants.clone(),
             limits: sidecar.limits.clone(),
         };
         Self {

@@ -16,7 +16,7 @@ use wasmtime::{
 use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
 use crate::plugin::bindings::AllEvents;
-use crate::plugin::host::{HostState, MimeMemory};
+use crate::plugin::host::{HostState, MAX_MODULES, MimeMemory, wasi};
 
 /// The engine, what plugins may import from it, and how many instances there may be.
 pub struct Runtime {
@@ -52,6 +52,7 @@ impl Runtime {
         };
         let mut linker = Linker::new(&engine);
         AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        wasi::add_to_linker(&mut linker)?;
         tick(&engine);
         info!(instances, wall, "plugin runtime is ready");
         Ok(Self {
@@ -111,12 +112,13 @@ fn base_config(cache: Option<&Path>) -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// A component may be made of several core modules, each with a memory and tables of its own:
-/// guests of JavaScript and Python are.
+/// A component may be made of several core modules, each with a memory and tables of its own. A
+/// guest in Python has one for each library that CPython is made of, and they share one memory: the
+/// number of modules costs no address space, that of memories and tables does.
 fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        .total_core_instances(instances.saturating_mul(MAX_MODULES))
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)

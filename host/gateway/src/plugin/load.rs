@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
 use tracing::info;
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as PREVIEW1_ADAPTER,
+};
 use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
 use wit_component::ComponentEncoder;
@@ -17,6 +21,7 @@ use crate::config::sidecar::{Event, Grant, Sidecar};
 use crate::plugin::component::{Component, Identity};
 use crate::plugin::context::{Context, SessionFacts};
 use crate::plugin::engine::Runtime;
+use crate::plugin::host::wasi;
 use crate::plugin::source::Source;
 use crate::plugin::verdict::PluginError;
 
@@ -319,9 +324,11 @@ fn as_component(octets: Vec<u8>) -> Result<Vec<u8>, String> {
     // The preamble: magic number, version, and layer (component-model binary format).
     match octets.get(..8) {
         Some(b"\0asm\x0d\0\x01\0") => Ok(octets),
+        // What a C library asks of its system is translated into the WASI that components import.
         Some(b"\0asm\x01\0\0\0") => ComponentEncoder::default()
             .validate(true)
             .module(&octets)
+            .and_then(|encoder| encoder.adapter(PREVIEW1, PREVIEW1_ADAPTER))
             .and_then(|mut encoder| encoder.encode())
             .map_err(|error| format!("a core module that is none of a component: {error:#}")),
         Some(_) => Err("it does not begin as a WebAssembly file does".into()),
@@ -372,6 +379,9 @@ fn import_names(engine: &Engine, component: &WasmComponent) -> Vec<String> {
 }
 
 fn is_always_allowed(import: &str) -> bool {
+    if wasi::is_offered(import) {
+        return true;
+    }
     let allowed = ["config", "log", "message", "session", "types"];
     interface_of(import).is_some_and(|interface| allowed.contains(&interface))
 }

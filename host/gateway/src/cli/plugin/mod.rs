@@ -1,5 +1,6 @@
 //! `postgate plugin`: what can be asked about plugins, in files and in a running gateway.
 
+mod bindings;
 mod inspect;
 mod list;
 mod reload;
@@ -14,6 +15,8 @@ use super::{Failure, Source};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
+    /// Write the files that a plugin is written against: the contract, or bindings for C.
+    Bindings(bindings::Bindings),
     /// Say what a plugin handles, what it wants to use, and what it may use up.
     ///
     /// The plugin is compiled, but not run. The file beside it, if there is one, is read for its
@@ -45,6 +48,7 @@ pub(super) enum PluginCommand {
 impl PluginCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Bindings(wanted) => bindings::run(&wanted),
             Self::Inspect { file } => inspect::run(&file),
             Self::List { gateway, json } => list::run(&gateway, json),
             Self::Reload { gateway } => reload::run(&gateway),

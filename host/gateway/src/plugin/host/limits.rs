@@ -60,15 +60,15 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
     }
 
     fn instances(&self) -> usize {
-        MAX_MODULES
+        MAX_MODULES as usize
     }
 
     fn tables(&self) -> usize {
-        MAX_MODULES
+        MAX_MODULES as usize
     }
 
     fn memories(&self) -> usize {
-        MAX_MODULES
+        MAX_MODULES as usize
     }
 }
 
@@ -125,7 +125,7 @@ const MAX_STORE_KEY: usize = 256;
 const MAX_STORE_OCTETS: usize = 64 << 10;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// The most core instances, tables and memories that a component may be made of, each.
-const MAX_MODULES: usize = 64;
+pub(in crate::plugin) const MAX_MODULES: u32 = 64;
 
 #[cfg(test)]
 mod tests {

@@ -7,16 +7,18 @@ mod limits;
 mod message;
 mod random;
 mod session;
+pub(super) mod wasi;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
 use self::limits::KeyValues;
-pub(super) use self::limits::{MemoryLimit, MimeMemory};
-use crate::config::sidecar::PluginLimits;
+pub(super) use self::limits::{MAX_MODULES, MemoryLimit, MimeMemory};
+use self::wasi::Wasi;
+use crate::config::sidecar::{Grant, PluginLimits};
 use crate::dns::Dns;
 use crate::plugin::bindings::host::{config, log, store, types};
 use crate::plugin::context::{Context, Transaction};
@@ -31,6 +33,8 @@ pub(super) struct HostState {
     pub(super) cpu: Duration,
     store: KeyValues,
     log_lines: u32,
+    /// Never locked: it is here so that futures may hold a reference to the state.
+    wasi: Mutex<Option<Box<Wasi>>>,
 }
 
 /// What an instance has to know about its plugin.
@@ -38,6 +42,7 @@ pub(super) struct HostState {
 pub(super) struct PluginFacts {
     pub(super) name: String,
     pub(super) config: Value,
+    pub(super) grants: Vec<Grant>,
     pub(super) limits: PluginLimits,
     pub(super) dns: Dns,
     pub(super) mime_memory: MimeMemory,
@@ -53,6 +58,7 @@ impl HostState {
             cpu: Duration::ZERO,
             store: KeyValues::default(),
             log_lines: 0,
+            wasi: Mutex::default(),
         }
     }
 
@@ -66,6 +72,7 @@ impl HostState {
 
     /// Takes the session back.
     pub(super) fn leave(&mut self) {
+        self.log_printed(true);
         self.context = None;
         let limit = self.plugin.limits.log_lines;
         if self.log_lines > limit {
@@ -74,6 +81,36 @@ impl HostState {
                 plugin = self.plugin.name,
                 dropped, "log lines beyond limits.log-lines were dropped"
             );
+        }
+    }
+
+    /// Logs what the guest has printed to its standard output and standard error.
+    fn log_printed(&mut self, all: bool) {
+        let printed = self.take_printed(all);
+        for line in printed.stdout {
+            self.log(log::Level::Info, &line);
+        }
+        for line in printed.stderr {
+            self.log(log::Level::Warn, &line);
+        }
+    }
+
+    fn log(&mut self, level: log::Level, text: &str) {
+        self.log_lines = self.log_lines.saturating_add(1);
+        if self.log_lines > self.plugin.limits.log_lines {
+            return;
+        }
+        let plugin = self.plugin.name.as_str();
+        let session = self
+            .context()
+            .map_or("", |context| context.session.id.as_str());
+        let text = &text[..text.floor_char_boundary(MAX_LOG_LINE)];
+        // Debug output of a text escapes control characters, so that a plugin can not forge a line.
+        match level {
+            log::Level::Debug => debug!(session, plugin, says = ?text, "plugin"),
+            log::Level::Info => info!(session, plugin, says = ?text, "plugin"),
+            log::Level::Warn => warn!(session, plugin, says = ?text, "plugin"),
+            log::Level::Error => error!(session, plugin, says = ?text, "plugin"),
         }
     }
 
@@ -94,22 +131,9 @@ impl types::Host for HostState {}
 
 impl log::Host for HostState {
     fn write(&mut self, level: log::Level, text: String) -> wasmtime::Result<()> {
-        self.log_lines = self.log_lines.saturating_add(1);
-        if self.log_lines > self.plugin.limits.log_lines {
-            return Ok(());
-        }
-        let plugin = self.plugin.name.as_str();
-        let session = self
-            .context()
-            .map_or("", |context| context.session.id.as_str());
-        let text = &text[..text.floor_char_boundary(MAX_LOG_LINE)];
-        // Debug output of a text escapes control characters, so that a plugin can not forge a line.
-        match level {
-            log::Level::Debug => debug!(session, plugin, says = ?text, "plugin"),
-            log::Level::Info => info!(session, plugin, says = ?text, "plugin"),
-            log::Level::Warn => warn!(session, plugin, says = ?text, "plugin"),
-            log::Level::Error => error!(session, plugin, says = ?text, "plugin"),
-        }
+        // What was printed before stands before.
+        self.log_printed(false);
+        self.log(level, &text);
         Ok(())
     }
 }
