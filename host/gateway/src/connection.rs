@@ -130,8 +130,9 @@ impl Connection {
                                 self.session.register_rcpt_parameter(&name);
                             }
                             TextEdit::AddVerb(verb) => self.session.register_verb(&verb),
-                            // The session offers what its settings say.
-                            TextEdit::LimitMechanisms(_) => {}
+                            TextEdit::LimitMechanisms(names) => {
+                                self.session.limit_mechanisms(&names);
+                            }
                             TextEdit::SetBanner(text) => self.session.set_banner(&text),
                             TextEdit::SetGreeting(text) => self.session.set_greeting(&text),
                         }

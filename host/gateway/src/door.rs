@@ -197,6 +197,7 @@ impl Visit {
             shared.house.delivery.clone(),
             shared.house.quarantine.clone(),
             Spool::new(Arc::clone(&shared.house.spool)),
+            Arc::clone(&shared.house.secrets),
         );
         let ending = self.converse(desk, arrival, phase).await;
         drop(room);

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::delivery::{Delivery, Maildir};
 use crate::plugin::{Library, Runtime};
+use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
 
 /// What all sessions share.
@@ -17,6 +18,7 @@ pub(crate) struct House {
     pub(crate) delivery: Delivery,
     pub(crate) quarantine: Option<Maildir>,
     pub(crate) spool: Arc<SpoolSettings>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) gauges: Arc<Gauges>,
 }
 

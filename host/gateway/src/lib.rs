@@ -26,6 +26,7 @@ mod door;
 mod house;
 mod id;
 mod running;
+mod secrets;
 mod server;
 mod socket;
 mod trace;
@@ -86,6 +87,9 @@ pub enum RunError {
     /// The host name can not be given to a backend.
     #[error("hostname: {0}")]
     Hostname(#[from] InvalidName),
+    /// The system has no random octets.
+    #[error("cannot draw random octets: {0}")]
+    Random(getrandom::Error),
     /// Plugins can not be loaded.
     #[error("{}", listed(.0))]
     Plugins(Vec<LoadError>),

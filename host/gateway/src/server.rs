@@ -24,6 +24,7 @@ use crate::dns::Dns;
 use crate::door::Door;
 use crate::house::{Gauges, House, Phase};
 use crate::plugin::{Library, LibrarySettings, Runtime};
+use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
@@ -161,6 +162,7 @@ impl House {
             },
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
+            secrets: Arc::new(Secrets::draw().map_err(RunError::Random)?),
             gauges: Arc::default(),
         })
     }
@@ -188,7 +190,7 @@ fn settings(listener: &Listener, config: &Config) -> Settings {
         max_message_size: limits.message_size,
         max_recipients: limits.recipients,
         max_text_line: limits.text_line as usize,
-        mechanisms: Mechanism::ALL.to_vec(),
+        mechanisms: Mechanism::USUAL.to_vec(),
         message_timeout: limits.message_timeout,
         more_keywords: listener.more_keywords.clone(),
         only_keywords: listener.only_keywords.clone(),

@@ -20,12 +20,16 @@ pub enum Fault {
     AuthLineTooLong,
     /// A mechanism that is not offered.
     AuthMechanism,
+    /// A mechanism that would tell the password to who listens, over a connection that is not encrypted.
+    AuthNeedsTls,
     /// No plugin knows these credentials.
     AuthRejected,
     /// MAIL before AUTH where the listener demands it.
     AuthRequired,
     /// A command that is legal only in another state.
     BadSequence,
+    /// The channel binding of SCRAM is not that of the connection, or was negotiated away.
+    ChannelBinding,
     /// A command line that holds NUL, a bare CR, a bare LF or text that is not UTF-8.
     CommandEncoding,
     /// BDAT after a chunk that was refused, or without a transaction. Its octets are thrown away.
@@ -76,10 +80,12 @@ impl Fault {
             Self::AuthEncoding => "auth-encoding",
             Self::AuthLineTooLong => "auth-line-too-long",
             Self::AuthMechanism => "auth-mechanism",
+            Self::AuthNeedsTls => "auth-needs-tls",
             Self::AuthNotOffered => "auth-not-offered",
             Self::AuthRejected => "auth-rejected",
             Self::AuthRequired => "auth-required",
             Self::BadSequence => "bad-sequence",
+            Self::ChannelBinding => "channel-binding",
             Self::ChunkWithoutTransaction => "chunk-without-transaction",
             Self::CommandEncoding => "command-encoding",
             Self::DataForBinary => "data-for-binary",
@@ -105,17 +111,19 @@ impl Fault {
     }
 
     /// One of each name.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Argument,
         Self::ArgumentNotAllowed,
         Self::AuthCancelled,
         Self::AuthEncoding,
         Self::AuthLineTooLong,
         Self::AuthMechanism,
+        Self::AuthNeedsTls,
         Self::AuthNotOffered,
         Self::AuthRejected,
         Self::AuthRequired,
         Self::BadSequence,
+        Self::ChannelBinding,
         Self::ChunkWithoutTransaction,
         Self::CommandEncoding,
         Self::DataForBinary,
@@ -157,10 +165,16 @@ const fn wording(fault: Fault) -> Wording {
         Fault::AuthEncoding => (501, (5, 5, 2), "Cannot decode response"),
         Fault::AuthLineTooLong => (500, (5, 5, 6), "Authentication exchange line is too long"),
         Fault::AuthMechanism => (504, (5, 5, 4), "Unrecognized authentication mechanism"),
+        Fault::AuthNeedsTls => (
+            538,
+            (5, 7, 11),
+            "Encryption required for requested authentication mechanism",
+        ),
         Fault::AuthNotOffered => (502, (5, 5, 1), "Authentication is not offered here"),
         Fault::AuthRejected => (535, (5, 7, 8), "Authentication credentials invalid"),
         Fault::AuthRequired => (530, (5, 7, 0), "Authentication required"),
         Fault::BadSequence => (503, (5, 5, 1), "Bad sequence of commands"),
+        Fault::ChannelBinding => (535, (5, 7, 8), "Authentication credentials invalid"),
         Fault::ChunkWithoutTransaction => (503, (5, 5, 1), "No transaction for this chunk"),
         Fault::CommandEncoding => (500, (5, 5, 2), "Syntax error, unexpected octets in command"),
         Fault::DataForBinary => (503, (5, 5, 1), "Binary data must be sent with BDAT"),

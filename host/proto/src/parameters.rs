@@ -15,7 +15,7 @@ pub struct Extensions {
     pub eight_bit_mime: bool,
     /// Several commands at once (RFC 2920).
     pub pipelining: bool,
-    /// REQUIRETLS (RFC 8689); only true while the session is encrypted.
+    /// REQUIRETLS (RFC 8689). A session offers it only while it is encrypted.
     pub requiretls: bool,
     /// Addresses and headers in UTF-8 (RFC 6531).
     pub smtputf8: bool,
@@ -31,7 +31,7 @@ impl Default for Extensions {
             dsn: true,
             eight_bit_mime: true,
             pipelining: true,
-            requiretls: false,
+            requiretls: true,
             smtputf8: true,
             vrfy: true,
         }
@@ -282,7 +282,6 @@ mod tests {
             (" X=a=b", Err(Fault::ParameterValue)),
             (" -X=a", Err(Fault::ParameterValue)),
             (" XFOO=bar", Err(Fault::UnknownParameter)),
-            (" REQUIRETLS", Err(Fault::UnknownParameter)),
             (" ALT-ADDRESS=a@b", Err(Fault::UnknownParameter)),
         ];
         let registered = ["XOWN".into(), "XOWN2".into()];
@@ -306,6 +305,7 @@ mod tests {
             vrfy: false,
         };
         for text in [
+            "REQUIRETLS",
             "BODY=7BIT",
             "BODY=8BITMIME",
             "SMTPUTF8",

@@ -156,6 +156,7 @@ fn question(ask: &Ask) -> String {
                 credentials.identity
             )
         }
+        Ask::AuthKeys(identity) => format!("auth-keys {identity}"),
         Ask::Command { verb, argument, .. } => format!("command {verb} {argument}"),
         Ask::Connect => "connect".to_owned(),
         Ask::Expn(list) => format!("expn {list}"),

@@ -75,6 +75,7 @@ fn listen(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
     match key {
         "add-keywords" => settings.more_keywords = words(value)?,
         "auth" => settings.auth = auth(value),
+        "auth-in-clear" => settings.auth_in_clear = value.as_bool()?,
         "banner" => value.as_str()?.clone_into(&mut settings.banner),
         "default-domain" => settings.default_domain = Some(value.as_str()?.to_owned()),
         "extensions" => {
@@ -88,8 +89,6 @@ fn listen(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
         "only-keywords" => settings.only_keywords = Some(words(value)?),
         "strict-mail" => settings.strict_mail = value.as_bool()?,
         "strict-rcpt" => settings.strict_rcpt = value.as_bool()?,
-        // The core does not know what a connection is made of.
-        "auth-in-clear" => {}
         _ => return None,
     }
     Some(())

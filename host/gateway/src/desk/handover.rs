@@ -157,7 +157,7 @@ const fn verdict_of(decision: &Decision, answer: &Answer) -> &'static str {
         (Decision::Discard, _) => "discarded",
         (Decision::Quarantine, Answer::Proceed(_)) => "quarantined",
         (_, Answer::Proceed(Some(_))) => "delivered",
-        (_, Answer::Proceed(None) | Answer::Authenticated) => "discarded",
+        (_, Answer::Proceed(None) | Answer::Authenticated | Answer::Keys(_)) => "discarded",
         (_, Answer::Disconnect(_) | Answer::Refuse(_)) => "refused",
     }
 }
@@ -166,6 +166,6 @@ fn reply_of(answer: &Answer) -> String {
     match answer {
         Answer::Disconnect(refusal) | Answer::Refuse(refusal) => refusal.reply().to_string(),
         Answer::Proceed(Some(acceptance)) => acceptance.reply().to_string(),
-        Answer::Proceed(None) | Answer::Authenticated => "250".into(),
+        Answer::Proceed(None) | Answer::Authenticated | Answer::Keys(_) => "250".into(),
     }
 }

@@ -28,6 +28,7 @@ use crate::plugin::context::{
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
+use crate::secrets::Secrets;
 use crate::spool::Spool;
 
 /// Answers one session.
@@ -39,6 +40,7 @@ pub(crate) struct Desk {
     at_backend: Option<AtBackend>,
     incoming: Incoming,
     texts: Vec<TextEdit>,
+    secrets: Arc<Secrets>,
 }
 
 impl Desk {
@@ -48,6 +50,7 @@ impl Desk {
         delivery: Delivery,
         quarantine: Option<Maildir>,
         spool: Spool,
+        secrets: Arc<Secrets>,
     ) -> Self {
         Self {
             context: Arc::new(Context::new(Arc::new(session))),
@@ -61,6 +64,7 @@ impl Desk {
                 started_at: 0,
             },
             texts: Vec::new(),
+            secrets,
         }
     }
 
@@ -69,6 +73,7 @@ impl Desk {
         Arc::make_mut(&mut self.context).errors = counters.errors;
         match ask {
             Ask::Auth(credentials) => self.auth(credentials).await,
+            Ask::AuthKeys(identity) => self.auth_keys(identity).await,
             Ask::Command {
                 verb,
                 argument,
@@ -111,11 +116,12 @@ impl Desk {
     /// What the plugins of this session make of it.
     pub(crate) fn offers(&self) -> Offers {
         Offers {
+            decoy: self.secrets.decoy(),
             expn: self.pipeline.handles(Event::Expn),
             filters_commands: self.pipeline.handles(Event::Command),
             proxied: self.context.session.proxy.is_some(),
-            scram: false,
-            seed: [0; 32],
+            scram: self.pipeline.handles(Event::AuthKeys),
+            seed: self.secrets.seed(),
             tls: Tls::Off,
             xclient: false,
         }
@@ -216,6 +222,14 @@ impl Desk {
             info!(session = context.session.id, identity, "authenticated");
         }
         answer_of(decision)
+    }
+
+    async fn auth_keys(&mut self, identity: Box<str>) -> Answer {
+        let answer = self.query(Event::AuthKeys, Occasion::About(identity)).await;
+        if let Answer::Keys(Some(keys)) = &answer {
+            self.secrets.note_iterations(keys.iterations());
+        }
+        answer
     }
 
     async fn query(&mut self, event: Event, occasion: Occasion) -> Answer {
@@ -413,9 +427,8 @@ fn answer_of(decision: Decision) -> Answer {
         Decision::Answer(acceptance) => Answer::Proceed(Some(acceptance)),
         Decision::Authenticate(_) => Answer::Authenticated,
         Decision::Disconnect(refusal) => Answer::Disconnect(refusal),
-        Decision::Discard | Decision::Keys(_) | Decision::Pass | Decision::Quarantine => {
-            Answer::Proceed(None)
-        }
+        Decision::Discard | Decision::Pass | Decision::Quarantine => Answer::Proceed(None),
+        Decision::Keys(keys) => Answer::Keys(Some(keys)),
         // Until what is deferred is remembered, the refusal is said at once.
         Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal),
     }

@@ -5,6 +5,7 @@ mod argument;
 mod edit;
 
 use postgate_proto::address::Charset;
+use postgate_proto::auth::ScramKeys;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 
 pub(super) use self::argument::{
@@ -19,9 +20,7 @@ use crate::plugin::bindings::events::{
     on_helo, on_help, on_mail, on_message, on_proxy, on_rcpt, on_starttls, on_vrfy,
 };
 use crate::plugin::bindings::host::types;
-use crate::plugin::verdict::{
-    ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, ScramKeys, TextEdit, Verdict,
-};
+use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, Refused, TextEdit, Verdict};
 
 /// A rule of the contract that an answer breaks.
 type Broken = String;
@@ -75,25 +74,16 @@ pub(super) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Opinion
     let Some(keys) = keys else {
         return Ok(Opinion::NEXT);
     };
-    if !(8..=64).contains(&keys.salt.len()) {
-        return Err("a salt has 8 to 64 octets".into());
-    }
-    if !(4_096..=1_000_000).contains(&keys.iterations) {
-        return Err("there are 4,096 to 1,000,000 iterations".into());
-    }
-    let key = |octets: Vec<u8>| <[u8; 32]>::try_from(octets);
-    match (key(keys.stored_key), key(keys.server_key)) {
-        (Ok(stored_key), Ok(server_key)) => Ok(Opinion {
-            verdict: Verdict::Keys(ScramKeys {
-                salt: keys.salt,
-                iterations: keys.iterations,
-                stored_key,
-                server_key,
-            }),
-            edits: Vec::new(),
-        }),
-        _ => Err("a key of SCRAM-SHA-256 has 32 octets".into()),
-    }
+    let keys = ScramKeys::new(
+        keys.salt,
+        keys.iterations,
+        &keys.stored_key,
+        &keys.server_key,
+    );
+    Ok(Opinion {
+        verdict: Verdict::Keys(keys.map_err(|error| error.to_string())?),
+        edits: Vec::new(),
+    })
 }
 
 pub(super) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, Broken> {

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgate_proto::auth::ScramKeys;
 use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::Settings;
 
@@ -16,7 +17,7 @@ use self::seat::Seat;
 use crate::config::sidecar::{Event, Sidecar};
 use crate::plugin::component::{Component, Instance};
 use crate::plugin::context::Context;
-use crate::plugin::verdict::{Edit, Opinion, PluginError, ScramKeys, TextEdit, Verdict};
+use crate::plugin::verdict::{Edit, Opinion, PluginError, TextEdit, Verdict};
 
 /// A plugin as the pipeline sees it.
 pub trait Plugin: Send + Sync {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::auth::ScramKeys;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::reply::{Acceptance, Refusal};
 
@@ -65,27 +66,6 @@ impl fmt::Display for Verdict {
             Self::Quarantine(_) => f.write_str("quarantine"),
             Self::Refuse(refused) => write!(f, "refuse {}", refused.refusal.reply().code()),
         }
-    }
-}
-
-/// The keys of a user for SCRAM-SHA-256 (RFC 5802 §3).
-#[derive(Clone, PartialEq, Eq)]
-pub struct ScramKeys {
-    /// The salt, 8 to 64 octets.
-    pub salt: Vec<u8>,
-    /// The number of iterations, 4,096 to 1,000,000.
-    pub iterations: u32,
-    /// The hash of the client's key.
-    pub stored_key: [u8; 32],
-    /// The key of the server.
-    pub server_key: [u8; 32],
-}
-
-impl fmt::Debug for ScramKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScramKeys")
-            .field("iterations", &self.iterations)
-            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::address::{ForwardPath, ReversePath};
 use crate::auth::Mechanism;
 use crate::command::{Command, Rules, parse_recipient, parse_sender};
 use crate::fault::Fault;
-use crate::parameters::{MailParameters, Parameter};
+use crate::parameters::{Extensions, MailParameters, Parameter};
 use crate::session::state::{Envelope, Stage};
 use crate::session::{Auth, Helo, Session, Tls};
 use crate::xclient::Xclient;
@@ -65,25 +65,6 @@ impl Session {
         }
     }
 
-    /// RFC 4954 §4: once a session, after EHLO, and not in a transaction.
-    fn check_auth<'a>(
-        &self,
-        stage: &Stage,
-        mechanism: &str,
-        initial: Option<&'a str>,
-    ) -> Result<Legal<'a>, Fault> {
-        if self.settings.auth == Auth::Off {
-            return Err(Fault::AuthNotOffered);
-        }
-        match stage {
-            Stage::Known(client) if client.kind == Helo::Ehlo && !self.authenticated => {
-                let mechanism = Mechanism::parse(mechanism).ok_or(Fault::AuthMechanism)?;
-                Ok(Legal::Auth(mechanism, initial))
-            }
-            _ => Err(Fault::BadSequence),
-        }
-    }
-
     fn check_bdat<'a>(&self, stage: &Stage, size: u64, last: bool) -> Result<Legal<'a>, Fault> {
         if !self.settings.extensions.chunking {
             return Err(Fault::NotImplemented);
@@ -107,7 +88,8 @@ impl Session {
                 Err(Fault::AuthRequired)
             }
             Stage::Known(_) => {
-                let (sender, parameters) = parse_sender(argument, &self.mail_rules())?;
+                let extensions = self.extensions();
+                let (sender, parameters) = parse_sender(argument, &self.mail_rules(&extensions))?;
                 match parameters.size > Some(self.settings.max_message_size.into()) {
                     true => Err(Fault::MessageTooLarge),
                     false => Ok(Legal::Mail(sender, parameters)),
@@ -120,10 +102,11 @@ impl Session {
         let Stage::Mail(_, envelope) = stage else {
             return Err(Fault::BadSequence);
         };
+        let extensions = self.extensions();
         let rules = Rules {
             registered: &self.texts.rcpt_parameters,
             strict: self.settings.strict_rcpt,
-            ..self.mail_rules()
+            ..self.mail_rules(&extensions)
         };
         let (recipient, parameters) = parse_recipient(argument, envelope.smtputf8, &rules)?;
         let limit = self.settings.max_recipients;
@@ -164,9 +147,18 @@ impl Session {
         }
     }
 
-    fn mail_rules(&self) -> Rules<'_> {
+    /// What is offered now: REQUIRETLS under TLS only (RFC 8689 §3).
+    pub(super) fn extensions(&self) -> Extensions {
+        let offered = self.settings.extensions;
+        Extensions {
+            requiretls: offered.requiretls && self.offers.tls.channel().is_some(),
+            ..offered
+        }
+    }
+
+    fn mail_rules<'a>(&'a self, extensions: &'a Extensions) -> Rules<'a> {
         Rules {
-            extensions: &self.settings.extensions,
+            extensions,
             registered: &self.texts.mail_parameters,
             strict: self.settings.strict_mail,
             default_domain: self.settings.default_domain.as_deref(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::address::{ForwardPath, ReversePath};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, ScramKeys};
 use crate::parameters::{MailParameters, Parameter};
 use crate::reply::{Acceptance, Refusal};
 use crate::xclient::Xclient;
@@ -48,6 +48,10 @@ pub enum Ask {
     /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
     /// else counts as "nobody knows this user".
     Auth(Credentials),
+    /// What are the keys of this user, who has begun a SCRAM exchange? Answer with [`Answer::Keys`];
+    /// proceeding means that there are none. Whether there are makes no difference that the client
+    /// could see before the end. Only asked where [`Offers::scram`](super::Offers::scram) says so.
+    AuthKeys(Box<str>),
     /// May the client talk to us? Asked once, before the banner.
     Connect,
     /// May the client send the message now? Not asked where it comes with BDAT.
@@ -101,6 +105,9 @@ pub enum Answer {
     Authenticated,
     /// Refuse with this reply and close the connection.
     Disconnect(Refusal),
+    /// The keys of the user, where there are any. Means [`Answer::Proceed`] to any question but
+    /// [`Ask::AuthKeys`].
+    Keys(Option<ScramKeys>),
     /// Yes, with this reply in place of the usual one.
     Proceed(Option<Acceptance>),
     /// No, with this reply. The session goes on, unless the reply says that it closes.

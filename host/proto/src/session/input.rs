@@ -3,6 +3,9 @@
 use std::ops::Range;
 
 use memchr::memchr;
+use zeroize::Zeroize;
+
+use crate::session::{MAX_AUTH_LINE, MAX_COMMAND_LINE};
 
 /// A buffer that gives out command lines, and octets of a message.
 #[derive(Debug, Default)]
@@ -10,6 +13,8 @@ pub(super) struct Input {
     buffer: Vec<u8>,
     used: usize,
     overlong: Option<usize>,
+    /// Whether the line that stands at the start is AUTH, which may be longer than others.
+    is_auth: bool,
 }
 
 /// What stands at the start of the unused octets.
@@ -31,7 +36,13 @@ impl Input {
     /// Where received octets are appended.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.used > 0 {
-            self.buffer.drain(..self.used);
+            let left = self.unused().len();
+            if left > 0 {
+                self.buffer.copy_within(self.used.., 0);
+                // Credentials that move leave no copy behind.
+                self.buffer[left..].zeroize();
+            }
+            self.buffer.truncate(left);
             self.used = 0;
         }
         &mut self.buffer
@@ -64,6 +75,23 @@ impl Input {
         self.take(count).len() as u64
     }
 
+    /// How long the command line may be that stands at the start.
+    pub(super) fn longest_command(&mut self) -> usize {
+        if self.overlong.is_none() {
+            let verb = self.unused().get(..AUTH.len());
+            self.is_auth = verb.is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH));
+        }
+        match self.is_auth {
+            true => MAX_AUTH_LINE,
+            false => MAX_COMMAND_LINE,
+        }
+    }
+
+    /// Whether the last line that [`longest_command`](Self::longest_command) was asked about was AUTH.
+    pub(super) const fn is_auth(&self) -> bool {
+        self.is_auth
+    }
+
     /// Takes the next line of at most `limit` octets, line ending included. A line without end is
     /// thrown away up to `discard` octets. Where it is lenient, LF alone ends a line.
     pub(super) fn line(&mut self, limit: usize, discard: usize, lenient: bool) -> Line {
@@ -78,12 +106,15 @@ impl Input {
             length if length > limit => return Line::TooLong,
             _ => {}
         }
-        let line = self.octets(range);
-        match line.strip_suffix(b"\r\n") {
+        let line = &mut self.buffer[range];
+        let taken = match line.strip_suffix(b"\r\n") {
             Some(line) => Line::Complete(line.to_vec()),
             None if lenient => Line::Complete(line[..line.len() - 1].to_vec()),
             None => Line::NoCr,
-        }
+        };
+        // Credentials may stand in it.
+        line.zeroize();
+        taken
     }
 
     fn incomplete(&mut self, limit: usize, discard: usize) -> Line {
@@ -100,6 +131,8 @@ impl Input {
         }
     }
 }
+
+const AUTH: &[u8] = b"AUTH ";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The server side of one connection.
 
+mod auth;
 mod check;
 mod exchange;
 mod input;
@@ -8,8 +9,12 @@ mod reception;
 mod settings;
 mod state;
 
+use std::mem;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+use crate::auth::Mechanism;
 use crate::command::Command;
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
@@ -32,6 +37,10 @@ pub struct Session {
     output: Output,
     texts: Texts,
     authenticated: bool,
+    /// The mechanisms to which policy has limited AUTH.
+    limit: Option<Vec<Mechanism>>,
+    /// Exchanges of AUTH so far.
+    exchanges: u64,
     counters: Counters,
     faults: Vec<Fault>,
     refused: Option<Refusal>,
@@ -60,6 +69,8 @@ impl Session {
             output: Output::default(),
             texts: Texts::default(),
             authenticated: false,
+            limit: None,
+            exchanges: 0,
             counters: Counters::default(),
             faults: Vec::new(),
             refused: None,
@@ -80,6 +91,7 @@ impl Session {
             },
             state: State::Commands(Stage::Stranger),
             texts: self.texts,
+            exchanges: self.exchanges,
             counters: self.counters,
             faults: self.faults,
             is_stopping: self.is_stopping,
@@ -106,7 +118,7 @@ impl Session {
     pub fn step(&mut self) -> Step<'_> {
         self.output.forget_written();
         loop {
-            match std::mem::take(&mut self.state) {
+            match mem::take(&mut self.state) {
                 State::Connected | State::Commands(_) if self.is_stopping => {
                     self.hang_up(Ending::Shutdown);
                 }
@@ -124,7 +136,7 @@ impl Session {
                     self.input.discard();
                     self.object(State::Commands(stage), Fault::Pipelining);
                 }
-                State::Commands(stage) => match self.line(MAX_COMMAND_LINE) {
+                State::Commands(stage) => match self.command() {
                     Line::Incomplete => {
                         self.state = State::Commands(stage);
                         return self.flush(Step::Read(Wait::Command));
@@ -137,6 +149,13 @@ impl Session {
                         return self.flush(Step::Read(Wait::Command));
                     }
                     line => self.auth_line(client, exchange, line),
+                },
+                State::Dismissing(client, failure) => match self.line(MAX_AUTH_LINE) {
+                    Line::Incomplete => {
+                        self.state = State::Dismissing(client, failure);
+                        return self.flush(Step::Read(Wait::Command));
+                    }
+                    line => self.dismissed_line(client, failure, &line),
                 },
                 State::Receiving(client, mut reception) => {
                     match reception.advance(&mut self.input, &self.settings) {
@@ -194,7 +213,7 @@ impl Session {
 
     /// Brings policy's answer to the last [`Step::Ask`]. Without a question it does nothing.
     pub fn decide(&mut self, answer: Answer) {
-        match std::mem::take(&mut self.state) {
+        match mem::take(&mut self.state) {
             State::Deciding(question) => self.proceed(question, answer),
             other => self.state = other,
         }
@@ -272,7 +291,7 @@ impl Session {
 
     /// The faults of the client since this was last asked, for the log.
     pub fn take_faults(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut self.faults)
+        mem::take(&mut self.faults)
     }
 
     /// Why the message was refused without being asked about, where [`Step::Reset`] comes of that.
@@ -319,6 +338,11 @@ impl Session {
         }
     }
 
+    fn command(&mut self) -> Line {
+        let limit = self.input.longest_command();
+        self.line(limit)
+    }
+
     fn line(&mut self, limit: usize) -> Line {
         self.input.line(
             limit,
@@ -339,17 +363,21 @@ impl Session {
 
     fn command_line(&mut self, stage: Stage, line: Line) {
         self.counters.commands = self.counters.commands.saturating_add(1);
-        let line = match line {
-            Line::Complete(line) => line,
+        let mut line = match line {
+            // Credentials may stand in it.
+            Line::Complete(line) => Zeroizing::new(line),
             Line::Endless => return self.hang_up(Ending::EndlessLine),
-            Line::Incomplete => Vec::new(),
+            Line::Incomplete => Zeroizing::default(),
             Line::NoCr => return self.object(State::Commands(stage), Fault::CommandEncoding),
+            Line::TooLong if self.input.is_auth() => {
+                return self.object(State::Commands(stage), Fault::AuthLineTooLong);
+            }
             Line::TooLong => return self.object(State::Commands(stage), Fault::LineTooLong),
         };
         let fault = match Command::parse(&line).and_then(|command| self.check(&stage, command)) {
             // Credentials are for the one event that is made for them.
             Ok(legal) if self.offers.filters_commands && !matches!(legal, Legal::Auth(..)) => {
-                return self.ask_about_command(stage, line, None);
+                return self.ask_about_command(stage, mem::take(&mut *line), None);
             }
             Ok(legal) => return self.carry_out(stage, legal),
             // Of two headers in a row neither can be believed.
@@ -361,7 +389,7 @@ impl Session {
         let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
         match fault == Fault::UnknownVerb && is_asked {
             true if self.needs_tls() => self.object(State::Commands(stage), Fault::TlsRequired),
-            true => self.ask_about_command(stage, line, Some(fault)),
+            true => self.ask_about_command(stage, mem::take(&mut *line), Some(fault)),
             false => self.object(State::Commands(stage), fault),
         }
     }
@@ -401,10 +429,14 @@ impl Session {
     /// Answers a fault, and goes on in `state` unless there were too many.
     fn object(&mut self, state: State, fault: Fault) {
         self.fault(fault);
+        self.state = state;
+        self.end_at_too_many_errors();
+    }
+
+    fn end_at_too_many_errors(&mut self) {
         let limit = self.settings.max_errors;
-        match limit > 0 && self.counters.errors >= limit {
-            true => self.hang_up(Ending::TooManyErrors),
-            false => self.state = state,
+        if limit > 0 && self.counters.errors >= limit {
+            self.hang_up(Ending::TooManyErrors);
         }
     }
 }
@@ -423,7 +455,7 @@ impl Output {
     }
 
     fn forget_written(&mut self) {
-        if std::mem::take(&mut self.written) {
+        if mem::take(&mut self.written) {
             self.octets.clear();
         }
     }

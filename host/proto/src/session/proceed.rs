@@ -1,12 +1,11 @@
 //! What a legal command does, and what an answer of policy does: the only place that moves a session
 //! from one state to the next.
 
-use crate::auth::{self, Exchange, Mechanism};
 use crate::fault::Fault;
 use crate::parameters::Body;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
+use crate::session::auth::Failure;
 use crate::session::check::Legal;
-use crate::session::input::Line;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
 use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Tls};
@@ -17,8 +16,7 @@ impl Session {
     pub(super) fn carry_out(&mut self, stage: Stage, legal: Legal<'_>) {
         match (legal, stage) {
             (Legal::Auth(mechanism, initial), Stage::Known(client)) => {
-                let progress = Exchange::begin(mechanism, initial);
-                self.authentication(client, progress);
+                self.begin_auth(client, mechanism, initial);
             }
             (Legal::Bdat { size, fault, .. }, stage) if fault.is_some() => {
                 let fault = fault.unwrap_or(Fault::BadSequence);
@@ -38,6 +36,7 @@ impl Session {
             }
             (Legal::Expn(list), stage) => self.ask(Ask::Expn(list.into()), Question::Expn(stage)),
             (Legal::Helo(kind, name), _) => {
+                self.limit = None;
                 let name = name.into();
                 self.ask(Ask::Helo { kind, name }, Question::Helo(Client { kind }));
             }
@@ -89,21 +88,21 @@ impl Session {
 
     /// Goes on with the answer to a question.
     pub(super) fn proceed(&mut self, question: Question, answer: Answer) {
-        let (authenticated, reply) = match answer {
-            Answer::Authenticated => (true, None),
+        let is_authenticated = answer == Answer::Authenticated;
+        let (keys, reply) = match answer {
+            Answer::Authenticated => (None, None),
             Answer::Disconnect(refusal) => return self.disconnect(&refusal),
-            Answer::Proceed(reply) => (false, reply),
+            Answer::Keys(keys) => (keys, None),
+            Answer::Proceed(reply) => (None, reply),
             Answer::Refuse(refusal) if refusal.closes() => return self.disconnect(&refusal),
             Answer::Refuse(refusal) => return self.refused(question, refusal),
         };
         match question {
-            Question::Auth(client) if authenticated => {
-                self.authenticated = true;
-                self.answer(&AUTHENTICATED, Stage::Known(client));
+            Question::Auth(client, _) if is_authenticated => self.authenticated(client),
+            Question::Auth(client, mechanism) => {
+                self.auth_failed(client, mechanism, Failure::Fault(Fault::AuthRejected));
             }
-            Question::Auth(client) => {
-                self.object(State::Commands(Stage::Known(client)), Fault::AuthRejected);
-            }
+            Question::AuthKeys(client, waiting) => self.keys(client, waiting, keys),
             Question::Command(stage, line) => self.after_filter(stage, line, reply),
             Question::Connect => {
                 self.banner();
@@ -154,7 +153,7 @@ impl Session {
             }
             // The session begins anew, on behalf of another client.
             Question::Xclient => {
-                self.authenticated = authenticated;
+                self.authenticated = is_authenticated;
                 self.ask(Ask::Connect, Question::Connect);
             }
         }
@@ -174,38 +173,13 @@ impl Session {
         }
     }
 
-    /// Takes a line of an AUTH exchange.
-    pub(super) fn auth_line(&mut self, client: Client, exchange: Exchange, line: Line) {
-        let progress = match line {
-            Line::Complete(line) => exchange.respond(&line),
-            Line::Endless => return self.hang_up(Ending::EndlessLine),
-            Line::Incomplete | Line::NoCr => Err(Fault::AuthEncoding),
-            Line::TooLong => Err(Fault::AuthLineTooLong),
-        };
-        self.authentication(client, progress);
-    }
-
-    fn authentication(&mut self, client: Client, progress: Result<auth::Progress, Fault>) {
-        match progress {
-            Ok(auth::Progress::Challenge(text, exchange)) => {
-                self.output.octets.extend_from_slice(b"334 ");
-                self.output.octets.extend_from_slice(text.as_bytes());
-                self.output.octets.extend_from_slice(b"\r\n");
-                self.state = State::Authenticating(client, exchange);
-            }
-            Ok(auth::Progress::Complete(credentials)) => {
-                self.ask(Ask::Auth(credentials), Question::Auth(client));
-            }
-            Err(fault) => self.object(State::Commands(Stage::Known(client)), fault),
-        }
-    }
-
     fn refused(&mut self, question: Question, refusal: Refusal) {
         let stage = match question {
-            Question::Auth(client) => {
-                self.counters.errors = self.counters.errors.saturating_add(1);
-                Stage::Known(client)
+            Question::Auth(client, mechanism) => {
+                return self.auth_failed(client, mechanism, Failure::Refusal(refusal));
             }
+            // Nobody can say which answer would be right.
+            Question::AuthKeys(client, _) => return self.auth_refused(client, &refusal),
             Question::Command(stage, _)
             | Question::Expn(stage)
             | Question::Help(stage)
@@ -224,10 +198,7 @@ impl Session {
             Question::Mail(client, _) | Question::Message(client) => Stage::Known(client),
         };
         self.answer(refusal.reply(), stage);
-        let limit = self.settings.max_errors;
-        if limit > 0 && self.counters.errors >= limit {
-            self.hang_up(Ending::TooManyErrors);
-        }
+        self.end_at_too_many_errors();
     }
 
     fn disconnect(&mut self, refusal: &Refusal) {
@@ -235,7 +206,7 @@ impl Session {
         self.state = State::Closing(Ending::Disconnected);
     }
 
-    fn answer(&mut self, reply: &Reply, stage: Stage) {
+    pub(super) fn answer(&mut self, reply: &Reply, stage: Stage) {
         self.say(reply);
         self.state = State::Commands(stage);
     }
@@ -273,7 +244,8 @@ impl Session {
             return only.clone();
         }
         let settings = &self.settings;
-        let extensions = &settings.extensions;
+        let mechanisms = self.mechanisms();
+        let extensions = self.extensions();
         let size = match settings.max_message_size {
             // RFC 1870 §3: no fixed limit.
             u32::MAX => 0,
@@ -299,8 +271,8 @@ impl Session {
                 format!("LIMITS RCPTMAX={}", settings.max_recipients),
             ),
             (
-                settings.auth != Auth::Off && !self.authenticated,
-                format!("AUTH {}", mechanisms()),
+                settings.auth != Auth::Off && !self.authenticated && !mechanisms.is_empty(),
+                format!("AUTH {mechanisms}"),
             ),
             (self.offers.xclient, Xclient::KEYWORD.into()),
             (extensions.vrfy, "VRFY".into()),
@@ -349,11 +321,5 @@ const CANNOT_VERIFY: Reply = Reply::fixed(
 const SENDER_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 0), "Ok");
 const RECIPIENT_OK: Reply = Reply::fixed(250, Enhanced::new(2, 1, 5), "Ok");
 const TAKEN: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Message accepted");
-const AUTHENTICATED: Reply = Reply::fixed(235, Enhanced::new(2, 7, 0), "Authentication successful");
 const READY_FOR_TLS: Reply = Reply::fixed(220, Enhanced::new(2, 0, 0), "Ready to start TLS");
 const GO_AHEAD: Reply = Reply::go_ahead("End data with <CRLF>.<CRLF>");
-
-/// The names of the mechanisms as EHLO lists them.
-fn mechanisms() -> String {
-    Mechanism::ALL.map(Mechanism::name).join(" ")
-}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::auth::Mechanism;
+use crate::auth::{Decoy, Mechanism};
 use crate::data::LineEndings;
 use crate::parameters::Extensions;
 use crate::relay::RelayDomains;
@@ -93,7 +93,7 @@ impl Default for Settings {
             max_discarded: 1 << 20,
             max_recipients: 200,
             max_text_line: 1 << 20,
-            mechanisms: Mechanism::ALL.to_vec(),
+            mechanisms: Mechanism::USUAL.to_vec(),
             // RFC 5321 §4.5.3.2.6, for the whole message.
             message_timeout: Duration::from_secs(10 * 60),
             more_keywords: Vec::new(),
@@ -110,6 +110,8 @@ impl Default for Settings {
 /// What is special about one session.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Offers {
+    /// What keys for unknown users are made of.
+    pub decoy: Decoy,
     /// Whether policy answers EXPN.
     pub expn: bool,
     /// Whether policy wants to see each command before it is carried out.
@@ -127,7 +129,7 @@ pub struct Offers {
     pub xclient: bool,
 }
 
-/// Hides the seed.
+/// Hides the seed, and of what decoys are made.
 impl fmt::Debug for Offers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offers")

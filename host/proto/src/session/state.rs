@@ -1,7 +1,8 @@
 //! Where a session stands. Each state owns what is true in it, and nothing else.
 
-use crate::auth::Exchange;
+use crate::auth::{AwaitsKeys, Exchange, Mechanism};
 use crate::fault::Fault;
+use crate::session::auth::Failure;
 use crate::session::reception::Reception;
 use crate::session::{Ask, Ending, Helo};
 
@@ -21,6 +22,8 @@ pub(super) enum State {
     Commands(Stage),
     /// Policy was asked.
     Deciding(Question),
+    /// AUTH has failed, and the client is to answer the challenge that says so.
+    Dismissing(Client, Failure),
     /// The client sends a message.
     Receiving(Client, Reception),
     /// The driver is to forget the transaction.
@@ -64,7 +67,8 @@ pub(super) struct Envelope {
 /// A question that waits for its answer, with all that is needed to go on.
 #[derive(Debug)]
 pub(super) enum Question {
-    Auth(Client),
+    Auth(Client, Mechanism),
+    AuthKeys(Client, AwaitsKeys),
     /// About a command line that waits to be carried out, or that is not known here.
     Command(Stage, Result<Vec<u8>, Fault>),
     Connect,

@@ -1,6 +1,6 @@
 //! The gateway's own types into what an event function takes.
 
-use postgate_proto::auth::Credentials;
+use postgate_proto::auth::{Credentials, Proof};
 use postgate_proto::parameters::Parameter;
 use postgate_proto::reply::Reply;
 use postgate_proto::session::Ending;
@@ -65,7 +65,22 @@ pub(in crate::plugin) fn credentials(credentials: &Credentials) -> on_auth::Cred
         mechanism: credentials.mechanism.name().into(),
         identity: credentials.identity.clone(),
         act_as: credentials.act_as.clone(),
-        proof: on_auth::Proof::Password(credentials.password.clone()),
+        proof: proof(&credentials.proof),
+    }
+}
+
+fn proof(proof: &Proof) -> on_auth::Proof {
+    match proof {
+        Proof::Certificate => on_auth::Proof::Certificate,
+        Proof::Password(password) => on_auth::Proof::Password(password.to_string()),
+        Proof::Response { challenge, digest } => {
+            on_auth::Proof::Response(on_auth::ChallengeResponse {
+                challenge: challenge.clone(),
+                digest: digest.to_string(),
+            })
+        }
+        Proof::Token(token) => on_auth::Proof::Token(token.to_string()),
+        Proof::Verified => on_auth::Proof::Verified,
     }
 }
 

@@ -1,0 +1,79 @@
+//! CRAM-MD5 (RFC 2195).
+
+use zeroize::Zeroizing;
+
+use super::{Credentials, Mechanism, Progress, Proof, Terms, identity};
+use crate::fault::Fault;
+
+/// `<` octets that nobody can foresee `@` the name of the server `>`.
+pub(super) fn challenge(terms: &Terms<'_>) -> Vec<u8> {
+    let digits: String = terms.nonce[..16]
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    format!("<{digits}@{}>", terms.hostname).into_bytes()
+}
+
+/// The user, a blank, and the digest of the challenge. A user may have blanks in its name.
+pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Progress, Fault> {
+    let (user, digest) = text.rsplit_once(' ').ok_or(Fault::AuthEncoding)?;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if user.is_empty() || digest.len() != 32 || !digest.bytes().all(is_digit) {
+        return Err(Fault::AuthEncoding);
+    }
+    Ok(Progress::Complete(Credentials {
+        mechanism: Mechanism::CramMd5,
+        identity: identity(user)?,
+        act_as: String::new(),
+        proof: Proof::Response {
+            challenge,
+            digest: Zeroizing::new(digest.to_owned()),
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "b913a602c7eda7a495b4e6e7334d3890";
+
+    #[test]
+    fn responses_good_and_bad() {
+        let table = [
+            (format!("tim {DIGEST}"), Some("tim")),
+            (format!("tim o'hara {DIGEST}"), Some("tim o'hara")),
+            (DIGEST.to_owned(), None),
+            (format!(" {DIGEST}"), None),
+            (format!("tim {DIGEST}0"), None),
+            (format!("tim {}", DIGEST.to_uppercase()), None),
+            (format!("t\0im {DIGEST}"), None),
+            ("tim ".to_owned(), None),
+            (String::new(), None),
+        ];
+        for (text, expected) in table {
+            let user = match response(b"<1@x>".to_vec(), &text) {
+                Ok(Progress::Complete(credentials)) => Some(credentials.identity),
+                _ => None,
+            };
+            assert_eq!(user.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_made_of_its_nonce() {
+        let of = |nonce| {
+            challenge(&Terms {
+                hostname: "mx.example.org",
+                nonce,
+                exporter: None,
+                offers_binding: false,
+            })
+        };
+        assert_eq!(
+            of([0xab; 32]),
+            b"<abababababababababababababababab@mx.example.org>"
+        );
+        assert_ne!(of([1; 32]), of([2; 32]));
+    }
+}

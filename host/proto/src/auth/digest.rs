@@ -1,0 +1,45 @@
+//! HMAC and SHA-256, as the mechanisms need them.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+/// HMAC-SHA-256 over the parts, one after the other.
+pub(super) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    // A key is filled up with zeros to the size of a block (RFC 2104 §2).
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let mut hmac = Hmac::<Sha256>::new(&block.into());
+    for part in parts {
+        hmac.update(part);
+    }
+    hmac.finalize().into_bytes().into()
+}
+
+pub(super) fn sha256(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
+}
+
+/// Octets that nobody can foresee who does not know the seed, and that never come twice of one.
+pub(crate) fn nonce(seed: &[u8; 32], number: u64) -> [u8; 32] {
+    hmac(seed, &[b"nonce", &number.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231 §4.3, with its short key filled up.
+    #[test]
+    fn the_known_answer() {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let digest = hmac(&key, &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(digest[..6], [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60]);
+    }
+
+    #[test]
+    fn nonces_differ() {
+        assert_ne!(nonce(&[1; 32], 1), nonce(&[1; 32], 2));
+        assert_ne!(nonce(&[1; 32], 1), nonce(&[2; 32], 1));
+    }
+}

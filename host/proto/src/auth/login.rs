@@ -1,0 +1,45 @@
+//! LOGIN, which no RFC defines and every client speaks.
+
+use zeroize::Zeroizing;
+
+use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::fault::Fault;
+
+/// The first challenge. Clients compare it.
+pub(super) const USER: &[u8] = b"Username:";
+/// The second one.
+pub(super) const PASSWORD: &[u8] = b"Password:";
+
+pub(super) fn user(text: &str) -> Result<String, Fault> {
+    match text.is_empty() {
+        true => Err(Fault::AuthEncoding),
+        false => identity(text),
+    }
+}
+
+pub(super) fn password(user: String, text: &str) -> Result<Progress, Fault> {
+    if text.contains('\0') {
+        return Err(Fault::AuthEncoding);
+    }
+    Ok(Progress::Complete(Credentials {
+        mechanism: Mechanism::Login,
+        identity: user,
+        act_as: String::new(),
+        proof: Proof::Password(Zeroizing::new(text.to_owned())),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_passwords_good_and_bad() {
+        for (text, is_good) in [("bob", true), ("", false), ("b\0b", false), ("b\nb", false)] {
+            assert_eq!(user(text).is_ok(), is_good, "{text:?}");
+        }
+        for (text, is_good) in [("secret", true), ("", true), ("sec\0ret", false)] {
+            assert_eq!(password("bob".into(), text).is_ok(), is_good, "{text:?}");
+        }
+    }
+}

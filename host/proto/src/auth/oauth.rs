@@ -1,0 +1,158 @@
+//! Bearer tokens: OAUTHBEARER (RFC 7628), and XOAUTH2, which came before it.
+
+use zeroize::Zeroizing;
+
+use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::fault::Fault;
+
+/// The one response of either mechanism.
+pub(super) fn response(mechanism: Mechanism, text: &str) -> Result<Progress, Fault> {
+    let (user, pairs) = match mechanism {
+        Mechanism::OauthBearer => bearer(text)?,
+        _ => xoauth2(text)?,
+    };
+    let credentials = pairs
+        .split_terminator(SEPARATOR)
+        .find_map(|pair| pair.strip_prefix("auth="))
+        .ok_or(Fault::AuthEncoding)?;
+    let token = match credentials.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        Some(_) => return Err(Fault::AuthEncoding),
+        // RFC 7628 §4.3: a client asks so what it needs a token for.
+        None if credentials.is_empty() => return Ok(Progress::Rejected(mechanism)),
+        None => return Err(Fault::AuthEncoding),
+    };
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Fault::AuthEncoding);
+    }
+    Ok(Progress::Complete(Credentials {
+        mechanism,
+        identity: user,
+        act_as: String::new(),
+        proof: Proof::Token(Zeroizing::new(token.to_owned())),
+    }))
+}
+
+/// `gs2-header kvsep *kvpair kvsep` (RFC 7628 §3.1). The header's authorization identity is the user
+/// for whom the token speaks.
+fn bearer(text: &str) -> Result<(String, &str), Fault> {
+    let (header, pairs) = text.split_once(SEPARATOR).ok_or(Fault::AuthEncoding)?;
+    let fields: Vec<_> = header.split(',').collect();
+    // There is no channel binding for tokens.
+    let ["n" | "y", user, ""] = fields.as_slice() else {
+        return Err(Fault::AuthEncoding);
+    };
+    let user = match user.strip_prefix("a=") {
+        Some(user) => super::scram::saslname(user)?,
+        None if user.is_empty() => String::new(),
+        None => return Err(Fault::AuthEncoding),
+    };
+    Ok((user, ended(pairs)?))
+}
+
+/// `user=` name, then pairs as above.
+fn xoauth2(text: &str) -> Result<(String, &str), Fault> {
+    let (user, pairs) = text.split_once(SEPARATOR).ok_or(Fault::AuthEncoding)?;
+    let user = user.strip_prefix("user=").ok_or(Fault::AuthEncoding)?;
+    if user.is_empty() {
+        return Err(Fault::AuthEncoding);
+    }
+    Ok((identity(user)?, ended(pairs)?))
+}
+
+/// The pairs, each of which ends with a separator, without the one behind all of them.
+fn ended(pairs: &str) -> Result<&str, Fault> {
+    let pairs = pairs.strip_suffix(SEPARATOR).ok_or(Fault::AuthEncoding)?;
+    match pairs.ends_with(SEPARATOR) {
+        true => Ok(pairs),
+        false => Err(Fault::AuthEncoding),
+    }
+}
+
+const SEPARATOR: char = '\x01';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_good_and_bad() {
+        use Mechanism::{OauthBearer, Xoauth2};
+        let bob = Some(("bob@example.org", "vF9dft4qmT"));
+        let table = [
+            (
+                Xoauth2,
+                "user=bob@example.org|auth=Bearer vF9dft4qmT||",
+                bob,
+            ),
+            (
+                Xoauth2,
+                "user=bob@example.org|auth=bearer vF9dft4qmT||",
+                bob,
+            ),
+            (
+                Xoauth2,
+                "user=bob@example.org|auth=Bearer vF9dft4qmT|",
+                None,
+            ),
+            (
+                Xoauth2,
+                "user=bob@example.org|auth=Basic vF9dft4qmT||",
+                None,
+            ),
+            (Xoauth2, "user=bob@example.org|auth=Bearer a b||", None),
+            (Xoauth2, "user=bob@example.org|auth=Bearer ||", None),
+            (Xoauth2, "user=|auth=Bearer vF9dft4qmT||", None),
+            (Xoauth2, "user=b\0b|auth=Bearer vF9dft4qmT||", None),
+            (Xoauth2, "auth=Bearer vF9dft4qmT||", None),
+            (Xoauth2, "", None),
+            (
+                OauthBearer,
+                "n,a=bob@example.org,|host=mx|port=587|auth=Bearer vF9dft4qmT||",
+                bob,
+            ),
+            (
+                OauthBearer,
+                "y,a=bob@example.org,|auth=Bearer vF9dft4qmT||",
+                bob,
+            ),
+            (
+                OauthBearer,
+                "n,,|auth=Bearer vF9dft4qmT||",
+                Some(("", "vF9dft4qmT")),
+            ),
+            (
+                OauthBearer,
+                "n,a=b=2Cb,|auth=Bearer x||",
+                Some(("b,b", "x")),
+            ),
+            (OauthBearer, "p=tls-exporter,,|auth=Bearer x||", None),
+            (OauthBearer, "n,a=b=xb,|auth=Bearer x||", None),
+            (OauthBearer, "n,bob,|auth=Bearer x||", None),
+            (OauthBearer, "n,,|host=mx||", None),
+            (OauthBearer, "n,,|auth=Bearer x|", None),
+            (OauthBearer, "n,,", None),
+            (OauthBearer, "\x01", None),
+        ];
+        for (mechanism, text, expected) in table {
+            let credentials = match response(mechanism, &text.replace('|', "\x01")) {
+                Ok(Progress::Complete(credentials)) => Some(credentials),
+                _ => None,
+            };
+            let parts = credentials.as_ref().map(|c| match &c.proof {
+                Proof::Token(token) => (c.identity.as_str(), token.as_str()),
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(parts, expected, "{mechanism} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_may_ask_what_it_needs() {
+        let asked = response(Mechanism::OauthBearer, "n,,\x01auth=\x01\x01");
+        assert!(matches!(
+            asked,
+            Ok(Progress::Rejected(Mechanism::OauthBearer))
+        ));
+    }
+}

@@ -1,0 +1,205 @@
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), with the channel binding tls-exporter
+//! (RFC 9266).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::digest::{hmac, sha256};
+use super::{Credentials, Decoy, Mechanism, Progress, Proof, ScramKeys, Terms, identity};
+use crate::fault::Fault;
+
+/// Before the client's first message.
+#[derive(Debug)]
+pub(super) struct Start {
+    mechanism: Mechanism,
+    exporter: Option<[u8; 32]>,
+    offers_binding: bool,
+    nonce: String,
+}
+
+/// After it, while the keys of the user are looked up.
+#[derive(Debug)]
+pub(crate) struct AwaitsKeys {
+    mechanism: Mechanism,
+    identity: String,
+    act_as: String,
+    /// What the client must send back in `c=`.
+    binding: Vec<u8>,
+    /// The nonces of both sides.
+    nonce: String,
+    /// client-first-message-bare.
+    first: String,
+}
+
+/// After the server's first message.
+pub(super) struct Challenged {
+    client: AwaitsKeys,
+    /// AuthMessage, as far as it is known.
+    said: String,
+    keys: ScramKeys,
+    is_known: bool,
+}
+
+impl fmt::Debug for Challenged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Challenged");
+        shown.field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl Start {
+    pub(super) fn new(mechanism: Mechanism, terms: &Terms<'_>) -> Self {
+        Self {
+            mechanism,
+            exporter: terms.exporter,
+            offers_binding: terms.offers_binding,
+            nonce: STANDARD.encode(&terms.nonce[..18]),
+        }
+    }
+
+    /// Takes client-first-message: `gs2-header client-first-message-bare` (RFC 5802 §7).
+    pub(super) fn respond(self, text: &str) -> Result<Progress, Fault> {
+        let (flag, rest) = text.split_once(',').ok_or(Fault::AuthEncoding)?;
+        let (authzid, bare) = rest.split_once(',').ok_or(Fault::AuthEncoding)?;
+        let act_as = match authzid.strip_prefix("a=") {
+            Some(name) => saslname(name)?,
+            None if authzid.is_empty() => String::new(),
+            None => return Err(Fault::AuthEncoding),
+        };
+        let mut binding = text[..text.len() - bare.len()].as_bytes().to_vec();
+        if let Some(exporter) = self.bound(flag)? {
+            binding.extend_from_slice(&exporter);
+        }
+        // A first attribute "m=" asks for an extension that nobody has defined.
+        let mut attributes = bare.split(',');
+        let user = attribute(attributes.next(), "n=").and_then(saslname)?;
+        let nonce = attribute(attributes.next(), "r=")?;
+        let is_nonce = nonce.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_nonce || !(1..=MAX_NONCE).contains(&nonce.len()) {
+            return Err(Fault::AuthEncoding);
+        }
+        let waiting = AwaitsKeys {
+            mechanism: self.mechanism,
+            identity: user,
+            act_as,
+            binding,
+            nonce: format!("{nonce}{}", self.nonce),
+            first: bare.to_owned(),
+        };
+        Ok(Progress::Keys(waiting.identity.as_str().into(), waiting))
+    }
+
+    /// The channel binding that the flag of the gs2-header asks for (RFC 5802 §6).
+    fn bound(&self, flag: &str) -> Result<Option<[u8; 32]>, Fault> {
+        let is_plus = self.mechanism == Mechanism::ScramSha256Plus;
+        match (flag, self.exporter) {
+            ("n", _) if !is_plus => Ok(None),
+            // The client could bind and was told that the server cannot: not by us.
+            ("y", _) if !is_plus && !self.offers_binding => Ok(None),
+            ("p=tls-exporter", Some(exporter)) if is_plus => Ok(Some(exporter)),
+            ("n" | "y", _) => Err(Fault::ChannelBinding),
+            (flag, _) if flag.starts_with("p=") => Err(Fault::ChannelBinding),
+            _ => Err(Fault::AuthEncoding),
+        }
+    }
+}
+
+impl AwaitsKeys {
+    /// Makes server-first-message.
+    pub(super) fn with(self, keys: Option<ScramKeys>, decoy: &Decoy) -> (Vec<u8>, Challenged) {
+        let is_known = keys.is_some();
+        let keys = keys.unwrap_or_else(|| decoy.keys(&self.identity));
+        let salt = STANDARD.encode(&keys.salt);
+        let message = format!("r={},s={salt},i={}", self.nonce, keys.iterations);
+        let challenged = Challenged {
+            said: format!("{},{message},", self.first),
+            client: self,
+            keys,
+            is_known,
+        };
+        (message.into_bytes(), challenged)
+    }
+}
+
+impl Challenged {
+    /// Takes client-final-message, and gives server-final-message with what it shows. Everything is
+    /// computed for unknown users too.
+    pub(super) fn respond(self, text: &str) -> Result<(Vec<u8>, Credentials), Fault> {
+        let (bare, proof) = text.rsplit_once(",p=").ok_or(Fault::AuthEncoding)?;
+        let mut attributes = bare.split(',');
+        let binding = decoded(attribute(attributes.next(), "c=")?)?;
+        let nonce = attribute(attributes.next(), "r=")?;
+        let proof: [u8; 32] = decoded(proof)?
+            .try_into()
+            .map_err(|_| Fault::AuthEncoding)?;
+        if nonce != self.client.nonce {
+            return Err(Fault::AuthRejected);
+        }
+        if binding != self.client.binding {
+            return Err(Fault::ChannelBinding);
+        }
+        let parts = [self.said.as_bytes(), bare.as_bytes()];
+        let signature = hmac(&self.keys.stored_key, &parts);
+        let mut client_key = proof;
+        for (octet, mask) in client_key.iter_mut().zip(signature) {
+            *octet ^= mask;
+        }
+        let is_right = sha256(&client_key).ct_eq(&self.keys.stored_key);
+        let answer = STANDARD.encode(hmac(&self.keys.server_key, &parts));
+        match bool::from(is_right & Choice::from(u8::from(self.is_known))) {
+            true => Ok((
+                format!("v={answer}").into_bytes(),
+                self.client.credentials(),
+            )),
+            false => Err(Fault::AuthRejected),
+        }
+    }
+}
+
+impl AwaitsKeys {
+    fn credentials(self) -> Credentials {
+        Credentials {
+            mechanism: self.mechanism,
+            identity: self.identity,
+            act_as: self.act_as,
+            proof: Proof::Verified,
+        }
+    }
+}
+
+/// A name in which `=2C` stands for a comma and `=3D` for an equals sign (RFC 5802 §7).
+pub(super) fn saslname(text: &str) -> Result<String, Fault> {
+    let mut pieces = text.split('=');
+    let mut name = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (escaped, rest) = match (piece.strip_prefix("2C"), piece.strip_prefix("3D")) {
+            (Some(rest), _) => (',', rest),
+            (None, Some(rest)) => ('=', rest),
+            (None, None) => return Err(Fault::AuthEncoding),
+        };
+        name.push(escaped);
+        name.push_str(rest);
+    }
+    match name.is_empty() {
+        true => Err(Fault::AuthEncoding),
+        false => identity(&name),
+    }
+}
+
+fn attribute<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Fault> {
+    text.and_then(|text| text.strip_prefix(name))
+        .ok_or(Fault::AuthEncoding)
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>, Fault> {
+    STANDARD.decode(text).map_err(|_| Fault::AuthEncoding)
+}
+
+/// The longest nonce of a client, in octets: no more fits into one line of the reply.
+const MAX_NONCE: usize = 128;
+
+#[cfg(test)]
+mod tests;
