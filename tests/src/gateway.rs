@@ -285,10 +285,24 @@ impl Gateway {
         self.setup.directory()
     }
 
+    /// The directory of its plugins.
+    pub fn plugins(&self) -> PathBuf {
+        self.setup.directory().join("plugins")
+    }
+
     /// Asks the gateway to end, as a service manager does.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Asks the gateway to take what has changed.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let status = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .expect("kill is there");
         assert!(

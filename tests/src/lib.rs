@@ -12,6 +12,8 @@ pub mod log;
 
 pub mod backend;
 pub mod client;
+pub mod control;
+pub mod crowd;
 pub mod dns;
 pub mod mail;
 pub mod peer;

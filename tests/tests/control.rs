@@ -1,15 +1,12 @@
 //! The control socket: what a running gateway tells its operator, and nobody else.
 
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::process::Output;
 
+use postgate_tests::control::{SOCKET, say, socket};
 use postgate_tests::gateway::{Gateway, Setup, program};
 use postgate_tests::peer::run;
 use serde_json::Value;
-
-const SOCKET: &str = "control.socket = \"run/control.sock\"";
 
 fn postgate(gateway: &Gateway, arguments: &[&str]) -> Output {
     let config = gateway.directory().join("postgate.toml");
@@ -80,7 +77,7 @@ fn without_a_gateway_it_says_so() {
 #[test]
 fn the_socket_is_for_its_owner_and_for_one_gateway() {
     let mut gateway = Setup::new().set(SOCKET).start();
-    let socket = gateway.directory().join("run/control.sock");
+    let socket = socket(&gateway);
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -98,31 +95,19 @@ fn the_socket_is_for_its_owner_and_for_one_gateway() {
 #[test]
 fn nonsense_is_answered() {
     let gateway = Setup::new().set(SOCKET).start();
-    let socket = gateway.directory().join("run/control.sock");
-    let ask = |octets: &[u8]| {
-        let mut stream = UnixStream::connect(&socket).unwrap();
-        stream.write_all(octets).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        serde_json::from_str::<Value>(&line).unwrap()
-    };
+    let ask = |octets: &[u8]| say(&gateway, octets);
     for nonsense in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         b"{}\n",
         b"{\"request\":\"no-such\"}\n",
         b"\xff\xfe\n",
-        b"[",
+        b"[\n",
+        // Longer than any request: not kept.
+        &[b'x'; 4 << 10],
     ] {
         assert_eq!(ask(nonsense)["response"], "error");
     }
     let good = ask(b"{\"request\":\"plugin-list\"}\n");
     assert_eq!(good["response"], "plugins", "{good}");
-    // What is longer than any request is not kept.
-    let mut endless = UnixStream::connect(&socket).unwrap();
-    endless.write_all(&[b'x'; 4 << 10]).unwrap();
-    let mut line = String::new();
-    BufReader::new(endless).read_line(&mut line).unwrap();
-    assert!(line.contains("not a request"), "{line}");
     assert_eq!(ask(b"{\"request\":\"plugin-list\"}\n")["generation"], 0);
 }

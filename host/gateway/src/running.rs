@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::controller::Controller;
 use crate::house::Gauges;
 use crate::server::Gateway;
 
@@ -16,6 +17,7 @@ use crate::server::Gateway;
 pub struct Running {
     addresses: Vec<SocketAddr>,
     gauges: Arc<Gauges>,
+    controller: Controller,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
@@ -26,6 +28,7 @@ impl Gateway {
         let (stop, stopped) = oneshot::channel();
         let addresses = self.addresses();
         let gauges = Arc::clone(&self.gauges);
+        let controller = self.controller();
         let serving = tokio::spawn(self.serve(async {
             // An error means that nobody is left who could stop it, which is a reason to stop.
             _ = stopped.await;
@@ -33,6 +36,7 @@ impl Gateway {
         Running {
             addresses,
             gauges,
+            controller,
             stop: Some(stop),
             serving,
         }
@@ -43,6 +47,11 @@ impl Running {
     /// Where the gateway listens, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What an operator can see of the gateway, and change in it.
+    pub const fn controller(&self) -> &Controller {
+        &self.controller
     }
 
     /// How many connections are open, those that wait for their banner included.

@@ -23,7 +23,7 @@ use crate::delivery::{Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
 use crate::house::{Gauges, House, Phase};
-use crate::plugin::{Library, LibrarySettings, Runtime};
+use crate::plugin::{self, Library, LibrarySettings, Runtime, WatchSettings};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
 
@@ -33,6 +33,8 @@ pub struct Gateway {
     doors: Vec<Door>,
     control: Option<ControlServer>,
     controller: Controller,
+    house: Arc<House>,
+    watch: WatchSettings,
     hostname: String,
     grace: Duration,
     pub(crate) gauges: Arc<Gauges>,
@@ -76,6 +78,11 @@ impl Gateway {
             control: control.transpose()?,
             controller: Controller::new(Arc::clone(&house)),
             gauges: Arc::clone(&house.gauges),
+            house,
+            watch: WatchSettings {
+                hints: config.plugins.watch,
+                rescan: config.plugins.rescan,
+            },
             grace: config.limits.shutdown_grace,
             hostname: config.hostname,
         })
@@ -114,6 +121,8 @@ impl Gateway {
         if let Some(control) = self.control {
             others.spawn(control.serve(self.controller.clone()));
         }
+        let house = self.house;
+        others.spawn(async move { plugin::watch(&house.library, self.watch).await });
         shutdown.await;
         info!("stopping");
         tell.send_replace(Phase::Stopping);

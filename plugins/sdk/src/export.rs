@@ -3,6 +3,7 @@
 /// Makes the type a component that handles the named events.
 ///
 /// The component exports just these, and `on-init`, which makes the plugin from its configuration.
+/// It carries the version of the crate, which `postgate plugin list` shows.
 ///
 /// ```
 /// use postgate_plugin::prelude::*;
@@ -52,6 +53,12 @@ macro_rules! export {
             // program, for example in a test.
             #[cfg(target_arch = "wasm32")]
             const _: () = {
+                /// Where component tools look for the version of a component.
+                #[used]
+                #[unsafe(link_section = "version")]
+                static VERSION: [u8; ::core::env!("CARGO_PKG_VERSION").len()] =
+                    *::core::env!("CARGO_PKG_VERSION").as_bytes().first_chunk().unwrap();
+
                 $crate::export_event!($plugin: OnInit);
                 $($crate::export_event!($plugin: $event);)+
             };

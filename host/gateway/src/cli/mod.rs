@@ -47,7 +47,7 @@ enum Command {
     /// Look into plugins, and those of a running gateway.
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Serve until SIGTERM or SIGINT.
+    /// Serve until SIGTERM or SIGINT, and look for changed plugins at SIGHUP.
     ///
     /// The log goes to standard error. Told to stop, the gateway takes no new connections and gives
     /// open sessions the time that `limits.shutdown-grace` says.

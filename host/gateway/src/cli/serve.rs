@@ -1,12 +1,13 @@
 //! `postgate serve`: until a signal says that it is enough.
 
 use std::fs;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 
-use postgate::RunError;
+use postgate::{Controller, Gateway, RunError};
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
 
 use super::{Failure, Source};
 use crate::telemetry;
@@ -27,8 +28,20 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
     }
     let runtime = builder.enable_all().build().map_err(Failure::run_time)?;
     runtime.block_on(async {
-        let shutdown = told_to_stop().map_err(Failure::run_time)?;
-        postgate::run(config, shutdown).await.map_err(failure)
+        // Before anything else, so that no signal is taken for the end of the process.
+        let stop = told_to_stop().map_err(Failure::run_time)?;
+        let hang_up = signal(SignalKind::hangup()).map_err(Failure::run_time)?;
+        let gateway = Gateway::start(config).await.map_err(failure)?;
+        let reload = reload_when_told(hang_up, gateway.controller());
+        gateway
+            .serve(async {
+                tokio::select! {
+                    () = stop => {}
+                    () = reload => {}
+                }
+            })
+            .await;
+        Ok(())
     })
 }
 
@@ -50,6 +63,15 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Takes what has changed at each SIGHUP, and never ends.
+async fn reload_when_told(mut hang_up: Signal, controller: Controller) {
+    while hang_up.recv().await.is_some() {
+        info!("reloading");
+        controller.reload().await;
+    }
+    pending().await
 }
 
 /// The directory of plugins that [`postgate::config::BUILT_IN`] names.

@@ -149,6 +149,10 @@ pub struct Plugins {
     pub cache: Option<PathBuf>,
     /// The largest plugin file, in octets.
     pub max_file_size: u64,
+    /// Whether the system is asked to tell when the directory changes.
+    pub watch: bool,
+    /// How long until the directory is looked at without being told so, above 0.
+    pub rescan: Duration,
     /// The most plugin instances at a time, at least 1. Nothing: what the machine can hold.
     pub instances: Option<u32>,
 }
@@ -159,6 +163,8 @@ impl Default for Plugins {
             directory: None,
             cache: None,
             max_file_size: 64 << 20,
+            watch: true,
+            rescan: Duration::from_secs(30),
             instances: None,
         }
     }

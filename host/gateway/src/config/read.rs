@@ -114,6 +114,8 @@ fn plugins(section: &mut Section<'_>) -> Plugins {
         max_file_size: section
             .value("max-file-size")
             .map_or(default.max_file_size, |Octets(size)| size.into()),
+        watch: section.or("watch", default.watch),
+        rescan: timeout(section, "rescan", default.rescan),
         instances: above_zero(section, "instances"),
     }
 }

@@ -22,6 +22,7 @@ use crate::plugin::verdict::{Opinion, PluginError};
 pub struct Component {
     facts: Arc<PluginFacts>,
     hash: String,
+    version: Option<String>,
     sidecar: Sidecar,
     pre: InstancePre<HostState>,
     exports: Exports,
@@ -33,6 +34,8 @@ pub(super) struct Identity {
     pub(super) name: String,
     /// The SHA-256 of the file, in hexadecimal digits.
     pub(super) sha256: String,
+    /// What its author calls this version.
+    pub(super) version: Option<String>,
 }
 
 impl Component {
@@ -54,6 +57,7 @@ impl Component {
         Self {
             facts: Arc::new(facts),
             hash: identity.sha256,
+            version: identity.version,
             sidecar,
             exports: Exports::of(&pre),
             pre,
@@ -68,6 +72,11 @@ impl Component {
     /// The SHA-256 of the file, in hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// What its author calls this version, where he says so.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// What the operator decided about it.

@@ -24,6 +24,7 @@ use crate::plugin::engine::Runtime;
 use crate::plugin::host::wasi;
 use crate::plugin::source::Source;
 use crate::plugin::verdict::PluginError;
+use crate::plugin::version::version_of;
 
 /// The plugins that serve a session, in their order.
 #[derive(Debug, Default)]
@@ -153,6 +154,7 @@ pub(super) async fn load(
         None => Sidecar::default(),
         Some(text) => Sidecar::parse(text, &Sidecar::file_beside(file)).map_err(sidecar_errors)?,
     };
+    let version = version_of(&wasm);
     let component = match compiled {
         Some(component) => component,
         None => compile_elsewhere(runtime, file, wasm).await?,
@@ -166,6 +168,7 @@ pub(super) async fn load(
     let identity = Identity {
         name: plugin_name(file),
         sha256: content.sha256,
+        version,
     };
     let plugin = Component::new(
         identity,
@@ -195,6 +198,7 @@ pub(super) async fn load(
         plugin = plugin.name(),
         events = events.join(" "),
         sha256 = plugin.hash(),
+        version = plugin.version(),
         "plugin loaded"
     );
     Ok(plugin)

@@ -18,6 +18,8 @@ mod scan;
 mod shelf;
 mod source;
 pub mod verdict;
+mod version;
+mod watch;
 
 pub use component::{Component, Instance};
 pub use engine::{DEFAULT_INSTANCES, Runtime};
@@ -25,3 +27,4 @@ pub use inventory::{Inventory, PluginListing, PluginState, State};
 pub use library::{Library, LibrarySettings};
 pub use load::{Inspection, LoadError, PluginSet, inspect, load_directory, load_file};
 pub use mime::{Mime, Part};
+pub(crate) use watch::{WatchSettings, watch};

@@ -284,7 +284,7 @@ impl Entry {
                 (Some(_), Some(_)) => State::Outdated,
                 (None, _) => State::Refused,
             },
-            version: None,
+            version: active.and_then(|active| active.plugin.version().map(str::to_owned)),
             sha256: active.map(|active| active.content.sha256.clone()),
             generation: active.map(|active| active.generation),
             events: active.map(asked).unwrap_or_default(),

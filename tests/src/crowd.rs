@@ -1,0 +1,75 @@
+//! A constant load of sessions, each of which must succeed.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::client::Client;
+use crate::peer::pause;
+
+/// Clients that come again and again until this is told that it is enough.
+pub struct Crowd {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_over: AtomicBool,
+    sessions: AtomicUsize,
+    answers: Mutex<BTreeSet<String>>,
+}
+
+impl Crowd {
+    /// So many clients at a time. In each session a client names a recipient twice, with all other
+    /// clients in between, and must be told the same both times.
+    pub fn of(clients: usize, address: SocketAddr) -> Self {
+        let shared = Arc::new(Shared::default());
+        let client = || {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || {
+                while !shared.is_over.load(Ordering::Relaxed) {
+                    let answer = session(address);
+                    let answers = shared.answers.lock();
+                    let mut answers = answers.unwrap_or_else(PoisonError::into_inner);
+                    answers.insert(answer);
+                    shared.sessions.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        let clients = (0..clients).map(|_| client()).collect();
+        Self { shared, clients }
+    }
+
+    /// Ends the load, and gives how many sessions there were and all that they were told.
+    ///
+    /// # Panics
+    ///
+    /// Where one of them failed.
+    pub fn end(self) -> (usize, BTreeSet<String>) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.join().expect("no session fails");
+        }
+        let answers = self.shared.answers.lock();
+        let answers = answers.unwrap_or_else(PoisonError::into_inner);
+        (
+            self.shared.sessions.load(Ordering::Relaxed),
+            answers.clone(),
+        )
+    }
+}
+
+/// What a new client is told about a recipient.
+pub fn session(address: SocketAddr) -> String {
+    let mut client = Client::greeted(address);
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    let first = client.ask("RCPT TO:<bob@example.org>");
+    pause();
+    let second = client.ask("RCPT TO:<bob@example.org>");
+    assert_eq!(first, second, "two versions in one session");
+    client.says("QUIT", "221");
+    first
+}
