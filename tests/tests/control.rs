@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use postgate_tests::client::Client;
 use postgate_tests::control::{SOCKET, say, socket};
 use postgate_tests::gateway::{Gateway, Setup, program};
 use postgate_tests::peer::run;
@@ -110,4 +111,27 @@ fn nonsense_is_answered() {
     let good = ask(b"{\"request\":\"plugin-list\"}\n");
     assert_eq!(good["response"], "plugins", "{good}");
     assert_eq!(ask(b"{\"request\":\"plugin-list\"}\n")["generation"], 0);
+}
+
+#[test]
+fn what_a_running_gateway_counts_can_be_read() {
+    let gateway = Setup::new()
+        .set(SOCKET)
+        .plugin("10-counter", "guests/counter", "")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "550");
+    let output = postgate(&gateway, &["metrics"]);
+    let metrics = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{metrics}");
+    for line in [
+        "postgate_sessions 1",
+        "postgate_plugin_call_seconds_count{plugin=\"10-counter\",event=\"rcpt\"} 1",
+        "postgate_plugin_instances{plugin=\"10-counter\"} 1",
+        "postgate_plugin_breaker_open{plugin=\"10-counter\"} 0",
+        "# EOF",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line}:\n{metrics}");
+    }
 }

@@ -29,6 +29,11 @@ impl Controller {
         self.house.library.reload().await
     }
 
+    /// Everything that the gateway counts, as text in the OpenMetrics format.
+    pub fn metrics(&self) -> String {
+        self.house.metrics.render()
+    }
+
     /// Takes what has changed outside of the configuration file.
     pub async fn reload(&self) {
         self.reload_plugins().await;

@@ -23,8 +23,9 @@ use crate::arrival::{self, Arrival, ArrivalError};
 use crate::config::{EarlyTalkers, Listener, ProxyMode};
 use crate::connection::{Connection, Manners};
 use crate::desk::Desk;
-use crate::house::{Counted, House, Phase, reached};
+use crate::house::{House, Phase, reached};
 use crate::id;
+use crate::metrics::Counted;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::pipeline::Pipeline;
 use crate::socket;
@@ -160,7 +161,9 @@ impl Visit {
 
     async fn run(mut self, phase: watch::Receiver<Phase>) {
         let shared = Arc::clone(&self.shared);
-        let _open = shared.house.gauges.connection();
+        let metrics = &shared.house.metrics;
+        metrics.accepted.inc();
+        let _open = Counted::on(&metrics.connections);
         let session = self.id.clone();
         let place = match mem::replace(&mut self.place, Err(TurnedAway::Full)) {
             Ok(place) => place,
@@ -174,7 +177,7 @@ impl Visit {
             Arc::clone(&shared.settings),
         );
         let instances = Arc::clone(shared.house.runtime.instances());
-        let count = u32::try_from(pipeline.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
         let Ok(instances) = instances.try_acquire_many_owned(count) else {
             return self.turn_away(TurnedAway::Full).await;
         };
@@ -186,7 +189,7 @@ impl Visit {
             _place: place,
             _slot: shared.admission.slot().await,
             _instances: instances,
-            _counted: shared.house.gauges.session(),
+            _counted: Counted::on(&metrics.sessions),
         };
         let facts = self.facts(arrival.header.clone());
         let remote = facts.remote;
@@ -198,6 +201,7 @@ impl Visit {
             shared.house.quarantine.clone(),
             Spool::new(Arc::clone(&shared.house.spool)),
             Arc::clone(&shared.house.secrets),
+            Arc::clone(metrics),
         );
         let ending = self.converse(desk, arrival, phase).await;
         drop(room);
@@ -304,11 +308,12 @@ impl Visit {
     }
 
     async fn turn_away(self, why: TurnedAway) {
-        let reply = match why {
-            TurnedAway::Address => &TOO_MANY_CONNECTIONS,
-            TurnedAway::Full => &TOO_BUSY,
-            TurnedAway::Rate => &TOO_OFTEN,
+        let (reason, reply) = match why {
+            TurnedAway::Address => ("address", &TOO_MANY_CONNECTIONS),
+            TurnedAway::Full => ("full", &TOO_BUSY),
+            TurnedAway::Rate => ("rate", &TOO_OFTEN),
         };
+        self.shared.house.metrics.turned_away(reason);
         warn!(session = self.id, remote = %self.remote, %reply, "turned away");
         self.say_and_close(reply).await;
     }

@@ -1,11 +1,11 @@
 //! What all sessions of a gateway share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
 use crate::delivery::{Delivery, Maildir};
+use crate::metrics::Metrics;
 use crate::plugin::{Library, Runtime};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
@@ -19,7 +19,7 @@ pub(crate) struct House {
     pub(crate) quarantine: Option<Maildir>,
     pub(crate) spool: Arc<SpoolSettings>,
     pub(crate) secrets: Arc<Secrets>,
-    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// How far the gateway is with its work, in order.
@@ -37,40 +37,4 @@ pub(crate) enum Phase {
 pub(crate) async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
     // An error means that the gateway itself is gone, which comes after all phases.
     _ = current.wait_for(|current| *current >= phase).await;
-}
-
-/// What goes on in a gateway right now.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    pub(crate) connections: AtomicUsize,
-    pub(crate) sessions: AtomicUsize,
-}
-
-/// One of something, for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    gauges: Arc<Gauges>,
-    gauge: fn(&Gauges) -> &AtomicUsize,
-}
-
-impl Gauges {
-    pub(crate) fn connection(self: &Arc<Self>) -> Counted {
-        self.count(|gauges| &gauges.connections)
-    }
-
-    pub(crate) fn session(self: &Arc<Self>) -> Counted {
-        self.count(|gauges| &gauges.sessions)
-    }
-
-    fn count(self: &Arc<Self>, gauge: fn(&Self) -> &AtomicUsize) -> Counted {
-        gauge(self).fetch_add(1, Ordering::Relaxed);
-        let gauges = Arc::clone(self);
-        Counted { gauges, gauge }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        (self.gauge)(&self.gauges).fetch_sub(1, Ordering::Relaxed);
-    }
 }

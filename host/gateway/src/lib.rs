@@ -36,6 +36,7 @@ pub mod contract;
 pub mod control;
 pub mod delivery;
 pub mod dns;
+pub mod metrics;
 pub mod plugin;
 pub mod spool;
 

@@ -2,22 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::controller::Controller;
-use crate::house::Gauges;
+use crate::metrics::{Gauge, Metrics};
 use crate::server::Gateway;
 
 /// A gateway that serves on tasks of its own. Dropping this stops it.
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
-    gauges: Arc<Gauges>,
     controller: Controller,
+    metrics: Arc<Metrics>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
@@ -27,16 +26,16 @@ impl Gateway {
     pub fn spawn(self) -> Running {
         let (stop, stopped) = oneshot::channel();
         let addresses = self.addresses();
-        let gauges = Arc::clone(&self.gauges);
         let controller = self.controller();
+        let metrics = Arc::clone(&self.metrics);
         let serving = tokio::spawn(self.serve(async {
             // An error means that nobody is left who could stop it, which is a reason to stop.
             _ = stopped.await;
         }));
         Running {
             addresses,
-            gauges,
             controller,
+            metrics,
             stop: Some(stop),
             serving,
         }
@@ -56,12 +55,17 @@ impl Running {
 
     /// How many connections are open, those that wait for their banner included.
     pub fn connections(&self) -> usize {
-        self.gauges.connections.load(Ordering::Relaxed)
+        count(&self.metrics.connections)
     }
 
     /// How many sessions are being processed.
     pub fn sessions(&self) -> usize {
-        self.gauges.sessions.load(Ordering::Relaxed)
+        count(&self.metrics.sessions)
+    }
+
+    /// Everything that is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How many threads of the runtime do the work.
@@ -94,6 +98,11 @@ impl Running {
         drop(stop);
         ended
     }
+}
+
+/// A gauge that goes up before it goes down is never below zero.
+fn count(gauge: &Gauge) -> usize {
+    usize::try_from(gauge.get()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -130,9 +139,9 @@ mod tests {
         line.clear();
         client.read_line(&mut line).await.unwrap();
         assert!(line.starts_with("421 4.3.2 "), "{line}");
-        let gauges = Arc::clone(&running.gauges);
+        let metrics = Arc::clone(&running.metrics);
         running.join().await.unwrap();
-        assert_eq!(gauges.connections.load(Ordering::Relaxed), 0);
+        assert_eq!(metrics.connections.get(), 0);
     }
 
     #[tokio::test]

@@ -22,7 +22,8 @@ use crate::controller::Controller;
 use crate::delivery::{Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
-use crate::house::{Gauges, House, Phase};
+use crate::house::{House, Phase};
+use crate::metrics::Metrics;
 use crate::plugin::{self, Library, LibrarySettings, Runtime, WatchSettings};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
@@ -37,7 +38,7 @@ pub struct Gateway {
     watch: WatchSettings,
     hostname: String,
     grace: Duration,
-    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Gateway {
@@ -77,12 +78,12 @@ impl Gateway {
             doors,
             control: control.transpose()?,
             controller: Controller::new(Arc::clone(&house)),
-            gauges: Arc::clone(&house.gauges),
-            house,
             watch: WatchSettings {
                 hints: config.plugins.watch,
                 rescan: config.plugins.rescan,
             },
+            metrics: Arc::clone(&house.metrics),
+            house,
             grace: config.limits.shutdown_grace,
             hostname: config.hostname,
         })
@@ -164,6 +165,7 @@ impl House {
         let quarantine = config.quarantine.as_deref();
         Ok(Self {
             library,
+            metrics: Arc::clone(runtime.metrics()),
             runtime,
             delivery: match &config.backend {
                 Some(backend) => Delivery::new(backend, &config.hostname)?,
@@ -172,7 +174,6 @@ impl House {
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
             secrets: Arc::new(Secrets::draw().map_err(RunError::Random)?),
-            gauges: Arc::default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, and how a failure is told.
 
 mod check;
+mod metrics;
 mod overrides;
 mod plugin;
 mod serve;
@@ -16,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use postgate::config::Config;
 
 use self::overrides::Flags;
-use self::plugin::PluginCommand;
+use self::plugin::{PluginCommand, RunningGateway};
 
 /// An SMTP gateway whose decisions are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -31,6 +32,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Check(source) => check::run(&source),
+            Command::Metrics(gateway) => metrics::run(&gateway),
             Command::Plugin(command) => command.run(),
             Command::Serve(source) => serve::run(&source),
         }
@@ -44,6 +46,8 @@ enum Command {
     /// All mistakes are listed, not only the first. Where there is none, a summary says what would
     /// run.
     Check(Source),
+    /// Show what a running gateway counts, in the OpenMetrics format.
+    Metrics(RunningGateway),
     /// Look into plugins, and those of a running gateway.
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -1,18 +1,23 @@
 //! The file beside a plugin: what the operator decides about this one plugin.
 
+mod breaker;
 mod event;
 mod grant;
+mod isolation;
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
+pub use self::breaker::BreakerRules;
 pub use self::event::Event;
 pub use self::grant::Grant;
+pub use self::isolation::Isolation;
 use super::document::{self, Section};
 use super::error::{ConfigError, Mistake};
 use super::overrides::Overrides;
@@ -31,6 +36,12 @@ pub struct Sidecar {
     pub listeners: Option<Vec<String>>,
     /// What the plugin may use up.
     pub limits: PluginLimits,
+    /// How long an instance lives.
+    pub isolation: Isolation,
+    /// The most instances that there are where sessions share them, at least 1.
+    pub shared_instances: u32,
+    /// When the plugin is taken out for its failures.
+    pub breaker: BreakerRules,
     /// The plugin's own configuration, a JSON object. Dates of TOML are texts in it.
     pub config: Value,
 }
@@ -105,6 +116,9 @@ impl Default for Sidecar {
             events: None,
             listeners: None,
             limits: PluginLimits::default(),
+            isolation: Isolation::default(),
+            shared_instances: SHARED_INSTANCES.get(),
+            breaker: BreakerRules::default(),
             config: Value::Object(Map::new()),
         }
     }
@@ -165,12 +179,17 @@ pub struct PluginLimits {
     pub delay: Duration,
     /// Octets that one call of the host may carry in or out.
     pub hostcall_bytes: u32,
+    /// Questions to the Domain Name System in one event.
+    pub dns_queries: u32,
 }
 
 impl PluginLimits {
     /// The largest memory that a plugin may be given, in octets.
     pub const MAX_MEMORY: u32 = 1 << 30;
 }
+
+/// The most instances of a plugin that sessions share, where the operator does not say.
+const SHARED_INSTANCES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 impl Default for PluginLimits {
     fn default() -> Self {
@@ -184,17 +203,23 @@ impl Default for PluginLimits {
             edits: 256,
             delay: Duration::from_secs(15),
             hostcall_bytes: 4 << 20,
+            dns_queries: 100,
         }
     }
 }
 
 pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
+    let isolation = root.or("isolation", Isolation::default());
+    let shared_instances = root.or("shared-instances", SHARED_INSTANCES).get();
     Sidecar {
         on_failure: root.or("on-failure", OnFailure::default()),
         grants: root.list("grants").unwrap_or_default(),
         events: root.list("events"),
         listeners: root.list("listeners"),
         limits: root.table("limits", limits),
+        isolation,
+        shared_instances,
+        breaker: root.table("breaker", breaker::read),
         config: root
             .free_table("config")
             .map_or_else(|| Value::Object(Map::new()), json_object),
@@ -219,6 +244,7 @@ fn limits(section: &mut Section<'_>) -> PluginLimits {
         edits: section.or("edits", default.edits),
         delay: section.or("delay", default.delay),
         hostcall_bytes: octets(section, "hostcall-bytes", default.hostcall_bytes),
+        dns_queries: section.or("dns-queries", default.dns_queries),
     }
 }
 

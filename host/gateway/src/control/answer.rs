@@ -5,6 +5,9 @@ use crate::controller::Controller;
 
 pub(super) async fn answer(controller: &Controller, request: Request) -> Response {
     match request {
+        Request::Metrics => Response::Metrics {
+            text: controller.metrics(),
+        },
         Request::PluginList => Response::Plugins(controller.plugins().listing.clone()),
         Request::PluginReload => {
             let inventory = controller.reload_plugins().await;

@@ -8,6 +8,8 @@ use crate::plugin::PluginListing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
+    /// What the gateway counts: [`Response::Metrics`].
+    Metrics,
     /// Which plugins there are: [`Response::Plugins`].
     PluginList,
     /// To look at the plugin directory now, and to say what came of it: [`Response::Plugins`].
@@ -22,6 +24,11 @@ pub enum Response {
     Error {
         /// Why.
         reason: String,
+    },
+    /// What the gateway counts.
+    Metrics {
+        /// In the OpenMetrics format.
+        text: String,
     },
     /// The plugins as they are now.
     Plugins(PluginListing),

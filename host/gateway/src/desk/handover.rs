@@ -79,6 +79,8 @@ impl Desk {
         let Some(transaction) = &self.context.transaction else {
             return;
         };
+        let fate = verdict_of(decision, answer);
+        self.metrics.message(fate);
         let recipients: Vec<_> = transaction
             .recipients
             .iter()
@@ -97,7 +99,7 @@ impl Desk {
             sender = transaction.sender.as_str(),
             recipients = recipients.join(" "),
             size = self.context.message.size(),
-            verdict = verdict_of(decision, answer),
+            verdict = fate,
             reply = reply_of(answer),
             plugins = self.pipeline.notes(),
             tags = tags.join(" "),

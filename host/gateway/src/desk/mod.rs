@@ -22,6 +22,7 @@ use self::handover::AtBackend;
 use crate::config::sidecar::Event;
 use crate::delivery::{Delivery, DeliveryError, Maildir};
 use crate::id;
+use crate::metrics::Metrics;
 use crate::plugin::Component;
 use crate::plugin::context::{
     CommandLine, Context, Message, Occasion, SessionFacts, Summary, Transaction,
@@ -41,6 +42,7 @@ pub(crate) struct Desk {
     incoming: Incoming,
     texts: Vec<TextEdit>,
     secrets: Arc<Secrets>,
+    metrics: Arc<Metrics>,
 }
 
 impl Desk {
@@ -51,6 +53,7 @@ impl Desk {
         quarantine: Option<Maildir>,
         spool: Spool,
         secrets: Arc<Secrets>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             context: Arc::new(Context::new(Arc::new(session))),
@@ -65,6 +68,7 @@ impl Desk {
             },
             texts: Vec::new(),
             secrets,
+            metrics,
         }
     }
 

@@ -1,22 +1,23 @@
-//! A loaded plugin, and an instance of it in a session.
+//! A loaded plugin, from which instances are made.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::{Component as WasmComponent, InstancePre};
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
-use crate::config::sidecar::{Event, Sidecar};
+use crate::config::sidecar::{Event, Isolation, Sidecar};
 use crate::dns::Dns;
+use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};
+use crate::plugin::breaker::Breaker;
 use crate::plugin::calls::{Exports, Guests};
 use crate::plugin::context::Context;
 use crate::plugin::host::{HostState, MimeMemory, PluginFacts};
-use crate::plugin::meter::{metered, used};
-use crate::plugin::verdict::{Opinion, PluginError};
+use crate::plugin::instance::{Budget, Instance, shown};
+use crate::plugin::meter::used;
+use crate::plugin::shared::{Borrowed, SharedInstances};
+use crate::plugin::verdict::PluginError;
 
 /// A plugin that was loaded and checked.
 pub struct Component {
@@ -26,6 +27,9 @@ pub struct Component {
     sidecar: Sidecar,
     pre: InstancePre<HostState>,
     exports: Exports,
+    metrics: PluginMetrics,
+    breaker: Breaker,
+    shared: Option<SharedInstances<Instance>>,
 }
 
 /// What tells a plugin from others, and from other versions of itself.
@@ -45,7 +49,9 @@ impl Component {
         pre: InstancePre<HostState>,
         dns: Dns,
         mime_memory: MimeMemory,
+        metrics: &PluginMetricsFamily,
     ) -> Self {
+        let breaker = Breaker::new(sidecar.breaker.clone());
         let facts = PluginFacts {
             dns,
             mime_memory,
@@ -54,12 +60,20 @@ impl Component {
             grants: sidecar.grants.clone(),
             limits: sidecar.limits.clone(),
         };
+        let exports = Exports::of(&pre);
+        let handled = Event::ALL
+            .into_iter()
+            .filter(|event| exports.handles(*event) && is_enabled(&sidecar, *event));
+        let metrics = metrics.of(&facts.name, handled);
         Self {
+            metrics,
+            breaker,
+            shared: None,
             facts: Arc::new(facts),
             hash: identity.sha256,
             version: identity.version,
             sidecar,
-            exports: Exports::of(&pre),
+            exports,
             pre,
         }
     }
@@ -84,6 +98,52 @@ impl Component {
         &self.sidecar
     }
 
+    /// What is counted about it.
+    pub const fn metrics(&self) -> &PluginMetrics {
+        &self.metrics
+    }
+
+    /// What takes it out where it keeps failing.
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Whether sessions share its instances.
+    pub fn is_shared(&self) -> bool {
+        self.sidecar.isolation == Isolation::Shared
+    }
+
+    /// Lets sessions share as many instances as there are permits, which stand for places in the pool
+    /// of the engine.
+    pub(super) fn share(&mut self, places: OwnedSemaphorePermit) {
+        self.shared = Some(SharedInstances::new(places));
+    }
+
+    /// An instance for a session: a fresh one, or one that sessions share.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`], and where no shared instance is free for as long as an event may take.
+    pub(super) async fn take(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
+        let Some(shared) = &self.shared else {
+            return self.start(context).await;
+        };
+        let Borrowed { instance, place } = shared.borrow(self.facts.limits.wall).await?;
+        let mut instance = match instance {
+            Some(instance) => instance,
+            None => self.start(context).await?,
+        };
+        instance.place = Some(place);
+        Ok(instance)
+    }
+
+    /// Takes back a shared instance that works.
+    pub(super) fn give_back(&self, mut instance: Instance) {
+        if let (Some(shared), Some(place)) = (&self.shared, instance.place.take()) {
+            shared.give_back(instance, place);
+        }
+    }
+
     /// Its compiled code.
     pub(super) fn code(&self) -> &WasmComponent {
         self.pre.component()
@@ -91,8 +151,7 @@ impl Component {
 
     /// Whether the plugin is to be asked about an event: it exports it, and the operator lets it.
     pub fn handles(&self, event: Event) -> bool {
-        let enabled = self.sidecar.events.as_ref();
-        self.exports.handles(event) && enabled.is_none_or(|events| events.contains(&event))
+        self.exports.handles(event) && is_enabled(&self.sidecar, event)
     }
 
     /// The events that the plugin exports, in the order of a session.
@@ -130,12 +189,14 @@ impl Component {
             PluginError::Trap(text) => PluginError::Instantiate(text),
             other => other,
         })?;
-        initialised.map_err(PluginError::Init)?;
-        Ok(Instance {
-            facts: Arc::clone(&self.facts),
+        initialised.map_err(|text| PluginError::Init(shown(&text)))?;
+        let counted = Counted::on(&self.metrics.instances);
+        Ok(Instance::new(
+            Arc::clone(&self.facts),
             store,
             guests,
-        })
+            counted,
+        ))
     }
 
     async fn instantiate(
@@ -156,6 +217,12 @@ impl Component {
     }
 }
 
+/// Whether the operator lets a plugin be asked about an event.
+fn is_enabled(sidecar: &Sidecar, event: Event) -> bool {
+    let enabled = sidecar.events.as_ref();
+    enabled.is_none_or(|events| events.contains(&event))
+}
+
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component")
@@ -165,137 +232,5 @@ impl fmt::Debug for Component {
     }
 }
 
-/// An instance of a plugin. After an error it must not be called again: a trap poisons its store.
-pub struct Instance {
-    facts: Arc<PluginFacts>,
-    store: Store<HostState>,
-    guests: Guests,
-}
-
-impl Instance {
-    /// Calls the plugin at an event that it handles.
-    ///
-    /// # Errors
-    ///
-    /// Where the plugin traps, exceeds a limit, or answers what the contract does not allow.
-    pub async fn call(
-        &mut self,
-        event: Event,
-        context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
-        let budget = Budget::of(event, &self.facts);
-        budget.arm(&mut self.store, context);
-        let answered = budget
-            .spend(self.guests.ask(event, &mut self.store, context))
-            .await;
-        let answer = budget.finish(&mut self.store, &self.facts, answered)?;
-        let opinion = answer.map_err(PluginError::Answer)?;
-        let limit = self.facts.limits.edits;
-        match opinion.edits.len() > limit as usize {
-            true => Err(PluginError::Answer(format!(
-                "more than limits.edits of {limit} edits"
-            ))),
-            false => Ok(opinion),
-        }
-    }
-
-    /// Lets the plugin prove that it works, where it can.
-    ///
-    /// # Errors
-    ///
-    /// Where it traps, exceeds a limit, or says that it does not work.
-    pub async fn self_test(&mut self, context: &Arc<Context>) -> Result<(), PluginError> {
-        let Some(guest) = self.guests.self_test.clone() else {
-            return Ok(());
-        };
-        let budget = Budget::of(Event::Message, &self.facts);
-        budget.arm(&mut self.store, context);
-        let tested = budget.spend(guest.call_on_self_test(&mut self.store)).await;
-        let tested = budget.finish(&mut self.store, &self.facts, tested)?;
-        tested.map_err(PluginError::SelfTest)
-    }
-}
-
-impl fmt::Debug for Instance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance")
-            .field("plugin", &self.facts.name)
-            .finish_non_exhaustive()
-    }
-}
-
 /// The most handles that an instance may hold.
 const MAX_HANDLES: usize = 4_096;
-
-/// The time that one call may take.
-struct Budget {
-    cpu: Duration,
-    cpu_key: &'static str,
-    wall: Duration,
-    wall_key: &'static str,
-}
-
-impl Budget {
-    const fn of(event: Event, facts: &PluginFacts) -> Self {
-        match event {
-            Event::Message => Self::of_init(facts),
-            _ => Self {
-                cpu: facts.limits.cpu,
-                cpu_key: "cpu",
-                wall: facts.limits.wall,
-                wall_key: "wall",
-            },
-        }
-    }
-
-    /// Starting an interpreter takes more than an answer does.
-    const fn of_init(facts: &PluginFacts) -> Self {
-        Self {
-            cpu: facts.limits.message_cpu,
-            cpu_key: "message-cpu",
-            wall: facts.limits.message_wall,
-            wall_key: "message-wall",
-        }
-    }
-
-    fn arm(&self, store: &mut Store<HostState>, context: &Arc<Context>) {
-        store.data_mut().enter(Arc::clone(context), self.cpu);
-        store.set_epoch_deadline(1);
-    }
-
-    /// Runs a call for as long as it may take.
-    async fn spend<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
-        timeout(self.wall, metered(call)).await
-    }
-
-    /// Takes the session back from the guest, and says whose limit it ran into where it did.
-    fn finish<T>(
-        &self,
-        store: &mut Store<HostState>,
-        facts: &PluginFacts,
-        result: Result<wasmtime::Result<T>, Elapsed>,
-    ) -> Result<T, PluginError> {
-        let state = store.data_mut();
-        state.leave();
-        let error = match result {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error,
-            Err(_) => {
-                return Err(PluginError::Wall {
-                    key: self.wall_key,
-                    limit: self.wall,
-                });
-            }
-        };
-        if state.memory.exceeded {
-            return Err(PluginError::Memory(facts.limits.memory));
-        }
-        match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => Err(PluginError::Cpu {
-                key: self.cpu_key,
-                limit: self.cpu,
-            }),
-            _ => Err(PluginError::Trap(error.root_cause().to_string())),
-        }
-    }
-}

@@ -13,11 +13,14 @@ use postgate_proto::reply::Reply;
 use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
+use crate::plugin::store::SessionStores;
 use crate::spool::Content;
 
 /// The facts of a session as they stand now. Every plugin of the session sees the same.
 #[derive(Clone, Debug)]
 pub struct Context {
+    /// What plugins remember of the session.
+    pub stores: SessionStores,
     /// What does not change in a session.
     pub session: Arc<SessionFacts>,
     /// How the client introduced itself, and by which name.
@@ -42,6 +45,7 @@ impl Context {
     /// The facts at connect.
     pub fn new(session: Arc<SessionFacts>) -> Self {
         Self {
+            stores: SessionStores::default(),
             session,
             helo: None,
             credentials: None,

@@ -15,6 +15,7 @@ use wasmtime::{
 
 use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
+use crate::metrics::Metrics;
 use crate::plugin::bindings::AllEvents;
 use crate::plugin::host::{HostState, MAX_MODULES, MimeMemory, wasi};
 
@@ -25,6 +26,7 @@ pub struct Runtime {
     instances: Arc<Semaphore>,
     dns: Dns,
     mime_memory: MimeMemory,
+    metrics: Arc<Metrics>,
 }
 
 impl Runtime {
@@ -61,6 +63,7 @@ impl Runtime {
             instances: Arc::new(Semaphore::new(instances as usize)),
             dns,
             mime_memory: MimeMemory::new(),
+            metrics: Arc::default(),
         })
     }
 
@@ -72,6 +75,11 @@ impl Runtime {
     /// Who answers questions to the Domain Name System.
     pub const fn dns(&self) -> &Dns {
         &self.dns
+    }
+
+    /// Where what plugins do is counted.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub(super) const fn mime_memory(&self) -> &MimeMemory {

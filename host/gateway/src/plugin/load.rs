@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
@@ -16,8 +17,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
 use wit_component::ComponentEncoder;
 
-use crate::config::ConfigError;
 use crate::config::sidecar::{Event, Grant, Sidecar};
+use crate::config::{ConfigError, Mistake};
 use crate::plugin::component::{Component, Identity};
 use crate::plugin::context::{Context, SessionFacts};
 use crate::plugin::engine::Runtime;
@@ -170,16 +171,20 @@ pub(super) async fn load(
         sha256: content.sha256,
         version,
     };
-    let plugin = Component::new(
+    let mut plugin = Component::new(
         identity,
         sidecar,
         pre,
         runtime.dns().clone(),
         runtime.mime_memory().clone(),
+        runtime.metrics().plugins(),
     );
     let events: Vec<_> = plugin.exported_events().collect();
     if events.is_empty() {
         return Err(vec![LoadError::NoEvent(file.to_owned())]);
+    }
+    if plugin.is_shared() {
+        plugin.share(places_to_share(runtime, file, plugin.sidecar())?);
     }
     let mistakes = plugin.sidecar().check_events(file, &events);
     if !mistakes.is_empty() {
@@ -202,6 +207,27 @@ pub(super) async fn load(
         "plugin loaded"
     );
     Ok(plugin)
+}
+
+/// Places in the pool for instances that sessions share: a session must never find them taken.
+fn places_to_share(
+    runtime: &Runtime,
+    file: &Path,
+    sidecar: &Sidecar,
+) -> Result<OwnedSemaphorePermit, Vec<LoadError>> {
+    let places = Arc::clone(runtime.instances());
+    let count = sidecar.shared_instances;
+    places.try_acquire_many_owned(count).map_err(|_| {
+        let file = Sidecar::file_beside(file);
+        let key = "shared-instances".to_owned();
+        let text = format!("there is no room for {count} more instances; see plugins.instances");
+        sidecar_errors(vec![ConfigError {
+            file,
+            line: None,
+            key,
+            mistake: Mistake::Conflict(text),
+        }])
+    })
 }
 
 /// The name of the plugin in a file: that of the file without its ending.

@@ -2,12 +2,14 @@
 //! of them say.
 
 mod bindings;
+pub mod breaker;
 mod calls;
 mod component;
 pub mod context;
 mod convert;
 mod engine;
 mod host;
+mod instance;
 mod inventory;
 mod library;
 mod load;
@@ -15,16 +17,20 @@ mod meter;
 mod mime;
 pub mod pipeline;
 mod scan;
+mod shared;
 mod shelf;
 mod source;
+mod store;
 pub mod verdict;
 mod version;
 mod watch;
 
-pub use component::{Component, Instance};
+pub use component::Component;
 pub use engine::{DEFAULT_INSTANCES, Runtime};
+pub use instance::Instance;
 pub use inventory::{Inventory, PluginListing, PluginState, State};
 pub use library::{Library, LibrarySettings};
 pub use load::{Inspection, LoadError, PluginSet, inspect, load_directory, load_file};
 pub use mime::{Mime, Part};
+pub use store::SessionStores;
 pub(crate) use watch::{WatchSettings, watch};

@@ -15,8 +15,11 @@ use postgate_proto::session::Settings;
 use self::edits::apply;
 use self::seat::Seat;
 use crate::config::sidecar::{Event, Sidecar};
-use crate::plugin::component::{Component, Instance};
+use crate::metrics::PluginMetrics;
+use crate::plugin::breaker::Breaker;
+use crate::plugin::component::Component;
 use crate::plugin::context::Context;
+use crate::plugin::instance::Instance;
 use crate::plugin::verdict::{Edit, Opinion, PluginError, TextEdit, Verdict};
 
 /// A plugin as the pipeline sees it.
@@ -30,11 +33,17 @@ pub trait Plugin: Send + Sync {
     fn handles(&self, event: Event) -> bool;
     /// What the operator decided about it.
     fn sidecar(&self) -> &Sidecar;
-    /// Makes an instance for one session.
+    /// What takes it out where it keeps failing.
+    fn breaker(&self) -> &Breaker;
+    /// What is counted about it.
+    fn metrics(&self) -> &PluginMetrics;
+    /// Finds or makes an instance for a session.
     fn start(
         &self,
         context: &Arc<Context>,
     ) -> impl Future<Output = Result<Self::Instance, PluginError>> + Send;
+    /// Takes back an instance that works, where sessions share them.
+    fn give_back(&self, instance: Self::Instance);
 }
 
 /// An instance of a plugin. After an error it is not asked again.
@@ -62,8 +71,20 @@ impl Plugin for Component {
         self.sidecar()
     }
 
+    fn breaker(&self) -> &Breaker {
+        self.breaker()
+    }
+
+    fn metrics(&self) -> &PluginMetrics {
+        self.metrics()
+    }
+
     async fn start(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
-        self.start(context).await
+        self.take(context).await
+    }
+
+    fn give_back(&self, instance: Instance) {
+        self.give_back(instance);
     }
 }
 
@@ -134,14 +155,10 @@ impl<P: Plugin> Pipeline<P> {
         }
     }
 
-    /// The number of plugins.
-    pub const fn len(&self) -> usize {
-        self.seats.len()
-    }
-
-    /// Whether there is no plugin.
-    pub const fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+    /// The most instances that the session has for itself.
+    pub fn instances(&self) -> usize {
+        let seats = self.seats.iter();
+        seats.filter(|seat| !seat.is_shared()).count()
     }
 
     /// Whether any plugin is to be asked about an event.
@@ -211,8 +228,7 @@ impl<P: Plugin> Pipeline<P> {
     /// Forgets what belongs to a transaction.
     pub fn begin_transaction(&mut self) {
         for seat in &mut self.seats {
-            seat.notes.clear();
-            seat.later.clear();
+            seat.begin_transaction();
         }
     }
 

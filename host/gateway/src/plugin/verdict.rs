@@ -144,12 +144,25 @@ pub enum TextEdit {
     SetGreeting(String),
 }
 
+/// A guest called the host more often than it may.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("exceeded limits.{key} of {limit}")]
+pub(super) struct Exceeded {
+    /// The key of the limit in the sidecar.
+    pub(super) key: &'static str,
+    /// The limit.
+    pub(super) limit: u32,
+}
+
 /// Why a plugin has no answer. Whatever it is, the fault is the plugin's.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
     /// The answer breaks a rule of the contract.
     #[error("answered against the contract: {0}")]
     Answer(String),
+    /// No instance that sessions share was free in time.
+    #[error("exceeded shared-instances: none was free within {0:?}")]
+    Busy(Duration),
     /// It used up its time on a processor.
     #[error("exceeded limits.{key} of {limit:?}")]
     Cpu {
@@ -164,9 +177,20 @@ pub enum PluginError {
     /// It could not be instantiated.
     #[error("cannot be instantiated: {0}")]
     Instantiate(String),
+    /// It called the host more often than it may, or with more.
+    #[error("exceeded limits.{key} of {limit}")]
+    Limit {
+        /// The key of the limit in the sidecar.
+        key: &'static str,
+        /// The limit.
+        limit: u32,
+    },
     /// It asked for more memory than it may have, and gave up.
     #[error("exceeded limits.memory of {0} octets")]
     Memory(u32),
+    /// It was not asked, since it has failed too often.
+    #[error("taken out by the breaker")]
+    Out,
     /// `on-self-test` said that it does not work.
     #[error("on-self-test failed: {0}")]
     SelfTest(String),
@@ -181,4 +205,22 @@ pub enum PluginError {
         /// The limit.
         limit: Duration,
     },
+}
+
+impl PluginError {
+    /// What happened, in a word: the key of the limit that was exceeded, without its table, or else
+    /// `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Answer(_) => "answer",
+            Self::Busy(_) => "shared-instances",
+            Self::Cpu { key, .. } | Self::Limit { key, .. } | Self::Wall { key, .. } => key,
+            Self::Init(_) => "init",
+            Self::Instantiate(_) => "instantiate",
+            Self::Memory(_) => "memory",
+            Self::Out => "breaker",
+            Self::SelfTest(_) => "self-test",
+            Self::Trap(_) => "trap",
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::config::sidecar::{Event, Grant, OnFailure, Sidecar};
+use crate::config::sidecar::{Event, Grant, Isolation, OnFailure, Sidecar};
 use crate::config::*;
 
 #[test]
@@ -11,12 +11,18 @@ fn a_sidecar_arrives() {
         r#"
         on-failure = "reject"
         grants = ["store"]
+        isolation = "event"
+        shared-instances = 2
         events = ["rcpt", "message"]
         listeners = ["in"]
         [limits]
         memory = "1MiB"
         cpu = "20ms"
         delay = "0s"
+        dns-queries = 0
+        [breaker]
+        failures = 3
+        back-off = "1h"
         [config]
         anything = [1, 2.5, true, 1979-05-27, { deep = "x" }]
         "#,
@@ -27,6 +33,11 @@ fn a_sidecar_arrives() {
     assert_eq!(sidecar.grants, [Grant::Store]);
     assert_eq!(sidecar.events, Some(vec![Event::Rcpt, Event::Message]));
     assert_eq!(sidecar.listeners, Some(vec!["in".to_owned()]));
+    assert_eq!(sidecar.isolation, Isolation::Event);
+    assert_eq!(sidecar.shared_instances, 2);
+    assert_eq!(sidecar.breaker.failures, 3);
+    assert_eq!(sidecar.breaker.max_back_off, Duration::from_secs(3_600));
+    assert_eq!(sidecar.limits.dns_queries, 0);
     assert_eq!(sidecar.limits.memory, 1 << 20);
     assert_eq!(sidecar.limits.cpu, Duration::from_millis(20));
     assert_eq!(

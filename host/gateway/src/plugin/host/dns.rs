@@ -10,16 +10,19 @@ type Answer<T> = wasmtime::Result<Result<Vec<T>, dns::DnsError>>;
 
 impl dns::Host for HostState {
     async fn ipv4(&mut self, name: String) -> Answer<String> {
+        self.count_dns_query()?;
         let found = self.plugin.dns.ipv4(&name).await;
         Ok(found.map(texts).map_err(dns_error))
     }
 
     async fn ipv6(&mut self, name: String) -> Answer<String> {
+        self.count_dns_query()?;
         let found = self.plugin.dns.ipv6(&name).await;
         Ok(found.map(texts).map_err(dns_error))
     }
 
     async fn mx(&mut self, name: String) -> Answer<dns::MailExchanger> {
+        self.count_dns_query()?;
         let found = self.plugin.dns.mx(&name).await.map_err(dns_error);
         Ok(found.map(|exchangers| {
             let exchangers = exchangers.into_iter();
@@ -33,10 +36,12 @@ impl dns::Host for HostState {
     }
 
     async fn txt(&mut self, name: String) -> Answer<String> {
+        self.count_dns_query()?;
         Ok(self.plugin.dns.txt(&name).await.map_err(dns_error))
     }
 
     async fn ptr(&mut self, ip: String) -> Answer<String> {
+        self.count_dns_query()?;
         let Ok(address) = ip.parse() else {
             return Ok(Err(dns::DnsError::Invalid));
         };

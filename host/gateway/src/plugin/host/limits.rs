@@ -1,11 +1,8 @@
 //! The limits that hold for a guest, in one call and over all of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::plugin::bindings::host::store;
 
 /// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
 /// into it. A component made of several modules has several memories.
@@ -72,33 +69,6 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
     }
 }
 
-/// The keys and values of one plugin in one session.
-#[derive(Debug, Default)]
-pub(super) struct KeyValues {
-    pub(super) values: BTreeMap<String, Vec<u8>>,
-    octets: usize,
-}
-
-impl KeyValues {
-    pub(super) fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), store::StoreError> {
-        let old = self.values.get(&key);
-        let octets = self.octets - old.map_or(0, Vec::len) + value.len();
-        let fits = octets <= MAX_STORE_OCTETS
-            && key.len() <= MAX_STORE_KEY
-            && (old.is_some() || self.values.len() < MAX_STORE_KEYS);
-        if !fits {
-            return Err(store::StoreError::Full);
-        }
-        self.octets = octets;
-        self.values.insert(key, value);
-        Ok(())
-    }
-
-    pub(super) fn remove(&mut self, key: &str) {
-        self.octets -= self.values.remove(key).map_or(0, |value| value.len());
-    }
-}
-
 /// The memory in which the parts of messages are looked for, over all sessions.
 #[derive(Clone, Debug)]
 pub(in crate::plugin) struct MimeMemory(Arc<Semaphore>);
@@ -120,9 +90,6 @@ impl MimeMemory {
 /// How much memory that is, in KiB.
 const MIME_MEMORY_KIB: u32 = 64 << 10;
 
-const MAX_STORE_KEYS: usize = 256;
-const MAX_STORE_KEY: usize = 256;
-const MAX_STORE_OCTETS: usize = 64 << 10;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// The most core instances, tables and memories that a component may be made of, each.
 pub(in crate::plugin) const MAX_MODULES: u32 = 64;
@@ -130,23 +97,6 @@ pub(in crate::plugin) const MAX_MODULES: u32 = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_store_is_bounded() {
-        let mut store = KeyValues::default();
-        assert!(store.set("k".into(), vec![0; MAX_STORE_OCTETS]).is_ok());
-        assert!(store.set("l".into(), vec![0]).is_err());
-        assert!(store.set("k".into(), vec![0]).is_ok());
-        assert!(store.set("l".into(), vec![0]).is_ok());
-        store.remove("k");
-        store.remove("never there");
-        assert_eq!(store.octets, 1);
-        assert!(store.set("k".repeat(MAX_STORE_KEY + 1), vec![]).is_err());
-        for number in 1..MAX_STORE_KEYS {
-            assert!(store.set(number.to_string(), vec![]).is_ok());
-        }
-        assert!(store.set("one more".into(), vec![]).is_err());
-    }
 
     #[test]
     fn memories_are_counted_together() {

@@ -15,13 +15,14 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
-use self::limits::KeyValues;
 pub(super) use self::limits::{MAX_MODULES, MemoryLimit, MimeMemory};
 use self::wasi::Wasi;
 use crate::config::sidecar::{Grant, PluginLimits};
 use crate::dns::Dns;
 use crate::plugin::bindings::host::{config, log, store, types};
 use crate::plugin::context::{Context, Transaction};
+use crate::plugin::store::Full;
+use crate::plugin::verdict::Exceeded;
 
 /// The data of one store: one instance of one plugin in one session.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub(super) struct HostState {
     pub(super) memory: MemoryLimit,
     /// Time on a processor that one call may take.
     pub(super) cpu: Duration,
-    store: KeyValues,
     log_lines: u32,
+    dns_queries: u32,
     /// Never locked: it is here so that futures may hold a reference to the state.
     wasi: Mutex<Option<Box<Wasi>>>,
 }
@@ -56,8 +57,8 @@ impl HostState {
             context: None,
             memory,
             cpu: Duration::ZERO,
-            store: KeyValues::default(),
             log_lines: 0,
+            dns_queries: 0,
             wasi: Mutex::default(),
         }
     }
@@ -68,6 +69,7 @@ impl HostState {
         self.cpu = cpu;
         self.memory.exceeded = false;
         self.log_lines = 0;
+        self.dns_queries = 0;
     }
 
     /// Takes the session back.
@@ -120,6 +122,20 @@ impl HostState {
             .ok_or_else(|| wasmtime::format_err!("there is no session outside of a call"))
     }
 
+    /// Counts one more question to the Domain Name System.
+    fn count_dns_query(&mut self) -> wasmtime::Result<()> {
+        self.dns_queries = self.dns_queries.saturating_add(1);
+        let limit = self.plugin.limits.dns_queries;
+        match self.dns_queries > limit {
+            true => Err(Exceeded {
+                key: "dns-queries",
+                limit,
+            }
+            .into()),
+            false => Ok(()),
+        }
+    }
+
     fn transaction(&self) -> wasmtime::Result<Option<&Transaction>> {
         Ok(self.context()?.transaction.as_ref())
     }
@@ -160,7 +176,8 @@ impl config::Host for HostState {
 
 impl store::Host for HostState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self.store.values.get(&key).cloned())
+        let stores = &self.context()?.stores;
+        Ok(stores.of(&self.plugin.name, |values| values.get(&key)))
     }
 
     fn set(
@@ -168,11 +185,14 @@ impl store::Host for HostState {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), store::StoreError>> {
-        Ok(self.store.set(key, value))
+        let stores = &self.context()?.stores;
+        let set = stores.of(&self.plugin.name, |values| values.set(key, value));
+        Ok(set.map_err(|Full| store::StoreError::Full))
     }
 
     fn remove(&mut self, key: String) -> wasmtime::Result<()> {
-        self.store.remove(&key);
+        let stores = &self.context()?.stores;
+        stores.of(&self.plugin.name, |values| values.remove(&key));
         Ok(())
     }
 }

@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::Settings;
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
 use super::{Ask as _, Decision, Plugin};
-use crate::config::sidecar::{Event, OnFailure};
+use crate::config::sidecar::{Event, Isolation, OnFailure};
+use crate::plugin::breaker::{Call, Change, Entry, Trial};
 use crate::plugin::context::{Context, Occasion};
 use crate::plugin::verdict::{Opinion, PluginError, Refused, Verdict};
 
@@ -18,8 +20,18 @@ use crate::plugin::verdict::{Opinion, PluginError, Refused, Verdict};
 pub(super) struct Seat<P: Plugin> {
     pub(super) plugin: Arc<P>,
     instance: Option<P::Instance>,
+    /// The right to try the plugin while it is taken out.
+    trial: Option<Trial>,
     pub(super) notes: String,
     pub(super) later: Vec<HeaderEdit>,
+}
+
+impl<P: Plugin> Drop for Seat<P> {
+    fn drop(&mut self) {
+        if let Some(trial) = self.trial {
+            self.plugin.breaker().abandoned(trial, Instant::now());
+        }
+    }
 }
 
 impl<P: Plugin> Seat<P> {
@@ -27,13 +39,68 @@ impl<P: Plugin> Seat<P> {
         Self {
             plugin,
             instance: None,
+            trial: None,
             notes: String::new(),
             later: Vec::new(),
         }
     }
 
-    /// Asks the instance, and makes it first where this is its first event or its last call failed.
+    /// Whether the session has no instance of the plugin for itself.
+    pub(super) fn is_shared(&self) -> bool {
+        self.isolation() == Isolation::Shared
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.plugin.sidecar().isolation
+    }
+
+    /// Forgets what belongs to a transaction.
+    pub(super) fn begin_transaction(&mut self) {
+        self.notes.clear();
+        self.later.clear();
+        if self.isolation() == Isolation::Message {
+            self.instance = None;
+        }
+    }
+
+    /// Asks the plugin, unless it is taken out.
     pub(super) async fn ask(
+        &mut self,
+        event: Event,
+        context: &Arc<Context>,
+        settings: &Settings,
+    ) -> Result<Opinion, PluginError> {
+        let began = Instant::now();
+        match self.plugin.breaker().enter(self.trial, began) {
+            Entry::Out => return Err(PluginError::Out),
+            Entry::Run => {}
+            Entry::Try(trial) => self.trial = Some(trial),
+        }
+        let asked = self.ask_instance(event, context, settings).await;
+        let now = Instant::now();
+        if let Some(calls) = self.plugin.metrics().calls(event) {
+            calls.observe(now.duration_since(began));
+        }
+        let call = Call {
+            event,
+            client: context.session.remote.ip(),
+            trial: self.trial,
+        };
+        let change = match &asked {
+            Ok(_) => self.plugin.breaker().succeeded(call, now),
+            // It says nothing about the plugin that there are too many sessions for it.
+            Err(PluginError::Busy(_)) => None,
+            Err(_) => self.plugin.breaker().failed(call, now),
+        };
+        if let Some(change) = change {
+            self.note_change(change, event);
+        }
+        asked
+    }
+
+    /// Asks the instance, and makes it first where there is none: at the first event, where the last
+    /// call failed, or as the isolation wants it.
+    async fn ask_instance(
         &mut self,
         event: Event,
         context: &Arc<Context>,
@@ -45,8 +112,29 @@ impl<P: Plugin> Seat<P> {
         };
         let opinion = instance.ask(event, context).await?;
         check_relaying(&opinion, context, settings)?;
-        self.instance = Some(instance);
+        match self.isolation() {
+            Isolation::Connection | Isolation::Message => self.instance = Some(instance),
+            Isolation::Event => drop(instance),
+            Isolation::Shared => self.plugin.give_back(instance),
+        }
         Ok(opinion)
+    }
+
+    /// Tells the operator that the plugin was taken out, or is back.
+    fn note_change(&self, change: Change, event: Event) {
+        let plugin = self.plugin.name();
+        let metrics = self.plugin.metrics();
+        match change {
+            Change::Opened(back_off) => {
+                metrics.opened.inc();
+                metrics.is_open.set(1);
+                error!(plugin, %event, ?back_off, "plugin keeps failing and is taken out");
+            }
+            Change::Closed => {
+                metrics.is_open.set(0);
+                info!(plugin, %event, "plugin works again and is back");
+            }
+        }
     }
 
     /// What a failure means is the operator's choice, and nothing else's. Nothing: go on as if the
@@ -58,15 +146,18 @@ impl<P: Plugin> Seat<P> {
         error: &PluginError,
     ) -> Option<Decision> {
         let on_failure = self.plugin.sidecar().on_failure;
-        warn!(
-            session = context.session.id,
-            plugin = self.plugin.name(),
-            %event,
-            %error,
-            ?on_failure,
-            "plugin failed"
-        );
-        self.add_note(event, "failed");
+        let (session, plugin) = (&context.session.id, self.plugin.name());
+        if matches!(error, PluginError::Out) {
+            // One line told that it is out: this is the same news for every session.
+            debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
+            self.plugin.metrics().skipped(event);
+            self.add_note(event, "out");
+        } else {
+            let cause = error.cause();
+            warn!(session, plugin, %event, cause, %error, ?on_failure, "plugin failed");
+            self.plugin.metrics().failed(event, cause);
+            self.add_note(event, "failed");
+        }
         match on_failure {
             OnFailure::Accept => None,
             OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),

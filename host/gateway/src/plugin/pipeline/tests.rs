@@ -11,7 +11,9 @@ use postgate_proto::reply::Reply;
 
 use super::seat::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
+use crate::config::sidecar::BreakerRules;
 use crate::config::sidecar::OnFailure;
+use crate::metrics::Metrics;
 use crate::plugin::context::{Message, SessionFacts, Transaction};
 use crate::plugin::verdict::{EnvelopeEdit, Refused};
 
@@ -20,6 +22,8 @@ type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
 struct Fake {
     answer: Answer,
     sidecar: Sidecar,
+    breaker: Breaker,
+    metrics: PluginMetrics,
 }
 
 struct FakeInstance(Answer);
@@ -39,9 +43,19 @@ impl Plugin for Fake {
         &self.sidecar
     }
 
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    fn metrics(&self) -> &PluginMetrics {
+        &self.metrics
+    }
+
     async fn start(&self, _: &Arc<Context>) -> Result<FakeInstance, PluginError> {
         Ok(FakeInstance(self.answer))
     }
+
+    fn give_back(&self, _: FakeInstance) {}
 }
 
 impl Ask for FakeInstance {
@@ -58,6 +72,8 @@ fn pipeline(answers: &[(Answer, OnFailure)]) -> Pipeline<Fake> {
                 on_failure: *on_failure,
                 ..Sidecar::default()
             },
+            breaker: Breaker::new(BreakerRules::default()),
+            metrics: Metrics::new().plugins().of("fake", []),
         })
     });
     let plugins: Vec<_> = plugins.collect();
