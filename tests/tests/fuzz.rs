@@ -1,6 +1,6 @@
 //! A bounded run of the fuzz targets: octets that mean nothing, and dialogs with octets changed.
 
-use postgate_tests::dialog::Dialog;
+use postgate_tests::dialog::{Dialog, HANDSHAKE};
 use postgate_tests::fuzz::TARGETS;
 use postgate_tests::gateway::repository;
 use proptest::prelude::*;
@@ -91,6 +91,18 @@ const FRAGMENTS: &[&[u8]] = &[
     b"RSET\r\n",
     b"AUTH PLAIN\r\n",
     b"AUTH LOGIN\r\n",
+    b"AUTH SCRAM-SHA-256 biwsbj1ib2Iscj14\r\n",
+    b"AUTH SCRAM-SHA-256-PLUS cD10bHMtZXhwb3J0ZXIsLG49Ym9iLHI9eA==\r\n",
+    b"AUTH EXTERNAL =\r\n",
+    b"AUTH XOAUTH2 dXNlcj1ib2IBYXV0aD1CZWFyZXIgeAEB\r\n",
+    b"AUTH CRAM-MD5\r\n",
+    b"n,,n=bob,r=x",
+    b"p=tls-exporter,,n=bob,r=x",
+    b"c=biws,r=x,p=",
+    b"n,a=bob,\x01auth=Bearer x\x01\x01",
+    b"user=bob\x01auth=Bearer x\x01\x01",
+    b"STARTTLS\r\n",
+    HANDSHAKE,
     b"AGJvYgBzZWNyZXQ=\r\n",
     b"QUIT\r\n",
     b"NOOP\r\n",

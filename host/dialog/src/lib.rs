@@ -57,6 +57,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// The client closes its side of the connection.
     Hang,
+    /// The client begins TLS: behind STARTTLS, or as the first thing where the listener wants it so.
+    Handshake(Certificate),
     /// The client sends nothing until its time is over.
     Wait,
     /// The server says this line.
@@ -73,6 +75,15 @@ pub enum Action {
     Asked(Vec<String>),
     /// The content of the message. Only the core can tell.
     Stored(Vec<u8>),
+}
+
+/// What a client shows in its TLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// A certificate that the server trusts.
+    Client,
+    /// None.
+    None,
 }
 
 impl Dialog {
@@ -102,10 +113,11 @@ impl Dialog {
         parse::dialogs(file, text)
     }
 
-    /// All that the client sends, in one piece.
+    /// All that the client sends, in one piece, with [`HANDSHAKE`] where it begins TLS.
     pub fn client_octets(&self) -> Vec<u8> {
         let sent = self.lines.iter().filter_map(|line| match &line.action {
             Action::Send(octets) => Some(octets.as_slice()),
+            Action::Handshake(_) => Some(HANDSHAKE),
             _ => None,
         });
         sent.collect::<Vec<_>>().concat()
@@ -117,6 +129,9 @@ impl fmt::Display for Dialog {
         write!(f, "{}: {}", self.file.display(), self.name)
     }
 }
+
+/// What stands for a TLS handshake among octets: how the record of one begins.
+pub const HANDSHAKE: &[u8] = b"\x16\x03\x01";
 
 /// Why dialogs cannot be loaded.
 #[derive(Debug)]

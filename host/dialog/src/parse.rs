@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Action, Dialog, Line, Pattern, Scope};
+use super::{Action, Certificate, Dialog, Line, Pattern, Scope};
 
 /// A line that does not follow the format.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError
 
 /// A scripted policy exists in the core only, and a plugin in the program only.
 fn confine(dialog: &mut Dialog) {
-    let is_scripted = |line: &Line| matches!(line.action, Action::Script(_));
+    // The player over TCP has no TLS yet.
+    let is_scripted = |line: &Line| matches!(line.action, Action::Handshake(_) | Action::Script(_));
     if dialog.settings.contains_key("plugin") {
         dialog.scope = Scope::Wire;
     } else if dialog.scope == Scope::Everywhere && dialog.lines.iter().any(is_scripted) {
@@ -100,6 +101,8 @@ fn action(mark: &str, rest: &str) -> Result<Action, String> {
         ("C:", _) => Action::Send(with_crlf(rest)),
         ("C~", _) => Action::Send(raw(rest)?),
         ("C!", "close") => Action::Hang,
+        ("C!", "tls") => Action::Handshake(Certificate::None),
+        ("C!", "tls certificate") => Action::Handshake(Certificate::Client),
         ("C!", "wait") => Action::Wait,
         ("S:", _) => Action::Hear(Pattern::new(rest)),
         ("S*", code) => Action::HearReply(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::rules::Rules;
-use crate::{Action, Dialog, ScriptedAnswer};
+use crate::{Action, Certificate, Dialog, ScriptedAnswer};
 
 /// The server's side of a dialog, as far as it can be seen.
 pub trait Server {
@@ -11,6 +11,8 @@ pub trait Server {
     fn send(&mut self, octets: &[u8]);
     /// The client sends nothing more.
     fn hang_up(&mut self);
+    /// The client begins TLS.
+    fn begin_tls(&mut self, shows: Certificate);
     /// The client's time runs out.
     fn wait(&mut self);
     /// The next thing that the server does.
@@ -131,6 +133,10 @@ impl<S: Server> Server for Watched<'_, S> {
         self.server.hang_up();
     }
 
+    fn begin_tls(&mut self, shows: Certificate) {
+        self.server.begin_tls(shows);
+    }
+
     fn wait(&mut self) {
         self.server.wait();
     }
@@ -170,6 +176,7 @@ fn step(action: &Action, server: &mut impl Server) -> Result<(), Difference> {
     match action {
         Action::Send(octets) => server.send(octets),
         Action::Hang => server.hang_up(),
+        Action::Handshake(shows) => server.begin_tls(*shows),
         Action::Wait => server.wait(),
         Action::Script(answer) => server.script(answer),
         Action::Hear(pattern) => {

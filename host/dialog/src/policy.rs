@@ -20,6 +20,9 @@ pub enum Verdict {
     Authenticated,
     /// Refuse and close.
     Disconnect(ScriptedReply),
+    /// The keys of a user for SCRAM, as `iterations,salt,StoredKey,ServerKey`, all but the first in
+    /// base64.
+    Keys(String),
     /// No objection; the default reply.
     Proceed,
     /// Refuse the step.
@@ -53,13 +56,21 @@ impl FromStr for ScriptedAnswer {
     }
 }
 
-const VERDICTS: [&str; 5] = ["accept", "authenticated", "disconnect", "proceed", "refuse"];
+const VERDICTS: [&str; 6] = [
+    "accept",
+    "authenticated",
+    "disconnect",
+    "keys",
+    "proceed",
+    "refuse",
+];
 
 fn verdict(word: &str, reply: &str) -> Result<Verdict, String> {
     Ok(match word {
         "accept" => Verdict::Accept(reply.parse()?),
         "authenticated" => Verdict::Authenticated,
         "disconnect" => Verdict::Disconnect(reply.parse()?),
+        "keys" => Verdict::Keys(reply.to_owned()),
         "proceed" => Verdict::Proceed,
         _ => Verdict::Refuse(reply.parse()?),
     })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::auth::{Mechanism, ScramKeys};
 use postgate_proto::client::{
     Authentication, Client, ClientCredentials, ClientMechanism, ClientName, ClientStep, Nonce,
     Protocol, Request,
@@ -11,9 +12,10 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Answer, Ask, Auth, Offers, Session, Settings, Step};
+use postgate_proto::session::{Answer, Ask, Auth, Channel, Offers, Session, Settings, Step, Tls};
 
 use super::assert_reply_lines;
+use crate::dialog::HANDSHAKE;
 
 /// A server cannot make the client send anything but commands, whatever it says.
 pub fn client(octets: &[u8]) {
@@ -76,7 +78,8 @@ fn requests() -> [Request; 4] {
     ]
 }
 
-/// However a session is cut, the same is asked and said, and all that is said are replies.
+/// However a session is cut, the same is asked and said, and all that is said are replies. TLS
+/// handshakes stand between the octets as in a dialog.
 pub fn session(octets: &[u8]) {
     let (&choice, sent) = octets.split_first().unwrap_or((&0, octets));
     let whole = converse(sent, usize::MAX, choice);
@@ -104,6 +107,7 @@ struct Outcome {
     /// Each question, with what was stored when it was asked.
     asked: Vec<(Ask, Vec<u8>)>,
     is_closed: bool,
+    awaits_tls: bool,
 }
 
 fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
@@ -114,6 +118,9 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
         } else {
             Auth::Optional
         },
+        auth_in_clear: choice % 5 != 0,
+        mechanisms: Mechanism::ALL.to_vec(),
+        tls_required: choice % 5 == 0,
         max_errors: if choice & 2 == 0 { 0 } else { 10 },
         max_message_size: 1_000,
         max_recipients: 3,
@@ -131,19 +138,57 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
         expn: choice & 8 == 0,
         filters_commands: choice & 16 == 0,
         proxied: false,
+        scram: true,
+        tls: match choice % 3 {
+            0 => Tls::Off,
+            1 => Tls::Offered,
+            _ => Tls::Active(CHANNEL),
+        },
         xclient: choice & 32 == 0,
         ..Offers::default()
     };
     let mut session = Session::new(Arc::new(settings), offers);
     let mut outcome = Outcome::default();
     let mut stored = Vec::new();
-    for piece in sent.chunks(size.min(sent.len().max(1))) {
-        session.receive(piece);
-        if outcome.run(&mut session, &mut stored, choice) {
-            break;
+    for sent in parted(sent) {
+        for piece in sent.chunks(size.min(sent.len().max(1))) {
+            session.receive(piece);
+            if outcome.run(&mut session, &mut stored, choice) {
+                return outcome;
+            }
+        }
+        if std::mem::take(&mut outcome.awaits_tls) {
+            session = session.encrypted(CHANNEL);
+            assert!(!session.has_input(), "octets from before TLS are there");
         }
     }
     outcome
+}
+
+/// What is sent between the handshakes.
+fn parted(sent: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let mut rest = sent;
+    let find = |octets: &[u8]| {
+        let mut windows = octets.windows(HANDSHAKE.len());
+        windows.position(|window| window == HANDSHAKE)
+    };
+    while let Some(at) = find(rest) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + HANDSHAKE.len()..];
+    }
+    parts.push(rest);
+    parts
+}
+
+pub(super) const CHANNEL: Channel = Channel {
+    exporter: Some([0x45; 32]),
+    client_certificate: true,
+};
+
+/// The keys of somebody.
+pub(super) fn keys() -> ScramKeys {
+    ScramKeys::new(vec![1; 16], 4_096, &[2; 32], &[3; 32]).expect("keys")
 }
 
 impl Outcome {
@@ -161,10 +206,10 @@ impl Outcome {
                         }
                     }
                     // Refuses now and then, and never by how the input was cut.
-                    let is_refused = (self.asked.len() + usize::from(choice)) % 7 == 6;
-                    session.decide(match is_refused {
-                        true => Answer::Refuse(Refusal::TRY_LATER),
-                        false => Answer::Authenticated,
+                    session.decide(match (self.asked.len() + usize::from(choice)) % 7 {
+                        5 => Answer::Keys(Some(keys())),
+                        6 => Answer::Refuse(Refusal::TRY_LATER),
+                        _ => Answer::Authenticated,
                     });
                 }
                 Step::Close(_) => {
@@ -176,7 +221,10 @@ impl Outcome {
                     assert!(kept <= MOST_KEPT, "{kept} octets are kept");
                     return false;
                 }
-                Step::StartTls => unreachable!("TLS is not offered"),
+                Step::StartTls => {
+                    self.awaits_tls = true;
+                    return false;
+                }
                 Step::Reset => {}
                 Step::Store(octets) => stored.extend_from_slice(octets),
                 Step::Write(octets) => self.said.extend_from_slice(octets),

@@ -3,6 +3,7 @@
 
 mod conversation;
 mod message;
+mod sasl;
 
 use postgate_proto::address::{Charset, Mailbox};
 use postgate_proto::command::{Command, Rules, parse_recipient, parse_sender};
@@ -14,13 +15,14 @@ use postgate_proto::xclient::Xclient;
 
 pub use conversation::{client, session};
 pub use message::{body, data};
+pub use sasl::sasl;
 
 /// Something that panics where the octets break what must hold.
 pub type Target = fn(&[u8]);
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
-    address, body, client, command, data, header, proxy, reply, session, xclient,
+pub const TARGETS: [Target; 11] = [
+    address, body, client, command, data, header, proxy, reply, sasl, session, xclient,
 ];
 
 /// An address that parses holds no control character, and parses again to the same.

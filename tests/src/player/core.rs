@@ -1,19 +1,25 @@
 //! Plays dialogs against the protocol core, with a scripted policy and any cuts in the input.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use postgate_proto::auth::ScramKeys;
 use postgate_proto::parameters::Parameter;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
-use postgate_proto::session::{Answer, Ask, Ending, Helo, Session, Step};
+use postgate_proto::session::{Answer, Ask, Channel, Ending, Helo, Session, Step, Tls};
 
-use super::settings::settings;
+use super::settings::{EXPORTER, settings};
 use super::{Heard, Server};
-use crate::dialog::{Dialog, ScriptedAnswer, ScriptedReply, Verdict};
+use crate::dialog::{Action, Certificate, Dialog, Line, ScriptedAnswer, ScriptedReply, Verdict};
 
 /// A session of the core at the other end.
 pub struct Core<Cuts> {
-    session: Session,
+    /// Always there, but while TLS begins.
+    session: Option<Session>,
+    awaits_tls: bool,
     cuts: Cuts,
     policy: Policy,
     said: Vec<u8>,
@@ -25,9 +31,11 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
     /// A new session with the settings of a dialog. `cuts` gives the size of each next piece in
     /// which the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
-        let (settings, offers) = settings(dialog, &dialog.settings);
+        let (settings, mut offers) = settings(dialog, &dialog.settings);
+        offers.scram = dialog.lines.iter().any(is_about_keys);
         Self {
-            session: Session::new(Arc::new(settings), offers),
+            session: Some(Session::new(Arc::new(settings), offers)),
+            awaits_tls: matches!(offers.tls, Tls::Active(_)),
             cuts,
             policy: Policy::default(),
             said: Vec::new(),
@@ -36,19 +44,25 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
         }
     }
 
+    const fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect(PRESENT)
+    }
+
     /// Carries out steps until the session waits for the client.
     fn run(&mut self) {
-        while !self.closed {
-            match self.session.step() {
+        while !self.closed && !self.awaits_tls {
+            let session = self.session.as_mut().expect(PRESENT);
+            match session.step() {
                 Step::Ask(ask) => {
                     if matches!(ask, Ask::Mail { .. }) {
                         self.message.clear();
                     }
                     let answer = self.policy.answer(&ask);
-                    self.session.decide(answer);
+                    session.decide(answer);
                 }
                 Step::Close(_) => self.closed = true,
-                Step::Read(_) | Step::StartTls => return,
+                Step::Read(_) => return,
+                Step::StartTls => self.awaits_tls = true,
                 Step::Reset => {}
                 Step::Store(octets) => self.message.extend_from_slice(octets),
                 Step::Write(octets) => self.said.extend_from_slice(octets),
@@ -63,19 +77,29 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
         let mut rest = octets;
         while !rest.is_empty() {
             let (piece, after) = rest.split_at((self.cuts)().clamp(1, rest.len()));
-            self.session.receive(piece);
+            self.session().receive(piece);
             self.run();
             rest = after;
         }
     }
 
     fn hang_up(&mut self) {
-        self.session.hang_up(Ending::Closed);
+        self.session().hang_up(Ending::Closed);
+    }
+
+    fn begin_tls(&mut self, shows: Certificate) {
+        self.run();
+        assert!(mem::take(&mut self.awaits_tls), "the server expects no TLS");
+        let session = self.session.take().expect(PRESENT);
+        self.session = Some(session.encrypted(Channel {
+            exporter: Some(EXPORTER),
+            client_certificate: shows == Certificate::Client,
+        }));
     }
 
     fn wait(&mut self) {
         self.run();
-        self.session.hang_up(Ending::Timeout);
+        self.session().hang_up(Ending::Timeout);
     }
 
     fn hear(&mut self) -> Heard {
@@ -108,7 +132,7 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
 
     fn asked(&mut self) -> Option<Vec<String>> {
         self.run();
-        Some(std::mem::take(&mut self.policy.asked))
+        Some(mem::take(&mut self.policy.asked))
     }
 
     fn stored(&mut self) -> Option<Vec<u8>> {
@@ -123,6 +147,13 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
         let unused = self.policy.answers.front()?;
         Some(format!("nobody asked \"{}\"", unused.question))
     }
+}
+
+const PRESENT: &str = "the session is there";
+
+/// Whether a line is about the keys of a user, so that there is somebody who may have some.
+fn is_about_keys(line: &Line) -> bool {
+    matches!(&line.action, Action::Script(answer) if answer.question.starts_with("auth-keys"))
 }
 
 /// Answers from the script, and has no objection to anything else.
@@ -150,11 +181,14 @@ impl Policy {
 fn question(ask: &Ask) -> String {
     match ask {
         Ask::Auth(credentials) => {
-            format!(
-                "auth {} {}",
-                credentials.mechanism.name(),
-                credentials.identity
-            )
+            let identity = &credentials.identity;
+            let acts = match credentials.act_as.as_str() {
+                "" => String::new(),
+                role => format!(" as {role}"),
+            };
+            format!("auth {} {identity}{acts}", credentials.mechanism)
+                .trim_end()
+                .to_owned()
         }
         Ask::AuthKeys(identity) => format!("auth-keys {identity}"),
         Ask::Command { verb, argument, .. } => format!("command {verb} {argument}"),
@@ -195,9 +229,21 @@ fn answer(verdict: Verdict) -> Answer {
         }
         Verdict::Authenticated => Answer::Authenticated,
         Verdict::Disconnect(text) => Answer::Disconnect(refusal(&text)),
+        Verdict::Keys(text) => Answer::Keys(Some(keys(&text))),
         Verdict::Proceed => Answer::Proceed(None),
         Verdict::Refuse(text) => Answer::Refuse(refusal(&text)),
     }
+}
+
+/// `iterations,salt,StoredKey,ServerKey`.
+fn keys(text: &str) -> ScramKeys {
+    let parts: Vec<_> = text.split(',').collect();
+    let [iterations, salt, stored, server] = parts.as_slice() else {
+        panic!("{text:?} are no keys");
+    };
+    let octets = |text| STANDARD.decode(text).expect("base64");
+    let iterations = iterations.parse().expect("a number");
+    ScramKeys::new(octets(salt), iterations, &octets(stored), &octets(server)).expect("keys")
 }
 
 fn refusal(text: &ScriptedReply) -> Refusal {

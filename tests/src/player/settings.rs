@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
+use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
 use postgate_proto::relay::RelayDomains;
-use postgate_proto::session::{Auth, Offers, Settings};
+use postgate_proto::session::{Auth, Channel, Offers, Settings, Tls};
 use toml::{Table, Value};
 
 use super::core::reply;
@@ -28,6 +29,11 @@ pub(super) fn settings(dialog: &impl Display, table: &Table) -> (Settings, Offer
             ("listener", Value::Table(listener)) => each(listener, |key, value| match key {
                 "xclient-from" => {
                     offers.xclient = true;
+                    Some(())
+                }
+                "tls" => {
+                    offers.tls = tls(value)?;
+                    settings.tls_required = value.as_str() == Some("required");
                     Some(())
                 }
                 _ => listen(&mut settings, key, value),
@@ -75,6 +81,7 @@ fn listen(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
     match key {
         "add-keywords" => settings.more_keywords = words(value)?,
         "auth" => settings.auth = auth(value),
+        "auth-mechanisms" => settings.mechanisms = mechanisms(value)?,
         "auth-in-clear" => settings.auth_in_clear = value.as_bool()?,
         "banner" => value.as_str()?.clone_into(&mut settings.banner),
         "default-domain" => settings.default_domain = Some(value.as_str()?.to_owned()),
@@ -99,6 +106,28 @@ fn words(value: &Value) -> Option<Vec<String>> {
     words.map(|word| word.as_str().map(str::to_owned)).collect()
 }
 
+fn mechanisms(value: &Value) -> Option<Vec<Mechanism>> {
+    words(value)?
+        .iter()
+        .map(|name| Mechanism::parse(name))
+        .collect()
+}
+
+fn tls(value: &Value) -> Option<Tls> {
+    Some(match value.as_str()? {
+        "implicit" => Tls::Active(Channel {
+            exporter: Some(EXPORTER),
+            client_certificate: false,
+        }),
+        "off" => Tls::Off,
+        "optional" | "required" => Tls::Offered,
+        _ => return None,
+    })
+}
+
+/// The channel binding of every connection of the core.
+pub(super) const EXPORTER: [u8; 32] = [0x45; 32];
+
 fn auth(value: &Value) -> Auth {
     match value.as_str() {
         Some("optional") => Auth::Optional,
@@ -116,6 +145,7 @@ fn extension(extensions: &mut Extensions, key: &str, is_on: bool) -> Option<()> 
         }
         "dsn" => extensions.dsn = is_on,
         "eight-bit-mime" => extensions.eight_bit_mime = is_on,
+        "requiretls" => extensions.requiretls = is_on,
         "pipelining" => extensions.pipelining = is_on,
         "smtputf8" => extensions.smtputf8 = is_on,
         "vrfy" => extensions.vrfy = is_on,

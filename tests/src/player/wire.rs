@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Heard, Server};
 use crate::client::Client;
-use crate::dialog::ScriptedAnswer;
+use crate::dialog::{Certificate, ScriptedAnswer};
 
 /// The program at the other end of a new connection.
 pub struct Wire(Client);
@@ -24,6 +24,10 @@ impl Server for Wire {
 
     fn hang_up(&mut self) {
         self.0.hang_up();
+    }
+
+    fn begin_tls(&mut self, _: Certificate) {
+        unreachable!("dialogs with TLS are played against the core only");
     }
 
     fn wait(&mut self) {}

@@ -141,6 +141,23 @@ mod tests {
     const DISCARD: usize = 1 << 20;
 
     #[test]
+    fn a_line_leaves_nothing_behind() {
+        let mut input = Input::default();
+        input.buffer().extend_from_slice(b"NOOP\r\nAUTH x\r\nNO");
+        assert_eq!(
+            input.line(10, DISCARD, false),
+            Line::Complete(b"NOOP".to_vec())
+        );
+        assert_eq!(input.buffer, b"\0\0\0\0\0\0AUTH x\r\nNO");
+        input.buffer().extend_from_slice(b"OP");
+        assert_eq!(
+            input.line(10, DISCARD, false),
+            Line::Complete(b"AUTH x".to_vec())
+        );
+        assert_eq!(input.buffer, b"\0\0\0\0\0\0\0\0NOOP");
+    }
+
+    #[test]
     fn lines_long_short_and_endless() {
         let mut input = Input::default();
         input

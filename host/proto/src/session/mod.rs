@@ -89,7 +89,10 @@ impl Session {
                 tls: Tls::Active(channel),
                 ..self.offers
             },
-            state: State::Commands(Stage::Stranger),
+            state: match self.state {
+                State::Connected => State::Connected,
+                _ => State::Commands(Stage::Stranger),
+            },
             texts: self.texts,
             exchanges: self.exchanges,
             counters: self.counters,

@@ -122,3 +122,6 @@ fn a_message_with_a_fault_is_refused_at_its_end_and_the_session_goes_on() {
         }
     }
 }
+
+mod auth;
+mod tls;

@@ -1,0 +1,68 @@
+//! What policy can do to the list of mechanisms.
+
+use super::*;
+use crate::session::{Auth, Channel, Tls};
+
+/// A session whose client has said so much, and what it was told. Policy limits the mechanisms at the
+/// first greeting, and knows every user.
+fn talked(input: &[u8], limit: &[&str]) -> String {
+    let settings = Settings {
+        auth: Auth::Optional,
+        ..Settings::default()
+    };
+    let offers = Offers {
+        tls: Tls::Active(Channel::default()),
+        ..Offers::default()
+    };
+    let mut session = Session::new(Arc::new(settings), offers);
+    session.receive(input);
+    let (mut said, mut greetings) = (Vec::new(), 0);
+    loop {
+        match session.step() {
+            Step::Ask(ask) => {
+                if matches!(ask, Ask::Helo { .. }) {
+                    greetings += 1;
+                    if greetings == 1 {
+                        session.limit_mechanisms(limit);
+                    }
+                }
+                session.decide(Answer::Authenticated);
+            }
+            Step::Write(octets) => said.extend_from_slice(octets),
+            Step::Read(_) => return String::from_utf8(said).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn listed(said: &str) -> Vec<&str> {
+    let lines = said.lines();
+    lines
+        .filter_map(|line| line.strip_prefix("250-AUTH "))
+        .collect()
+}
+
+#[test]
+fn policy_limits_what_is_listed_until_the_next_greeting() {
+    let table: [(&[&str], &[&str]); 4] = [
+        (
+            &["plain", "OINK", "SCRAM-SHA-256"],
+            &["PLAIN", "PLAIN LOGIN"],
+        ),
+        (&["LOGIN", "PLAIN"], &["PLAIN LOGIN", "PLAIN LOGIN"]),
+        (&["CRAM-MD5"], &["PLAIN LOGIN"]),
+        (&[], &["PLAIN LOGIN"]),
+    ];
+    for (limit, expected) in table {
+        let said = talked(b"EHLO c\r\nEHLO c\r\n", limit);
+        assert_eq!(listed(&said), expected, "{limit:?}");
+    }
+}
+
+#[test]
+fn what_policy_has_taken_out_is_not_taken() {
+    let said = talked(b"EHLO c\r\nAUTH LOGIN\r\nAUTH PLAIN\r\n", &["PLAIN"]);
+    let last: Vec<_> = said.lines().rev().take(2).collect();
+    assert!(last[1].starts_with("504 5.5.4"), "{said}");
+    assert_eq!(last[0], "334 ");
+}

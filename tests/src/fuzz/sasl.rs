@@ -1,0 +1,73 @@
+//! Exchanges of AUTH.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use postgate_proto::auth::{Credentials, Mechanism, Proof};
+use postgate_proto::session::{Answer, Ask, Auth, Offers, Session, Settings, Step, Tls};
+
+use super::assert_reply_lines;
+use super::conversation::{CHANNEL, keys};
+
+/// Whatever a client responds, in the lines of an exchange: policy sees no control character in an
+/// identity, nobody is authenticated without its word, and SCRAM proves nothing without the password.
+pub fn sasl(octets: &[u8]) {
+    let (&choice, responses) = octets.split_first().unwrap_or((&0, octets));
+    let mechanism = Mechanism::ALL[usize::from(choice) % Mechanism::ALL.len()];
+    let mut sent = format!("EHLO c\r\nAUTH {mechanism}\r\n");
+    for response in responses.split(|octet| *octet == b'\n') {
+        sent.push_str(&STANDARD.encode(response));
+        sent.push_str("\r\n");
+    }
+    let settings = Settings {
+        auth: Auth::Optional,
+        max_errors: 0,
+        mechanisms: Mechanism::ALL.to_vec(),
+        ..Settings::default()
+    };
+    let offers = Offers {
+        scram: true,
+        tls: Tls::Active(CHANNEL),
+        ..Offers::default()
+    };
+    let mut session = Session::new(Arc::new(settings), offers);
+    session.receive(sent.as_bytes());
+    let said = run(&mut session, choice);
+    assert_reply_lines(&said);
+    let is_authenticated = said.windows(6).any(|window| window == b"\r\n235 ");
+    assert!(!is_authenticated, "nobody has said so");
+}
+
+fn run(session: &mut Session, choice: u8) -> Vec<u8> {
+    let mut said = Vec::new();
+    loop {
+        match session.step() {
+            Step::Ask(Ask::Auth(credentials)) => {
+                check(&credentials);
+                session.decide(Answer::Proceed(None));
+            }
+            Step::Ask(Ask::AuthKeys(identity)) => {
+                assert!(!identity.contains(char::is_control), "{identity:?}");
+                session.decide(Answer::Keys((choice & 64 == 0).then(keys)));
+            }
+            Step::Ask(_) => session.decide(Answer::Proceed(None)),
+            Step::Write(octets) => said.extend_from_slice(octets),
+            Step::Close(_) | Step::Read(_) => return said,
+            Step::Reset | Step::StartTls | Step::Store(_) => {}
+        }
+    }
+}
+
+fn check(credentials: &Credentials) {
+    for text in [&credentials.identity, &credentials.act_as] {
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+    match &credentials.proof {
+        Proof::Certificate => assert_eq!(credentials.mechanism, Mechanism::External),
+        Proof::Password(password) => assert!(!password.contains('\0')),
+        Proof::Response { digest, .. } => assert_eq!(digest.len(), 32),
+        Proof::Token(token) => assert!(token.bytes().all(|octet| octet.is_ascii_graphic())),
+        Proof::Verified => panic!("somebody has found the password"),
+    }
+}
