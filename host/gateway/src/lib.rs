@@ -13,6 +13,7 @@
 //! - `desk`: answers the questions of a session, by asking the plugins and the backend;
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
 //! - [`delivery`]: offers recipients and messages to the backend;
+//! - [`tls`]: certificates and keys, and who is trusted;
 //! - [`spool`]: keeps a message until the backend has it.
 //!
 //! [`contract`] is the plugin contract as files, for those who write plugins.
@@ -39,15 +40,15 @@ pub mod dns;
 pub mod metrics;
 pub mod plugin;
 pub mod spool;
+pub mod tls;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use postgate_proto::client::InvalidName;
-
 use crate::config::Config;
+use crate::delivery::SetupError;
 use crate::plugin::LoadError;
 pub use controller::Controller;
 pub use running::Running;
@@ -66,6 +67,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 /// Why a gateway can not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Nothing can be delivered to the backend as it is configured.
+    #[error(transparent)]
+    Backend(#[from] SetupError),
     /// An address can not be listened on.
     #[error("cannot listen on {address}: {error}")]
     Bind {
@@ -85,9 +89,6 @@ pub enum RunError {
     /// The engine for plugins can not be made.
     #[error("cannot make the plugin engine: {0:#}")]
     Engine(wasmtime::Error),
-    /// The host name can not be given to a backend.
-    #[error("hostname: {0}")]
-    Hostname(#[from] InvalidName),
     /// The system has no random octets.
     #[error("cannot draw random octets: {0}")]
     Random(getrandom::Error),
@@ -99,7 +100,7 @@ pub enum RunError {
 impl RunError {
     /// Whether the operator can mend it in the configuration or in the plugin directory.
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Hostname(_) | Self::Plugins(_))
+        matches!(self, Self::Backend(_) | Self::Plugins(_))
     }
 }
 

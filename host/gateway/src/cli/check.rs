@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use postgate::config::{AuthMode, Config};
+use postgate::delivery::Delivery;
 use postgate::dns::Dns;
 use postgate::plugin::{self, PluginSet, Runtime};
 use tokio::runtime;
@@ -12,6 +13,9 @@ use super::{Failure, Source};
 
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
+    if let Some(backend) = &config.backend {
+        Delivery::new(backend, &config.hostname).map_err(|error| Failure::mistakes(vec![error]))?;
+    }
     let plugins = load_plugins(&config)?;
     super::say(Summary { config, plugins })
 }

@@ -1,6 +1,7 @@
 //! The configuration as the program uses it: complete, typed and checked before anything is bound.
 
 mod address;
+mod backend;
 mod document;
 mod error;
 mod limits;
@@ -23,6 +24,9 @@ use postgate_proto::reply::Reply;
 use tracing::level_filters::LevelFilter;
 
 pub use self::address::{BackendAddress, HostPort};
+pub use self::backend::{
+    Backend, BackendCertificate, BackendLogin, BackendTls, BackendTrust, TlsStart, TlsVersion,
+};
 pub use self::error::{ConfigError, Mistake};
 pub use self::limits::Limits;
 pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode};
@@ -119,25 +123,6 @@ impl fmt::Display for RelayDomain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The mail store behind the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backend {
-    /// The name in logs.
-    pub name: String,
-    /// Where it is and what it speaks.
-    pub address: BackendAddress,
-    /// How long to wait for a connection and its banner.
-    pub connect_timeout: Duration,
-    /// How long to wait for the reply to a command.
-    pub command_timeout: Duration,
-    /// How long to wait for the reply to a whole message.
-    pub data_timeout: Duration,
-    /// The most unused connections that are kept open.
-    pub max_idle: u32,
-    /// How long an unused connection is kept open.
-    pub idle_timeout: Duration,
 }
 
 /// Where plugins come from and what the set of them may use.

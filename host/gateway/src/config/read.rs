@@ -1,5 +1,6 @@
 //! Turns the tables of the configuration file into a [`Config`], one function a table.
 
+mod backend;
 mod listener;
 
 use std::num::NonZeroU32;
@@ -10,10 +11,7 @@ use postgate_proto::address::Charset;
 use super::address::NameServer;
 use super::document::Section;
 use super::value::{Hostname, Octets, Timeout, is_domain};
-use super::{
-    Backend, BackendAddress, Config, DnsSettings, Log, Plugins, RelayDomain, Runtime, limits,
-    replies,
-};
+use super::{Config, DnsSettings, Log, Plugins, RelayDomain, Runtime, limits, replies};
 
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Everything is read before anything is given up, so that no mistake hides another.
@@ -21,7 +19,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     let limits = root.table("limits", limits::read);
     let listeners = listener::all(root, &limits);
     let relay: Option<Vec<RelayDomain>> = root.table("relay", |relay| relay.list("domains"));
-    let backend = only_backend(root);
+    let backend = backend::only(root);
     let quarantine = root.table("quarantine", |quarantine| quarantine.path("maildir"));
     let replies = root.table("replies", replies::read);
     let plugins = root.table("plugins", plugins);
@@ -58,45 +56,6 @@ fn hostname(root: &mut Section<'_>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-fn only_backend(root: &mut Section<'_>) -> Option<Backend> {
-    let mut only = None;
-    let mut count = 0;
-    root.each_table("backend", |section| {
-        only = backend(section);
-        count += 1;
-        if count > 1 {
-            section.conflict("address", "there can be only one backend".to_owned());
-        }
-    });
-    if count == 0 && root.is_overridden("backend.address") {
-        only = root.unwritten_table("backend", backend);
-    }
-    only
-}
-
-fn backend(section: &mut Section<'_>) -> Option<Backend> {
-    let name = section.or("name", "backend".to_owned());
-    let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
-    let connect_timeout = timeout(section, "connect-timeout", Duration::from_secs(10));
-    let command_timeout = timeout(section, "command-timeout", Duration::from_mins(1));
-    let data_timeout = timeout(section, "data-timeout", Duration::from_mins(5));
-    let max_idle = section.or("max-idle", 16);
-    let idle_timeout = timeout(section, "idle-timeout", Duration::from_secs(30));
-    let address = match address? {
-        BackendAddress::Maildir(path) => BackendAddress::Maildir(section.resolve("address", &path)),
-        elsewhere => elsewhere,
-    };
-    Some(Backend {
-        name,
-        address,
-        connect_timeout,
-        command_timeout,
-        data_timeout,
-        max_idle,
-        idle_timeout,
-    })
 }
 
 fn plugins(section: &mut Section<'_>) -> Plugins {

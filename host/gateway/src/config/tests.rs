@@ -1,5 +1,6 @@
 //! What operators write, and what comes of it.
 
+mod backend;
 mod listeners;
 mod overrides;
 mod sidecar;

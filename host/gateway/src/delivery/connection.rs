@@ -8,24 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_proto::client::{
-    Answer, Client, ClientFault, ClientName, ClientStep, Protocol, Request, Stage,
+    Answer, Client, ClientCredentials, ClientFault, ClientName, ClientStep, Protocol, Request,
+    Stage,
 };
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::error::{NEEDS_UTF8, NO_CONVERSION};
+use super::error::{NEEDS_TLS, NEEDS_UTF8, NO_CONVERSION};
 use super::stream::Stream;
 use super::terms::Terms;
+use super::tls::{Tls, TlsFailure};
 use super::{DeliveryError, Envelope, Message, Recipient};
 
 /// A connection whose server has been greeted.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Stream,
-    client: Client,
-    peer: Arc<Peer>,
+    pub(super) stream: Stream,
+    pub(super) client: Client,
+    pub(super) peer: Arc<Peer>,
     /// Those of a transaction that the server must be told to forget before the next.
     open: Option<Terms>,
     buffer: Box<[u8]>,
@@ -39,7 +41,11 @@ pub(super) struct Peer {
     pub(super) protocol: Protocol,
     /// By what name the gateway introduces itself.
     pub(super) name: ClientName,
-    /// How long to wait for a connection, and then for its greeting.
+    /// How connections are encrypted; nothing where they are not.
+    pub(super) tls: Option<Tls>,
+    /// Who the gateway is, where it has to say so.
+    pub(super) credentials: Option<Arc<ClientCredentials>>,
+    /// How long to wait for a connection, then for TLS, and then for its greeting.
     pub(super) connect_timeout: Duration,
     /// How long to wait for the reply to a command.
     pub(super) command_timeout: Duration,
@@ -57,28 +63,15 @@ pub(super) enum Opened {
 }
 
 impl Connection {
-    /// Waits for the greeting, and introduces the gateway.
-    pub(super) async fn greet(stream: Stream, peer: Arc<Peer>) -> Result<Self, DeliveryError> {
-        let mut connection = Self {
+    /// A connection whose server has not been greeted.
+    pub(super) fn new(stream: Stream, client: Client, peer: Arc<Peer>) -> Self {
+        Self {
             stream,
-            client: Client::new(peer.protocol, peer.name.clone()),
+            client,
             open: None,
             buffer: vec![0; READ_BUFFER].into(),
-            peer: Arc::clone(&peer),
-        };
-        let hello = match peer.protocol {
-            Protocol::Lmtp => Stage::Lhlo,
-            Protocol::Smtp => Stage::Ehlo,
-        };
-        for (stage, limit) in [
-            (Stage::Greeting, peer.connect_timeout),
-            (hello, peer.command_timeout),
-        ] {
-            if let Err(refusal) = connection.accepted(stage, limit).await? {
-                return Err(DeliveryError::Unavailable { stage, refusal });
-            }
+            peer,
         }
-        Ok(connection)
     }
 
     /// Opens a transaction, in place of one that is open already, and names recipients: all in one
@@ -183,14 +176,14 @@ impl Connection {
     }
 
     /// Whether the server has neither closed the connection nor said anything since.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.stream.is_quiet()
+    pub(super) fn is_quiet(&mut self) -> bool {
+        !self.client.has_unread() && self.stream.is_quiet()
     }
 
     /// Closes the connection with a word. Nobody waits for the reply, so that it does not matter
     /// whether the word arrives.
     pub(super) fn quit(self) {
-        let _ = self.stream.try_write(b"QUIT\r\n");
+        self.stream.close_with(b"QUIT\r\n");
     }
 
     /// What goes with MAIL: SMTPUTF8 also where a plugin has rewritten an address so that it needs
@@ -212,10 +205,22 @@ impl Connection {
         if is_needed && !is_offered {
             return Err(NEEDS_UTF8);
         }
+        if envelope.parameters.value("REQUIRETLS").is_some() && !self.keeps_tls() {
+            return Err(NEEDS_TLS);
+        }
         Ok(MailParameters {
             smtputf8: is_offered && (is_needed || is_useful),
             ..envelope.parameters.clone()
         })
+    }
+
+    /// Whether a message that must not go over a line in the clear can go here, and will not go over
+    /// one later (RFC 8689 §4.2.1). LMTP delivers for good, so that there is no later, and what goes
+    /// over a Unix socket stays on this machine.
+    fn keeps_tls(&self) -> bool {
+        let is_last = self.peer.protocol == Protocol::Lmtp;
+        let is_safe = self.is_verified() || self.stream.is_local();
+        is_safe && (is_last || self.client.capabilities().offers("REQUIRETLS"))
     }
 
     /// Asks to send the message.
@@ -248,7 +253,7 @@ impl Connection {
         self.accepted(stage, self.peer.command_timeout).await
     }
 
-    async fn accepted(
+    pub(super) async fn accepted(
         &mut self,
         stage: Stage,
         limit: Duration,
@@ -290,7 +295,11 @@ impl Connection {
                 ClientStep::StartTls => return Err(ClientFault::Unsolicited.into()),
                 ClientStep::Idle | ClientStep::Read => {
                     let read = self.stream.read(&mut self.buffer).await;
-                    let count = read.map_err(|cause| DeliveryError::Closed { stage, cause })?;
+                    // With TLS 1.3 a server looks at the gateway's certificate only now.
+                    let count = read.map_err(|cause| match TlsFailure::of(&cause) {
+                        Some(failure) => DeliveryError::Tls(failure),
+                        None => DeliveryError::Closed { stage, cause },
+                    })?;
                     self.client.receive(&self.buffer[..count]);
                 }
             }

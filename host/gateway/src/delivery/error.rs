@@ -2,14 +2,24 @@
 
 use std::io;
 
-use postgate_proto::client::{ClientFault, Stage};
+use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
 use postgate_proto::reply::{Enhanced, Refusal};
 
+use super::tls::TlsFailure;
 use crate::spool::{NO_ROOM, is_full};
 
 /// Why a recipient or a message was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
+    /// The backend does not take the gateway's credentials: the fault of the configuration, or of
+    /// the backend.
+    #[error("the backend does not take the credentials of the gateway by {mechanism}: {}", .refusal.reply())]
+    Authentication {
+        /// How they were given.
+        mechanism: ClientMechanism,
+        /// What it said.
+        refusal: Refusal,
+    },
     /// The backend closed the connection, or it broke.
     #[error("the backend closed the connection at the {stage}: {cause}")]
     Closed {
@@ -35,6 +45,12 @@ pub enum DeliveryError {
     /// The gateway has nobody to hand mail over to.
     #[error("no backend is configured")]
     NoBackend,
+    /// The gateway can not authenticate.
+    #[error("the backend offers no mechanism of AUTH that the gateway can use: {offered:?}")]
+    NoMechanism {
+        /// What it offers; empty where it offers nothing.
+        offered: String,
+    },
     /// A message was to be delivered before a recipient was accepted.
     #[error("no recipient was accepted")]
     NoRecipients,
@@ -44,6 +60,9 @@ pub enum DeliveryError {
     /// The message can not be written to the local store.
     #[error("the message can not be stored: {0}")]
     Store(io::Error),
+    /// The connection could not be encrypted. Nothing is ever sent over one that is not.
+    #[error("{0}")]
+    Tls(#[from] TlsFailure),
     /// The backend took too long.
     #[error("the backend took too long at the {stage}")]
     Timeout {
@@ -68,7 +87,14 @@ impl DeliveryError {
     /// a 421 of the backend, for example, must not close the session of the client.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::Closed { .. } | Self::Timeout { .. } => BAD_CONNECTION,
+            Self::Authentication { .. } | Self::NoMechanism { .. } => NO_ENTRY,
+            Self::Closed { .. }
+            | Self::Timeout { .. }
+            | Self::Tls(TlsFailure::Broken(_) | TlsFailure::Timeout) => BAD_CONNECTION,
+            Self::Tls(TlsFailure::NotOffered | TlsFailure::Refused(_)) => NO_TLS,
+            Self::Tls(
+                TlsFailure::Certificate(_) | TlsFailure::Identity(_) | TlsFailure::Protocol(_),
+            ) => BAD_TLS,
             Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => Refusal::TRY_LATER,
             Self::Mixed { .. } => NOT_FOR_ALL,
             Self::NoBackend => NO_BACKEND,
@@ -81,11 +107,22 @@ impl DeliveryError {
     }
 }
 
+/// What exactly is wrong is in the log: it is not the client's affair.
+const BAD_TLS: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 5),
+    "Mail store can not be reached securely, try again later",
+);
+
 const BAD_CONNECTION: Refusal = Refusal::fixed(
     451,
     Enhanced::new(4, 4, 2),
     "Mail store did not answer, try again later",
 );
+
+/// The message must not go where TLS is not certain (RFC 8689 §4.2.1).
+pub(super) const NEEDS_TLS: Refusal =
+    Refusal::fixed(550, Enhanced::new(5, 7, 30), "REQUIRETLS support required");
 
 /// An address or the message needs SMTPUTF8, which the backend does not offer (RFC 6531 §3.5).
 pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
@@ -99,6 +136,19 @@ const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No stor
 /// The message is binary, which the backend does not take (RFC 3030 §3).
 pub(super) const NO_CONVERSION: Refusal =
     Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
+
+/// Not 4.7.8, which would be about the client's own credentials.
+const NO_ENTRY: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 0),
+    "Mail store does not let the gateway in, try again later",
+);
+
+const NO_TLS: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 4),
+    "Mail store can not be reached securely, try again later",
+);
 
 const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
 
@@ -116,6 +166,8 @@ const UNREACHABLE: Refusal = Refusal::fixed(
 
 #[cfg(test)]
 mod tests {
+    use rustls::{AlertDescription, CertificateError};
+
     use super::*;
 
     fn refusal(code: u16, class: u8) -> Refusal {
@@ -168,6 +220,38 @@ mod tests {
                     refusal: refusal(421, 4),
                 },
                 "451 4.3.0",
+            ),
+            (DeliveryError::Tls(TlsFailure::NotOffered), "451 4.7.4"),
+            (
+                DeliveryError::Tls(TlsFailure::Refused(refusal(454, 4))),
+                "451 4.7.4",
+            ),
+            (
+                DeliveryError::Tls(TlsFailure::Certificate(CertificateError::Expired)),
+                "451 4.7.5",
+            ),
+            (
+                DeliveryError::Tls(TlsFailure::Identity(AlertDescription::UnknownCA)),
+                "451 4.7.5",
+            ),
+            (DeliveryError::Tls(TlsFailure::Timeout), "451 4.4.2"),
+            (
+                DeliveryError::Tls(TlsFailure::Broken(UnexpectedEof.into())),
+                "451 4.4.2",
+            ),
+            // A permanent no of the backend to the gateway is none to the client.
+            (
+                DeliveryError::Authentication {
+                    mechanism: ClientMechanism::Plain,
+                    refusal: refusal(535, 5),
+                },
+                "451 4.7.0",
+            ),
+            (
+                DeliveryError::NoMechanism {
+                    offered: String::new(),
+                },
+                "451 4.7.0",
             ),
         ];
         for (error, expected) in table {

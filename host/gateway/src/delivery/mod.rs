@@ -8,23 +8,29 @@
 //! too; otherwise a lone CR or LF becomes CRLF, whichever way it goes. What the client asks for in
 //! delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and has no effect
 //! with others.
+//!
+//! A connection that is to be encrypted is never used in the clear: where TLS can not be had as the
+//! operator wants it, clients are told to come back later.
 
 mod connection;
 mod error;
+mod greeting;
 mod maildir;
 mod pool;
 mod relay;
 mod remembered;
 mod server;
+mod setup;
 mod stream;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::client::{InvalidName, Protocol};
+use postgate_proto::client::Protocol;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::{Acceptance, Enhanced, Reply};
 
@@ -32,6 +38,8 @@ pub use self::error::DeliveryError;
 pub use self::maildir::Maildir;
 use self::relay::Relay;
 use self::server::{Server, Socket};
+pub use self::setup::{PasswordFault, SetupError};
+pub use self::tls::TlsFailure;
 use crate::config::{Backend, BackendAddress};
 use crate::spool::Content;
 
@@ -40,9 +48,13 @@ use crate::spool::Content;
 pub struct Delivery(Store);
 
 impl Delivery {
-    /// The way to this backend. Nothing is connected yet. The host name is the one by which the
-    /// gateway introduces itself.
-    pub fn new(backend: &Backend, hostname: &str) -> Result<Self, InvalidName> {
+    /// The way to this backend. Nothing is connected yet, but all files that connections need are
+    /// read and checked. The host name is the one by which the gateway introduces itself.
+    ///
+    /// # Errors
+    ///
+    /// What the operator must mend first.
+    pub fn new(backend: &Backend, hostname: &str) -> Result<Self, SetupError> {
         let (protocol, socket) = match &backend.address {
             BackendAddress::Lmtp(address) => (Protocol::Lmtp, Socket::Tcp(address.clone())),
             BackendAddress::LmtpUnix(path) => (Protocol::Lmtp, Socket::Unix(path.clone())),

@@ -31,7 +31,7 @@ impl Pool {
     /// A connection that is fit for use, where there is one.
     pub(super) fn take(&self) -> Option<Connection> {
         let mut shelf = self.shelf();
-        while let Some(idle) = shelf.idle.pop() {
+        while let Some(mut idle) = shelf.idle.pop() {
             match idle.since.elapsed() < self.idle_timeout {
                 true if idle.connection.is_quiet() => return Some(idle.connection),
                 true => {}

@@ -4,16 +4,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use postgate_proto::client::{ClientName, InvalidName, Protocol};
+use postgate_proto::client::{ClientName, Protocol};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::DeliveryError;
 use super::connection::{Connection, Peer};
 use super::pool::Pool;
 use super::remembered::Remembered;
 use super::stream::Stream;
+use super::tls::Tls;
+use super::{DeliveryError, SetupError, setup};
 use crate::config::{Backend, HostPort};
 
 /// Shared by all transactions with one server.
@@ -38,11 +39,16 @@ impl Server {
         protocol: Protocol,
         socket: Socket,
         hostname: &str,
-    ) -> Result<Self, InvalidName> {
+    ) -> Result<Self, SetupError> {
+        let tls = backend.tls.as_ref().map(|tls| Tls::new(backend, tls));
+        let login = backend.login.as_ref();
+        let credentials = login.map(|login| setup::credentials(backend, login));
         let peer = Peer {
             address: backend.address.to_string(),
             protocol,
             name: ClientName::new(hostname)?,
+            tls: tls.transpose()?,
+            credentials: credentials.transpose()?.map(Arc::new),
             connect_timeout: backend.connect_timeout,
             command_timeout: backend.command_timeout,
             data_timeout: backend.data_timeout,

@@ -129,6 +129,11 @@ impl Client {
         }
     }
 
+    /// Whether the server has said something that was not looked at yet.
+    pub const fn has_unread(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// What the server offers; nothing before it has answered EHLO.
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities

@@ -4,9 +4,11 @@ mod chunks;
 mod conversations;
 mod faults;
 mod lmtp;
+mod login;
 mod notifications;
 mod script;
 mod smuggling;
+mod tls;
 
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ fn backend(address: BackendAddress) -> Backend {
         data_timeout: Duration::from_secs(60),
         max_idle: 4,
         idle_timeout: Duration::from_secs(60),
+        tls: None,
+        login: None,
     }
 }
 

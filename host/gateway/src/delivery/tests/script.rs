@@ -1,16 +1,19 @@
 //! A backend that follows a script.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::HostPort;
 
 /// What a backend does on each of its connections, in turn. `S: text` is a line that it sends,
 /// `C: text` a line that it must get, `B: text` octets without a line end, `end` the end of what it
-/// gets; where the script ends it closes the connection, and after the last one it takes no other.
+/// gets, `TLS` a handshake, `no TLS` one that fails; where the script ends it closes the connection,
+/// and after the last one it takes no other.
 pub(super) type Connections = Vec<Vec<&'static str>>;
 
 /// A greeting and an introduction, with what follows.
@@ -41,6 +44,14 @@ pub(super) fn offering_lmtp(
 /// A backend on a free port. To be awaited once the test is done with it: its own failures show
 /// there.
 pub(super) async fn play(connections: Connections) -> (HostPort, JoinHandle<()>) {
+    play_tls(None, connections).await
+}
+
+/// The same where it can speak TLS.
+pub(super) async fn play_tls(
+    tls: Option<TlsAcceptor>,
+    connections: Connections,
+) -> (HostPort, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = HostPort {
         host: "127.0.0.1".into(),
@@ -49,7 +60,7 @@ pub(super) async fn play(connections: Connections) -> (HostPort, JoinHandle<()>)
     let playing = tokio::spawn(async move {
         for script in connections {
             let (stream, _) = listener.accept().await.unwrap();
-            follow(stream, &script).await;
+            follow(Box::new(stream), tls.as_ref(), &script).await;
         }
     });
     (address, playing)
@@ -61,14 +72,28 @@ pub(super) fn play_unix(path: &Path, connections: Connections) -> JoinHandle<()>
     tokio::spawn(async move {
         for script in connections {
             let (stream, _) = listener.accept().await.unwrap();
-            follow(stream, &script).await;
+            follow(Box::new(stream), None, &script).await;
         }
     })
 }
 
-async fn follow(stream: impl AsyncRead + AsyncWrite + Unpin, script: &[&str]) {
-    let mut stream = BufReader::new(stream);
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+async fn follow(wire: Box<dyn Wire>, tls: Option<&TlsAcceptor>, script: &[&str]) {
+    let mut stream = BufReader::new(wire);
     for step in script {
+        if *step == "TLS" || *step == "no TLS" {
+            assert_eq!(stream.buffer(), b"", "sent before the handshake");
+            let accepted = tls.unwrap().accept(stream.into_inner()).await;
+            match accepted {
+                Ok(encrypted) if *step == "TLS" => stream = BufReader::new(Box::new(encrypted)),
+                Err(_) if *step == "no TLS" => return,
+                accepted => panic!("{step}: {:?}", accepted.err()),
+            }
+            continue;
+        }
         if let Some(text) = step.strip_prefix("S: ") {
             let text = format!("{text}\r\n");
             stream.write_all(text.as_bytes()).await.unwrap();
@@ -81,7 +106,10 @@ async fn follow(stream: impl AsyncRead + AsyncWrite + Unpin, script: &[&str]) {
             continue;
         }
         let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
+        if let Err(error) = stream.read_line(&mut line).await {
+            // Where the gateway drops a connection, TLS misses its last word.
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        }
         let expected = match step.strip_prefix("C: ") {
             Some(text) => format!("{text}\r\n"),
             None => {

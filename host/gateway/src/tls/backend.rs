@@ -1,0 +1,351 @@
+//! The gateway's side of connections to a backend: whom it trusts, and what it shows.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
+};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, InconsistentKeys, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::error::{CertificateError, CertificateFault};
+use super::pem;
+use crate::config::{BackendCertificate, BackendTls, BackendTrust, TlsVersion};
+
+/// Why connections to a backend can not be encrypted as the operator wants it.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendTlsError {
+    /// A file can not be used.
+    #[error(transparent)]
+    File(#[from] CertificateError),
+    /// Nobody is trusted on this machine.
+    #[error(
+        "backend {backend}: tls: this machine has no certificate authorities ({reason}); install \
+         ca-certificates, or name the authority of the backend in `tls-ca`"
+    )]
+    NoAuthorities {
+        /// The name of the backend.
+        backend: String,
+        /// What was looked for.
+        reason: String,
+    },
+    /// The name can stand in no certificate.
+    #[error("backend {backend}: tls-name: {name:?} is no host name and no IP address")]
+    Name {
+        /// The name of the backend.
+        backend: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Reads and checks all that connections to the backend of this name need. Sessions are resumed as
+/// far as backends allow it, and only among connections that share the result.
+pub(crate) fn client_config(
+    backend: &str,
+    tls: &BackendTls,
+) -> Result<ClientConfig, BackendTlsError> {
+    let provider = provider();
+    let verifier = verifier(backend, &tls.trust, &provider)?;
+    let versions: &[&SupportedProtocolVersion] = match tls.minimum {
+        TlsVersion::V1_2 => &[&TLS13, &TLS12],
+        TlsVersion::V1_3 => &[&TLS13],
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        // The provider has cipher suites for both versions.
+        .expect("versions that the provider has")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    Ok(match &tls.certificate {
+        None => config.with_no_client_auth(),
+        Some(certificate) => {
+            config.with_client_cert_resolver(Arc::new(identity(backend, certificate)?))
+        }
+    })
+}
+
+/// The name as a certificate must have it.
+pub(crate) fn server_name(
+    backend: &str,
+    tls: &BackendTls,
+) -> Result<ServerName<'static>, BackendTlsError> {
+    ServerName::try_from(tls.name.clone()).map_err(|_| BackendTlsError::Name {
+        backend: backend.to_owned(),
+        name: tls.name.clone(),
+    })
+}
+
+fn identity(
+    backend: &str,
+    BackendCertificate { chain, key }: &BackendCertificate,
+) -> Result<SingleCertAndKey, CertificateError> {
+    let in_chain = |fault| error(backend, "tls-certificate", chain, fault);
+    let in_key = |fault| error(backend, "tls-key", key, fault);
+    let certificates = pem::certificates(chain).map_err(in_chain)?;
+    let private = pem::key(key).map_err(in_key)?;
+    let key = together(certificates, private, chain).map_err(in_key)?;
+    Ok(key.into())
+}
+
+fn verifier(
+    backend: &str,
+    trust: &BackendTrust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, BackendTlsError> {
+    let (file, revoked) = match trust {
+        BackendTrust::Anybody => return Ok(Arc::new(Anybody(Arc::clone(provider)))),
+        BackendTrust::Authorities { file, revoked } => (file.as_deref(), revoked.as_deref()),
+    };
+    let (roots, itself) = match file {
+        None => (system_roots(backend)?, Vec::new()),
+        Some(file) => {
+            let in_file = |fault| error(backend, "tls-ca", file, fault);
+            let certificates = pem::certificates(file).map_err(in_file)?;
+            (roots(&certificates).map_err(in_file)?, certificates)
+        }
+    };
+    let mut builder =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let blamed = match revoked {
+        None => ("tls-ca", file.unwrap_or_else(|| Path::new("the system"))),
+        Some(file) => {
+            let lists =
+                revocation_lists(file).map_err(|fault| error(backend, "tls-crl", file, fault))?;
+            builder = builder.with_crls(lists).only_check_end_entity_revocation();
+            ("tls-crl", file)
+        }
+    };
+    let authorities = builder.build().map_err(|fault| {
+        let fault = CertificateFault::UnusableAuthority(fault.to_string());
+        error(backend, blamed.0, blamed.1, fault)
+    })?;
+    Ok(Arc::new(Authorities {
+        authorities,
+        itself,
+    }))
+}
+
+fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, CertificateFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+fn system_roots(backend: &str) -> Result<RootCertStore, BackendTlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Systems hold a few that are too odd to be used; the others are trusted all the same.
+    roots.add_parsable_certificates(found.certs);
+    match roots.is_empty() {
+        false => Ok(roots),
+        true => Err(BackendTlsError::NoAuthorities {
+            backend: backend.to_owned(),
+            reason: found
+                .errors
+                .first()
+                .map_or_else(|| "none was found".to_owned(), ToString::to_string),
+        }),
+    }
+}
+
+fn revocation_lists(
+    file: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, CertificateFault> {
+    let text = fs::read(file)?;
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|error| CertificateFault::Syntax(error.to_string()))?;
+    match lists.is_empty() {
+        true => Err(CertificateFault::NoRevocationList),
+        false => Ok(lists),
+    }
+}
+
+fn error(backend: &str, key: &str, file: &Path, fault: CertificateFault) -> CertificateError {
+    CertificateError {
+        key: format!("backend {backend}: {key}"),
+        file: file.to_owned(),
+        fault,
+    }
+}
+
+/// Trusts authorities, and the certificate of the backend itself where the operator has named it.
+#[derive(Debug)]
+struct Authorities {
+    authorities: Arc<WebPkiServerVerifier>,
+    /// Certificates that are trusted as they are. Those that sign themselves, as `openssl req -x509`
+    /// makes them, say of themselves that they are authorities, and such a one is never taken for
+    /// the certificate of a server.
+    itself: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Authorities {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.itself.contains(own) && is_authority(own) {
+            verify_server_name(&ParsedCertificate::try_from(own)?, name)?;
+            check_time(own, now)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.authorities
+            .verify_server_cert(own, others, name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities
+            .verify_tls12_signature(message, own, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities
+            .verify_tls13_signature(message, own, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
+/// Takes any certificate whose key the backend has.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, own, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, own, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Whether a certificate says that others can be verified by it.
+fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.is_ca())
+}
+
+fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    use rustls::CertificateError::{BadEncoding, ExpiredContext, NotValidYetContext};
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .map_err(|_| Error::InvalidCertificate(BadEncoding))?;
+    let time = |time: x509_parser::time::ASN1Time| {
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+            time.timestamp().try_into().unwrap_or_default(),
+        ))
+    };
+    let validity = parsed.validity();
+    let (not_before, not_after) = (time(validity.not_before), time(validity.not_after));
+    if now < not_before {
+        return Err(NotValidYetContext {
+            time: now,
+            not_before,
+        }
+        .into());
+    }
+    if now > not_after {
+        return Err(ExpiredContext {
+            time: now,
+            not_after,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Puts a key to its certificate.
+fn together(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    file: &Path,
+) -> Result<CertifiedKey, CertificateFault> {
+    let provider = provider();
+    let unusable = |error: Error| CertificateFault::UnusableKey(error.to_string());
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(unusable)?;
+    let candidate = CertifiedKey::new(chain, key);
+    match candidate.keys_match() {
+        // A kind of key that does not tell its public half is taken at its word.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(candidate),
+        Err(Error::InconsistentKeys(_)) => {
+            let belongs_to = |certificate: &CertificateDer<'static>| {
+                let key = Arc::clone(&candidate.key);
+                let alone = CertifiedKey::new(vec![certificate.clone()], key);
+                alone.keys_match().is_ok()
+            };
+            Err(match candidate.cert.iter().position(belongs_to) {
+                Some(position) => CertificateFault::NotFirst(position + 1),
+                None => CertificateFault::NotItsKey(file.to_owned()),
+            })
+        }
+        Err(error) => Err(CertificateFault::Malformed(error.to_string())),
+    }
+}
+
+/// The cryptography of the gateway.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
