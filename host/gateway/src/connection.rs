@@ -119,23 +119,7 @@ impl Connection {
                 Step::Ask(ask) => {
                     let answer = self.desk.answer(ask, self.session.counters()).await;
                     for text in self.desk.take_texts() {
-                        match text {
-                            TextEdit::AddEhloKeyword(keyword) => {
-                                self.session.add_ehlo_keyword(&keyword);
-                            }
-                            TextEdit::AddMailParameter(name) => {
-                                self.session.register_mail_parameter(&name);
-                            }
-                            TextEdit::AddRcptParameter(name) => {
-                                self.session.register_rcpt_parameter(&name);
-                            }
-                            TextEdit::AddVerb(verb) => self.session.register_verb(&verb),
-                            TextEdit::LimitMechanisms(names) => {
-                                self.session.limit_mechanisms(&names);
-                            }
-                            TextEdit::SetBanner(text) => self.session.set_banner(&text),
-                            TextEdit::SetGreeting(text) => self.session.set_greeting(&text),
-                        }
+                        apply(text, &mut self.session);
                     }
                     self.session.decide(answer);
                 }
@@ -221,6 +205,19 @@ impl Connection {
                 _ => Waited::Received,
             }),
         }
+    }
+}
+
+/// Lets the session say what plugins want it to say.
+pub(crate) fn apply(edit: TextEdit, session: &mut Session) {
+    match edit {
+        TextEdit::AddEhloKeyword(keyword) => session.add_ehlo_keyword(&keyword),
+        TextEdit::AddMailParameter(name) => session.register_mail_parameter(&name),
+        TextEdit::AddRcptParameter(name) => session.register_rcpt_parameter(&name),
+        TextEdit::AddVerb(verb) => session.register_verb(&verb),
+        TextEdit::LimitMechanisms(names) => session.limit_mechanisms(&names),
+        TextEdit::SetBanner(text) => session.set_banner(&text),
+        TextEdit::SetGreeting(text) => session.set_greeting(&text),
     }
 }
 

@@ -14,6 +14,7 @@
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`tls`]: certificates and keys, and who is trusted;
+//! - [`author`]: tools for those who write plugins;
 //! - [`spool`]: keeps a message until the backend has it.
 //!
 //! [`contract`] is the plugin contract as files, for those who write plugins.
@@ -32,6 +33,7 @@ mod server;
 mod socket;
 mod trace;
 
+pub mod author;
 pub mod config;
 pub mod contract;
 pub mod control;

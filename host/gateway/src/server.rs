@@ -178,7 +178,7 @@ impl House {
     }
 }
 
-fn settings(listener: &Listener, config: &Config) -> Settings {
+pub(crate) fn settings(listener: &Listener, config: &Config) -> Settings {
     let limits = &listener.limits;
     Settings {
         hostname: config.hostname.clone(),

@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
-use postgate::config::{Log, LogFormat};
+use postgate::config::{Log, LogFormat, LogLevel};
 
 /// Makes the log of this process what the operator asked for.
 ///
@@ -34,3 +35,21 @@ pub(crate) fn start(log: &Log) {
         .with(layer.with_filter(filter))
         .init();
 }
+
+/// Makes the log of a tool that runs a plugin: what the plugin itself writes, and what is wrong.
+///
+/// # Panics
+///
+/// Where it is called a second time.
+pub(crate) fn start_for_tools(level: LevelFilter) {
+    start(&Log {
+        level: LogLevel {
+            default: LevelFilter::ERROR,
+            modules: vec![(PLUGIN_LOG.to_owned(), level)],
+        },
+        format: LogFormat::Text,
+    });
+}
+
+/// The module that writes the lines of plugins.
+const PLUGIN_LOG: &str = "postgate::plugin::host";

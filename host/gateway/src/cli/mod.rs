@@ -48,7 +48,7 @@ enum Command {
     Check(Source),
     /// Show what a running gateway counts, in the OpenMetrics format.
     Metrics(RunningGateway),
-    /// Look into plugins, and those of a running gateway.
+    /// Write plugins, try them out, look into them, and ask a running gateway about its own.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Serve until SIGTERM or SIGINT, and look for changed plugins at SIGHUP.

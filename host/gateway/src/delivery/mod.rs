@@ -27,6 +27,7 @@ mod terms;
 mod tests;
 mod tls;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
@@ -59,13 +60,18 @@ impl Delivery {
             BackendAddress::Lmtp(address) => (Protocol::Lmtp, Socket::Tcp(address.clone())),
             BackendAddress::LmtpUnix(path) => (Protocol::Lmtp, Socket::Unix(path.clone())),
             BackendAddress::Maildir(path) => {
-                return Ok(Self(Store::Maildir(Maildir::new(path, hostname))));
+                return Ok(Self::to_maildir(path, hostname));
             }
             BackendAddress::Smtp(address) => (Protocol::Smtp, Socket::Tcp(address.clone())),
             BackendAddress::SmtpUnix(path) => (Protocol::Smtp, Socket::Unix(path.clone())),
         };
         let server = Server::new(backend, protocol, socket, hostname)?;
         Ok(Self(Store::Server(Arc::new(server))))
+    }
+
+    /// The way into a Maildir at this path.
+    pub fn to_maildir(path: &Path, hostname: &str) -> Self {
+        Self(Store::Maildir(Maildir::new(path, hostname)))
     }
 
     /// A way that leads nowhere: every recipient is refused for now, so that no mail is lost.

@@ -147,6 +147,11 @@ impl Desk {
         Arc::make_mut(&mut context.session).remote_host = Some(name);
     }
 
+    /// The client has authenticated before the session, and acts as this identity.
+    pub(crate) fn act_as(&mut self, identity: &str) {
+        Arc::make_mut(&mut self.context).authenticated_as = Some(identity.into());
+    }
+
     /// What the session is to say from now on; each change comes once.
     pub(crate) fn take_texts(&mut self) -> impl Iterator<Item = TextEdit> {
         mem::take(&mut self.texts).into_iter()

@@ -15,6 +15,7 @@ mod library;
 mod load;
 mod meter;
 mod mime;
+pub mod observer;
 pub mod pipeline;
 mod scan;
 mod shared;

@@ -6,7 +6,7 @@ mod seat;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgate_proto::auth::ScramKeys;
 use postgate_proto::reply::{Acceptance, Refusal};
@@ -14,12 +14,14 @@ use postgate_proto::session::Settings;
 
 use self::edits::apply;
 use self::seat::Seat;
+pub(crate) use self::seat::subject;
 use crate::config::sidecar::{Event, Sidecar};
 use crate::metrics::PluginMetrics;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::component::Component;
 use crate::plugin::context::Context;
 use crate::plugin::instance::Instance;
+use crate::plugin::observer::{Asked, Observer};
 use crate::plugin::verdict::{Edit, Opinion, PluginError, TextEdit, Verdict};
 
 /// A plugin as the pipeline sees it.
@@ -98,6 +100,7 @@ impl Ask for Instance {
 pub struct Pipeline<P: Plugin> {
     seats: Vec<Seat<P>>,
     settings: Arc<Settings>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// What all plugins together decided at one event.
@@ -152,7 +155,15 @@ impl<P: Plugin> Pipeline<P> {
                 .map(Seat::new)
                 .collect(),
             settings,
+            observer: None,
         }
+    }
+
+    /// The same, watched.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// The most instances that the session has for itself.
@@ -178,7 +189,18 @@ impl<P: Plugin> Pipeline<P> {
             if !seat.plugin.handles(event) {
                 continue;
             }
-            let opinion = match seat.ask(event, context, &self.settings).await {
+            let began = self.observer.as_ref().map(|_| Instant::now());
+            let answer = seat.ask(event, context, &self.settings).await;
+            if let (Some(observer), Some(began)) = (&self.observer, began) {
+                observer.observe(&Asked {
+                    plugin: seat.plugin.name(),
+                    event,
+                    context,
+                    answer: answer.as_ref(),
+                    elapsed: began.elapsed(),
+                });
+            }
+            let opinion = match answer {
                 Ok(opinion) => opinion,
                 Err(error) => match seat.failure(event, context, &error) {
                     None => continue,

@@ -106,6 +106,11 @@ impl Session {
         session
     }
 
+    /// The client has authenticated before, where somebody else could see it.
+    pub const fn set_authenticated(&mut self) {
+        self.authenticated = true;
+    }
+
     /// Takes octets that came from the client.
     pub fn receive(&mut self, octets: &[u8]) {
         self.input.buffer().extend_from_slice(octets);

@@ -1,20 +1,53 @@
 //! `postgate plugin inspect`: what a plugin is, before it is trusted with anything.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use postgate::config::sidecar::{Event, Sidecar};
 use postgate::dns::Dns;
 use postgate::plugin::{self, Inspection, Runtime};
+use serde_json::{Value, json};
 
-use super::Failure;
+use crate::cli::{Failure, say};
 
-pub(super) fn run(file: &Path) -> Result<(), Failure> {
+/// Say what a plugin handles, what it wants to use, and what it may use up.
+///
+/// The plugin is compiled, but not run. The file beside it, if there is one, is read for its grants
+/// and limits.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Arguments {
+    /// The plugin: a `.wasm` file.
+    file: PathBuf,
+    /// Write one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let file = &arguments.file;
     let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
     let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
     let inspection = plugin::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
-    crate::cli::say(Report(&inspection, &sidecar))
+    match arguments.json {
+        true => say(format_args!("{}\n", value(&inspection, &sidecar))),
+        false => say(Report(&inspection, &sidecar)),
+    }
+}
+
+fn value(inspection: &Inspection, sidecar: &Sidecar) -> Value {
+    let grants: Vec<_> = sidecar.grants.iter().map(|grant| grant.name()).collect();
+    json!({
+        "size": inspection.size,
+        "sha256": inspection.sha256,
+        "events": inspection.events,
+        "imports": inspection.imports,
+        "refused": inspection.refused,
+        "needs": inspection.grants,
+        "granted": grants,
+        "initial-memory": inspection.memory,
+    })
 }
 
 struct Report<'a>(&'a Inspection, &'a Sidecar);

@@ -1,9 +1,12 @@
-//! `postgate plugin`: what can be asked about plugins, in files and in a running gateway.
+//! `postgate plugin`: what authors and operators do with plugins, one file a command.
 
+mod bench;
 mod bindings;
 mod inspect;
 mod list;
+mod new;
 mod reload;
+mod test;
 
 use std::path::PathBuf;
 
@@ -15,16 +18,10 @@ use super::{Failure, Source};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
+    Bench(bench::Arguments),
     /// Write the files that a plugin is written against: the contract, or bindings for C.
     Bindings(bindings::Bindings),
-    /// Say what a plugin handles, what it wants to use, and what it may use up.
-    ///
-    /// The plugin is compiled, but not run. The file beside it, if there is one, is read for its
-    /// grants and limits.
-    Inspect {
-        /// The plugin: a `.wasm` file.
-        file: PathBuf,
-    },
+    Inspect(inspect::Arguments),
     /// List the plugins of a running gateway.
     ///
     /// For each: its version and generation, the SHA-256 of its file, whether it serves, what it is
@@ -36,6 +33,7 @@ pub(super) enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    New(new::Arguments),
     /// Tell a running gateway to look at its plugins now, and wait for what comes of it.
     ///
     /// The exit code is 0 where every plugin serves as its files are, and 1 where one does not.
@@ -43,15 +41,19 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         gateway: RunningGateway,
     },
+    Test(test::Arguments),
 }
 
 impl PluginCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Bench(arguments) => bench::run(&arguments),
             Self::Bindings(wanted) => bindings::run(&wanted),
-            Self::Inspect { file } => inspect::run(&file),
+            Self::Inspect(arguments) => inspect::run(&arguments),
             Self::List { gateway, json } => list::run(&gateway, json),
+            Self::New(arguments) => new::run(&arguments),
             Self::Reload { gateway } => reload::run(&gateway),
+            Self::Test(arguments) => test::run(&arguments),
         }
     }
 }

@@ -219,7 +219,7 @@ fn shown(refused: &Refused) -> String {
 }
 
 /// Whom a decision was about.
-fn subject(event: Event, context: &Context) -> String {
+pub(crate) fn subject(event: Event, context: &Context) -> String {
     let transaction = context.transaction.as_ref();
     match event {
         Event::Connect | Event::Disconnect | Event::Proxy | Event::StartTls => {

@@ -1,0 +1,13 @@
+//! Tools for authors of plugins: everything that `postgate plugin` does without a running gateway.
+//!
+//! - [`stage`]: the protocol core, the desk and one plugin, without a socket between them;
+//! - [`mail`]: a whole message as a session;
+//! - [`bench`]: what a plugin costs;
+//! - [`scaffold`]: a new plugin from a template;
+//! - [`shown`]: what a plugin answered, for people and for programs.
+
+pub mod bench;
+pub mod mail;
+pub mod scaffold;
+pub mod shown;
+pub mod stage;

@@ -1,0 +1,74 @@
+//! The files that `postgate plugin new` writes.
+
+use super::Embedded;
+
+/// Files of this repository, each with the path that it gets.
+macro_rules! files {
+    ($root:literal: $($file:literal => $path:literal,)*) => {
+        &[$(($path, include_str!(concat!("../../../../../", $root, $file)))),*]
+    };
+}
+
+/// A plugin in Rust. The SDK goes beside it as it was when this program was built, so that the plugin
+/// depends on nothing that could change under it.
+pub(super) const RUST: &[Embedded] = files! { "":
+    "host/gateway/src/author/templates/rust/Cargo.toml.in" => "Cargo.toml",
+    "host/gateway/src/author/templates/rust/README.md" => "README.md",
+    "host/gateway/src/author/templates/rust/build" => "build",
+    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/gateway/src/author/templates/rust/lib.rs" => "src/lib.rs",
+    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+    "host/gateway/src/author/templates/rust/sdk.toml.in" => "vendor/postgate-plugin/Cargo.toml",
+    "plugins/sdk/README.md" => "vendor/postgate-plugin/README.md",
+};
+
+// `SDK`: the sources of the SDK, and `WIT`: the contract.
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn repository() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    /// What the manifest of the SDK takes from the workspace, the copy writes out.
+    #[test]
+    fn the_copy_of_the_sdk_depends_on_what_the_sdk_does() {
+        let read = |file: &str| -> toml::Table {
+            let text = fs::read_to_string(repository().join(file)).unwrap();
+            text.parse().unwrap()
+        };
+        let sdk = read("plugins/sdk/Cargo.toml");
+        let workspace = read("Cargo.toml");
+        let copy: toml::Table = RUST
+            .iter()
+            .find(|(file, _)| *file == "vendor/postgate-plugin/Cargo.toml")
+            .unwrap()
+            .1
+            .parse()
+            .unwrap();
+        let expected: toml::Table = sdk["dependencies"]
+            .as_table()
+            .unwrap()
+            .keys()
+            .map(|name| {
+                (
+                    name.clone(),
+                    workspace["workspace"]["dependencies"][name].clone(),
+                )
+            })
+            .collect();
+        assert_eq!(copy["dependencies"].as_table(), Some(&expected));
+        for key in ["version", "edition", "rust-version"] {
+            assert_eq!(
+                copy["package"][key], workspace["workspace"]["package"][key],
+                "{key}"
+            );
+        }
+    }
+}

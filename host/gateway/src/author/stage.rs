@@ -1,0 +1,522 @@
+//! A session with one plugin and nobody else: the protocol core and the desk as they serve clients,
+//! without a socket, and with a backend that takes everything.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postgate_dialog::ScriptedAnswer;
+use postgate_dialog::play::{Heard, Server};
+use postgate_proto::session::{Channel, Ending, Offers, Session, Settings, Step};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::{self, Runtime as Tokio};
+use toml::Table;
+
+use super::shown;
+use crate::config::sidecar::Event;
+use crate::config::{Config, Overrides};
+use crate::connection;
+use crate::delivery::{Delivery, Maildir};
+use crate::desk::Desk;
+use crate::dns::Dns;
+use crate::id;
+use crate::plugin::context::SessionFacts;
+use crate::plugin::observer::{Asked, Observer};
+use crate::plugin::pipeline::Pipeline;
+use crate::plugin::{Component, LoadError, Runtime, load_file};
+use crate::secrets::Secrets;
+use crate::server;
+use crate::spool::{Spool, SpoolSettings};
+
+/// One plugin, loaded as a gateway loads it.
+pub struct Stage {
+    tokio: Tokio,
+    plugin: Arc<Component>,
+    secrets: Arc<Secrets>,
+    engine: Arc<Runtime>,
+}
+
+/// Why a plugin cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The plugin cannot be loaded.
+    #[error("{}", listed(.0))]
+    Plugin(Vec<LoadError>),
+    /// The settings of a dialog have mistakes.
+    #[error("{0}")]
+    Settings(String),
+    /// The machine does not give what is needed.
+    #[error("{what}: {error}")]
+    Machine {
+        /// What was to be done.
+        what: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The engine for plugins cannot be made.
+    #[error("cannot make the plugin engine: {0:#}")]
+    Engine(wasmtime::Error),
+}
+
+fn listed(errors: &[LoadError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Who the client of a session is.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its name by reverse DNS.
+    pub host: Option<String>,
+    /// Whom it acts as, where it has authenticated before the session begins.
+    pub authenticated_as: Option<String>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            // An address for documentation (RFC 5737).
+            ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            host: None,
+            authenticated_as: None,
+        }
+    }
+}
+
+/// One call of the plugin, as it was seen.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The event.
+    pub event: Event,
+    /// What it was about: a recipient, a host name, …
+    pub subject: String,
+    /// Verdict and edits, or the failure: see [`shown::answer`].
+    pub answer: Value,
+    /// How long the plugin took.
+    pub elapsed: Duration,
+}
+
+impl Stage {
+    /// Loads a plugin with the file beside it, and tries it once, as a gateway does. Compiled code is
+    /// kept in `cache`.
+    ///
+    /// # Errors
+    ///
+    /// Every reason why a gateway would not load it.
+    pub fn load(plugin: &Path, cache: Option<&Path>) -> Result<Self, StageError> {
+        let tokio = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StageError::Machine {
+                what: "cannot start the async runtime",
+                error,
+            })?;
+        let dns = tokio.block_on(async { Dns::default() });
+        let engine = Runtime::new(Some(INSTANCES), cache, dns).map_err(StageError::Engine)?;
+        let engine = Arc::new(engine);
+        let plugin = tokio
+            .block_on(load_file(&engine, plugin, u64::MAX))
+            .map_err(StageError::Plugin)?;
+        Ok(Self {
+            tokio,
+            plugin: Arc::new(plugin),
+            secrets: Arc::new(Secrets::draw().map_err(|error| StageError::Machine {
+                what: "no random octets",
+                error: io::Error::other(error),
+            })?),
+            engine,
+        })
+    }
+
+    /// The plugin.
+    pub fn plugin(&self) -> &Component {
+        &self.plugin
+    }
+
+    /// A session with these settings: those of a dialog, as in the configuration of a gateway, where
+    /// `listener` is the one listener.
+    ///
+    /// # Errors
+    ///
+    /// Where there are mistakes in the settings, or there is no temporary directory.
+    pub fn open(&self, settings: &Table) -> Result<Performance<'_>, StageError> {
+        let mut settings = settings.clone();
+        let client = client_of(&mut settings)?;
+        let config = config_of(settings)?;
+        let store = tempfile::tempdir().map_err(|error| StageError::Machine {
+            what: "cannot make a temporary directory",
+            error,
+        })?;
+        // There is one: the text that was parsed has it.
+        let listener = config.listeners.first().ok_or_else(no_listener)?;
+        let settings = Arc::new(server::settings(listener, &config));
+        let calls = Arc::<Calls>::default();
+        let observer: Arc<dyn Observer> = Arc::clone(&calls) as _;
+        let pipeline = Pipeline::new(
+            [Arc::clone(&self.plugin)],
+            &listener.name,
+            Arc::clone(&settings),
+        )
+        .observed_by(observer);
+        let maildir = store.path().join("delivered");
+        let quarantine = Maildir::new(store.path().join("quarantine"), &config.hostname);
+        let mut desk = Desk::new(
+            facts(&client, &listener.name, &settings),
+            pipeline,
+            Delivery::to_maildir(&maildir, &config.hostname),
+            Some(quarantine),
+            Spool::new(Arc::new(SpoolSettings {
+                limit: u64::from(u32::MAX),
+                ..SpoolSettings::default()
+            })),
+            Arc::clone(&self.secrets),
+            Arc::clone(self.engine.metrics()),
+        );
+        let mut session = Session::new(Arc::clone(&settings), desk.offers());
+        if let Some(identity) = &client.authenticated_as {
+            desk.act_as(identity);
+            session.set_authenticated();
+        }
+        Ok(Performance {
+            stage: self,
+            session,
+            settings,
+            desk,
+            calls,
+            said: Vec::new(),
+            closed: false,
+            maildir,
+            _store: store,
+        })
+    }
+}
+
+fn no_listener() -> StageError {
+    StageError::Settings("there is no listener".to_owned())
+}
+
+/// Takes the table `client` out of the settings, which a gateway does not know.
+fn client_of(settings: &mut Table) -> Result<Client, StageError> {
+    let mut client = Client::default();
+    let Some(table) = settings.remove("client") else {
+        return Ok(client);
+    };
+    let wrong = |key: &str| {
+        StageError::Settings(format!(
+            "client.{key}: expected ip = \"192.0.2.1\", host = \"name\" or authenticated-as = \"user\""
+        ))
+    };
+    let table = table.as_table().ok_or_else(|| wrong("*"))?;
+    for (key, value) in table {
+        let text = value.as_str().ok_or_else(|| wrong(key))?;
+        match key.as_str() {
+            "ip" => client.ip = text.parse().map_err(|_| wrong(key))?,
+            "host" => client.host = Some(text.to_owned()),
+            "authenticated-as" => client.authenticated_as = Some(text.to_owned()),
+            _ => return Err(wrong(key)),
+        }
+    }
+    Ok(client)
+}
+
+/// What [`BASE`] says, with the settings of a dialog merged into it.
+fn config_of(mut settings: Table) -> Result<Config, StageError> {
+    // The operator's file of these dialogs names the plugin; here it is the one under test.
+    settings.remove("plugin");
+    // The text is a constant, which the tests below read.
+    let mut base: Table = BASE
+        .parse()
+        .map_err(|error: toml::de::Error| StageError::Settings(error.to_string()))?;
+    if let Some(listener) = settings.remove("listener") {
+        let all = base.get_mut("listener").and_then(|all| all.get_mut(0));
+        if let (Some(toml::Value::Table(into)), toml::Value::Table(from)) = (all, listener) {
+            merge(into, from);
+        }
+    }
+    merge(&mut base, settings);
+    let file = Path::new("settings of the dialog");
+    Config::parse(&base.to_string(), file, &Overrides::default()).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        StageError::Settings(mistakes.join("\n"))
+    })
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(into)), toml::Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
+    SessionFacts {
+        id: id::next(),
+        connected_at: id::now(),
+        listener: listener.to_owned(),
+        hostname: settings.hostname.clone(),
+        local: SocketAddr::from(([127, 0, 0, 1], 25)),
+        remote: SocketAddr::new(client.ip, 49_152),
+        remote_host: client.host.clone(),
+        proxy: None,
+        line_endings: settings.line_endings,
+    }
+}
+
+/// A session that is played.
+pub struct Performance<'a> {
+    stage: &'a Stage,
+    session: Session,
+    settings: Arc<Settings>,
+    desk: Desk,
+    calls: Arc<Calls>,
+    said: Vec<u8>,
+    closed: bool,
+    maildir: PathBuf,
+    _store: TempDir,
+}
+
+impl Performance<'_> {
+    /// The calls of the plugin since this was last asked.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.calls.lock())
+    }
+
+    /// Ends the session, as a client does that goes away.
+    pub fn finish(&mut self) {
+        if !self.closed {
+            self.close(Ending::Closed);
+        }
+    }
+
+    /// The message that the backend got last, without the fields that the gateway adds.
+    pub fn delivered(&self) -> Option<Vec<u8>> {
+        let newest = fs::read_dir(self.maildir.join("new"))
+            .ok()?
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            // Names begin with the time, and then count.
+            .max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok())?;
+        Some(without_trace(&fs::read(newest).ok()?).to_vec())
+    }
+
+    fn run(&mut self) {
+        while !self.closed {
+            match self.session.step() {
+                Step::Ask(ask) => {
+                    let counters = self.session.counters();
+                    let answer = self.stage.tokio.block_on(self.desk.answer(ask, counters));
+                    for text in self.desk.take_texts() {
+                        connection::apply(text, &mut self.session);
+                    }
+                    self.session.decide(answer);
+                }
+                Step::Close(ending) => self.close(ending),
+                Step::Read(_) => return,
+                Step::Reset => {
+                    if let Some(refusal) = self.session.take_refused() {
+                        self.desk.message_refused(refusal);
+                    }
+                    self.desk.reset();
+                }
+                // Nobody listens in: the handshake is left out.
+                Step::StartTls => self.encrypt(),
+                Step::Store(octets) => {
+                    if let Err(refusal) = self.desk.store(octets) {
+                        self.session.refuse_message(refusal);
+                    }
+                }
+                Step::Write(octets) => self.said.extend_from_slice(octets),
+            }
+        }
+    }
+
+    fn encrypt(&mut self) {
+        let plain = Session::new(Arc::clone(&self.settings), Offers::default());
+        let session = std::mem::replace(&mut self.session, plain);
+        self.session = session.encrypted(Channel::default());
+    }
+
+    fn close(&mut self, ending: Ending) {
+        self.closed = true;
+        let counters = self.session.counters();
+        self.stage
+            .tokio
+            .block_on(self.desk.disconnect(ending, counters));
+    }
+}
+
+impl Server for Performance<'_> {
+    fn send(&mut self, octets: &[u8]) {
+        self.run();
+        self.session.receive(octets);
+        self.run();
+    }
+
+    fn hang_up(&mut self) {
+        self.run();
+        self.finish();
+    }
+
+    fn wait(&mut self) {
+        self.run();
+        self.session.hang_up(Ending::Timeout);
+    }
+
+    fn hear(&mut self) -> Heard {
+        self.run();
+        match self.said.iter().position(|octet| *octet == b'\n') {
+            Some(end) => {
+                let line: Vec<_> = self.said.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                Heard::Line(line.trim_end_matches(['\r', '\n']).to_owned())
+            }
+            None if self.closed => Heard::Close,
+            None => Heard::Nothing,
+        }
+    }
+
+    fn script(&mut self, _: &ScriptedAnswer) {
+        // The plugin answers; a dialog that scripts the policy is for the core alone.
+    }
+
+    fn is_quiet(&mut self) -> Option<bool> {
+        self.run();
+        Some(self.said.is_empty() && !self.closed)
+    }
+
+    fn asked(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
+    fn stored(&mut self) -> Option<Vec<u8>> {
+        self.run();
+        self.delivered()
+    }
+
+    fn leftovers(&mut self) -> Option<String> {
+        self.run();
+        match self.said.is_empty() {
+            true => None,
+            false => Some(self.said.escape_ascii().to_string()),
+        }
+    }
+}
+
+/// A message without the Return-Path and Received fields at its top.
+fn without_trace(message: &[u8]) -> &[u8] {
+    let mut rest = message;
+    for name in [&b"return-path:"[..], b"received:"] {
+        let is_there = rest
+            .get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name));
+        if is_there {
+            rest = &rest[field_len(rest)..];
+        }
+    }
+    rest
+}
+
+/// The length of the field at the top, with the lines that continue it.
+fn field_len(block: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match block[at..].iter().position(|octet| *octet == b'\n') {
+            None => return block.len(),
+            Some(end) => at += end + 1,
+        }
+        if !matches!(block.get(at), Some(b' ' | b'\t')) {
+            return at;
+        }
+    }
+}
+
+/// Keeps what the plugin was asked and said.
+#[derive(Default)]
+struct Calls(Mutex<Vec<Call>>);
+
+impl Calls {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Call>> {
+        // A list is whole whatever happened to who held it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Calls {
+    fn observe(&self, asked: &Asked<'_>) {
+        self.lock().push(Call {
+            event: asked.event,
+            subject: asked.subject(),
+            answer: shown::answer(&asked.answer),
+            elapsed: asked.elapsed,
+        });
+    }
+}
+
+/// The most instances of the plugin at a time.
+const INSTANCES: u32 = 8;
+
+/// What holds unless a dialog says otherwise.
+const BASE: &str = r#"
+hostname = "mx.example.org"
+
+[[listener]]
+name = "mx"
+address = "127.0.0.1:2525"
+auth = "optional"
+auth-in-clear = true
+
+[relay]
+domains = ["example.org"]
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_merged_and_the_client_is_taken_out() {
+        let mut settings: Table = "client.ip = \"2001:db8::1\"\nlimits.recipients = 3\n\
+             listener.banner = \"hello\""
+            .parse()
+            .unwrap();
+        let client = client_of(&mut settings).unwrap();
+        assert_eq!(client.ip.to_string(), "2001:db8::1");
+        let config = config_of(settings).unwrap();
+        assert_eq!(config.listeners[0].banner, "hello");
+        assert_eq!(config.listeners[0].limits.recipients, 3);
+    }
+
+    #[test]
+    fn mistakes_in_settings_name_the_key() {
+        for (text, key) in [
+            ("client.ip = \"nowhere\"", "client.ip"),
+            ("client.colour = \"red\"", "client.colour"),
+            ("limits.recipient = 3", "limits.recipient"),
+        ] {
+            let mut settings: Table = text.parse().unwrap();
+            let error = client_of(&mut settings)
+                .and_then(|_| config_of(settings))
+                .unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_trace_is_taken_off_the_top_only() {
+        let message =
+            b"Return-Path: <a@b>\r\nReceived: from x\r\n by y\r\nReceived: from z\r\n\r\nhi\r\n";
+        assert_eq!(without_trace(message), b"Received: from z\r\n\r\nhi\r\n");
+        assert_eq!(without_trace(b"Subject: x\r\n"), b"Subject: x\r\n");
+        assert_eq!(without_trace(b"Received: x"), b"");
+    }
+}
