@@ -375,6 +375,29 @@ fn a_directory_that_is_replaced_is_watched_again() {
     }
 }
 
+/// The usual way to deploy all files of a version at once.
+#[test]
+fn a_link_to_a_directory_may_lead_elsewhere() {
+    let gateway = start(&[NO_RESCAN]);
+    let plugins = gateway.plugins();
+    let release = |number: u32| {
+        let name = format!("release-{number}");
+        let directory = gateway.directory().join(&name);
+        fs::create_dir(&directory).expect("another directory");
+        deploy_into(&directory, "10-edition.wasm", &edition(number));
+        let next = gateway.directory().join("next");
+        symlink(&name, &next).expect("a link");
+        next
+    };
+    fs::rename(&plugins, gateway.directory().join("aside")).expect("a directory can be renamed");
+    for number in 2..5 {
+        fs::rename(release(number), &plugins).expect("a link can be replaced");
+        wait_until_told(&gateway, &says(number));
+        let list = ask(&gateway, "plugin-list");
+        assert_eq!(list["plugins"].as_array().map(Vec::len), Some(1), "{list}");
+    }
+}
+
 /// As Kubernetes mounts what a ConfigMap holds: links into a directory, which is itself a link that is
 /// replaced.
 #[test]

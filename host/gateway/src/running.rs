@@ -145,6 +145,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn plugins_can_be_looked_for() {
+        let running = running().await;
+        let plugins = running.controller().reload_plugins().await;
+        assert!(plugins.listing.is_well() && plugins.set.plugins.is_empty());
+    }
+
+    #[tokio::test]
     async fn joining_does_not_stop() {
         let running = running().await;
         let address = running.addresses()[0];

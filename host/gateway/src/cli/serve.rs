@@ -3,6 +3,7 @@
 use std::fs;
 use std::future::{Future, pending};
 use std::io;
+use std::time::Duration;
 
 use postgate::{Controller, Gateway, RunError};
 use tokio::runtime;
@@ -27,7 +28,7 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().map_err(Failure::run_time)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         // Before anything else, so that no signal is taken for the end of the process.
         let stop = told_to_stop().map_err(Failure::run_time)?;
         let hang_up = signal(SignalKind::hangup()).map_err(Failure::run_time)?;
@@ -42,7 +43,10 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
             })
             .await;
         Ok(())
-    })
+    });
+    // A plugin that is still being compiled is no reason to stay.
+    runtime.shutdown_timeout(LAST_WORK);
+    served
 }
 
 fn failure(error: RunError) -> Failure {
@@ -74,5 +78,7 @@ async fn reload_when_told(mut hang_up: Signal, controller: Controller) {
     pending().await
 }
 
+/// How long work that nobody waits for any more may hold up the end.
+const LAST_WORK: Duration = Duration::from_secs(1);
 /// The directory of plugins that [`postgate::config::BUILT_IN`] names.
 const BUILT_IN_PLUGINS: &str = "run/plugins";

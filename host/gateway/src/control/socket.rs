@@ -25,24 +25,19 @@ impl ControlSocket {
             fs::create_dir_all(directory)?;
         }
         ensure_free(file)?;
-        // It gets its name once nobody else can open it.
-        let unnamed = temporary(file);
-        remove(&unnamed)?;
+        // It is made where nobody else can come, and moved once nobody else can open it. The name is
+        // short, since that of a socket may have about a hundred octets only.
+        let beside = file.parent().unwrap_or_else(|| Path::new("."));
+        let private = tempfile::Builder::new().prefix(".").tempdir_in(beside)?;
+        let unnamed = private.path().join("s");
         let listener = UnixListener::bind(&unnamed)?;
-        let named = fs::set_permissions(&unnamed, Permissions::from_mode(0o600))
-            .and_then(|()| fs::rename(&unnamed, file))
-            .and_then(|()| identity(file));
-        match named {
-            Ok(identity) => Ok(Self {
-                listener,
-                file: file.to_owned(),
-                identity,
-            }),
-            Err(error) => {
-                remove(&unnamed)?;
-                Err(error)
-            }
-        }
+        fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
+        fs::rename(&unnamed, file)?;
+        Ok(Self {
+            listener,
+            identity: identity(file)?,
+            file: file.to_owned(),
+        })
     }
 }
 
@@ -73,20 +68,6 @@ fn ensure_free(file: &Path) -> io::Result<()> {
         },
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-fn temporary(file: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(file.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    file.with_file_name(name)
-}
-
-fn remove(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -125,7 +126,7 @@ impl Library {
             }
         };
         shelf.note_end_of_trouble();
-        for (name, stamp) in shelf.compare(&scan.plugins, care) {
+        for (name, stamp) in shelf.compare(&scan.plugins, care, Instant::now()) {
             match stamp {
                 None => shelf.remove(&name),
                 Some(stamp) => {

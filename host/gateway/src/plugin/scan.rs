@@ -104,3 +104,20 @@ impl From<&Metadata> for FileStamp {
         }
     }
 }
+
+#[cfg(test)]
+impl Stamp {
+    /// How a plugin without a sidecar looks.
+    pub(super) const fn fake(inode: u64, size: u64) -> Self {
+        Self {
+            wasm: FileStamp::There {
+                device: 0,
+                inode,
+                size,
+                modified: (0, 0),
+                changed: (0, 0),
+            },
+            sidecar: FileStamp::Unreadable(io::ErrorKind::NotFound),
+        }
+    }
+}

@@ -56,6 +56,7 @@ impl Shelf {
         &mut self,
         found: &BTreeMap<OsString, Stamp>,
         care: Care,
+        now: Instant,
     ) -> Vec<(OsString, Option<Stamp>)> {
         let known = self.entries.keys().cloned();
         let names: BTreeSet<OsString> = known.chain(found.keys().cloned()).collect();
@@ -66,7 +67,7 @@ impl Shelf {
             match care {
                 Care::Reread => changes.push((name, stamp)),
                 Care::Settle if stamp.is_some() && stamp == entry.tried => entry.rest(stamp),
-                Care::Settle if entry.is_settled(stamp) => changes.push((name, stamp)),
+                Care::Settle if entry.is_settled(stamp, now) => changes.push((name, stamp)),
                 Care::Settle => self.is_unsettled = true,
             }
         }
@@ -167,7 +168,7 @@ impl Shelf {
     }
 
     pub(super) fn note_trouble(&mut self, directory: Option<&Path>, error: &io::Error) {
-        let directory = directory.unwrap_or(Path::new(""));
+        let directory = directory.unwrap_or_else(|| Path::new(""));
         let text = format!("{}: {error}", directory.display());
         if self.trouble.as_ref() != Some(&text) {
             error!(
@@ -249,14 +250,14 @@ impl Entry {
     }
 
     /// Whether the file is as it was at the last look, and may be read.
-    fn is_settled(&mut self, now: Option<Stamp>) -> bool {
-        let before = mem::replace(&mut self.seen, now);
-        let since = *self.restless_since.get_or_insert_with(Instant::now);
-        let is_replaced = match (&now, &before) {
-            (Some(now), Some(before)) => now.is_replacement_of(before),
+    fn is_settled(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
+        let before = mem::replace(&mut self.seen, stamp);
+        let since = *self.restless_since.get_or_insert(now);
+        let is_replaced = match (&stamp, &before) {
+            (Some(stamp), Some(before)) => stamp.is_replacement_of(before),
             _ => false,
         };
-        now == before || (is_replaced && since.elapsed() >= RESTLESS)
+        stamp == before || (is_replaced && now.duration_since(since) >= RESTLESS)
     }
 
     /// The file was read, or is as it was then.
@@ -291,5 +292,83 @@ impl Entry {
             grants: active.map(granted).unwrap_or_default(),
             error: self.error.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "10-a.wasm";
+
+    /// Looks at one plugin, and says whether it would be read or removed.
+    fn look(shelf: &mut Shelf, stamp: Option<Stamp>, now: Instant) -> bool {
+        let found = stamp.map(|stamp| (NAME.into(), stamp));
+        let changes = shelf.compare(&found.into_iter().collect(), Care::Settle, now);
+        let is_change = !changes.is_empty();
+        assert!(changes.iter().all(|(_, change)| *change == stamp));
+        is_change
+    }
+
+    /// A shelf with a plugin that was read when it looked like this.
+    fn shelf_with(stamp: Stamp) -> Shelf {
+        let mut shelf = Shelf::default();
+        shelf.refuse(NAME.as_ref(), stamp, None, &[]);
+        shelf
+    }
+
+    #[test]
+    fn a_file_is_read_once_it_has_come_to_rest() {
+        let now = Instant::now();
+        let [first, second] = [1, 2].map(|size| Stamp::fake(1, size));
+        let mut shelf = Shelf::default();
+        assert!(!look(&mut shelf, Some(first), now));
+        assert!(shelf.take_unsettled());
+        assert!(!look(&mut shelf, Some(second), now));
+        assert!(look(&mut shelf, Some(second), now));
+        shelf.refuse(NAME.as_ref(), second, None, &[]);
+        shelf.take_unsettled();
+        assert!(!look(&mut shelf, Some(second), now));
+        assert!(!shelf.take_unsettled());
+    }
+
+    #[test]
+    fn a_file_that_is_gone_for_a_moment_stays() {
+        let now = Instant::now();
+        let stamp = Stamp::fake(1, 1);
+        let mut shelf = shelf_with(stamp);
+        assert!(!look(&mut shelf, None, now));
+        assert!(!look(&mut shelf, Some(stamp), now));
+        assert!(!look(&mut shelf, None, now));
+        assert!(look(&mut shelf, None, now));
+    }
+
+    #[test]
+    fn what_is_replaced_again_and_again_is_taken_in_time() {
+        let start = Instant::now();
+        let mut shelf = shelf_with(Stamp::fake(0, 1));
+        // Another file each time, of which each came whole.
+        let taken = (1..).find(|step| {
+            let now = start + SETTLE * u32::try_from(*step).unwrap();
+            look(&mut shelf, Some(Stamp::fake(*step, 1)), now)
+        });
+        assert_eq!(taken, Some(5));
+        // One file that grows is never whole.
+        let mut shelf = shelf_with(Stamp::fake(0, 1));
+        let is_taken = |step: &u64| {
+            let now = start + SETTLE * u32::try_from(*step).unwrap();
+            look(&mut shelf, Some(Stamp::fake(0, 1 + step)), now)
+        };
+        assert_eq!((1..100).find(is_taken), None);
+    }
+
+    #[test]
+    fn asking_for_it_reads_everything_at_once() {
+        let stamp = Stamp::fake(1, 1);
+        let mut shelf = shelf_with(stamp);
+        let found = [NAME, "20-b.wasm"].map(|name| (name.into(), stamp));
+        let changes = shelf.compare(&found.into(), Care::Reread, Instant::now());
+        assert_eq!(changes.len(), 2);
+        assert!(!shelf.take_unsettled());
     }
 }

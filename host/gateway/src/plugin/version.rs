@@ -14,10 +14,10 @@ pub(super) fn version_of(wasm: &[u8]) -> Option<String> {
         match payload.ok()? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if section.name() == SECTION => {
-                if found.is_none_or(|(level, _)| depth < level) {
-                    found = Some((depth, section.data()));
-                }
+            Payload::CustomSection(section)
+                if section.name() == SECTION && found.is_none_or(|(level, _)| depth < level) =>
+            {
+                found = Some((depth, section.data()));
             }
             _ => {}
         }
