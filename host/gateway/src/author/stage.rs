@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postgate_dialog::ScriptedAnswer;
 use postgate_dialog::play::{Heard, Server};
+use postgate_dialog::{Certificate, ScriptedAnswer};
 use postgate_proto::session::{Channel, Ending, Offers, Session, Settings, Step};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -191,6 +191,7 @@ impl Stage {
             calls,
             said: Vec::new(),
             closed: false,
+            awaits_tls: false,
             maildir,
             _store: store,
         })
@@ -281,6 +282,7 @@ pub struct Performance<'a> {
     calls: Arc<Calls>,
     said: Vec<u8>,
     closed: bool,
+    awaits_tls: bool,
     maildir: PathBuf,
     _store: TempDir,
 }
@@ -310,7 +312,7 @@ impl Performance<'_> {
     }
 
     fn run(&mut self) {
-        while !self.closed {
+        while !self.closed && !self.awaits_tls {
             match self.session.step() {
                 Step::Ask(ask) => {
                     let counters = self.session.counters();
@@ -328,8 +330,10 @@ impl Performance<'_> {
                     }
                     self.desk.reset();
                 }
-                // Nobody listens in: the handshake is left out.
-                Step::StartTls => self.encrypt(),
+                Step::StartTls => {
+                    self.awaits_tls = true;
+                    return;
+                }
                 Step::Store(octets) => {
                     if let Err(refusal) = self.desk.store(octets) {
                         self.session.refuse_message(refusal);
@@ -338,12 +342,6 @@ impl Performance<'_> {
                 Step::Write(octets) => self.said.extend_from_slice(octets),
             }
         }
-    }
-
-    fn encrypt(&mut self) {
-        let plain = Session::new(Arc::clone(&self.settings), Offers::default());
-        let session = std::mem::replace(&mut self.session, plain);
-        self.session = session.encrypted(Channel::default());
     }
 
     fn close(&mut self, ending: Ending) {
@@ -365,6 +363,18 @@ impl Server for Performance<'_> {
     fn hang_up(&mut self) {
         self.run();
         self.finish();
+    }
+
+    /// Nobody listens in, so that the handshake is left out.
+    fn begin_tls(&mut self, shows: Certificate) {
+        self.run();
+        self.awaits_tls = false;
+        let nothing = Session::new(Arc::clone(&self.settings), Offers::default());
+        let session = std::mem::replace(&mut self.session, nothing);
+        self.session = session.encrypted(Channel {
+            exporter: None,
+            client_certificate: shows == Certificate::Client,
+        });
     }
 
     fn wait(&mut self) {
