@@ -1,0 +1,166 @@
+//! What shows that somebody knows a password, without holding it.
+
+mod argon2id;
+mod bcrypt;
+mod scram;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+pub use scram::ScramKeys;
+
+/// What is kept of a password. `Debug` hides everything but the kind.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// A hash of Argon2id (RFC 9106).
+    Argon2id(argon2id::Hash),
+    /// A hash of bcrypt.
+    Bcrypt(bcrypt::Hash),
+    /// The keys of SCRAM-SHA-256 (RFC 5802, RFC 7677).
+    Scram(ScramKeys),
+}
+
+/// What checking a password costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The memory of Argon2id in KiB.
+    pub memory: u32,
+    /// The passes of Argon2id over that memory.
+    pub passes: u32,
+    /// The iterations of SCRAM-SHA-256.
+    pub iterations: u32,
+}
+
+impl Cost {
+    /// What new secrets cost: for Argon2id the least memory that OWASP recommends, since every session
+    /// that checks a password needs it at the same time.
+    pub const DEFAULT: Self = Self {
+        memory: 7_168,
+        passes: 5,
+        iterations: 100_000,
+    };
+}
+
+/// The machine cannot check a password; it says nothing about the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not enough memory to check a password whose hash needs {0} KiB")]
+pub struct CannotVerify(
+    /// What the hash needs, in KiB.
+    pub u32,
+);
+
+/// Why a text is no secret. Does not hold the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The scheme is none of ours.
+    #[error("the scheme of a secret is none of {{ARGON2ID}}, {{BLF-CRYPT}} and {{SCRAM-SHA-256}}")]
+    Scheme,
+    /// What follows the scheme is not in its notation.
+    #[error("what follows {0} is garbled")]
+    Garbled(
+        /// The scheme.
+        &'static str,
+    ),
+}
+
+impl Secret {
+    /// A secret for passwords that come in clear, from 16 octets of randomness.
+    ///
+    /// # Errors
+    ///
+    /// Where there is not enough memory.
+    pub fn argon2id(password: &str, salt: [u8; 16], cost: Cost) -> Result<Self, CannotVerify> {
+        argon2id::Hash::new(prepared(password).as_bytes(), salt, cost).map(Self::Argon2id)
+    }
+
+    /// A secret for SCRAM, from 16 octets of randomness.
+    pub fn scram(password: &str, salt: [u8; 16], cost: Cost) -> Self {
+        Self::Scram(ScramKeys::new(password, salt.to_vec(), cost.iterations))
+    }
+
+    /// A secret that no password fits and that costs as much as new ones do.
+    pub fn decoy() -> Self {
+        let cost = Cost::DEFAULT;
+        Self::Argon2id(argon2id::Hash::decoy(cost))
+    }
+
+    /// Whether this is the password, found out in a time that depends on the cost alone.
+    ///
+    /// # Errors
+    ///
+    /// Where there is not enough memory.
+    pub fn verify(&self, password: &str) -> Result<bool, CannotVerify> {
+        let prepared = prepared(password);
+        match self {
+            Self::Argon2id(hash) => hash.verify(prepared.as_bytes()),
+            Self::Bcrypt(hash) => Ok(hash.verify(prepared.as_bytes())),
+            Self::Scram(keys) => Ok(keys.verify(password)),
+        }
+    }
+
+    const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Argon2id(_) => ARGON2ID,
+            Self::Bcrypt(_) => BCRYPT,
+            Self::Scram(_) => SCRAM,
+        }
+    }
+}
+
+impl FromStr for Secret {
+    type Err = SecretError;
+
+    /// A hash without a scheme, as `htpasswd` writes it, is known by its beginning.
+    fn from_str(text: &str) -> Result<Self, SecretError> {
+        let scheme_of = |known: &'static str| {
+            let (scheme, rest) = text.split_at_checked(known.len())?;
+            scheme.eq_ignore_ascii_case(known).then_some(rest)
+        };
+        let bare = |beginning| text.starts_with(beginning).then_some(text);
+        if let Some(hash) = scheme_of(ARGON2ID).or_else(|| bare("$argon2id$")) {
+            let hash = argon2id::Hash::parse(hash).ok_or(SecretError::Garbled(ARGON2ID))?;
+            return Ok(Self::Argon2id(hash));
+        }
+        if let Some(hash) = scheme_of(BCRYPT).or_else(|| bare("$2")) {
+            let hash = bcrypt::Hash::parse(hash).ok_or(SecretError::Garbled(BCRYPT))?;
+            return Ok(Self::Bcrypt(hash));
+        }
+        if let Some(keys) = scheme_of(SCRAM) {
+            let keys = ScramKeys::parse(keys).ok_or(SecretError::Garbled(SCRAM))?;
+            return Ok(Self::Scram(keys));
+        }
+        Err(SecretError::Scheme)
+    }
+}
+
+/// The notation of the file.
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scheme())?;
+        match self {
+            Self::Argon2id(hash) => hash.fmt(f),
+            Self::Bcrypt(hash) => hash.fmt(f),
+            Self::Scram(keys) => keys.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Secret").field(&self.scheme()).finish()
+    }
+}
+
+const ARGON2ID: &str = "{ARGON2ID}";
+const BCRYPT: &str = "{BLF-CRYPT}";
+const SCRAM: &str = "{SCRAM-SHA-256}";
+
+/// A password as SASL compares it (SASLprep, RFC 4013), so that it does not matter how a keyboard
+/// makes an accent. One that SASLprep forbids stays as it is: older hashes may be of such.
+pub fn prepared(password: &str) -> Cow<'_, str> {
+    stringprep::saslprep(password).unwrap_or(Cow::Borrowed(password))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The keys of SCRAM-SHA-256 (RFC 5802 section 3), in the notation of Dovecot.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::prepared;
+
+/// The keys of SCRAM-SHA-256. The password cannot be computed from them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramKeys {
+    /// The salt, 8 to 64 octets.
+    pub salt: Vec<u8>,
+    /// The number of iterations, 4,096 to 1,000,000.
+    pub iterations: u32,
+    /// By which a client is believed.
+    pub stored_key: [u8; 32],
+    /// By which the server is believed.
+    pub server_key: [u8; 32],
+}
+
+impl ScramKeys {
+    pub(super) fn new(password: &str, salt: Vec<u8>, iterations: u32) -> Self {
+        let mut salted = Zeroizing::new([0; 32]);
+        let password = prepared(password);
+        // HMAC takes keys of any length.
+        _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password.as_bytes(), &salt, iterations, &mut *salted);
+        let client_key = Zeroizing::new(keyed(&salted, b"Client Key"));
+        Self {
+            salt,
+            iterations,
+            stored_key: Sha256::digest(*client_key).into(),
+            server_key: keyed(&salted, b"Server Key"),
+        }
+    }
+
+    /// Reads `100000,SALT,STOREDKEY,SERVERKEY`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(',');
+        let iterations = parts.next()?.parse().ok()?;
+        let mut octets = || STANDARD.decode(parts.next()?).ok();
+        let keys = Self {
+            iterations,
+            salt: octets()?,
+            stored_key: octets()?.try_into().ok()?,
+            server_key: octets()?.try_into().ok()?,
+        };
+        let is_good = parts.next().is_none()
+            && (4_096..=1_000_000).contains(&iterations)
+            && (8..=64).contains(&keys.salt.len());
+        is_good.then_some(keys)
+    }
+
+    pub(super) fn verify(&self, password: &str) -> bool {
+        let found = Self::new(password, self.salt.clone(), self.iterations);
+        found.stored_key.ct_eq(&self.stored_key).into()
+    }
+}
+
+fn keyed(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        // HMAC takes keys of any length.
+        return [0; 32];
+    };
+    mac.update(text);
+    mac.finalize().into_bytes().into()
+}
+
+impl fmt::Display for ScramKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [salt, stored, server] =
+            [&self.salt[..], &self.stored_key, &self.server_key].map(|key| STANDARD.encode(key));
+        write!(f, "{},{salt},{stored},{server}", self.iterations)
+    }
+}
+
+impl fmt::Debug for ScramKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramKeys")
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+use super::*;
+
+/// Made by `doveadm pw -p pencil`.
+const OF_DOVECOT: [&str; 3] = [
+    "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$qqEYEzmJTDH250Zx1GdPfA$7/XdNZxh5mFp9371YYC5WnubyDcX5dlQCYk9IilK7f4",
+    "{BLF-CRYPT}$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK",
+    "{SCRAM-SHA-256}4096,x0P5V4xrrdLPqTUMc5/bfw==,s7ikRvcSZTd1tTTsXmf+bS3qFPuGsW+pSkiwxvQJElo=,tsodOF1g5mQp+jdF/Tcgfbdq/lEoQVKraEVvzGQ9iWg=",
+];
+
+#[test]
+fn secrets_of_dovecot_work() {
+    for text in OF_DOVECOT {
+        let secret: Secret = text.parse().unwrap();
+        assert_eq!(secret.verify("pencil"), Ok(true), "{text}");
+        assert_eq!(secret.verify("pencils"), Ok(false), "{text}");
+        assert_eq!(secret.verify(""), Ok(false), "{text}");
+        assert_eq!(secret.to_string(), text);
+        assert!(!format!("{secret:?}").contains('$'));
+    }
+}
+
+/// The salt and the iterations of RFC 7677 section 3; the keys that belong to them were computed by
+/// another program.
+#[test]
+fn keys_are_those_of_the_rfc() {
+    let expected = "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+    let salt = b"\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81";
+    let cost = Cost {
+        iterations: 4_096,
+        ..Cost::DEFAULT
+    };
+    assert_eq!(Secret::scram("pencil", *salt, cost).to_string(), expected);
+}
+
+#[test]
+fn new_secrets_fit_their_password_only() {
+    let hash = Secret::argon2id("pass wörd", [7; 16], Cost::DEFAULT).unwrap();
+    let scram = Secret::scram("pass wörd", [7; 16], Cost::DEFAULT);
+    for secret in [hash, scram] {
+        let read: Secret = secret.to_string().parse().unwrap();
+        assert_eq!(read, secret);
+        // The accent as one character, and as one of its own.
+        assert_eq!(secret.verify("pass wo\u{308}rd"), Ok(true));
+        assert_eq!(secret.verify("pass word"), Ok(false));
+    }
+}
+
+#[test]
+fn nothing_fits_a_decoy() {
+    assert_eq!(Secret::decoy().verify(""), Ok(false));
+    assert_eq!(Secret::decoy().verify("pencil"), Ok(false));
+}
+
+#[test]
+fn a_hash_that_needs_too_much_memory_says_so() {
+    let text = OF_DOVECOT[0].replace("m=65536", "m=4294967295");
+    let secret: Result<Secret, _> = text.parse();
+    // 4 TiB: either it is no cost, or it cannot be paid.
+    if let Ok(secret) = secret {
+        assert_eq!(secret.verify("x"), Err(CannotVerify(u32::MAX)));
+    }
+}
+
+#[test]
+fn garbled_secrets_are_none() {
+    let [argon2id, bcrypt, scram] = OF_DOVECOT;
+    let table = [
+        ("", SecretError::Scheme),
+        ("hunter2", SecretError::Scheme),
+        ("{SHA512}x", SecretError::Scheme),
+        ("{ARGON2ID}", SecretError::Garbled(ARGON2ID)),
+        ("$argon2id$v=19$m=1", SecretError::Garbled(ARGON2ID)),
+        ("$2y$", SecretError::Garbled(BCRYPT)),
+        ("{SCRAM-SHA-256}4096", SecretError::Garbled(SCRAM)),
+        (
+            &argon2id[..argon2id.len() - 30],
+            SecretError::Garbled(ARGON2ID),
+        ),
+        (
+            &argon2id.replace("t=3", "t=0"),
+            SecretError::Garbled(ARGON2ID),
+        ),
+        (&bcrypt[..bcrypt.len() - 1], SecretError::Garbled(BCRYPT)),
+        (
+            &bcrypt.replace("$05$", "$03$"),
+            SecretError::Garbled(BCRYPT),
+        ),
+        (&scram.replace("4096", "4095"), SecretError::Garbled(SCRAM)),
+        (
+            &scram.replace("4096", "1000001"),
+            SecretError::Garbled(SCRAM),
+        ),
+        (&format!("{scram},AA=="), SecretError::Garbled(SCRAM)),
+    ];
+    for (text, expected) in table {
+        assert_eq!(text.parse::<Secret>(), Err(expected), "{text}");
+    }
+}

@@ -1,0 +1,209 @@
+//! One user: a line of the file.
+
+use std::fmt;
+
+use crate::secret::{ScramKeys, Secret, SecretError};
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name, as [`check_name`] lets it pass.
+    pub name: String,
+    /// At most one that checks passwords in clear, and at most one for SCRAM.
+    pub secrets: Vec<Secret>,
+    /// Patterns of the addresses that are this user's, beside its name.
+    pub senders: Vec<String>,
+    /// Patterns of the names that this user may act as, beside its own.
+    pub act_as: Vec<String>,
+}
+
+/// Why a line is no user. Does not hold what could be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// There is no colon, or there are more than two outside of the secrets.
+    #[error("a line is NAME:SECRETS or NAME:SECRETS:OPTIONS")]
+    Fields,
+    /// The name cannot be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An option is none of ours, or has no value.
+    #[error("an option is sender=ADDRESS or act-as=NAME")]
+    Option,
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The user has two secrets for the same thing.
+    #[error("there may be one hash of the password and one {{SCRAM-SHA-256}}, not two")]
+    Twice,
+    /// The user has no secret.
+    #[error("there is no secret")]
+    NoSecret,
+}
+
+/// Why a text cannot be the name of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// It is empty, or longer than 255 octets.
+    #[error("a name has 1 to 255 octets")]
+    Length,
+    /// It holds what ends a name in the file.
+    #[error("a name holds no blank, no colon and no control character, and does not begin with #")]
+    Character,
+    /// It holds capitals.
+    #[error("a name is written in lower case; clients may write it as they like")]
+    UpperCase,
+}
+
+/// Whether a text can be the name of a user.
+///
+/// # Errors
+///
+/// Why it can not.
+pub fn check_name(name: &str) -> Result<(), NameError> {
+    let ends = |c: char| c.is_whitespace() || c.is_control() || c == ':';
+    match name {
+        _ if name.is_empty() || name.len() > 255 => Err(NameError::Length),
+        _ if name.starts_with('#') || name.contains(ends) => Err(NameError::Character),
+        _ if name.to_lowercase() != name => Err(NameError::UpperCase),
+        _ => Ok(()),
+    }
+}
+
+impl User {
+    /// Reads a line without its line ending.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(line: &str) -> Result<Self, LineError> {
+        let mut fields = line.split(':');
+        let (Some(name), Some(secrets), options, None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            // Options may hold colons: an address can be an IPv6 literal.
+            return Self::parse_with_colons(line);
+        };
+        Self::of_fields(name, secrets, options.unwrap_or_default())
+    }
+
+    fn parse_with_colons(line: &str) -> Result<Self, LineError> {
+        let (name, rest) = line.split_once(':').ok_or(LineError::Fields)?;
+        let (secrets, options) = rest.split_once(':').ok_or(LineError::Fields)?;
+        Self::of_fields(name, secrets, options)
+    }
+
+    fn of_fields(name: &str, secrets: &str, options: &str) -> Result<Self, LineError> {
+        check_name(name)?;
+        let mut user = Self {
+            name: name.to_owned(),
+            secrets: Vec::new(),
+            senders: Vec::new(),
+            act_as: Vec::new(),
+        };
+        for secret in secrets.split_ascii_whitespace() {
+            user.secrets.push(secret.parse()?);
+        }
+        for option in options.split_ascii_whitespace() {
+            match option.split_once('=') {
+                Some(("sender", value)) if !value.is_empty() => user.senders.push(value.into()),
+                Some(("act-as", value)) if !value.is_empty() => user.act_as.push(value.into()),
+                _ => return Err(LineError::Option),
+            }
+        }
+        let scram = user
+            .secrets
+            .iter()
+            .filter(|secret| is_scram(secret))
+            .count();
+        match (user.secrets.len(), scram) {
+            (0, _) => Err(LineError::NoSecret),
+            (all, scram) if scram > 1 || all - scram > 1 => Err(LineError::Twice),
+            _ => Ok(user),
+        }
+    }
+
+    /// What checks a password that comes in clear. Where there are keys of SCRAM only, they do.
+    pub fn password_secret(&self) -> Option<&Secret> {
+        let hash = self.secrets.iter().find(|secret| !is_scram(secret));
+        hash.or(self.secrets.first())
+    }
+
+    /// The keys of SCRAM-SHA-256.
+    pub fn scram_keys(&self) -> Option<&ScramKeys> {
+        self.secrets.iter().find_map(|secret| match secret {
+            Secret::Scram(keys) => Some(keys),
+            Secret::Argon2id(_) | Secret::Bcrypt(_) => None,
+        })
+    }
+}
+
+fn is_scram(secret: &Secret) -> bool {
+    matches!(secret, Secret::Scram(_))
+}
+
+/// The line of the file.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.name)?;
+        for (index, secret) in self.secrets.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(f, "{separator}{secret}")?;
+        }
+        let senders = self.senders.iter().map(|sender| ("sender", sender));
+        let roles = self.act_as.iter().map(|role| ("act-as", role));
+        for (index, (option, value)) in senders.chain(roles).enumerate() {
+            let separator = if index == 0 { ":" } else { " " };
+            write!(f, "{separator}{option}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BCRYPT: &str = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+
+    #[test]
+    fn what_htpasswd_writes_is_a_user() {
+        let user = User::parse(&format!("alice:{BCRYPT}")).unwrap();
+        assert_eq!(user.name, "alice");
+        assert_eq!(user.to_string(), format!("alice:{{BLF-CRYPT}}{BCRYPT}"));
+        assert!(user.scram_keys().is_none());
+    }
+
+    #[test]
+    fn options_are_read_and_written() {
+        let line = format!(
+            "alice@example.org:{{BLF-CRYPT}}{BCRYPT}:sender=a@[IPv6:::1] sender=*@b act-as=*"
+        );
+        let user = User::parse(&line).unwrap();
+        assert_eq!(user.senders, ["a@[IPv6:::1]", "*@b"]);
+        assert_eq!(user.act_as, ["*"]);
+        assert_eq!(user.to_string(), line);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line() {
+        let two = format!("a:{BCRYPT} {BCRYPT}");
+        let option = format!("a:{BCRYPT}:sender=");
+        let name = format!("Alice:{BCRYPT}");
+        let table = [
+            ("alice", LineError::Fields),
+            (":x", NameError::Length.into()),
+            ("a b:x", NameError::Character.into()),
+            (&name, NameError::UpperCase.into()),
+            ("a:", LineError::NoSecret),
+            ("a:hunter2", SecretError::Scheme.into()),
+            ("a:{BLF-CRYPT}x", SecretError::Garbled("{BLF-CRYPT}").into()),
+            (&two, LineError::Twice),
+            (&option, LineError::Option),
+        ];
+        for (line, expected) in table {
+            let error = User::parse(line).unwrap_err();
+            assert_eq!(error, expected, "{line}");
+            assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+}
