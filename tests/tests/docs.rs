@@ -69,9 +69,16 @@ impl Block {
 
     /// Whether this stands beside a plugin, and not on its own.
     fn is_sidecar(&self, table: &toml::Table) -> bool {
-        ["config", "on-failure", "grants", "events", "listeners"]
-            .iter()
-            .any(|key| table.contains_key(*key))
+        [
+            "config",
+            "on-failure",
+            "grants",
+            "events",
+            "listeners",
+            "files",
+        ]
+        .iter()
+        .any(|key| table.contains_key(*key))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod config;
 pub mod dns;
 mod event;
 mod export;
+pub mod files;
 mod glue;
 pub mod log;
 pub mod message;
@@ -72,11 +73,11 @@ pub mod prelude {
 mod host {
     #[cfg(target_arch = "wasm32")]
     pub(crate) use crate::bindings::imports::postgate::plugin::{
-        clock, config, dns, log, message, random, session, store,
+        clock, config, dns, files, log, message, random, session, store,
     };
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) use crate::testing::host::{
-        clock, config, dns, log, message, random, session, store,
+        clock, config, dns, files, log, message, random, session, store,
     };
 }
 

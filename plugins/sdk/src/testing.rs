@@ -40,6 +40,11 @@ pub fn configure(json: &str) {
     WORLD.with_borrow_mut(|world| world.config = json.into());
 }
 
+/// Sets what is in a file of the operator, by the name that the plugin knows it by.
+pub fn file(name: &str, content: impl Into<Vec<u8>>) {
+    WORLD.with_borrow_mut(|world| world.files.insert(name.into(), content.into()));
+}
+
 /// What was written to the log since the session began.
 pub fn logs() -> Vec<(Level, String)> {
     WORLD.with_borrow(|world| world.log.clone())
@@ -49,6 +54,7 @@ pub fn logs() -> Vec<(Level, String)> {
 struct World {
     config: String,
     dns: Dns,
+    files: BTreeMap<String, Vec<u8>>,
     session: Session,
     message: Message,
     store: BTreeMap<String, Vec<u8>>,

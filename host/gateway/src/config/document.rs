@@ -4,7 +4,7 @@
 //! goes on; what was never asked for is an unknown key. An environment variable or a flag that holds
 //! in place of a value is found here as well, so that the readers need not care.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -146,6 +146,18 @@ impl<'a> Section<'a> {
             return None;
         };
         Some(table)
+    }
+
+    /// A table of names and paths, which are made absolute.
+    pub(super) fn paths(&mut self, key: &'static str) -> BTreeMap<String, PathBuf> {
+        let table = self.free_table(key);
+        let mut paths = BTreeMap::new();
+        for (name, value) in table.into_iter().flatten() {
+            let name = name.get_ref().as_ref();
+            let path: Option<PathBuf> = self.setting(value, format!("{key}.{name}"));
+            paths.extend(path.map(|path| (name.to_owned(), self.report.absolute(&path))));
+        }
+        paths
     }
 
     /// Reads a table, which may be absent.

@@ -5,6 +5,7 @@ mod event;
 mod grant;
 mod isolation;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::num::NonZeroU32;
@@ -42,6 +43,8 @@ pub struct Sidecar {
     pub shared_instances: u32,
     /// When the plugin is taken out for its failures.
     pub breaker: BreakerRules,
+    /// The files that the plugin may read, by the names it knows them by.
+    pub files: BTreeMap<String, PathBuf>,
     /// The plugin's own configuration, a JSON object. Dates of TOML are texts in it.
     pub config: Value,
 }
@@ -119,6 +122,7 @@ impl Default for Sidecar {
             isolation: Isolation::default(),
             shared_instances: SHARED_INSTANCES.get(),
             breaker: BreakerRules::default(),
+            files: BTreeMap::new(),
             config: Value::Object(Map::new()),
         }
     }
@@ -181,6 +185,8 @@ pub struct PluginLimits {
     pub hostcall_bytes: u32,
     /// Questions to the Domain Name System in one event.
     pub dns_queries: u32,
+    /// The size in octets of a file that it may read.
+    pub file_size: u32,
 }
 
 impl PluginLimits {
@@ -204,6 +210,7 @@ impl Default for PluginLimits {
             delay: Duration::from_secs(15),
             hostcall_bytes: 4 << 20,
             dns_queries: 100,
+            file_size: 16 << 20,
         }
     }
 }
@@ -220,6 +227,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
         isolation,
         shared_instances,
         breaker: root.table("breaker", breaker::read),
+        files: root.paths("files"),
         config: root
             .free_table("config")
             .map_or_else(|| Value::Object(Map::new()), json_object),
@@ -245,6 +253,7 @@ fn limits(section: &mut Section<'_>) -> PluginLimits {
         delay: section.or("delay", default.delay),
         hostcall_bytes: octets(section, "hostcall-bytes", default.hostcall_bytes),
         dns_queries: section.or("dns-queries", default.dns_queries),
+        file_size: octets(section, "file-size", default.file_size),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};
 use crate::plugin::breaker::Breaker;
 use crate::plugin::calls::{Exports, Guests};
 use crate::plugin::context::Context;
+use crate::plugin::files::Files;
 use crate::plugin::host::{HostState, MimeMemory, PluginFacts};
 use crate::plugin::instance::{Budget, Instance, shown};
 use crate::plugin::meter::used;
@@ -54,6 +55,7 @@ impl Component {
         let breaker = Breaker::new(sidecar.breaker.clone());
         let facts = PluginFacts {
             dns,
+            files: Files::new(&identity.name, &sidecar.files, sidecar.limits.file_size),
             mime_memory,
             name: identity.name,
             config: sidecar.config.clone(),

@@ -8,6 +8,7 @@ mod component;
 pub mod context;
 mod convert;
 mod engine;
+mod files;
 mod host;
 mod instance;
 mod inventory;

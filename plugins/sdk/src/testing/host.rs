@@ -54,6 +54,40 @@ pub(crate) mod random {
     }
 }
 
+pub(crate) mod files {
+    use crate::bindings::imports::postgate::plugin::files::FileError;
+    use crate::testing::WORLD;
+
+    pub(crate) fn size(name: &str) -> Result<u32, FileError> {
+        content(name, |content| {
+            u32::try_from(content.len()).unwrap_or(u32::MAX)
+        })
+    }
+
+    pub(crate) fn read(name: &str, offset: u32, length: u32) -> Result<Vec<u8>, FileError> {
+        let (skip, take) = (offset as usize, length.min(262_144) as usize);
+        content(name, |content| {
+            content.iter().skip(skip).take(take).copied().collect()
+        })
+    }
+
+    pub(crate) fn find_line(name: &str, prefix: &[u8]) -> Result<Option<Vec<u8>>, FileError> {
+        content(name, |content| {
+            let mut lines = content.split(|octet| *octet == b'\n');
+            let line = lines.find(|line| line.starts_with(prefix))?;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            (line.len() <= 65_536).then(|| line.to_vec())
+        })
+    }
+
+    fn content<R>(name: &str, read: impl FnOnce(&[u8]) -> R) -> Result<R, FileError> {
+        WORLD.with_borrow(|world| {
+            let content = world.files.get(name).ok_or(FileError::NotListed)?;
+            Ok(read(content))
+        })
+    }
+}
+
 pub(crate) mod store {
     use crate::bindings::imports::postgate::plugin::store::StoreError;
     use crate::testing::WORLD;

@@ -21,6 +21,7 @@ use crate::config::sidecar::{Grant, PluginLimits};
 use crate::dns::Dns;
 use crate::plugin::bindings::host::{config, log, store, types};
 use crate::plugin::context::{Context, Transaction};
+use crate::plugin::files::Files;
 use crate::plugin::store::Full;
 use crate::plugin::verdict::Exceeded;
 
@@ -46,6 +47,7 @@ pub(super) struct PluginFacts {
     pub(super) grants: Vec<Grant>,
     pub(super) limits: PluginLimits,
     pub(super) dns: Dns,
+    pub(super) files: Files,
     pub(super) mime_memory: MimeMemory,
 }
 
