@@ -1,0 +1,153 @@
+//! Lets users of a file authenticate, and send with their own addresses only.
+
+mod config;
+mod directory;
+
+use postgate_plugin::prelude::*;
+use postgate_users::{Secret, User, verify};
+
+use config::Config;
+use directory::{Directory, Unavailable};
+
+/// The users, as the file has them at each call.
+pub struct AuthFile {
+    config: Config,
+    directory: Directory,
+}
+
+impl Plugin for AuthFile {
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self, String> {
+        let directory = Directory::new(&config.file);
+        Ok(Self { config, directory })
+    }
+}
+
+impl OnSelfTest for AuthFile {
+    /// A file that cannot be read keeps the plugin out. Garbled lines do not: they are about single
+    /// users, and the log names them.
+    fn on_self_test(&mut self) -> Result<(), String> {
+        let users = self.directory.check().map_err(|error| error.to_string())?;
+        log::info(format!("{users} users may authenticate"));
+        Ok(())
+    }
+}
+
+impl OnAuthKeys for AuthFile {
+    fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys> {
+        // Without the file, the attempt fails at its end, when on_auth says why.
+        let user = self.directory.find(identity).ok()??;
+        let keys = user.scram_keys()?;
+        Some(ScramKeys {
+            salt: keys.salt.clone(),
+            iterations: keys.iterations,
+            stored_key: keys.stored_key.to_vec(),
+            server_key: keys.server_key.to_vec(),
+        })
+    }
+}
+
+impl OnAuth for AuthFile {
+    fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
+        match self.authenticate(credentials) {
+            Ok(Some(identity)) => AuthAnswer::accept(identity),
+            // Another plugin may know the user; where none does, the client hears 535.
+            Ok(None) => AuthAnswer::next(),
+            Err(unavailable) => {
+                log::error(unavailable.to_string());
+                let text = "temporary authentication failure";
+                let refusal = Refusal::new(454, "4.7.0", text);
+                AuthAnswer::refuse(refusal.because(unavailable.to_string()))
+            }
+        }
+    }
+}
+
+impl OnMail for AuthFile {
+    fn on_mail(&mut self, sender: &Sender) -> MailAnswer {
+        let (Some(identity), Some(address)) = (session::authenticated_as(), sender.address())
+        else {
+            // Strangers are the business of others, and a notification has no sender.
+            return MailAnswer::next();
+        };
+        if !self.config.sender_must_match {
+            return MailAnswer::next();
+        }
+        match self.owns(&identity, address.as_str()) {
+            Ok(true) => MailAnswer::next(),
+            Ok(false) => {
+                let refusal = Refusal::new(553, "5.7.1", "this sender address is not yours");
+                MailAnswer::refuse(refusal.because(format!("{identity} may not send as it")))
+            }
+            Err(unavailable) => {
+                log::error(unavailable.to_string());
+                let refusal = Refusal::new(451, "4.3.0", "try again later");
+                MailAnswer::refuse(refusal.because(unavailable.to_string()))
+            }
+        }
+    }
+}
+
+postgate_plugin::export!(AuthFile: OnSelfTest, OnAuthKeys, OnAuth, OnMail);
+
+impl AuthFile {
+    /// Whom the client acts as; nothing where the credentials are not right.
+    fn authenticate(&self, credentials: &Credentials) -> Result<Option<String>, Unavailable> {
+        let user = match &credentials.proof {
+            Proof::Password(password) => self.by_password(&credentials.identity, password)?,
+            Proof::Certificate => self.by_certificate(&credentials.act_as)?,
+            // The gateway has verified it by keys, which may have been those of another plugin.
+            Proof::Verified => {
+                let user = self.directory.find(&credentials.identity)?;
+                user.filter(|user| user.scram_keys().is_some())
+            }
+            Proof::Response(_) | Proof::Token(_) => None,
+        };
+        Ok(user.and_then(|user| directory::role(&user, &credentials.act_as)))
+    }
+
+    /// Unknown users and wrong passwords cost the same time.
+    fn by_password(&self, identity: &str, password: &str) -> Result<Option<User>, Unavailable> {
+        let user = self.directory.find(identity)?;
+        let decoy = self.directory.decoy()?.unwrap_or_else(Secret::decoy);
+        let is_right = verify(user.as_ref(), &decoy, password)
+            .map_err(|reason| Unavailable::Memory(reason.to_string()))?;
+        Ok(user.filter(|_| is_right))
+    }
+
+    /// The user that a name in the client's certificate is, or who may act as the wanted one.
+    fn by_certificate(&self, act_as: &str) -> Result<Option<User>, Unavailable> {
+        let certificate = session::tls().and_then(|facts| facts.client_certificate);
+        let Some(certificate) = certificate.filter(|certificate| certificate.verified) else {
+            return Ok(None);
+        };
+        let mut first = None;
+        for name in &certificate.names {
+            let Some(user) = self.directory.find(name)? else {
+                continue;
+            };
+            if directory::role(&user, act_as).is_some() {
+                return Ok(Some(user));
+            }
+            first = first.or(Some(user));
+        }
+        Ok(first)
+    }
+
+    /// Whether an address belongs to whom the client acts as.
+    fn owns(&self, identity: &str, address: &str) -> Result<bool, Unavailable> {
+        let own = match (&self.config.domain, identity.contains('@')) {
+            (Some(domain), false) => format!("{identity}@{domain}"),
+            _ => identity.to_owned(),
+        };
+        if own.to_lowercase() == address.to_lowercase() {
+            return Ok(true);
+        }
+        let user = self.directory.find(identity)?;
+        Ok(user.is_some_and(|user| directory::matches(&user.senders, address)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
