@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate_proto::auth::Mechanism;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::{Auth, Settings};
 use tokio::sync::watch;
@@ -200,7 +199,7 @@ pub(crate) fn settings(listener: &Listener, config: &Config) -> Settings {
         max_message_size: limits.message_size,
         max_recipients: limits.recipients,
         max_text_line: limits.text_line as usize,
-        mechanisms: Mechanism::USUAL.to_vec(),
+        mechanisms: listener.auth_mechanisms.clone(),
         message_timeout: limits.message_timeout,
         more_keywords: listener.more_keywords.clone(),
         only_keywords: listener.only_keywords.clone(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
 use toml::de::DeValue;
@@ -23,6 +24,8 @@ pub struct Listener {
     pub auth: AuthMode,
     /// Whether credentials may cross the network in clear; true on loopback addresses only.
     pub auth_in_clear: bool,
+    /// The mechanisms of AUTH, in the order in which those are listed that can be used; at least one.
+    pub auth_mechanisms: Vec<Mechanism>,
     /// The text behind the host name in the banner, in printable ASCII.
     pub banner: String,
     /// The domain of an address that has none. Nothing: such an address is refused.
@@ -31,7 +34,7 @@ pub struct Listener {
     pub early_talkers: EarlyTalkers,
     /// How long the banner is held back.
     pub greet_delay: Duration,
-    /// What is offered in the reply to EHLO. REQUIRETLS is not among what can be configured.
+    /// What is offered in the reply to EHLO; REQUIRETLS over TLS only.
     pub extensions: Extensions,
     /// Keywords for the reply to EHLO beside those of the extensions.
     pub more_keywords: Vec<String>,
@@ -65,6 +68,7 @@ impl Listener {
             address,
             auth: AuthMode::default(),
             auth_in_clear: false,
+            auth_mechanisms: Mechanism::USUAL.to_vec(),
             banner: DEFAULT_BANNER.to_owned(),
             default_domain: None,
             early_talkers: EarlyTalkers::default(),
@@ -109,6 +113,14 @@ impl Setting for AuthMode {
                 ("required", Self::Required),
             ],
         )
+    }
+}
+
+impl Setting for Mechanism {
+    const ALLOWED: &'static str = r#""SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "EXTERNAL", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2" or "CRAM-MD5""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        Self::parse(value.as_str()?)
     }
 }
 

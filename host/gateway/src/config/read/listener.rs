@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
+use postgate_proto::auth::Mechanism;
 use postgate_proto::parameters::Extensions;
 use toml::de::DeValue;
 
@@ -73,6 +74,7 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
     Listener {
         auth: section.or("auth", default.auth),
         auth_in_clear: section.or("auth-in-clear", default.auth_in_clear),
+        auth_mechanisms: mechanisms(section).unwrap_or(default.auth_mechanisms),
         banner: section.or("banner", Line(default.banner)).0,
         default_domain: section.value("default-domain").map(|Hostname(name)| name),
         early_talkers: section.or("early-talkers", default.early_talkers),
@@ -96,6 +98,15 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
     }
 }
 
+fn mechanisms(section: &mut Section<'_>) -> Option<Vec<Mechanism>> {
+    let mechanisms: Vec<Mechanism> = section.list("auth-mechanisms")?;
+    if mechanisms.is_empty() {
+        let text = "names no mechanism; write `auth = \"off\"` where nobody shall authenticate";
+        section.conflict("auth-mechanisms", text.to_owned());
+    }
+    Some(mechanisms)
+}
+
 fn extensions(section: &mut Section<'_>) -> Extensions {
     let default = Extensions::default();
     let chunking = section.or("chunking", default.chunking);
@@ -110,9 +121,9 @@ fn extensions(section: &mut Section<'_>) -> Extensions {
         dsn: section.or("dsn", default.dsn),
         eight_bit_mime: section.or("eight-bit-mime", default.eight_bit_mime),
         pipelining: section.or("pipelining", default.pipelining),
+        requiretls: section.or("requiretls", default.requiretls),
         smtputf8: section.or("smtputf8", default.smtputf8),
         vrfy: section.or("vrfy", default.vrfy),
-        ..default
     }
 }
 

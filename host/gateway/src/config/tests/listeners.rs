@@ -1,5 +1,6 @@
 //! Listeners and their limits, replies and name servers: what is written, and what comes of it.
 
+use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
 use postgate_proto::fault::Fault;
 use postgate_proto::parameters::Extensions;
@@ -24,6 +25,7 @@ fn values_of_a_listener_arrive() {
         greet-delay = "2s"
         add-keywords = ["XFOO a b"]
         only-keywords = []
+        auth-mechanisms = ["plain", "CRAM-MD5"]
         line-endings = "ensure-legacy"
         lenient-commands = true
         strict-mail = true
@@ -34,6 +36,7 @@ fn values_of_a_listener_arrive() {
         reverse-dns = true
         [listener.extensions]
         chunking = false
+        requiretls = false
         vrfy = false
         "#,
     )
@@ -45,6 +48,7 @@ fn values_of_a_listener_arrive() {
         greet_delay: Duration::from_secs(2),
         more_keywords: vec!["XFOO a b".into()],
         only_keywords: Some(Vec::new()),
+        auth_mechanisms: vec![Mechanism::Plain, Mechanism::CramMd5],
         line_endings: LineEndings::EnsureLegacy,
         lenient_commands: true,
         strict_mail: true,
@@ -59,6 +63,7 @@ fn values_of_a_listener_arrive() {
         extensions: Extensions {
             binarymime: false,
             chunking: false,
+            requiretls: false,
             vrfy: false,
             ..Extensions::default()
         },
@@ -224,8 +229,8 @@ fn what_does_not_go_together_is_a_mistake() {
             "7: listener[0].limits.spool-memory: unknown key; did you mean `limits.spool-memory`?",
         ),
         (
-            "[listener.extensions]\nrequiretls = true",
-            "7: listener[0].extensions.requiretls: unknown key",
+            "auth-mechanisms = []",
+            "6: listener[0].auth-mechanisms: names no mechanism; write `auth = \"off\"` where nobody shall authenticate",
         ),
     ];
     for (lines, expected) in table {
@@ -242,6 +247,8 @@ fn values_of_a_listener_that_are_none() {
         ("banner", r#""é""#),
         ("default-domain", r#""a b""#),
         ("early-talkers", r#""maybe""#),
+        ("auth-mechanisms", r#"["PLAIN", "MD5"]"#),
+        ("auth-mechanisms", r#""PLAIN""#),
         ("greet-delay", "1"),
         ("add-keywords", r#"["-X"]"#),
         ("add-keywords", r#"["X  a"]"#),
