@@ -5,6 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
+
 /// A server for SMTP or LMTP on a port of its own, one thread a connection.
 pub struct Backend {
     address: SocketAddr,
@@ -13,6 +15,7 @@ pub struct Backend {
 
 struct Shared {
     script: Box<dyn Fn(&Event<'_>) -> Act + Send + Sync>,
+    tls: Option<Tls>,
     seen: Mutex<Seen>,
     closing: AtomicBool,
 }
@@ -22,6 +25,16 @@ struct Seen {
     transcripts: Vec<Vec<String>>,
     streams: Vec<TcpStream>,
     taken: Vec<Mail>,
+    handshakes: Vec<HandshakeKind>,
+}
+
+/// How a backend encrypts its connections.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// With what.
+    pub config: Arc<ServerConfig>,
+    /// Whether the handshake comes before everything else, and not after STARTTLS.
+    pub is_implicit: bool,
 }
 
 /// What the gateway did.
@@ -96,12 +109,22 @@ impl Backend {
 
     /// A backend that asks the script at each step.
     pub fn scripted(script: impl Fn(&Event<'_>) -> Act + Send + Sync + 'static) -> Self {
+        Self::start(None, script)
+    }
+
+    /// The same over TLS.
+    pub fn secured(tls: Tls, script: impl Fn(&Event<'_>) -> Act + Send + Sync + 'static) -> Self {
+        Self::start(Some(tls), script)
+    }
+
+    fn start(tls: Option<Tls>, script: impl Fn(&Event<'_>) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             script: Box::new(script),
+            tls,
             seen: Mutex::default(),
             closing: AtomicBool::new(false),
         });
@@ -128,6 +151,11 @@ impl Backend {
     /// The messages that were taken.
     pub fn taken(&self) -> Vec<Mail> {
         self.shared.seen().taken.clone()
+    }
+
+    /// How each connection was encrypted: whether it went on with the secrets of an earlier one.
+    pub fn handshakes(&self) -> Vec<HandshakeKind> {
+        self.shared.seen().handshakes.clone()
     }
 
     /// The lines that came on each connection, messages left out.
@@ -182,14 +210,14 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             let mut connection = Connection {
                 number,
                 shared: &shared,
-                reader: BufReader::new(stream),
+                reader: BufReader::new(Wire::Plain(stream)),
                 mail: String::new(),
                 recipients: Vec::new(),
                 is_lmtp: false,
             };
             // An error says that the connection is over, and so is its thread.
             _ = connection.serve();
-            _ = connection.reader.get_ref().shutdown(Shutdown::Both);
+            connection.reader.get_mut().close();
         });
     }
 }
@@ -197,7 +225,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 struct Connection<'a> {
     number: usize,
     shared: &'a Shared,
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
     mail: String,
     recipients: Vec<String>,
     is_lmtp: bool,
@@ -205,6 +233,11 @@ struct Connection<'a> {
 
 impl Connection<'_> {
     fn serve(&mut self) -> std::io::Result<()> {
+        if let Some(tls) = &self.shared.tls
+            && tls.is_implicit
+        {
+            self.encrypt(tls)?;
+        }
         self.act(Step::Connect, "220 backend.example ESMTP")?;
         loop {
             let line = self.line()?;
@@ -213,7 +246,20 @@ impl Connection<'_> {
             match verb.to_ascii_uppercase().as_str() {
                 "EHLO" | "LHLO" => {
                     self.is_lmtp = verb.eq_ignore_ascii_case("LHLO");
-                    self.act(Step::Helo(&line), GREETING)?;
+                    let starts_tls = self.shared.tls.is_some() && !self.is_encrypted();
+                    let more = if starts_tls { "250-STARTTLS\r\n" } else { "" };
+                    self.act(
+                        Step::Helo(&line),
+                        &format!("250-backend.example\r\n{more}{KEYWORDS}"),
+                    )?;
+                }
+                "STARTTLS" => {
+                    let is_agreed = self.act(Step::Other(&line), "220 2.0.0 Go ahead")?;
+                    if let Some(tls) = &self.shared.tls
+                        && is_agreed
+                    {
+                        self.encrypt(tls)?;
+                    }
                 }
                 "HELO" => _ = self.act(Step::Helo(&line), "250 backend.example")?,
                 "MAIL" => {
@@ -243,6 +289,26 @@ impl Connection<'_> {
                 }
             }
         }
+    }
+
+    fn is_encrypted(&self) -> bool {
+        matches!(self.reader.get_ref(), Wire::Tls(_))
+    }
+
+    fn encrypt(&mut self, tls: &Tls) -> std::io::Result<()> {
+        let wire = std::mem::replace(self.reader.get_mut(), Wire::Closed);
+        let Wire::Plain(mut stream) = wire else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let config = Arc::clone(&tls.config);
+        let mut connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        let kind = connection.handshake_kind().ok_or(ErrorKind::InvalidData)?;
+        self.shared.seen().handshakes.push(kind);
+        *self.reader.get_mut() = Wire::Tls(Box::new(StreamOwned::new(connection, stream)));
+        Ok(())
     }
 
     /// Does what the script says. Gives whether that was a yes.
@@ -334,5 +400,55 @@ impl Connection<'_> {
     }
 }
 
-const GREETING: &str = "250-backend.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n\
+/// What a connection goes over.
+enum Wire {
+    Closed,
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn close(&mut self) {
+        // An error says that the gateway was faster.
+        match self {
+            Self::Closed => {}
+            Self::Plain(stream) => _ = stream.shutdown(Shutdown::Both),
+            Self::Tls(stream) => {
+                stream.conn.send_close_notify();
+                _ = stream.conn.complete_io(&mut stream.sock);
+                _ = stream.sock.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Closed => Err(ErrorKind::NotConnected.into()),
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Closed => Err(ErrorKind::NotConnected.into()),
+            Self::Plain(stream) => stream.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Closed => Ok(()),
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+const KEYWORDS: &str = "250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n\
      250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES";

@@ -1,4 +1,4 @@
-//! Dovecot as an LMTP server with a configuration of its own.
+//! Dovecot as an LMTP server, or as a submission server, with a configuration of its own.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::{Server, is_root, program};
+use crate::certificate::Issued;
 use crate::mail;
 
 /// A mail store that takes mail for every user, each into a Maildir.
@@ -24,6 +25,42 @@ impl Dovecot {
     ///
     /// Where Dovecot is not installed, or the tests do not run as root: Dovecot changes users.
     pub fn start() -> Self {
+        Self::with(|directory, address| {
+            let tls = Tls::No;
+            configuration(directory, &tls) + &lmtp(address)
+        })
+    }
+
+    /// Starts one that offers STARTTLS with this certificate, and takes mail without it, too.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn with_tls(own: &Issued) -> Self {
+        let own = own.clone();
+        Self::with(move |directory, address| {
+            let tls = Tls::Offered(&own);
+            configuration(directory, &tls) + &lmtp(address)
+        })
+    }
+
+    /// Starts a submission server that passes mail on to a relay. It demands TLS, with this
+    /// certificate, and that clients authenticate by this mechanism, as `gate` with the password
+    /// `secret`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn submission(own: &Issued, mechanism: &str, relay: SocketAddr) -> Self {
+        let (own, mechanism) = (own.clone(), mechanism.to_owned());
+        Self::with(move |directory, address| {
+            fs::write(directory.join("users"), "gate:{PLAIN}secret\n").expect("the users");
+            let tls = Tls::Required(&own);
+            configuration(directory, &tls) + &submission(directory, address, &mechanism, relay)
+        })
+    }
+
+    fn with(configuration: impl Fn(&Path, SocketAddr) -> String) -> Self {
         assert!(
             is_root(),
             "Dovecot changes users and needs root; run make test as root"
@@ -33,12 +70,25 @@ impl Dovecot {
         fs::create_dir(&mail).expect("the mail directory");
         open_for_all(directory.path());
         open_for_all(&mail);
-        let (server, address) = Server::start(|address| command(directory.path(), address));
+        let (server, address) = Server::start(|address| {
+            let text = configuration(directory.path(), address);
+            command(directory.path(), &text)
+        });
         Self {
             _server: server,
             address,
             directory,
         }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it says to its operator.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     /// Its address as the configuration wants it.
@@ -58,9 +108,9 @@ fn open_for_all(directory: &Path) {
         .expect("permissions can be set");
 }
 
-fn command(directory: &Path, address: SocketAddr) -> Command {
+fn command(directory: &Path, configuration: &str) -> Command {
     let file = directory.join("dovecot.conf");
-    fs::write(&file, configuration(directory, address)).expect("the configuration");
+    fs::write(&file, configuration).expect("the configuration");
     let mut command = program("dovecot");
     command
         .arg("-c")
@@ -71,30 +121,84 @@ fn command(directory: &Path, address: SocketAddr) -> Command {
     command
 }
 
-fn configuration(directory: &Path, address: SocketAddr) -> String {
+/// What it does about encryption.
+enum Tls<'a> {
+    No,
+    Offered(&'a Issued),
+    Required(&'a Issued),
+}
+
+fn configuration(directory: &Path, tls: &Tls<'_>) -> String {
+    let (ssl, own) = match tls {
+        Tls::No => ("no", None),
+        Tls::Offered(own) => ("yes", Some(own)),
+        Tls::Required(own) => ("required", Some(own)),
+    };
+    let files = own.map(|own| {
+        let (certificate, key) = (directory.join("own.pem"), directory.join("own.key"));
+        fs::write(&certificate, &own.certificate).expect("the certificate");
+        fs::write(&key, &own.key).expect("the key");
+        format!(
+            "ssl_cert = <{}\nssl_key = <{}\n",
+            certificate.display(),
+            key.display()
+        )
+    });
     let directory = directory.display();
-    let port = address.port();
     format!(
         "base_dir = {directory}/base
 state_dir = {directory}/state
 log_path = {directory}/log
-protocols = lmtp
-ssl = no
-mail_location = maildir:{directory}/mail/%u
+ssl = {ssl}
+{}mail_location = maildir:{directory}/mail/%u
 first_valid_uid = 1
 default_internal_user = nobody
 default_internal_group = nogroup
 default_login_user = nobody
-passdb {{
-  driver = static
-  args = nopassword=y
-}}
 userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={directory}/mail/%u allow_all_users=yes
 }}
+",
+        files.unwrap_or_default()
+    )
+}
+
+fn lmtp(address: SocketAddr) -> String {
+    let port = address.port();
+    format!(
+        "protocols = lmtp
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
 service lmtp {{
   inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"
+    )
+}
+
+fn submission(directory: &Path, address: SocketAddr, mechanism: &str, relay: SocketAddr) -> String {
+    let directory = directory.display();
+    let port = address.port();
+    let (relay_host, relay_port) = (relay.ip(), relay.port());
+    format!(
+        "protocols = submission
+auth_mechanisms = {mechanism}
+hostname = store.example
+submission_relay_host = {relay_host}
+submission_relay_port = {relay_port}
+submission_relay_trusted = no
+passdb {{
+  driver = passwd-file
+  args = {directory}/users
+}}
+service submission-login {{
+  inet_listener submission {{
     address = 127.0.0.1
     port = {port}
   }}

@@ -46,6 +46,11 @@ impl SmtpSink {
         }
     }
 
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address as the configuration wants it.
     pub fn smtp(&self) -> String {
         format!("smtp://{}", self.address)
