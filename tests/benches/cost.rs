@@ -88,6 +88,7 @@ fn context(recipient: &str) -> Context {
         sender: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: Vec::new(),
+        recipient_parameters: Vec::new(),
         candidate: Some((recipient, Vec::new())),
     });
     context

@@ -67,7 +67,9 @@ fn every_event_comes_once_and_in_order() {
         "rcpt ",
         "data recipients=2",
         "headers count=",
+        "body-chunk offset=0 length=6",
         "message size=",
+        "outcome Fate::Delivered code=250 known=true",
         "disconnect ",
     ];
     let recorded = recorded(&gateway);
@@ -77,9 +79,9 @@ fn every_event_comes_once_and_in_order() {
     }
     assert!(recorded[7].ends_with("subject=hello"), "{}", recorded[7]);
     assert!(
-        recorded[9].contains("Quit") && recorded[9].ends_with("messages=1"),
+        recorded[11].contains("Quit") && recorded[11].ends_with("messages=1"),
         "{}",
-        recorded[9]
+        recorded[11]
     );
 }
 

@@ -117,6 +117,10 @@ impl Connection {
             }
             match self.session.step() {
                 Step::Ask(ask) => {
+                    // One step may take several commands, of which the plugins hear before the next.
+                    for fault in self.session.take_faults() {
+                        self.desk.note(fault);
+                    }
                     let answer = self.desk.answer(ask, self.session.counters()).await;
                     for text in self.desk.take_texts() {
                         apply(text, &mut self.session);
@@ -131,16 +135,14 @@ impl Connection {
                     Waited::TimedOut => self.session.hang_up(Ending::Timeout),
                 },
                 Step::Reset => {
-                    if let Some(refusal) = self.session.take_refused() {
-                        self.desk.message_refused(refusal);
-                    }
-                    self.desk.reset();
+                    let refused = self.session.take_refused();
+                    self.desk.forget(refused).await;
                 }
                 // TLS is not offered yet.
                 Step::StartTls => return Ok(Ending::Closed),
                 Step::Store(octets) => {
-                    if let Err(refusal) = self.desk.store(octets) {
-                        self.session.refuse_message(refusal);
+                    if let Err(objection) = self.desk.store(octets).await {
+                        self.desk.object(objection, &mut self.session).await;
                     }
                 }
                 Step::Write(octets) => {

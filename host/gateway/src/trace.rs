@@ -29,7 +29,7 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
         literal(session.remote.ip()),
         session.hostname,
         context.protocol(),
-        transaction.id,
+        context.message_id(),
     );
     let name = HeaderName::new("Received").ok()?;
     let value = HeaderValue::new(line.as_bytes()).ok()?;

@@ -71,6 +71,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it counts as an error of the client. A client cannot know how many recipients are taken
+    /// before it is told, and goes on with those that were.
+    pub const fn is_error(self) -> bool {
+        !matches!(self, Self::TooManyRecipients)
+    }
+
     /// The name by which a configuration can reword the reply.
     pub const fn name(self) -> &'static str {
         match self {

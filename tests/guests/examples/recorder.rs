@@ -1,4 +1,4 @@
-//! Handles every event, and logs each with what it can see; command lines only where the
+//! Handles every event but `auth-keys`, and logs each with what it can see; command lines only where the
 //! configuration says `commands = true`.
 
 use postgate_plugin::prelude::*;
@@ -67,6 +67,13 @@ impl OnAuth for Recorder {
     }
 }
 
+impl OnStarttls for Recorder {
+    fn on_starttls(&mut self) -> StarttlsAnswer {
+        log::info(format!("starttls encrypted={}", session::encrypted()));
+        StarttlsAnswer::next()
+    }
+}
+
 impl OnMail for Recorder {
     fn on_mail(&mut self, sender: &Sender) -> MailAnswer {
         log::info(format!(
@@ -104,6 +111,14 @@ impl OnHeaders for Recorder {
     }
 }
 
+impl OnBodyChunk for Recorder {
+    fn on_body_chunk(&mut self, chunk: &BodyChunk) -> BodyChunkAnswer {
+        let (offset, length) = (chunk.offset, chunk.data.len());
+        log::info(format!("body-chunk offset={offset} length={length}"));
+        BodyChunkAnswer::next()
+    }
+}
+
 impl OnMessage for Recorder {
     fn on_message(&mut self) -> MessageAnswer {
         let (body, parts) = (message::body_size(), message::part_count());
@@ -114,6 +129,23 @@ impl OnMessage for Recorder {
             message::completed_at()
         ));
         MessageAnswer::next()
+    }
+}
+
+impl OnOutcome for Recorder {
+    fn on_outcome(&mut self, outcome: &Outcome) {
+        let Outcome { fate, reply, id } = outcome;
+        let is_known = *id == message::id() && !id.is_empty();
+        log::info(format!(
+            "outcome {fate:?} code={} known={is_known}",
+            reply.code
+        ));
+    }
+}
+
+impl OnReset for Recorder {
+    fn on_reset(&mut self, cause: Cause) {
+        log::info(format!("reset {cause:?} sender={:?}", session::sender()));
     }
 }
 
@@ -165,6 +197,7 @@ impl OnDisconnect for Recorder {
 }
 
 postgate_plugin::export!(
-    Recorder: OnSelfTest, OnProxy, OnConnect, OnHelo, OnAuth, OnMail, OnRcpt, OnData, OnHeaders,
-        OnMessage, OnVrfy, OnExpn, OnHelp, OnCommand, OnDisconnect
+    Recorder: OnSelfTest, OnProxy, OnConnect, OnHelo, OnStarttls, OnAuth, OnMail, OnRcpt, OnData,
+        OnHeaders, OnBodyChunk, OnMessage, OnOutcome, OnReset, OnVrfy, OnExpn, OnHelp, OnCommand,
+        OnDisconnect
 );

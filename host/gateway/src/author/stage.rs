@@ -315,6 +315,9 @@ impl Performance<'_> {
         while !self.closed && !self.awaits_tls {
             match self.session.step() {
                 Step::Ask(ask) => {
+                    for fault in self.session.take_faults() {
+                        self.desk.note(fault);
+                    }
                     let counters = self.session.counters();
                     let answer = self.stage.tokio.block_on(self.desk.answer(ask, counters));
                     for text in self.desk.take_texts() {
@@ -325,18 +328,18 @@ impl Performance<'_> {
                 Step::Close(ending) => self.close(ending),
                 Step::Read(_) => return,
                 Step::Reset => {
-                    if let Some(refusal) = self.session.take_refused() {
-                        self.desk.message_refused(refusal);
-                    }
-                    self.desk.reset();
+                    let refused = self.session.take_refused();
+                    self.stage.tokio.block_on(self.desk.forget(refused));
                 }
                 Step::StartTls => {
                     self.awaits_tls = true;
                     return;
                 }
                 Step::Store(octets) => {
-                    if let Err(refusal) = self.desk.store(octets) {
-                        self.session.refuse_message(refusal);
+                    let stored = self.stage.tokio.block_on(self.desk.store(octets));
+                    if let Err(objection) = stored {
+                        let ended = self.desk.object(objection, &mut self.session);
+                        self.stage.tokio.block_on(ended);
                     }
                 }
                 Step::Write(octets) => self.said.extend_from_slice(octets),

@@ -2,13 +2,14 @@
 //! log that says so.
 
 use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::reply::{Acceptance, Refusal};
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 use postgate_proto::session::Answer;
 use tracing::{error, info};
 
-use super::{Desk, note_backend};
+use super::Desk;
+use super::envelope::note_backend;
 use crate::delivery::{self, DeliveryError};
-use crate::plugin::context::{Context, Transaction};
+use crate::plugin::context::{Context, Fate, MessageOutcome, Transaction};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Content;
 use crate::trace;
@@ -16,43 +17,49 @@ use crate::trace;
 impl Desk {
     /// Does with a message what was decided. The answer is a yes only where somebody has it, or was
     /// told to drop it.
-    pub(super) async fn dispose(&mut self, decision: &Decision, given: &Content) -> Answer {
+    pub(super) async fn dispose(&mut self, decision: Decision, given: &Content) -> Disposal {
         match decision {
             Decision::Answer(_)
             | Decision::Authenticate(_)
             | Decision::Keys(_)
             | Decision::Pass => self.deliver(given).await,
-            Decision::Discard => Answer::Proceed(None),
-            Decision::Disconnect(refusal) => Answer::Disconnect(refusal.clone()),
+            Decision::Discard => self.taken(Fate::Discarded),
+            Decision::Disconnect(refusal) => Disposal {
+                fate: Fate::Refused,
+                answer: Answer::Disconnect(refusal),
+            },
             Decision::Quarantine => self.put_into_quarantine(given).await,
-            Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal.clone()),
+            Decision::Defer(refusal) | Decision::Refuse(refusal) => Disposal::refused(refusal),
         }
     }
 
-    async fn deliver(&mut self, given: &Content) -> Answer {
+    async fn deliver(&mut self, given: &Content) -> Disposal {
         let Some(transaction) = &self.context.transaction else {
-            return Answer::Refuse(Refusal::TRY_LATER);
+            return Disposal::refused(Refusal::TRY_LATER);
         };
         // Plugins have removed every recipient, which means to drop the message.
         if transaction.recipients.is_empty() {
-            return Answer::Proceed(None);
+            return self.taken(Fate::Discarded);
         }
         let Some(at_backend) = &mut self.at_backend else {
-            return Answer::Refuse(Refusal::TRY_LATER);
+            return Disposal::refused(Refusal::TRY_LATER);
         };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let message = outgoing(&self.context, &head, given);
         match at_backend.deliver(transaction, &message).await {
-            Ok(acceptance) => Answer::Proceed(Some(acceptance)),
+            Ok(acceptance) => Disposal {
+                fate: Fate::Delivered,
+                answer: Answer::Proceed(Some(acceptance)),
+            },
             Err(error) => {
                 note_backend(&self.context, &error);
-                Answer::Refuse(error.refusal())
+                Disposal::refused(error.refusal())
             }
         }
     }
 
-    async fn put_into_quarantine(&self, given: &Content) -> Answer {
+    async fn put_into_quarantine(&self, given: &Content) -> Disposal {
         let session = &self.context.session.id;
         let (Some(maildir), Some(transaction)) = (&self.quarantine, &self.context.transaction)
         else {
@@ -60,26 +67,44 @@ impl Desk {
                 session,
                 "a plugin wants a quarantine, and quarantine.maildir is not set"
             );
-            return Answer::Refuse(Refusal::TRY_LATER);
+            return Disposal::refused(Refusal::TRY_LATER);
         };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let message = outgoing(&self.context, &head, given);
         match maildir.store(&transaction.sender, &message).await {
-            Ok(()) => Answer::Proceed(None),
+            Ok(()) => self.taken(Fate::Quarantined),
             Err(error) => {
                 error!(session, %error, "cannot write to the quarantine");
-                Answer::Refuse(DeliveryError::Store(error).refusal())
+                Disposal::refused(DeliveryError::Store(error).refusal())
             }
         }
     }
 
+    /// The reply for a message that no backend has answered for: it names the message, as that of a
+    /// backend would.
+    fn taken(&self, fate: Fate) -> Disposal {
+        let text = format!("Ok: queued as {}", self.context.message_id());
+        let reply = Reply::new(250, Some(Enhanced::new(2, 0, 0)), vec![text]);
+        let answer = Answer::Proceed(reply.and_then(Acceptance::new).ok());
+        Disposal { fate, answer }
+    }
+
+    /// What became of the message, as plugins see it.
+    pub(super) fn outcome(&self, disposal: &Disposal) -> Option<MessageOutcome> {
+        Some(MessageOutcome {
+            fate: disposal.fate,
+            reply: disposal.reply()?.clone(),
+            id: self.context.message_id().into(),
+        })
+    }
+
     /// The one line that each message leaves.
-    pub(super) fn log(&self, decision: &Decision, answer: &Answer) {
+    pub(super) fn log(&self, disposal: &Disposal) {
         let Some(transaction) = &self.context.transaction else {
             return;
         };
-        let fate = verdict_of(decision, answer);
+        let fate = disposal.fate.name();
         self.metrics.message(fate);
         let recipients: Vec<_> = transaction
             .recipients
@@ -95,13 +120,15 @@ impl Desk {
         info!(
             session = self.context.session.id,
             transaction = transaction.id,
+            id = self.context.message_id(),
             remote = %self.context.session.remote.ip(),
             sender = transaction.sender.as_str(),
             recipients = recipients.join(" "),
             size = self.context.message.size(),
             verdict = fate,
-            reply = reply_of(answer),
+            reply = disposal.reply().map(ToString::to_string),
             plugins = self.pipeline.notes(),
+            edits = self.pipeline.journal(),
             tags = tags.join(" "),
             "message"
         );
@@ -154,20 +181,25 @@ fn render_head(context: &Context, head: &mut Vec<u8>) {
     headers.render(head);
 }
 
-const fn verdict_of(decision: &Decision, answer: &Answer) -> &'static str {
-    match (decision, answer) {
-        (Decision::Discard, _) => "discarded",
-        (Decision::Quarantine, Answer::Proceed(_)) => "quarantined",
-        (_, Answer::Proceed(Some(_))) => "delivered",
-        (_, Answer::Proceed(None) | Answer::Authenticated | Answer::Keys(_)) => "discarded",
-        (_, Answer::Disconnect(_) | Answer::Refuse(_)) => "refused",
-    }
+/// What became of a message, and what the client is told of it.
+pub(super) struct Disposal {
+    pub(super) fate: Fate,
+    pub(super) answer: Answer,
 }
 
-fn reply_of(answer: &Answer) -> String {
-    match answer {
-        Answer::Disconnect(refusal) | Answer::Refuse(refusal) => refusal.reply().to_string(),
-        Answer::Proceed(Some(acceptance)) => acceptance.reply().to_string(),
-        Answer::Proceed(None) | Answer::Authenticated | Answer::Keys(_) => "250".into(),
+impl Disposal {
+    pub(super) const fn refused(refusal: Refusal) -> Self {
+        Self {
+            fate: Fate::Refused,
+            answer: Answer::Refuse(refusal),
+        }
+    }
+
+    const fn reply(&self) -> Option<&Reply> {
+        match &self.answer {
+            Answer::Disconnect(refusal) | Answer::Refuse(refusal) => Some(refusal.reply()),
+            Answer::Proceed(Some(acceptance)) => Some(acceptance.reply()),
+            Answer::Authenticated | Answer::Keys(_) | Answer::Proceed(None) => None,
+        }
     }
 }

@@ -1,31 +1,32 @@
 //! Where the questions of a session are answered: by the plugins first, then by the backend.
 
+mod envelope;
 mod handover;
+mod message;
 
 use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::auth::Credentials;
 use postgate_proto::fault::Fault;
-use postgate_proto::header::HeaderBlock;
-use postgate_proto::parameters::{MailParameters, Parameter};
-use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
+use postgate_proto::reply::Refusal;
 use postgate_proto::session::{
-    Answer, Ask, Counters, Ending, Helo, Offers, TLS_NOT_AVAILABLE, Tls,
+    Answer, Ask, Counters, Ending, Helo, Offers, Settings, TLS_NOT_AVAILABLE, Tls,
 };
 use postgate_proto::xclient::Xclient;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use self::handover::AtBackend;
+use self::message::Incoming;
 use crate::config::sidecar::Event;
-use crate::delivery::{Delivery, DeliveryError, Maildir};
+use crate::delivery::{Delivery, Maildir};
 use crate::id;
 use crate::metrics::Metrics;
 use crate::plugin::Component;
 use crate::plugin::context::{
-    CommandLine, Context, Message, Occasion, SessionFacts, Summary, Transaction,
+    Authentication, Cause, ClientError, CommandLine, Context, Message, Occasion, SessionFacts,
+    Summary,
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
@@ -55,17 +56,16 @@ impl Desk {
         secrets: Arc<Secrets>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let mut context = Context::new(Arc::new(session));
+        context.banner = pipeline.settings().banner.as_str().into();
+        context.greeting = Settings::GREETING.into();
         Self {
-            context: Arc::new(Context::new(Arc::new(session))),
+            context: Arc::new(context),
             pipeline,
             delivery,
             quarantine,
             at_backend: None,
-            incoming: Incoming {
-                head: Some(Vec::new()),
-                spool,
-                started_at: 0,
-            },
+            incoming: Incoming::new(spool),
             texts: Vec::new(),
             secrets,
             metrics,
@@ -81,12 +81,13 @@ impl Desk {
             Ask::Command {
                 verb,
                 argument,
+                line,
                 known,
             } => {
                 let line = CommandLine {
-                    line: format!("{verb} {argument}").trim_end().as_bytes().into(),
                     verb,
                     argument,
+                    line,
                     known,
                 };
                 self.query(Event::Command, Occasion::Command(line)).await
@@ -149,7 +150,12 @@ impl Desk {
 
     /// The client has authenticated before the session, and acts as this identity.
     pub(crate) fn act_as(&mut self, identity: &str) {
-        Arc::make_mut(&mut self.context).authenticated_as = Some(identity.into());
+        Arc::make_mut(&mut self.context).authentication = Some(Authentication {
+            since: id::now(),
+            mechanism: "XCLIENT",
+            identity: identity.into(),
+            acts_as: identity.into(),
+        });
     }
 
     /// What the session is to say from now on; each change comes once.
@@ -157,24 +163,15 @@ impl Desk {
         mem::take(&mut self.texts).into_iter()
     }
 
-    /// Keeps octets of the message: up to the question about the header block they belong to it.
-    pub(crate) fn store(&mut self, octets: &[u8]) -> Result<(), Refusal> {
-        if self.incoming.started_at == 0 {
-            self.incoming.started_at = id::now();
+    /// Remembers a fault of the client for the plugins, and logs it: what an operator will be asked
+    /// about, and the rest for who looks closer.
+    pub(crate) fn note(&mut self, fault: Fault) {
+        if fault.is_error() {
+            let at = id::now();
+            let fault = fault.name();
+            let faults = &mut Arc::make_mut(&mut self.context).faults;
+            faults.push(ClientError { at, fault });
         }
-        let Some(head) = &mut self.incoming.head else {
-            return self.incoming.spool.write(octets).map_err(|error| {
-                warn!(session = self.context.session.id, %error, "cannot keep a message");
-                error.refusal()
-            });
-        };
-        head.extend_from_slice(octets);
-        Ok(())
-    }
-
-    /// Logs a fault of the client: what an operator will be asked about, and the rest for who looks
-    /// closer.
-    pub(crate) fn note(&self, fault: Fault) {
         let session = &self.context.session;
         let (id, remote, fault_name) = (&session.id, session.remote.ip(), fault.name());
         match fault {
@@ -185,10 +182,14 @@ impl Desk {
         }
     }
 
-    /// The message of the transaction was refused before it came to the question about it.
-    pub(crate) fn message_refused(&self, refusal: Refusal) {
-        let answer = Answer::Refuse(refusal.clone());
-        self.log(&Decision::Refuse(refusal), &answer);
+    /// Forgets the transaction, where there is one, and tells the plugins what ended it.
+    async fn end_transaction(&mut self, cause: Cause) {
+        let is_open = self.context.transaction.is_some();
+        self.reset();
+        if is_open && self.pipeline.handles(Event::Reset) {
+            self.ask_about(Event::Reset, Occasion::Reset(cause)).await;
+            self.take_occasion();
+        }
     }
 
     /// Forgets the transaction, here and at the backend.
@@ -204,8 +205,8 @@ impl Desk {
     pub(crate) async fn disconnect(&mut self, ending: Ending, counters: Counters) {
         self.reset();
         let summary = Summary { ending, counters };
-        Arc::make_mut(&mut self.context).occasion = Some(Occasion::Disconnect(summary));
-        self.ask(Event::Disconnect).await;
+        self.ask_about(Event::Disconnect, Occasion::Disconnect(summary))
+            .await;
     }
 
     /// Asks the plugins, and waits where they want the client to wait.
@@ -222,13 +223,26 @@ impl Desk {
     }
 
     async fn auth(&mut self, credentials: Credentials) -> Answer {
+        let (mechanism, identity) = (credentials.mechanism.name(), credentials.identity.clone());
         Arc::make_mut(&mut self.context).credentials = Some(credentials);
         let decision = self.ask(Event::Auth).await;
         let context = Arc::make_mut(&mut self.context);
         context.credentials = None;
-        if let Decision::Authenticate(identity) = &decision {
-            context.authenticated_as = Some(identity.as_str().into());
-            info!(session = context.session.id, identity, "authenticated");
+        if let Decision::Authenticate(acts_as) = &decision {
+            info!(
+                session = context.session.id,
+                identity = acts_as,
+                "authenticated"
+            );
+            context.authentication = Some(Authentication {
+                since: id::now(),
+                mechanism,
+                identity: match identity.is_empty() {
+                    true => acts_as.as_str().into(),
+                    false => identity.into(),
+                },
+                acts_as: acts_as.as_str().into(),
+            });
         }
         answer_of(decision)
     }
@@ -245,10 +259,19 @@ impl Desk {
         if !self.pipeline.handles(event) {
             return Answer::Proceed(None);
         }
+        let decision = self.ask_about(event, occasion).await;
+        self.take_occasion();
+        answer_of(decision)
+    }
+
+    /// Asks the plugins about something that only this event is about.
+    async fn ask_about(&mut self, event: Event, occasion: Occasion) -> Decision {
         Arc::make_mut(&mut self.context).occasion = Some(occasion);
-        let answer = answer_of(self.ask(event).await);
-        Arc::make_mut(&mut self.context).occasion = None;
-        answer
+        self.ask(event).await
+    }
+
+    fn take_occasion(&mut self) -> Option<Occasion> {
+        Arc::make_mut(&mut self.context).occasion.take()
     }
 
     /// The session begins anew, on behalf of the client that a trusted one has named.
@@ -256,10 +279,13 @@ impl Desk {
         self.reset();
         let context = Arc::make_mut(&mut self.context);
         context.helo = None;
-        context.authenticated_as = xclient
-            .login
-            .filter(|login| !login.is_empty())
-            .map(Into::into);
+        let login = xclient.login.filter(|login| !login.is_empty());
+        context.authentication = login.map(|login| Authentication {
+            since: id::now(),
+            mechanism: "XCLIENT",
+            identity: login.as_str().into(),
+            acts_as: login.into(),
+        });
         let session = Arc::make_mut(&mut context.session);
         if let Some(address) = xclient.address {
             session.remote.set_ip(address);
@@ -278,156 +304,20 @@ impl Desk {
             session.local.set_port(port);
         }
         info!(session = session.id, remote = %session.remote, "client named by XCLIENT");
-        match context.authenticated_as {
+        match context.authentication {
             Some(_) => Answer::Authenticated,
             None => Answer::Proceed(None),
         }
     }
 
     async fn helo(&mut self, kind: Helo, name: Box<str>) -> Answer {
-        self.reset();
+        self.end_transaction(Cause::Helo).await;
         Arc::make_mut(&mut self.context).helo = Some((kind, name));
         let answer = answer_of(self.ask(Event::Helo).await);
         if !matches!(answer, Answer::Proceed(_)) {
             Arc::make_mut(&mut self.context).helo = None;
         }
         answer
-    }
-
-    async fn mail(&mut self, sender: ReversePath, parameters: MailParameters) -> Answer {
-        self.reset();
-        self.pipeline.begin_transaction();
-        Arc::make_mut(&mut self.context).transaction = Some(Transaction {
-            id: id::next(),
-            sender,
-            parameters,
-            recipients: Vec::new(),
-            candidate: None,
-        });
-        let answer = answer_of(self.ask(Event::Mail).await);
-        if !matches!(answer, Answer::Proceed(_)) {
-            self.reset();
-        }
-        answer
-    }
-
-    async fn rcpt(&mut self, recipient: ForwardPath, parameters: Vec<Parameter>) -> Answer {
-        self.set_candidate(Some((recipient, parameters)));
-        let decision = self.ask(Event::Rcpt).await;
-        let candidate = self.set_candidate(None);
-        let (Decision::Pass, Some((recipient, parameters))) = (&decision, candidate) else {
-            return answer_of(decision);
-        };
-        match self.offer(&recipient, &parameters).await {
-            Ok(acceptance) => {
-                if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
-                    transaction.recipients.push(recipient);
-                }
-                Answer::Proceed(Some(acceptance))
-            }
-            Err(refusal) => Answer::Refuse(refusal),
-        }
-    }
-
-    fn set_candidate(
-        &mut self,
-        candidate: Option<(ForwardPath, Vec<Parameter>)>,
-    ) -> Option<(ForwardPath, Vec<Parameter>)> {
-        let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
-        mem::replace(&mut transaction.candidate, candidate)
-    }
-
-    /// The backend hears of the transaction with its first recipient.
-    async fn offer(
-        &mut self,
-        recipient: &ForwardPath,
-        parameters: &[Parameter],
-    ) -> Result<Acceptance, Refusal> {
-        let Some(transaction) = &self.context.transaction else {
-            return Err(Refusal::TRY_LATER);
-        };
-        let at_backend = self.at_backend.get_or_insert_with(|| AtBackend {
-            transaction: self
-                .delivery
-                .begin(transaction.sender.clone(), transaction.parameters.clone()),
-            sender: transaction.sender.clone(),
-            recipients: Vec::new(),
-        });
-        let offered = at_backend.transaction.offer(recipient, parameters).await;
-        let acceptance = offered.map_err(|error| {
-            note_backend(&self.context, &error);
-            error.refusal()
-        })?;
-        at_backend.recipients.push(recipient.clone());
-        Ok(acceptance)
-    }
-
-    async fn data(&mut self) -> Answer {
-        self.incoming.clear();
-        answer_of(self.ask(Event::Data).await)
-    }
-
-    async fn headers(&mut self) -> Answer {
-        let head = self.incoming.head.take().unwrap_or_default();
-        let headers = HeaderBlock::parse(head);
-        if headers.named("Received").nth(MAX_HOPS).is_some() {
-            return Answer::Refuse(LOOP);
-        }
-        Arc::make_mut(&mut self.context).message =
-            Message::of_headers(headers, self.incoming.started_at);
-        self.pipeline.add_later_headers(&mut self.context);
-        answer_of(self.ask(Event::Headers).await)
-    }
-
-    async fn message(&mut self) -> Answer {
-        let (decision, answer) = match self.incoming.spool.finish() {
-            Ok(body) => {
-                let given = body.clone();
-                let message = &mut Arc::make_mut(&mut self.context).message;
-                message.set_body(body);
-                message.completed_at = id::now();
-                let decision = self.ask(Event::Message).await;
-                let answer = self.dispose(&decision, &given).await;
-                self.log(&decision, &answer);
-                self.reset();
-                self.incoming.spool.recycle(given);
-                return answer;
-            }
-            Err(error) => {
-                warn!(session = self.context.session.id, %error, "cannot keep a message");
-                let refusal = error.refusal();
-                (Decision::Refuse(refusal.clone()), Answer::Refuse(refusal))
-            }
-        };
-        self.log(&decision, &answer);
-        self.reset();
-        answer
-    }
-}
-
-/// A message on its way in.
-struct Incoming {
-    /// The header block, until it was parsed.
-    head: Option<Vec<u8>>,
-    spool: Spool,
-    /// When its first octets came, in seconds since 1970-01-01 UTC; 0 before.
-    started_at: u32,
-}
-
-impl Incoming {
-    fn clear(&mut self) {
-        self.head.get_or_insert_default().clear();
-        self.spool.clear();
-        self.started_at = 0;
-    }
-}
-
-/// A refusal of the backend is its decision; anything else is its fault.
-fn note_backend(context: &Context, error: &DeliveryError) {
-    let session = &context.session.id;
-    match error {
-        DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
-        _ => warn!(session, %error, "backend failed"),
     }
 }
 
@@ -442,8 +332,3 @@ fn answer_of(decision: Decision) -> Answer {
         Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal),
     }
 }
-
-/// So many Received lines are the sign of a loop (RFC 5321 §6.3).
-const MAX_HOPS: usize = 100;
-
-const LOOP: Refusal = Refusal::fixed(554, Enhanced::new(5, 4, 6), "Routing loop detected");

@@ -1,5 +1,6 @@
 //! What plugins can see: the session, the transaction, the message.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +15,7 @@ use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
 use crate::plugin::store::SessionStores;
+use crate::plugin::verdict::TextEdit;
 use crate::spool::Content;
 
 /// The facts of a session as they stand now. Every plugin of the session sees the same.
@@ -27,14 +29,20 @@ pub struct Context {
     pub helo: Option<(Helo, Box<str>)>,
     /// The credentials that are being presented.
     pub credentials: Option<Credentials>,
-    /// Whom the client acts as, once authenticated.
-    pub authenticated_as: Option<Box<str>>,
+    /// How the client has authenticated.
+    pub authentication: Option<Authentication>,
+    /// The text behind the host name in the banner.
+    pub banner: Box<str>,
+    /// The text behind the host name in the reply to HELO and EHLO.
+    pub greeting: Box<str>,
     /// The transaction under way.
     pub transaction: Option<Transaction>,
     /// The message, as far as it has arrived.
     pub message: Message,
     /// Commands that were refused as errors of the client.
     pub errors: u32,
+    /// The latest of them.
+    pub faults: Faults,
     /// Name and value of each tag, in order.
     pub tags: Vec<(String, String)>,
     /// What the event is about, where the rest does not say it.
@@ -49,10 +57,13 @@ impl Context {
             session,
             helo: None,
             credentials: None,
-            authenticated_as: None,
+            authentication: None,
+            banner: Box::default(),
+            greeting: Box::default(),
             transaction: None,
             message: Message::default(),
             errors: 0,
+            faults: Faults::default(),
             tags: Vec::new(),
             occasion: None,
         }
@@ -60,10 +71,35 @@ impl Context {
 
     /// The protocol as in a Received line (RFC 3848).
     pub fn protocol(&self) -> &'static str {
-        match (&self.helo, &self.authenticated_as) {
+        match (&self.helo, &self.authentication) {
             (Some((Helo::Ehlo, _)), Some(_)) => "ESMTPA",
             (Some((Helo::Ehlo, _)), None) => "ESMTP",
             _ => "SMTP",
+        }
+    }
+
+    /// Whom the client acts as, once authenticated.
+    pub fn authenticated_as(&self) -> Option<&str> {
+        self.authentication
+            .as_ref()
+            .map(|authentication| &*authentication.acts_as)
+    }
+
+    /// Remembers what the session says from now on.
+    pub fn say(&mut self, text: &TextEdit) {
+        match text {
+            TextEdit::SetBanner(text) => self.banner = text.as_str().into(),
+            TextEdit::SetGreeting(text) => self.greeting = text.as_str().into(),
+            _ => {}
+        }
+    }
+
+    /// The name under which the client and the log know the message. Nothing outside a transaction.
+    pub fn message_id(&self) -> &str {
+        match (&self.message.id, &self.transaction) {
+            (Some(id), _) => id,
+            (None, Some(transaction)) => &transaction.id,
+            (None, None) => "",
         }
     }
 
@@ -109,6 +145,50 @@ impl SessionFacts {
     }
 }
 
+/// How a client has authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// When, in seconds since 1970-01-01 UTC.
+    pub since: u32,
+    /// The SASL mechanism, or `XCLIENT` where a trusted client said so.
+    pub mechanism: &'static str,
+    /// Who the client is: the authentication identity.
+    pub identity: Box<str>,
+    /// Whom it acts as: the authorization identity.
+    pub acts_as: Box<str>,
+}
+
+/// The latest errors of the client, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(VecDeque<ClientError>);
+
+impl Faults {
+    /// The most that are kept.
+    pub const CAPACITY: usize = 32;
+
+    /// Adds one, in the place of the oldest where there is no room.
+    pub fn push(&mut self, error: ClientError) {
+        if self.0.len() == Self::CAPACITY {
+            self.0.pop_front();
+        }
+        self.0.push_back(error);
+    }
+
+    /// All that are kept.
+    pub fn iter(&self) -> impl Iterator<Item = ClientError> {
+        self.0.iter().copied()
+    }
+}
+
+/// A command that was refused as an error of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientError {
+    /// When, in seconds since 1970-01-01 UTC.
+    pub at: u32,
+    /// The name of the fault.
+    pub fault: &'static str,
+}
+
 /// A transaction, from MAIL on.
 #[derive(Clone, Debug)]
 pub struct Transaction {
@@ -120,8 +200,19 @@ pub struct Transaction {
     pub parameters: MailParameters,
     /// The recipients that were accepted.
     pub recipients: Vec<ForwardPath>,
+    /// The parameters of those of them that have some.
+    pub recipient_parameters: Vec<(ForwardPath, Vec<Parameter>)>,
     /// The recipient that is being decided on.
     pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
+}
+
+impl Transaction {
+    /// The parameters with which this recipient came.
+    pub fn parameters_of(&self, recipient: &ForwardPath) -> Option<&[Parameter]> {
+        let mut named = self.recipient_parameters.iter();
+        let (_, parameters) = named.find(|(path, _)| path == recipient)?;
+        Some(parameters)
+    }
 }
 
 /// What an event is about, where nothing else in the context says it.
@@ -174,6 +265,18 @@ pub enum Fate {
     Refused,
 }
 
+impl Fate {
+    /// The name in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Discarded => "discarded",
+            Self::Quarantined => "quarantined",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What ended a transaction before its message was complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -183,6 +286,8 @@ pub enum Cause {
     Refused,
     /// RSET.
     Rset,
+    /// STARTTLS.
+    StartTls,
 }
 
 /// A command line, before it is carried out.

@@ -1,6 +1,7 @@
 //! How the opinions of several plugins become one decision, and what a failing plugin means.
 
 mod edits;
+mod journal;
 mod seat;
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::Settings;
 
 use self::edits::apply;
+use self::journal::Journal;
 use self::seat::Seat;
 pub(crate) use self::seat::subject;
 use crate::config::sidecar::{Event, Sidecar};
@@ -101,6 +103,7 @@ pub struct Pipeline<P: Plugin> {
     seats: Vec<Seat<P>>,
     settings: Arc<Settings>,
     observer: Option<Arc<dyn Observer>>,
+    journal: Journal,
 }
 
 /// What all plugins together decided at one event.
@@ -156,6 +159,7 @@ impl<P: Plugin> Pipeline<P> {
                 .collect(),
             settings,
             observer: None,
+            journal: Journal::default(),
         }
     }
 
@@ -164,6 +168,11 @@ impl<P: Plugin> Pipeline<P> {
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// What holds for the session.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The most instances that the session has for itself.
@@ -177,6 +186,13 @@ impl<P: Plugin> Pipeline<P> {
         self.seats.iter().any(|seat| seat.plugin.handles(event))
     }
 
+    /// Whether any plugin wants to see more of the body of this message.
+    pub fn wants_body(&self) -> bool {
+        self.seats
+            .iter()
+            .any(|seat| seat.is_asked(Event::BodyChunk))
+    }
+
     /// Asks the plugins in order. Each sees what the ones before it have changed. The first that
     /// does not say "next" ends it.
     pub async fn ask(&mut self, event: Event, context: &mut Arc<Context>) -> Outcome {
@@ -186,7 +202,7 @@ impl<P: Plugin> Pipeline<P> {
             texts: Vec::new(),
         };
         for seat in &mut self.seats {
-            if !seat.plugin.handles(event) {
+            if !seat.is_asked(event) {
                 continue;
             }
             let began = self.observer.as_ref().map(|_| Instant::now());
@@ -214,15 +230,23 @@ impl<P: Plugin> Pipeline<P> {
             let cap = seat.plugin.sidecar().limits.delay;
             let mut delay = Duration::ZERO;
             for edit in opinion.edits {
+                self.journal.add(seat.plugin.name(), &edit);
                 match edit {
                     Edit::Delay(time) => delay = (delay + time).min(cap),
-                    Edit::Text(text) => outcome.texts.push(text),
+                    Edit::Text(text) => {
+                        Arc::make_mut(context).say(&text);
+                        outcome.texts.push(text);
+                    }
                     other => apply(other, &mut seat.later, Arc::make_mut(context)),
                 }
             }
             outcome.delay += delay;
             outcome.decision = match opinion.verdict {
                 Verdict::Next => continue,
+                Verdict::Accept if event == Event::BodyChunk => {
+                    seat.is_sated = true;
+                    continue;
+                }
                 Verdict::Accept => Decision::Pass,
                 Verdict::Answer(acceptance) => Decision::Answer(acceptance),
                 Verdict::Authenticate(identity) => Decision::Authenticate(identity),
@@ -252,6 +276,12 @@ impl<P: Plugin> Pipeline<P> {
         for seat in &mut self.seats {
             seat.begin_transaction();
         }
+        self.journal.clear();
+    }
+
+    /// Who has changed what in this transaction, in order: `editor prepend X-First, editor set-id a1`.
+    pub fn journal(&self) -> &str {
+        self.journal.as_str()
     }
 
     /// What each plugin said in this transaction, for the line that a message leaves in the log:

@@ -179,7 +179,7 @@ impl Session {
 
     /// A refusal of policy counts as an error, as a fault does.
     pub(super) fn auth_refused(&mut self, client: Client, refusal: &Refusal) {
-        self.counters.errors = self.counters.errors.saturating_add(1);
+        self.note(Fault::AuthRejected);
         self.answer(refusal.reply(), Stage::Known(client));
         self.end_at_too_many_errors();
     }

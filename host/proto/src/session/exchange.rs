@@ -42,6 +42,8 @@ pub enum Ask {
         verb: Box<str>,
         /// What follows it.
         argument: Box<str>,
+        /// The whole line as it came, without its line ending.
+        line: Box<[u8]>,
         /// Whether the session knows the command, and holds it for legal now.
         known: bool,
     },

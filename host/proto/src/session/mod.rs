@@ -330,9 +330,7 @@ impl Session {
     }
 
     fn note(&mut self, fault: Fault) {
-        // A client cannot know how many recipients are taken before it is told, and goes on with those
-        // that were.
-        if fault != Fault::TooManyRecipients {
+        if fault.is_error() {
             self.counters.errors = self.counters.errors.saturating_add(1);
         }
         self.faults.push(fault);
@@ -408,6 +406,7 @@ impl Session {
         let ask = Ask::Command {
             verb: verb.into(),
             argument: argument.into(),
+            line: line.as_slice().into(),
             known: fault.is_none(),
         };
         let line = match fault {

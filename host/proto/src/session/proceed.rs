@@ -8,7 +8,7 @@ use crate::session::auth::Failure;
 use crate::session::check::Legal;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
-use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Tls};
+use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Tls};
 use crate::xclient::Xclient;
 
 impl Session {
@@ -201,7 +201,8 @@ impl Session {
         self.end_at_too_many_errors();
     }
 
-    fn disconnect(&mut self, refusal: &Refusal) {
+    /// Ends the session with this reply; at once, also while a message is received.
+    pub fn disconnect(&mut self, refusal: &Refusal) {
         self.say(refusal.reply());
         self.state = State::Closing(Ending::Disconnected);
     }
@@ -231,7 +232,7 @@ impl Session {
 
     /// RFC 5321 §4.1.1.1, with the keywords of the extensions.
     fn greeting(&mut self, kind: Helo) {
-        let text = self.texts.greeting.as_deref().unwrap_or("at your service");
+        let text = self.texts.greeting.as_deref().unwrap_or(Settings::GREETING);
         let mut lines = vec![format!("{} {text}", self.settings.hostname)];
         if kind == Helo::Ehlo {
             lines.extend(self.keywords());

@@ -65,6 +65,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The text behind the host name in the reply to HELO and EHLO, unless policy sets another.
+    pub const GREETING: &'static str = "at your service";
+
     /// How long the client may take for what a read waits for.
     pub const fn patience(&self, wait: Wait) -> Duration {
         match wait {

@@ -48,6 +48,7 @@ pub(in crate::plugin) const fn cause(cause: Cause) -> on_reset::Cause {
         Cause::Helo => on_reset::Cause::Helo,
         Cause::Refused => on_reset::Cause::Refused,
         Cause::Rset => on_reset::Cause::Rset,
+        Cause::StartTls => on_reset::Cause::Starttls,
     }
 }
 

@@ -58,13 +58,7 @@ impl message::Host for HostState {
     }
 
     fn id(&mut self) -> wasmtime::Result<String> {
-        let context = self.context()?;
-        let id = context.message.id.as_ref();
-        let transaction = context.transaction.as_ref();
-        Ok(id
-            .or(transaction.map(|transaction| &transaction.id))
-            .cloned()
-            .unwrap_or_default())
+        Ok(self.context()?.message_id().into())
     }
 
     fn size(&mut self) -> wasmtime::Result<u32> {

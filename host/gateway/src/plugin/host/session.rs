@@ -1,6 +1,7 @@
 //! What a guest can know about the session.
 
 use postgate_proto::data::LineEndings;
+use postgate_proto::parameters::Parameter;
 use postgate_proto::session::Helo;
 
 use super::HostState;
@@ -96,11 +97,11 @@ impl session::Host for HostState {
     }
 
     fn banner(&mut self) -> wasmtime::Result<String> {
-        Ok(String::new())
+        Ok(self.context()?.banner.to_string())
     }
 
     fn greeting(&mut self) -> wasmtime::Result<String> {
-        Ok(String::new())
+        Ok(self.context()?.greeting.to_string())
     }
 
     fn encrypted(&mut self) -> wasmtime::Result<bool> {
@@ -112,11 +113,17 @@ impl session::Host for HostState {
     }
 
     fn authenticated_as(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.context()?.authenticated_as.as_deref().map(Into::into))
+        Ok(self.context()?.authenticated_as().map(Into::into))
     }
 
     fn authentication(&mut self) -> wasmtime::Result<Option<session::AuthenticationFacts>> {
-        Ok(None)
+        let facts = self.context()?.authentication.as_ref();
+        Ok(facts.map(|facts| session::AuthenticationFacts {
+            since: facts.since,
+            mechanism: facts.mechanism.into(),
+            identity: facts.identity.to_string(),
+            acts_as: facts.acts_as.to_string(),
+        }))
     }
 
     fn sender(&mut self) -> wasmtime::Result<Option<String>> {
@@ -127,13 +134,7 @@ impl session::Host for HostState {
     fn mail_parameters(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
         let transaction = self.transaction()?;
         let parameters = transaction.map_or(&[][..], |transaction| &transaction.parameters.all);
-        Ok(parameters
-            .iter()
-            .map(|parameter| types::Pair {
-                name: parameter.name.to_string(),
-                value: parameter.value.to_string(),
-            })
-            .collect())
+        Ok(pairs(parameters))
     }
 
     fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
@@ -142,8 +143,12 @@ impl session::Host for HostState {
         Ok(recipients.iter().map(|path| path.as_str().into()).collect())
     }
 
-    fn recipient_parameters(&mut self, _index: u32) -> wasmtime::Result<Vec<types::Pair>> {
-        Ok(Vec::new())
+    fn recipient_parameters(&mut self, index: u32) -> wasmtime::Result<Vec<types::Pair>> {
+        let parameters = self.transaction()?.and_then(|transaction| {
+            let path = transaction.recipients.get(index as usize)?;
+            transaction.parameters_of(path)
+        });
+        Ok(pairs(parameters.unwrap_or_default()))
     }
 
     fn error_count(&mut self) -> wasmtime::Result<u32> {
@@ -151,7 +156,13 @@ impl session::Host for HostState {
     }
 
     fn errors(&mut self) -> wasmtime::Result<Vec<session::ClientError>> {
-        Ok(Vec::new())
+        let faults = self.context()?.faults.iter();
+        Ok(faults
+            .map(|error| session::ClientError {
+                at: error.at,
+                fault: error.fault.into(),
+            })
+            .collect())
     }
 
     fn tags(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
@@ -163,4 +174,14 @@ impl session::Host for HostState {
             })
             .collect())
     }
+}
+
+fn pairs(parameters: &[Parameter]) -> Vec<types::Pair> {
+    parameters
+        .iter()
+        .map(|parameter| types::Pair {
+            name: parameter.name.to_string(),
+            value: parameter.value.to_string(),
+        })
+        .collect()
 }

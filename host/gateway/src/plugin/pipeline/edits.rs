@@ -15,7 +15,7 @@ pub(super) fn check_relaying(
     context: &Context,
     settings: &Settings,
 ) -> Result<(), PluginError> {
-    if context.authenticated_as.is_some() {
+    if context.authentication.is_some() {
         return Ok(());
     }
     for edit in &opinion.edits {

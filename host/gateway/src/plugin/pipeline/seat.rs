@@ -24,6 +24,8 @@ pub(super) struct Seat<P: Plugin> {
     trial: Option<Trial>,
     pub(super) notes: String,
     pub(super) later: Vec<HeaderEdit>,
+    /// Whether the plugin needs to see no more of the body of this message.
+    pub(super) is_sated: bool,
 }
 
 impl<P: Plugin> Drop for Seat<P> {
@@ -42,7 +44,13 @@ impl<P: Plugin> Seat<P> {
             trial: None,
             notes: String::new(),
             later: Vec::new(),
+            is_sated: false,
         }
+    }
+
+    /// Whether the plugin is to be asked about an event now.
+    pub(super) fn is_asked(&self, event: Event) -> bool {
+        self.plugin.handles(event) && !(event == Event::BodyChunk && self.is_sated)
     }
 
     /// Whether the session has no instance of the plugin for itself.
@@ -58,6 +66,7 @@ impl<P: Plugin> Seat<P> {
     pub(super) fn begin_transaction(&mut self) {
         self.notes.clear();
         self.later.clear();
+        self.is_sated = false;
         if self.isolation() == Isolation::Message {
             self.instance = None;
         }

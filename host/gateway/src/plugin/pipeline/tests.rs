@@ -14,7 +14,7 @@ use super::*;
 use crate::config::sidecar::BreakerRules;
 use crate::config::sidecar::OnFailure;
 use crate::metrics::Metrics;
-use crate::plugin::context::{Message, SessionFacts, Transaction};
+use crate::plugin::context::{Authentication, Message, SessionFacts, Transaction};
 use crate::plugin::verdict::{EnvelopeEdit, Refused};
 
 type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
@@ -106,6 +106,7 @@ fn context() -> Arc<Context> {
         sender: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: vec![path("a@example.org")],
+        recipient_parameters: vec![],
         candidate: Some((path("b@example.org"), vec![])),
     });
     context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);
@@ -238,7 +239,12 @@ async fn a_plugin_can_not_open_the_relay() {
     let outcome = pipeline.ask(Event::Message, &mut context).await;
     assert_eq!(outcome.decision, Decision::Refuse(Refusal::TRY_LATER));
     assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 1);
-    Arc::make_mut(&mut context).authenticated_as = Some("user".into());
+    Arc::make_mut(&mut context).authentication = Some(Authentication {
+        since: 0,
+        mechanism: "PLAIN",
+        identity: "user".into(),
+        acts_as: "user".into(),
+    });
     let outcome = pipeline.ask(Event::Message, &mut context).await;
     assert_eq!(outcome.decision, Decision::Pass);
     assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 2);

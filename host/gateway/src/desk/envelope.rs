@@ -1,0 +1,106 @@
+//! Who a message is from and for: asked of the plugins, then of the backend.
+
+use std::mem;
+use std::sync::Arc;
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::parameters::{MailParameters, Parameter};
+use postgate_proto::reply::{Acceptance, Refusal};
+use postgate_proto::session::Answer;
+use tracing::{info, warn};
+
+use super::handover::AtBackend;
+use super::{Desk, answer_of};
+use crate::config::sidecar::Event;
+use crate::delivery::DeliveryError;
+use crate::id;
+use crate::plugin::context::{Context, Transaction};
+use crate::plugin::pipeline::Decision;
+
+impl Desk {
+    pub(super) async fn mail(&mut self, sender: ReversePath, parameters: MailParameters) -> Answer {
+        self.reset();
+        self.pipeline.begin_transaction();
+        Arc::make_mut(&mut self.context).transaction = Some(Transaction {
+            id: id::next(),
+            sender,
+            parameters,
+            recipients: Vec::new(),
+            recipient_parameters: Vec::new(),
+            candidate: None,
+        });
+        let answer = answer_of(self.ask(Event::Mail).await);
+        if !matches!(answer, Answer::Proceed(_)) {
+            self.reset();
+        }
+        answer
+    }
+
+    pub(super) async fn rcpt(
+        &mut self,
+        recipient: ForwardPath,
+        parameters: Vec<Parameter>,
+    ) -> Answer {
+        self.set_candidate(Some((recipient, parameters)));
+        let decision = self.ask(Event::Rcpt).await;
+        let candidate = self.set_candidate(None);
+        let (Decision::Pass, Some((recipient, parameters))) = (&decision, candidate) else {
+            return answer_of(decision);
+        };
+        match self.offer(&recipient, &parameters).await {
+            Ok(acceptance) => {
+                if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
+                    if !parameters.is_empty() {
+                        let named = &mut transaction.recipient_parameters;
+                        named.push((recipient.clone(), parameters));
+                    }
+                    transaction.recipients.push(recipient);
+                }
+                Answer::Proceed(Some(acceptance))
+            }
+            Err(refusal) => Answer::Refuse(refusal),
+        }
+    }
+
+    fn set_candidate(
+        &mut self,
+        candidate: Option<(ForwardPath, Vec<Parameter>)>,
+    ) -> Option<(ForwardPath, Vec<Parameter>)> {
+        let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
+        mem::replace(&mut transaction.candidate, candidate)
+    }
+
+    /// The backend hears of the transaction with its first recipient.
+    async fn offer(
+        &mut self,
+        recipient: &ForwardPath,
+        parameters: &[Parameter],
+    ) -> Result<Acceptance, Refusal> {
+        let Some(transaction) = &self.context.transaction else {
+            return Err(Refusal::TRY_LATER);
+        };
+        let at_backend = self.at_backend.get_or_insert_with(|| AtBackend {
+            transaction: self
+                .delivery
+                .begin(transaction.sender.clone(), transaction.parameters.clone()),
+            sender: transaction.sender.clone(),
+            recipients: Vec::new(),
+        });
+        let offered = at_backend.transaction.offer(recipient, parameters).await;
+        let acceptance = offered.map_err(|error| {
+            note_backend(&self.context, &error);
+            error.refusal()
+        })?;
+        at_backend.recipients.push(recipient.clone());
+        Ok(acceptance)
+    }
+}
+
+/// A refusal of the backend is its decision; anything else is its fault.
+pub(super) fn note_backend(context: &Context, error: &DeliveryError) {
+    let session = &context.session.id;
+    match error {
+        DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
+        _ => warn!(session, %error, "backend failed"),
+    }
+}
