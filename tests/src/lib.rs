@@ -19,6 +19,7 @@ pub mod dns;
 pub mod mail;
 pub mod peer;
 pub mod process;
+pub mod rogue;
 
 pub use postgate_dialog as dialog;
 
