@@ -175,7 +175,11 @@ impl Desk {
         let session = &self.context.session;
         let (id, remote, fault_name) = (&session.id, session.remote.ip(), fault.name());
         match fault {
-            Fault::AuthRejected | Fault::AuthRequired | Fault::RelayDenied => {
+            Fault::AuthRejected
+            | Fault::AuthRequired
+            | Fault::ChannelBinding
+            | Fault::PlaintextBehindStartTls
+            | Fault::RelayDenied => {
                 info!(session = id, %remote, fault = fault_name, "refused");
             }
             _ => debug!(session = id, %remote, fault = fault_name, "refused"),

@@ -4,10 +4,12 @@ mod auth;
 mod check;
 mod exchange;
 mod input;
+mod output;
 mod proceed;
 mod reception;
 mod settings;
 mod state;
+mod texts;
 
 use std::mem;
 use std::sync::Arc;
@@ -20,8 +22,10 @@ use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
 use check::Legal;
 use input::{Input, Line};
+use output::Output;
 use reception::Progress;
 use state::{Question, Stage, State};
+use texts::Texts;
 
 pub use exchange::{Answer, Ask, Ending, Helo, Step, Wait};
 pub use settings::{Auth, Channel, Offers, Settings, Tls};
@@ -257,41 +261,6 @@ impl Session {
         self.state = State::Closing(ending);
     }
 
-    /// Sets the text behind the host name in the banner.
-    pub fn set_banner(&mut self, text: &str) {
-        self.texts.banner = Some(text.into());
-    }
-
-    /// Sets the text behind the host name in the reply to HELO and EHLO.
-    pub fn set_greeting(&mut self, text: &str) {
-        self.texts.greeting = Some(text.into());
-    }
-
-    /// Lists one more keyword, with its parameters, in the reply to EHLO. Those of the session
-    /// itself can not be replaced: such a keyword is left out.
-    pub fn add_ehlo_keyword(&mut self, keyword: &str) {
-        self.texts.keywords.push(keyword.into());
-    }
-
-    /// Asks policy about a verb that this server does not know.
-    pub fn register_verb(&mut self, verb: &str) {
-        self.texts.verbs.push(verb.to_ascii_uppercase().into());
-    }
-
-    /// Takes a parameter of MAIL that this server does not know, for policy to look at.
-    pub fn register_mail_parameter(&mut self, keyword: &str) {
-        self.texts
-            .mail_parameters
-            .push(keyword.to_ascii_uppercase().into());
-    }
-
-    /// The same for RCPT.
-    pub fn register_rcpt_parameter(&mut self, keyword: &str) {
-        self.texts
-            .rcpt_parameters
-            .push(keyword.to_ascii_uppercase().into());
-    }
-
     /// Whether the client has sent something before it was spoken to (RFC 5321 §4.3.1).
     pub fn has_input(&self) -> bool {
         !self.input.unused().is_empty()
@@ -445,46 +414,6 @@ impl Session {
         if limit > 0 && self.counters.errors >= limit {
             self.hang_up(Ending::TooManyErrors);
         }
-    }
-}
-
-/// Replies that were not sent yet.
-#[derive(Debug, Default)]
-struct Output {
-    octets: Vec<u8>,
-    written: bool,
-}
-
-impl Output {
-    fn write(&mut self) -> &[u8] {
-        self.written = true;
-        &self.octets
-    }
-
-    fn forget_written(&mut self) {
-        if mem::take(&mut self.written) {
-            self.octets.clear();
-        }
-    }
-}
-
-/// What policy has put in place of the usual texts.
-#[derive(Debug, Default)]
-struct Texts {
-    banner: Option<Box<str>>,
-    greeting: Option<Box<str>>,
-    keywords: Vec<Box<str>>,
-    verbs: Vec<Box<str>>,
-    mail_parameters: Vec<Box<str>>,
-    rcpt_parameters: Vec<Box<str>>,
-}
-
-impl Texts {
-    fn is_registered(&self, line: &[u8]) -> bool {
-        let verb = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-        self.verbs
-            .iter()
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(verb))
     }
 }
 
