@@ -1,5 +1,7 @@
 //! The MIME parts of a message, as plugins see them (RFC 2045).
 
+mod version;
+
 use std::io;
 use std::mem;
 
@@ -7,12 +9,15 @@ use mail_parser::{MessageParser, MimeHeaders, PartType};
 use postgate_proto::header::HeaderBlock;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub use self::version::MimeVersion;
 use crate::spool::Content;
 
 /// All parts of a message, in the order in which they stand in it.
 #[derive(Debug, Default)]
 pub struct Mime {
     parts: Vec<Part>,
+    plain: Option<u32>,
+    html: Option<u32>,
     _memory: Option<OwnedSemaphorePermit>,
 }
 
@@ -29,6 +34,18 @@ pub struct Part {
     pub disposition: Option<String>,
     /// Whether it holds other parts.
     pub container: bool,
+    /// The parameters of Content-Type, names in lower case, decoded (RFC 2231).
+    pub parameters: Vec<(String, String)>,
+    /// Content-Transfer-Encoding in lower case; `7bit` where there is none.
+    pub encoding: String,
+    /// Content-ID without its angle brackets.
+    pub content_id: Option<String>,
+    /// Content-Description, decoded (RFC 2047).
+    pub description: Option<String>,
+    /// The header block, as it stands in the message.
+    pub head: Vec<u8>,
+    /// Whether the content is text, and therefore UTF-8, whatever its charset was.
+    pub is_text: bool,
     /// The decoded content; nothing for a container.
     pub content: Vec<u8>,
 }
@@ -72,6 +89,8 @@ impl Mime {
     pub fn parse(whole: Whole, memory: Option<OwnedSemaphorePermit>) -> Self {
         let mut mime = Self {
             parts: Vec::new(),
+            plain: None,
+            html: None,
             _memory: memory,
         };
         if let Some(message) = MessageParser::new().parse(&whole.0) {
@@ -88,14 +107,32 @@ impl Mime {
         &self.parts
     }
 
+    /// The part that a reader would be shown as plain text.
+    pub const fn plain(&self) -> Option<u32> {
+        self.plain
+    }
+
+    /// The part that a reader would be shown as HTML.
+    pub const fn html(&self) -> Option<u32> {
+        self.html
+    }
+
     /// Adds the parts of a message in the order in which they stand in the text. Messages within
     /// messages are taken out of one another on the way: neither walking them nor dropping them may
     /// recurse, or a deep enough message would use up the stack.
     fn add(&mut self, message: mail_parser::Message<'_>) {
+        let plain = first(&message, &message.text_body, |body| {
+            matches!(body, PartType::Text(_))
+        });
+        let html = first(&message, &message.html_body, |body| {
+            matches!(body, PartType::Html(_))
+        });
         let mut messages = vec![(message, vec![(0, None)])];
+        let mut depth = messages.len();
         while let Some((message, waiting)) = messages.last_mut() {
             let Some((index, parent)) = waiting.pop() else {
                 messages.pop();
+                depth = messages.len();
                 continue;
             };
             let Some(part) = message.parts.get_mut(index as usize) else {
@@ -103,13 +140,24 @@ impl Mime {
             };
             // A message of 4 GiB has fewer parts than a u32 counts.
             let place = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-            self.parts.push(Part::of(part, parent.unwrap_or(place)));
+            if depth == 1 && Some(index) == plain {
+                self.plain = Some(place);
+            }
+            if depth == 1 && Some(index) == html {
+                self.html = Some(place);
+            }
+            let head = head_of(&message.raw_message, part);
+            self.parts
+                .push(Part::of(part, head, parent.unwrap_or(place)));
             match mem::replace(&mut part.body, PartType::Multipart(Vec::new())) {
                 PartType::Multipart(children) => {
                     let children = children.into_iter().rev();
                     waiting.extend(children.map(|child| (child, Some(place))));
                 }
-                PartType::Message(inner) => messages.push((inner, vec![(0, Some(place))])),
+                PartType::Message(inner) => {
+                    messages.push((inner, vec![(0, Some(place))]));
+                    depth = messages.len();
+                }
                 PartType::Text(_)
                 | PartType::Html(_)
                 | PartType::Binary(_)
@@ -117,6 +165,25 @@ impl Mime {
             }
         }
     }
+}
+
+/// The first of these parts whose body is of a kind.
+fn first(
+    message: &mail_parser::Message<'_>,
+    shown: &[u32],
+    is_meant: impl Fn(&PartType<'_>) -> bool,
+) -> Option<u32> {
+    let mut shown = shown.iter().copied();
+    shown.find(|index| {
+        let part = message.parts.get(*index as usize);
+        part.is_some_and(|part| is_meant(&part.body))
+    })
+}
+
+/// The octets of the header block of a part.
+fn head_of(message: &[u8], part: &mail_parser::MessagePart<'_>) -> Vec<u8> {
+    let head = message.get(part.offset_header as usize..part.offset_body as usize);
+    head.unwrap_or_default().to_vec()
 }
 
 /// The most parts that a message may have for its parts to be looked at.
@@ -128,7 +195,7 @@ fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
 }
 
 impl Part {
-    fn of(part: &mail_parser::MessagePart<'_>, parent: u32) -> Self {
+    fn of(part: &mail_parser::MessagePart<'_>, head: Vec<u8>, parent: u32) -> Self {
         let content_type = part.content_type().map_or_else(
             || "text/plain".into(),
             |content_type| {
@@ -136,6 +203,9 @@ impl Part {
                 format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase()
             },
         );
+        let parameters = part.content_type().and_then(|ct| ct.attributes());
+        let is_text = matches!(part.body, PartType::Text(_) | PartType::Html(_))
+            && content_type.starts_with("text/");
         let container = matches!(part.body, PartType::Multipart(_) | PartType::Message(_));
         Self {
             parent,
@@ -145,6 +215,26 @@ impl Part {
                 .content_disposition()
                 .map(|disposition| disposition.ctype().to_ascii_lowercase()),
             container,
+            parameters: parameters
+                .unwrap_or_default()
+                .iter()
+                .map(|attribute| {
+                    (
+                        attribute.name.to_ascii_lowercase(),
+                        attribute.value.to_string(),
+                    )
+                })
+                .collect(),
+            encoding: match part.content_transfer_encoding().map(str::trim) {
+                None | Some("") => SEVEN_BIT.into(),
+                Some(encoding) => encoding.to_ascii_lowercase(),
+            },
+            content_id: part
+                .content_id()
+                .map(|id| id.trim_matches(['<', '>']).to_owned()),
+            description: part.content_description().map(Into::into),
+            head,
+            is_text,
             content: match container {
                 true => Vec::new(),
                 false => part.contents().to_vec(),
@@ -159,86 +249,19 @@ impl Part {
             filename: None,
             disposition: None,
             container: false,
+            parameters: Vec::new(),
+            encoding: SEVEN_BIT.into(),
+            content_id: None,
+            description: None,
+            head: Vec::new(),
+            is_text: true,
             content: Vec::new(),
         }
     }
 }
 
+/// What holds without a Content-Transfer-Encoding (RFC 2045 §6.1).
+const SEVEN_BIT: &str = "7bit";
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(headers: &str, body: &str) -> Vec<Part> {
-        let headers = HeaderBlock::parse(headers.as_bytes().to_vec());
-        let body = Content::from(body.as_bytes().to_vec());
-        let whole = Whole::read(&headers, &body).unwrap();
-        let most = whole.most_parts();
-        let mime = Mime::parse(whole, None);
-        assert!(mime.parts().len() <= most + 1);
-        mime.parts().to_vec()
-    }
-
-    #[test]
-    fn a_message_without_mime_is_one_part() {
-        let parts = parts("Subject: x\r\n\r\n", "body\r\n");
-        assert_eq!(parts.len(), 1);
-        assert_eq!(parts[0].content_type, "text/plain");
-        assert_eq!(parts[0].content, b"body\r\n");
-    }
-
-    #[test]
-    fn nested_parts_come_in_the_order_of_the_text() {
-        let headers = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n";
-        let body = "--a\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
-            --b\r\nContent-Type: text/plain\r\n\r\none\r\n\
-            --b\r\nContent-Type: text/html\r\n\r\n<p>two\r\n--b--\r\n\
-            --a\r\nContent-Type: Application/X-Thing; name=\"x.exe\"\r\n\
-            Content-Disposition: ATTACHMENT\r\nContent-Transfer-Encoding: base64\r\n\r\nTVo=\r\n\
-            --a\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\ninner\r\n--a--\r\n";
-        let parts = parts(headers, body);
-        let seen: Vec<_> = parts
-            .iter()
-            .map(|part| (part.content_type.as_str(), part.parent, part.container))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("multipart/mixed", 0, true),
-                ("multipart/alternative", 0, true),
-                ("text/plain", 1, false),
-                ("text/html", 1, false),
-                ("application/x-thing", 0, false),
-                ("message/rfc822", 0, true),
-                ("text/plain", 5, false),
-            ]
-        );
-        assert_eq!(parts[4].filename.as_deref(), Some("x.exe"));
-        assert_eq!(parts[4].disposition.as_deref(), Some("attachment"));
-        assert_eq!(parts[4].content, b"MZ");
-    }
-
-    #[test]
-    fn garbage_is_still_a_message() {
-        for (headers, body) in [
-            ("", ""),
-            ("\r\n", "\0\u{1}"),
-            ("Content-Type: multipart/mixed\r\n\r\n", "--\r\n--"),
-            ("Content-Type: ;;;\r\n\r\n", "x"),
-        ] {
-            assert!(!parts(headers, body).is_empty());
-        }
-    }
-
-    #[test]
-    fn a_message_as_deep_as_it_is_long_does_not_use_up_the_stack() {
-        let depth = 30_000;
-        let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(depth);
-        let small_stack = std::thread::Builder::new().stack_size(256 << 10);
-        let count = small_stack
-            .spawn(move || parts("", &nested).len())
-            .unwrap()
-            .join()
-            .unwrap();
-        assert!(count > 1);
-    }
-}
+mod tests;

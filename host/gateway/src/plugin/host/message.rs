@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use postgate_proto::header::Field;
+use postgate_proto::header::{Field, HeaderBlock};
 
 use super::HostState;
 use crate::plugin::bindings::host::message;
-use crate::plugin::mime::{MAX_PARTS, Mime, Whole};
+use crate::plugin::bindings::host::types::Pair;
+use crate::plugin::mime::{MAX_PARTS, Mime, MimeVersion, Whole};
 
 impl HostState {
     /// The parts of the message. Finding them takes memory and time that a client chooses: the one
@@ -114,10 +115,10 @@ impl message::Host for HostState {
             disposition: part.disposition.clone(),
             size: clamped(part.content.len() as u64),
             container: part.container,
-            parameters: Vec::new(),
-            encoding: "7bit".into(),
-            content_id: None,
-            description: None,
+            parameters: pairs(&part.parameters),
+            encoding: part.encoding.clone(),
+            content_id: part.content_id.clone(),
+            description: part.description.clone(),
         }))
     }
 
@@ -136,30 +137,58 @@ impl message::Host for HostState {
         Ok(rest[..length].to_vec())
     }
 
-    async fn part_headers(&mut self, _index: u32) -> wasmtime::Result<Vec<message::Header>> {
-        Ok(Vec::new())
+    async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
+        let mime = self.mime().await?;
+        let Some(part) = mime.parts().get(index as usize) else {
+            return Ok(Vec::new());
+        };
+        let headers = HeaderBlock::parse(part.head.clone());
+        Ok(headers.fields().map(header).collect())
     }
 
     fn mime_version(&mut self) -> wasmtime::Result<Option<message::MimeVersionField>> {
-        Ok(None)
+        let value = self.context()?.message.headers.text("MIME-Version");
+        let found = value.and_then(|value| MimeVersion::parse(&value));
+        Ok(found.map(|found| message::MimeVersionField {
+            version: found.version,
+            comment_before: found.comment_before,
+            comment_after: found.comment_after,
+        }))
     }
 
     async fn plain_part(&mut self) -> wasmtime::Result<Option<u32>> {
-        Ok(None)
+        Ok(self.mime().await?.plain())
     }
 
     async fn html_part(&mut self) -> wasmtime::Result<Option<u32>> {
-        Ok(None)
+        Ok(self.mime().await?.html())
     }
 
     async fn read_text(
         &mut self,
-        _index: u32,
-        _offset: u32,
-        _length: u32,
+        index: u32,
+        offset: u32,
+        length: u32,
     ) -> wasmtime::Result<Option<String>> {
-        Ok(None)
+        let mime = self.mime().await?;
+        let text = mime
+            .parts()
+            .get(index as usize)
+            .filter(|part| part.is_text)
+            .and_then(|part| str::from_utf8(&part.content).ok());
+        let rest = text.and_then(|text| text.get((offset as usize).min(text.len())..));
+        Ok(rest.map(|rest| {
+            let end = rest.floor_char_boundary(length.min(MAX_READ) as usize);
+            rest[..end].to_owned()
+        }))
     }
+}
+
+fn pairs(parameters: &[(String, String)]) -> Vec<Pair> {
+    let parameters = parameters.iter().cloned();
+    parameters
+        .map(|(name, value)| Pair { name, value })
+        .collect()
 }
 
 /// The most octets that one read of a body or of a part gives.

@@ -1,0 +1,111 @@
+//! The field MIME-Version (RFC 2045 §4).
+
+/// What the field says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MimeVersion {
+    /// The version, `1.0` in practice.
+    pub version: String,
+    /// The comment before it, without parentheses.
+    pub comment_before: Option<String>,
+    /// The comment after it, or within it, without parentheses.
+    pub comment_after: Option<String>,
+}
+
+impl MimeVersion {
+    /// Reads the unfolded value of the field. Nothing where it is garbled.
+    pub fn parse(value: &str) -> Option<Self> {
+        let mut found = Self::default();
+        let mut rest = value.trim();
+        while let Some(next) = rest.chars().next() {
+            if next == '(' {
+                let (comment, after) = comment(rest)?;
+                let place = match found.version.is_empty() {
+                    true => &mut found.comment_before,
+                    false => &mut found.comment_after,
+                };
+                place.get_or_insert(comment);
+                rest = after;
+                continue;
+            }
+            if !next.is_whitespace() {
+                found.version.push(next);
+            }
+            rest = &rest[next.len_utf8()..];
+        }
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (major, minor) = found.version.split_once('.')?;
+        (is_number(major) && is_number(minor)).then_some(found)
+    }
+}
+
+/// The text of a comment that may hold others (RFC 5322 §3.2.2), and what follows it.
+fn comment(text: &str) -> Option<(String, &str)> {
+    let mut depth = 0;
+    let mut inner = String::new();
+    let mut characters = text.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '\\' => inner.push(characters.next()?.1),
+            '(' => {
+                depth += 1;
+                if depth > 1 {
+                    inner.push('(');
+                }
+            }
+            ')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some((inner.trim().to_owned(), &text[index + 1..]));
+                }
+                inner.push(')');
+            }
+            other => inner.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_with_and_without_comments() {
+        // The first four are those of RFC 2045 §4.
+        let table = [
+            ("1.0", Some(("1.0", None, None))),
+            (
+                "1.0 (produced by MetaSend Vx.x)",
+                Some(("1.0", None, Some("produced by MetaSend Vx.x"))),
+            ),
+            (
+                "(produced by MetaSend Vx.x) 1.0",
+                Some(("1.0", Some("produced by MetaSend Vx.x"), None)),
+            ),
+            (
+                "1.(produced by MetaSend Vx.x)0",
+                Some(("1.0", None, Some("produced by MetaSend Vx.x"))),
+            ),
+            (
+                "(a (b) \\)c) 1 . 0 (d)",
+                Some(("1.0", Some("a (b) )c"), Some("d"))),
+            ),
+            ("", None),
+            ("1", None),
+            ("1.x", None),
+            ("one", None),
+            ("(open 1.0", None),
+            ("1.0 (open \\", None),
+        ];
+        for (value, expected) in table {
+            let expected = expected.map(
+                |(version, before, after): (&str, Option<&str>, Option<&str>)| MimeVersion {
+                    version: version.into(),
+                    comment_before: before.map(Into::into),
+                    comment_after: after.map(Into::into),
+                },
+            );
+            assert_eq!(MimeVersion::parse(value), expected, "{value}");
+        }
+    }
+}
