@@ -39,6 +39,7 @@ const RULES: &[Rule] = &[
         files: &[
             "gateway/src/admission",
             "gateway/src/arrival",
+            "gateway/src/attempts",
             "gateway/src/config",
             "gateway/src/connection",
             "gateway/src/control",

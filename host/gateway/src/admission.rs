@@ -119,7 +119,7 @@ impl Drop for Seat {
 }
 
 /// One client of IPv6 has a network of 64 bits to itself.
-fn key(address: IpAddr) -> IpAddr {
+pub(crate) fn key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & (u128::MAX << 64);

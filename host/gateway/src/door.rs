@@ -22,7 +22,7 @@ use crate::admission::{Admission, Place, TurnedAway};
 use crate::arrival::{self, Arrival, ArrivalError};
 use crate::config::{EarlyTalkers, Listener, ProxyMode};
 use crate::connection::{Connection, Manners};
-use crate::desk::Desk;
+use crate::desk::{Desk, Login};
 use crate::house::{House, Phase, reached};
 use crate::id;
 use crate::metrics::Counted;
@@ -200,7 +200,10 @@ impl Visit {
             shared.house.delivery.clone(),
             shared.house.quarantine.clone(),
             Spool::new(Arc::clone(&shared.house.spool)),
-            Arc::clone(&shared.house.secrets),
+            Login::new(
+                Arc::clone(&shared.house.secrets),
+                Arc::clone(&shared.house.attempts),
+            ),
             Arc::clone(metrics),
         );
         let ending = self.converse(desk, arrival, phase).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::attempts::Attempts;
 use crate::delivery::{Delivery, Maildir};
 use crate::metrics::Metrics;
 use crate::plugin::{Library, Runtime};
@@ -19,6 +20,7 @@ pub(crate) struct House {
     pub(crate) quarantine: Option<Maildir>,
     pub(crate) spool: Arc<SpoolSettings>,
     pub(crate) secrets: Arc<Secrets>,
+    pub(crate) attempts: Arc<Attempts>,
     pub(crate) metrics: Arc<Metrics>,
 }
 

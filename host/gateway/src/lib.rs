@@ -21,6 +21,7 @@
 
 mod admission;
 mod arrival;
+mod attempts;
 mod connection;
 mod controller;
 mod desk;

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::RunError;
 use crate::admission::Admission;
+use crate::attempts::Attempts;
 use crate::config::{AuthMode, Config, Limits, Listener};
 use crate::control::ControlServer;
 use crate::controller::Controller;
@@ -172,6 +173,7 @@ impl House {
             },
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
+            attempts: Arc::new(Attempts::new(&config.limits)),
             secrets: Arc::new(Secrets::draw().map_err(RunError::Random)?),
         })
     }

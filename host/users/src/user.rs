@@ -125,7 +125,7 @@ impl User {
     /// What checks a password that comes in clear. Where there are keys of SCRAM only, they do.
     pub fn password_secret(&self) -> Option<&Secret> {
         let hash = self.secrets.iter().find(|secret| !is_scram(secret));
-        hash.or(self.secrets.first())
+        hash.or_else(|| self.secrets.first())
     }
 
     /// The keys of SCRAM-SHA-256.

@@ -17,11 +17,12 @@ use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
 use super::shown;
+use crate::attempts::Attempts;
 use crate::config::sidecar::Event;
 use crate::config::{Config, Overrides};
 use crate::connection;
 use crate::delivery::{Delivery, Maildir};
-use crate::desk::Desk;
+use crate::desk::{Desk, Login};
 use crate::dns::Dns;
 use crate::id;
 use crate::plugin::context::SessionFacts;
@@ -175,7 +176,10 @@ impl Stage {
                 limit: u64::from(u32::MAX),
                 ..SpoolSettings::default()
             })),
-            Arc::clone(&self.secrets),
+            Login::new(
+                Arc::clone(&self.secrets),
+                Arc::new(Attempts::new(&config.limits)),
+            ),
             Arc::clone(self.engine.metrics()),
         );
         let mut session = Session::new(Arc::clone(&settings), desk.offers());

@@ -42,6 +42,13 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long sessions may go on once the program is told to stop. The same for all listeners.
     pub shutdown_grace: Duration,
+    /// How many attempts to authenticate may fail from one client address before it has to wait; 0 for
+    /// no limit. The same for all listeners, as the next two are.
+    pub auth_failures_per_address: u32,
+    /// The same for one account, from wherever it is tried.
+    pub auth_failures_per_account: u32,
+    /// How long it takes until so many failures are forgotten; above 0.
+    pub auth_failure_window: Duration,
     /// How many octets of a message stay in memory; what is beyond goes to a temporary file. The
     /// same for all listeners.
     pub spool_memory: u32,
@@ -66,6 +73,9 @@ impl Default for Limits {
             message_timeout: Duration::from_mins(10),
             write_timeout: Duration::from_mins(2),
             shutdown_grace: Duration::from_secs(10),
+            auth_failures_per_address: 50,
+            auth_failures_per_account: 10,
+            auth_failure_window: Duration::from_mins(10),
             spool_memory: 1 << 20,
         }
     }
@@ -76,6 +86,15 @@ pub(super) fn read(section: &mut Section<'_>) -> Limits {
     let default = Limits::default();
     Limits {
         shutdown_grace: section.or("shutdown-grace", default.shutdown_grace),
+        auth_failures_per_address: section.or(
+            "auth-failures-per-address",
+            default.auth_failures_per_address,
+        ),
+        auth_failures_per_account: section.or(
+            "auth-failures-per-account",
+            default.auth_failures_per_account,
+        ),
+        auth_failure_window: timeout(section, "auth-failure-window", default.auth_failure_window),
         spool_memory: section.or("spool-memory", Octets(default.spool_memory)).0,
         ..read_of_listener(section, &default)
     }
@@ -85,6 +104,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Limits {
 pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> Limits {
     let Limits {
         shutdown_grace,
+        auth_failures_per_address,
+        auth_failures_per_account,
+        auth_failure_window,
         spool_memory,
         ..
     } = *general;
@@ -106,6 +128,9 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         message_timeout: timeout(section, "message-timeout", general.message_timeout),
         write_timeout: timeout(section, "write-timeout", general.write_timeout),
         shutdown_grace,
+        auth_failures_per_address,
+        auth_failures_per_account,
+        auth_failure_window,
         spool_memory,
     };
     check_slots(section, &limits);

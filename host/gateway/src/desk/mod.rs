@@ -2,13 +2,13 @@
 
 mod envelope;
 mod handover;
+mod login;
 mod message;
 
 use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postgate_proto::auth::Credentials;
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{
@@ -18,6 +18,7 @@ use postgate_proto::xclient::Xclient;
 use tracing::{debug, info};
 
 use self::handover::AtBackend;
+pub(crate) use self::login::Login;
 use self::message::Incoming;
 use crate::config::sidecar::Event;
 use crate::delivery::{Delivery, Maildir};
@@ -30,7 +31,6 @@ use crate::plugin::context::{
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
-use crate::secrets::Secrets;
 use crate::spool::Spool;
 
 /// Answers one session.
@@ -42,7 +42,7 @@ pub(crate) struct Desk {
     at_backend: Option<AtBackend>,
     incoming: Incoming,
     texts: Vec<TextEdit>,
-    secrets: Arc<Secrets>,
+    login: Login,
     metrics: Arc<Metrics>,
 }
 
@@ -53,7 +53,7 @@ impl Desk {
         delivery: Delivery,
         quarantine: Option<Maildir>,
         spool: Spool,
-        secrets: Arc<Secrets>,
+        login: Login,
         metrics: Arc<Metrics>,
     ) -> Self {
         let mut context = Context::new(Arc::new(session));
@@ -67,7 +67,7 @@ impl Desk {
             at_backend: None,
             incoming: Incoming::new(spool),
             texts: Vec::new(),
-            secrets,
+            login,
             metrics,
         }
     }
@@ -121,12 +121,12 @@ impl Desk {
     /// What the plugins of this session make of it.
     pub(crate) fn offers(&self) -> Offers {
         Offers {
-            decoy: self.secrets.decoy(),
+            decoy: self.login.secrets.decoy(),
             expn: self.pipeline.handles(Event::Expn),
             filters_commands: self.pipeline.handles(Event::Command),
             proxied: self.context.session.proxy.is_some(),
             scram: self.pipeline.handles(Event::AuthKeys),
-            seed: self.secrets.seed(),
+            seed: self.login.secrets.seed(),
             tls: Tls::Off,
             xclient: false,
         }
@@ -166,6 +166,7 @@ impl Desk {
     /// Remembers a fault of the client for the plugins, and logs it: what an operator will be asked
     /// about, and the rest for who looks closer.
     pub(crate) fn note(&mut self, fault: Fault) {
+        self.note_exchange(fault);
         if fault.is_error() {
             let at = id::now();
             let fault = fault.name();
@@ -224,39 +225,6 @@ impl Desk {
             tokio::time::sleep(outcome.delay).await;
         }
         outcome.decision
-    }
-
-    async fn auth(&mut self, credentials: Credentials) -> Answer {
-        let (mechanism, identity) = (credentials.mechanism.name(), credentials.identity.clone());
-        Arc::make_mut(&mut self.context).credentials = Some(credentials);
-        let decision = self.ask(Event::Auth).await;
-        let context = Arc::make_mut(&mut self.context);
-        context.credentials = None;
-        if let Decision::Authenticate(acts_as) = &decision {
-            info!(
-                session = context.session.id,
-                identity = acts_as,
-                "authenticated"
-            );
-            context.authentication = Some(Authentication {
-                since: id::now(),
-                mechanism,
-                identity: match identity.is_empty() {
-                    true => acts_as.as_str().into(),
-                    false => identity.into(),
-                },
-                acts_as: acts_as.as_str().into(),
-            });
-        }
-        answer_of(decision)
-    }
-
-    async fn auth_keys(&mut self, identity: Box<str>) -> Answer {
-        let answer = self.query(Event::AuthKeys, Occasion::About(identity)).await;
-        if let Answer::Keys(Some(keys)) = &answer {
-            self.secrets.note_iterations(keys.iterations());
-        }
-        answer
     }
 
     async fn query(&mut self, event: Event, occasion: Occasion) -> Answer {
