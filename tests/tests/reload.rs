@@ -510,6 +510,26 @@ fn instances_of_all_generations_count() {
     second.is_told_the_same();
 }
 
+/// What fails for lack of something is tried again when there may be more of it.
+#[test]
+fn a_plugin_that_finds_no_room_comes_later() {
+    let gateway = start(&[QUICK_RESCAN, "plugins.instances = 2"]);
+    let mut first = Witness::of(&gateway);
+    let shared = b"isolation = \"shared\"\nshared-instances = 2\n";
+    deploy(&gateway, "10-edition.toml", shared);
+    let state = wait_for_state(&gateway, "10-edition", "outdated");
+    let error = state["error"].as_str().unwrap_or_default();
+    assert!(
+        error.contains("10-edition.toml: shared-instances"),
+        "{error}"
+    );
+    first.is_told_the_same();
+    first.client.says("QUIT", "221");
+    wait_for_state(&gateway, "10-edition", "active");
+    wait_until_told(&gateway, &says(1));
+    assert_eq!(refusals(&gateway).len(), 1);
+}
+
 /// A session is over a moment after its client has gone.
 fn wait_for_place(gateway: &Gateway) {
     let deadline = Instant::now() + PATIENCE;

@@ -18,6 +18,9 @@ pub struct PluginMetricsFamily {
     opened: Family<Labels<1>, Counter>,
     is_open: Family<Labels<1>, Gauge>,
     instances: Family<Labels<1>, Gauge>,
+    refused: Family<Labels<1>, Counter>,
+    /// The generation of the plugins that serve new sessions.
+    pub generation: Gauge,
 }
 
 impl PluginMetricsFamily {
@@ -29,6 +32,8 @@ impl PluginMetricsFamily {
             opened: Family::default(),
             is_open: Family::default(),
             instances: Family::default(),
+            refused: Family::default(),
+            generation: Gauge::default(),
         };
         registry.register_with_unit(
             "plugin_call",
@@ -61,7 +66,23 @@ impl PluginMetricsFamily {
             "Instances that there are",
             all.instances.clone(),
         );
+        registry.register(
+            "plugin_refused",
+            "How often files of the plugin could not be used",
+            all.refused.clone(),
+        );
+        registry.register(
+            "plugins_generation",
+            "The generation of the plugins that serve new sessions",
+            all.generation.clone(),
+        );
         all
+    }
+
+    /// Files of a plugin could not be used.
+    pub fn refused(&self, plugin: &str) {
+        let labels = [("plugin", plugin.to_owned())];
+        self.refused.get_or_create(&labels).inc();
     }
 
     /// What is counted about one plugin at these events.

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +21,7 @@ use tracing::{error, info};
 use crate::plugin::component::Component;
 use crate::plugin::engine::Runtime;
 use crate::plugin::inventory::Inventory;
-use crate::plugin::load::{LoadError, load, plugin_name};
+use crate::plugin::load::{LoadError, compile_elsewhere, load, plugin_name};
 use crate::plugin::scan::{Scan, Stamp};
 use crate::plugin::shelf::{Care, Shelf};
 use crate::plugin::source::Source;
@@ -46,7 +47,7 @@ pub struct Library {
 
 /// What was found by looking at the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Looked {
+pub(super) enum Looked {
     /// Whatever has changed was taken or refused.
     Settled,
     /// Something may still be being written: look again after [`SETTLE`](super::shelf::SETTLE).
@@ -106,16 +107,11 @@ impl Library {
     /// Reads all files again, even where they look as before, and tries again what was refused.
     /// Whoever asks for it says that they are complete.
     pub async fn reload(&self) -> Arc<Inventory> {
-        self.look_with(Care::Reread).await;
+        self.look(Care::Reread).await;
         self.current()
     }
 
-    /// Takes what has changed and looks as if it were complete.
-    pub(crate) async fn look(&self) -> Looked {
-        self.look_with(Care::Settle).await
-    }
-
-    async fn look_with(&self, care: Care) -> Looked {
+    pub(super) async fn look(&self, care: Care) -> Looked {
         let mut shelf = self.shelf.lock().await;
         let scan = match self.scan().await {
             Ok(scan) => scan,
@@ -131,7 +127,7 @@ impl Library {
                 None => shelf.remove(&name),
                 Some(stamp) => {
                     if let Err(errors) = self.take(&mut shelf, &name, stamp, care).await {
-                        tell(&shelf, &name, &errors);
+                        self.tell(&shelf, &name, &errors);
                     }
                 }
             }
@@ -154,7 +150,8 @@ impl Library {
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 
-    /// Reads a plugin, and makes it the one that serves where it can.
+    /// Reads a plugin, and makes it the one that serves where it can. Errors are those that nobody was
+    /// told yet.
     async fn take(
         &self,
         shelf: &mut Shelf,
@@ -168,7 +165,7 @@ impl Library {
         let reading = file.clone();
         let read = spawn_blocking(move || (Source::read(&reading, limit), Stamp::of(&reading)));
         let source = match read.await {
-            Ok((_, after)) if after != stamp && care == Care::Settle => {
+            Ok((_, after)) if after != stamp && care != Care::Reread => {
                 shelf.postpone(name, after);
                 return Ok(());
             }
@@ -178,29 +175,32 @@ impl Library {
                 Err(LoadError::Io { file, error })
             }
         };
-        let source = match source {
+        let mut source = match source {
             Ok(source) => source,
-            Err(error) => {
-                let errors = vec![error];
-                shelf.refuse(name, stamp, None, &errors);
-                return Err(errors);
-            }
+            Err(error) => return shelf.refuse(name, stamp, None, vec![error]),
         };
         if shelf.knows(name, stamp, &source.content, care) {
             return Ok(());
         }
         let content = source.content.clone();
-        let compiled = shelf.compiled(&content.sha256);
-        let loaded = load(&self.runtime, source, compiled).await;
+        let wasm = mem::take(&mut source.wasm);
+        let compiled = match shelf.compiled(&content.sha256) {
+            Some(code) => Ok(code),
+            None => compile_elsewhere(&self.runtime, &source.file, wasm).await,
+        };
+        let code = match compiled {
+            Ok(code) => code,
+            Err(errors) => return shelf.refuse(name, stamp, Some((content, None)), errors),
+        };
+        let loaded = load(&self.runtime, source, &code).await;
         match loaded.and_then(|plugin| self.check_listeners(plugin, &directory.join(name))) {
             Ok(plugin) => {
+                // The breaker of the one before counts no longer.
+                plugin.metrics().is_open.set(0);
                 shelf.accept(name, stamp, content, plugin);
                 Ok(())
             }
-            Err(errors) => {
-                shelf.refuse(name, stamp, Some(content), &errors);
-                Err(errors)
-            }
+            Err(errors) => shelf.refuse(name, stamp, Some((content, Some(code))), errors),
         }
     }
 
@@ -213,6 +213,20 @@ impl Library {
         }
     }
 
+    /// Tells the operator why a plugin is refused.
+    fn tell(&self, shelf: &Shelf, name: &OsStr, errors: &[LoadError]) {
+        let plugin = plugin_name(name.as_ref());
+        for error in errors {
+            match shelf.sha256(name) {
+                Some(serves) => {
+                    error!(plugin, %error, serves, "plugin refused, the one before serves on");
+                }
+                None => error!(plugin, %error, "plugin refused"),
+            }
+        }
+        self.runtime.metrics().plugins().refused(&plugin);
+    }
+
     /// Shows what has become of the shelf: to sessions a whole set, at once.
     fn publish(&self, shelf: &mut Shelf) {
         let new = shelf.take_set().map(Arc::new);
@@ -222,23 +236,13 @@ impl Library {
                 generation = set.generation,
                 plugins, "plugins are ready for new sessions"
             );
+            let generation = i64::try_from(set.generation).unwrap_or(i64::MAX);
+            self.runtime.metrics().plugins().generation.set(generation);
         }
         self.inventory.store(Arc::new(Inventory {
             set: new.unwrap_or_else(|| Arc::clone(&self.current().set)),
             listing: shelf.listing(),
         }));
-    }
-}
-
-fn tell(shelf: &Shelf, name: &OsStr, errors: &[LoadError]) {
-    let plugin = plugin_name(name.as_ref());
-    for error in errors {
-        match shelf.sha256(name) {
-            Some(serves) => {
-                error!(plugin, %error, serves, "plugin refused, the one before serves on")
-            }
-            None => error!(plugin, %error, "plugin refused"),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,15 +18,14 @@ use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
 use wit_component::ComponentEncoder;
 
+use crate::config::ConfigError;
 use crate::config::sidecar::{Event, Grant, Sidecar};
-use crate::config::{ConfigError, Mistake};
 use crate::plugin::component::{Component, Identity};
 use crate::plugin::context::{Context, SessionFacts};
 use crate::plugin::engine::Runtime;
 use crate::plugin::host::wasi;
 use crate::plugin::source::Source;
 use crate::plugin::verdict::PluginError;
-use crate::plugin::version::version_of;
 
 /// The plugins that serve a session, in their order.
 #[derive(Debug, Default)]
@@ -63,6 +63,17 @@ pub enum LoadError {
         /// Which imports, and what would allow them.
         reason: String,
     },
+    /// The instances that sessions are to share would be too many.
+    #[error(
+        "{sidecar}: shared-instances: there is no room for {count} more instances; see plugins.instances",
+        sidecar = .sidecar.display()
+    )]
+    NoRoom {
+        /// The file that asks for them.
+        sidecar: PathBuf,
+        /// How many there would be.
+        count: u32,
+    },
     /// No event is exported.
     #[error("{}: exports no event of postgate:plugin@0.1, nothing would ever call it", .0.display())]
     NoEvent(PathBuf),
@@ -87,6 +98,14 @@ pub enum LoadError {
         /// The limit in octets.
         limit: u64,
     },
+}
+
+impl LoadError {
+    /// Whether the plugin may work at another time as it is: it was tried, and the machine and all that
+    /// it asks had their part in that.
+    pub(super) const fn may_pass(&self) -> bool {
+        matches!(self, Self::NoRoom { .. } | Self::Plugin { .. })
+    }
 }
 
 /// Loads every plugin of a directory, in the lexical order of the file names. Sidecars may name these
@@ -134,37 +153,33 @@ pub async fn load_file(
     file: &Path,
     max_file_size: u64,
 ) -> Result<Component, Vec<LoadError>> {
-    let source = Source::read(file, max_file_size).map_err(|error| vec![error])?;
-    load(runtime, source, None).await
+    let mut source = Source::read(file, max_file_size).map_err(|error| vec![error])?;
+    let code = compile_elsewhere(runtime, file, mem::take(&mut source.wasm)).await?;
+    load(runtime, source, &code).await
 }
 
-/// Makes a plugin of what its files hold, and tries it once under its real limits. Code that was
-/// compiled from the same octets need not be compiled again.
+/// Makes a plugin of what its files hold and of the code that was compiled from that, and tries it once
+/// under its real limits.
 pub(super) async fn load(
     runtime: &Arc<Runtime>,
     source: Source,
-    compiled: Option<WasmComponent>,
+    code: &WasmComponent,
 ) -> Result<Component, Vec<LoadError>> {
     let Source {
         file,
-        wasm,
         content,
+        version,
+        ..
     } = source;
     let file = file.as_path();
     let sidecar = match &content.sidecar {
         None => Sidecar::default(),
         Some(text) => Sidecar::parse(text, &Sidecar::file_beside(file)).map_err(sidecar_errors)?,
     };
-    let version = version_of(&wasm);
-    let component = match compiled {
-        Some(component) => component,
-        None => compile_elsewhere(runtime, file, wasm).await?,
-    };
-    check_imports(runtime.engine(), &component, file, &sidecar.grants)
-        .map_err(|error| vec![error])?;
+    check_imports(runtime.engine(), code, file, &sidecar.grants).map_err(|error| vec![error])?;
     let pre = runtime
         .linker()
-        .instantiate_pre(&component)
+        .instantiate_pre(code)
         .map_err(|error| vec![invalid(file, &format!("{error:#}"))])?;
     let identity = Identity {
         name: plugin_name(file),
@@ -190,9 +205,13 @@ pub(super) async fn load(
     if !mistakes.is_empty() {
         return Err(sidecar_errors(mistakes));
     }
-    // The trial takes a place in the pool, like a session: it must not take one from a session.
+    // The trial takes a place in the pool, like a session: it must not take one from a session. A
+    // plugin whose instances are shared has places of its own.
     // An error means that the semaphore is closed, which it never is.
-    let place = runtime.instances().acquire().await;
+    let place = match plugin.is_shared() {
+        true => None,
+        false => runtime.instances().acquire().await.ok(),
+    };
     try_out(&plugin).await.map_err(|error| {
         let file = file.to_owned();
         vec![LoadError::Plugin { file, error }]
@@ -218,15 +237,8 @@ fn places_to_share(
     let places = Arc::clone(runtime.instances());
     let count = sidecar.shared_instances;
     places.try_acquire_many_owned(count).map_err(|_| {
-        let file = Sidecar::file_beside(file);
-        let key = "shared-instances".to_owned();
-        let text = format!("there is no room for {count} more instances; see plugins.instances");
-        sidecar_errors(vec![ConfigError {
-            file,
-            line: None,
-            key,
-            mistake: Mistake::Conflict(text),
-        }])
+        let sidecar = Sidecar::file_beside(file);
+        vec![LoadError::NoRoom { sidecar, count }]
     })
 }
 
@@ -325,7 +337,7 @@ fn sidecar_errors(mistakes: Vec<ConfigError>) -> Vec<LoadError> {
 }
 
 /// Compiling takes up to seconds: not on a thread that serves sessions.
-async fn compile_elsewhere(
+pub(super) async fn compile_elsewhere(
     runtime: &Arc<Runtime>,
     file: &Path,
     wasm: Vec<u8>,

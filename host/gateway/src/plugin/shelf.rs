@@ -32,6 +32,8 @@ const _: () = assert!(SETTLE.as_millis() + RESTLESS.as_millis() < 1_000);
 pub(super) enum Care {
     /// All of them, now.
     Reread,
+    /// As `Settle`, and those that were refused for what may pass, ever more rarely.
+    Retry,
     /// Those that have changed, once they do not change any more.
     Settle,
 }
@@ -64,11 +66,17 @@ impl Shelf {
         for name in names {
             let stamp = found.get(&name).copied();
             let entry = self.entries.entry(name.clone()).or_default();
-            match care {
-                Care::Reread => changes.push((name, stamp)),
-                Care::Settle if stamp.is_some() && stamp == entry.tried => entry.rest(stamp),
-                Care::Settle if entry.is_settled(stamp, now) => changes.push((name, stamp)),
-                Care::Settle => self.is_unsettled = true,
+            if care == Care::Reread {
+                changes.push((name, stamp));
+            } else if stamp.is_some() && stamp == entry.tried {
+                entry.rest(stamp);
+                if care == Care::Retry && entry.is_due() {
+                    changes.push((name, stamp));
+                }
+            } else if entry.is_settled(stamp, now) {
+                changes.push((name, stamp));
+            } else {
+                self.is_unsettled = true;
             }
         }
         changes
@@ -96,8 +104,13 @@ impl Shelf {
     ) -> bool {
         let entry = self.entry(name);
         entry.rest(Some(stamp));
-        if care == Care::Settle && entry.refused.as_ref() == Some(content) {
-            return true;
+        let refused = entry.refused.as_ref();
+        if let Some(refused) = refused.filter(|refused| refused.content == *content) {
+            return match care {
+                Care::Reread => false,
+                Care::Retry => !refused.may_pass,
+                Care::Settle => true,
+            };
         }
         let serves = entry.active.as_ref();
         let serves = serves.is_some_and(|active| active.content == *content);
@@ -131,18 +144,35 @@ impl Shelf {
         self.is_changed = true;
     }
 
+    /// Gives the errors back, unless they are those of the last attempt with the same content.
     pub(super) fn refuse(
         &mut self,
         name: &OsStr,
         stamp: Stamp,
-        content: Option<Content>,
-        errors: &[LoadError],
-    ) {
+        content: Option<(Content, Option<WasmComponent>)>,
+        errors: Vec<LoadError>,
+    ) -> Result<(), Vec<LoadError>> {
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
         let entry = self.entry(name);
         entry.rest(Some(stamp));
-        entry.error = Some(lines.join("\n"));
-        entry.refused = content;
+        let before = entry.error.replace(lines.join("\n"));
+        let attempts = match (&entry.refused, &content) {
+            (Some(refused), Some((content, _))) if refused.content == *content => {
+                refused.attempts.saturating_add(1)
+            }
+            _ => 0,
+        };
+        entry.refused = content.map(|(content, code)| Refused {
+            content,
+            code,
+            may_pass: errors.iter().all(LoadError::may_pass),
+            attempts,
+            skips: (1_u32 << attempts.min(MAX_DOUBLINGS)) - 1,
+        });
+        match attempts > 0 && before == entry.error {
+            true => Ok(()),
+            false => Err(errors),
+        }
     }
 
     pub(super) fn remove(&mut self, name: &OsStr) {
@@ -156,9 +186,14 @@ impl Shelf {
 
     /// Code that was compiled from a file with this SHA-256.
     pub(super) fn compiled(&self, sha256: &str) -> Option<WasmComponent> {
-        let mut active = self.entries.values().filter_map(|e| e.active.as_ref());
-        let same = active.find(|active| active.content.sha256 == sha256)?;
-        Some(same.plugin.code().clone())
+        let entries = self.entries.values();
+        let active = entries.clone().filter_map(|entry| entry.active.as_ref());
+        let active = active.map(|active| (&active.content, active.plugin.code()));
+        let refused = entries.filter_map(|entry| entry.refused.as_ref());
+        let refused = refused.filter_map(|r| Some((&r.content, r.code.as_ref()?)));
+        let mut all = active.chain(refused);
+        let (_, code) = all.find(|(content, _)| content.sha256 == sha256)?;
+        Some(code.clone())
     }
 
     /// The SHA-256 of the version that serves.
@@ -233,8 +268,24 @@ struct Entry {
     /// Why what was read the last time does not serve.
     error: Option<String>,
     /// What that was, where it could be read.
-    refused: Option<Content>,
+    refused: Option<Refused>,
 }
+
+/// What was read and does not serve.
+struct Refused {
+    content: Content,
+    /// What was compiled from it, where that worked.
+    code: Option<WasmComponent>,
+    /// Whether it may work at another time.
+    may_pass: bool,
+    /// How often it was tried again.
+    attempts: u32,
+    /// How many occasions to try it again are to be left out.
+    skips: u32,
+}
+
+/// How often the time until the next attempt doubles.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// A plugin that serves.
 struct Active {
@@ -258,6 +309,18 @@ impl Entry {
             _ => false,
         };
         stamp == before || (is_replaced && now.duration_since(since) >= RESTLESS)
+    }
+
+    /// Whether it is time to try again what was refused.
+    const fn is_due(&mut self) -> bool {
+        match &mut self.refused {
+            Some(refused) if refused.may_pass && refused.skips > 0 => {
+                refused.skips -= 1;
+                false
+            }
+            Some(refused) => refused.may_pass,
+            None => false,
+        }
     }
 
     /// The file was read, or is as it was then.
@@ -313,7 +376,7 @@ mod tests {
     /// A shelf with a plugin that was read when it looked like this.
     fn shelf_with(stamp: Stamp) -> Shelf {
         let mut shelf = Shelf::default();
-        shelf.refuse(NAME.as_ref(), stamp, None, &[]);
+        _ = shelf.refuse(NAME.as_ref(), stamp, None, Vec::new());
         shelf
     }
 
@@ -326,7 +389,7 @@ mod tests {
         assert!(shelf.take_unsettled());
         assert!(!look(&mut shelf, Some(second), now));
         assert!(look(&mut shelf, Some(second), now));
-        shelf.refuse(NAME.as_ref(), second, None, &[]);
+        _ = shelf.refuse(NAME.as_ref(), second, None, Vec::new());
         shelf.take_unsettled();
         assert!(!look(&mut shelf, Some(second), now));
         assert!(!shelf.take_unsettled());
@@ -370,5 +433,42 @@ mod tests {
         let changes = shelf.compare(&found.into(), Care::Reread, Instant::now());
         assert_eq!(changes.len(), 2);
         assert!(!shelf.take_unsettled());
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_ever_more_rarely() {
+        let stamp = Stamp::fake(1, 1);
+        let content = Content {
+            sha256: "1".into(),
+            sidecar: None,
+        };
+        let failure = || LoadError::NoRoom {
+            sidecar: "10-a.toml".into(),
+            count: 1,
+        };
+        let mut shelf = Shelf::default();
+        let refuse = |shelf: &mut Shelf, errors| {
+            let refused = Some((content.clone(), None));
+            shelf.refuse(NAME.as_ref(), stamp, refused, errors).is_err()
+        };
+        assert!(refuse(&mut shelf, vec![failure()]), "is told");
+        let found = BTreeMap::from([(NAME.into(), stamp)]);
+        let mut tried = Vec::new();
+        for occasion in 1..=16 {
+            assert_eq!(shelf.compare(&found, Care::Settle, Instant::now()), []);
+            if !shelf
+                .compare(&found, Care::Retry, Instant::now())
+                .is_empty()
+            {
+                tried.push(occasion);
+                assert!(!refuse(&mut shelf, vec![failure()]), "is not told again");
+            }
+        }
+        assert_eq!(tried, [1, 3, 7, 15]);
+        // What can not pass is not tried again.
+        refuse(&mut shelf, vec![LoadError::NoEvent(NAME.into())]);
+        for _ in 0..100 {
+            assert_eq!(shelf.compare(&found, Care::Retry, Instant::now()), []);
+        }
     }
 }

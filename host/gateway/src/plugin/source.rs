@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::config::ConfigError;
 use crate::config::sidecar::Sidecar;
 use crate::plugin::load::LoadError;
+use crate::plugin::version::version_of;
 
 /// A plugin as its files hold it.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Source {
     pub(super) wasm: Vec<u8>,
     /// What tells it from other versions.
     pub(super) content: Content,
+    /// What its author calls this version.
+    pub(super) version: Option<String>,
 }
 
 /// What the files of a plugin hold, as far as it takes to compare two versions.
@@ -46,6 +49,7 @@ impl Source {
                 sha256: hexadecimal(&Sha256::digest(&wasm)),
                 sidecar,
             },
+            version: version_of(&wasm),
             wasm,
         })
     }

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::plugin::library::{Library, Looked};
-use crate::plugin::shelf::SETTLE;
+use crate::plugin::shelf::{Care, SETTLE};
 
 /// When the plugin directory is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -35,16 +35,21 @@ pub(crate) async fn watch(library: &Library, settings: WatchSettings) {
         return;
     };
     let mut watch = Watch::default();
+    let mut care = Care::Settle;
     loop {
         // First the hints and then the look: a change between the two is seen twice, not never.
         if settings.hints {
             watch.renew(directory);
         }
-        while library.look().await == Looked::Unsettled {
+        while library.look(care).await == Looked::Unsettled {
+            care = Care::Settle;
             sleep(SETTLE).await;
         }
         // Without a hint it is time to look all the same.
-        _ = timeout(settings.rescan, watch.hints.changed.notified()).await;
+        care = match timeout(settings.rescan, watch.hints.changed.notified()).await {
+            Ok(()) => Care::Settle,
+            Err(_) => Care::Retry,
+        };
     }
 }
 
