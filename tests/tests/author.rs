@@ -1,0 +1,283 @@
+//! The tools for authors of plugins, as an author meets them.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use postgate_tests::gateway::{Setup, guest_file, program, repository};
+use postgate_tests::peer::{run, swaks};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn plugin(arguments: &[&str]) -> Output {
+    run(program().arg("plugin").args(arguments))
+}
+
+fn said(output: &Output) -> String {
+    let streams = [&output.stdout, &output.stderr];
+    streams
+        .map(|stream| String::from_utf8_lossy(stream).into_owned())
+        .concat()
+}
+
+/// The output of a command that must succeed.
+fn good(output: &Output) -> String {
+    assert!(output.status.success(), "{}", said(output));
+    said(output)
+}
+
+/// A line of output for programs.
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let parse =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    text.lines().map(parse).collect()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A plugin with its sidecar in a directory of its own.
+fn placed(guest: &str, sidecar: &str) -> (TempDir, String) {
+    let place = TempDir::new().unwrap();
+    let file = place.path().join("plugin.wasm");
+    fs::copy(guest_file(guest), &file).unwrap();
+    fs::write(place.path().join("plugin.toml"), sidecar).unwrap();
+    let file = path(&file).to_owned();
+    (place, file)
+}
+
+fn written(place: &TempDir, name: &str, text: &str) -> String {
+    let file = place.path().join(name);
+    fs::write(&file, text).unwrap();
+    path(&file).to_owned()
+}
+
+/// Builds a new plugin with what the repository has compiled and locked already.
+fn build(directory: &Path) {
+    let lock = repository().join("Cargo.lock");
+    fs::copy(lock, directory.join("Cargo.lock")).unwrap();
+    let built = run(Command::new(directory.join("build"))
+        .env("CARGO_TARGET_DIR", repository().join("target/guests"))
+        .current_dir(directory));
+    good(&built);
+}
+
+/// From nothing to a filter that works: the guide's first page.
+#[test]
+fn a_newcomer_has_a_filter_that_works() {
+    let place = TempDir::new().unwrap();
+    let directory = place.path().join("no-nobody");
+    good(&plugin(&[
+        "new",
+        "no-nobody",
+        "--directory",
+        path(&directory),
+    ]));
+    build(&directory);
+    let wasm = directory.join("no-nobody.wasm");
+    let tested = plugin(&["test", path(&wasm), path(&directory.join("tests"))]);
+    let tested = good(&tested);
+    assert!(tested.contains("2 dialogs, 0 not as written"), "{tested}");
+
+    let sidecar = fs::read_to_string(directory.join("no-nobody.toml")).unwrap();
+    let gateway = Setup::new()
+        .plugin_file("10-no-nobody", &fs::read(&wasm).unwrap(), &sidecar)
+        .start();
+    let send = |recipient: &str| run(swaks(gateway.address()).args(["--to", recipient]));
+    let refused = send("nobody@example.org");
+    assert!(!refused.status.success());
+    let refusal = "<** 550 5.7.1 this recipient takes no mail";
+    assert!(said(&refused).contains(refusal), "{}", said(&refused));
+    good(&send("bob@example.org"));
+}
+
+#[test]
+fn a_new_plugin_replaces_nothing() {
+    let place = TempDir::new().unwrap();
+    let there = plugin(&["new", "x", "--directory", path(place.path())]);
+    assert_eq!(there.status.code(), Some(64));
+    assert!(
+        said(&there).contains("is there already"),
+        "{}",
+        said(&there)
+    );
+    for name in ["Grey", "../x", "-x"] {
+        let directory = path(&place.path().join("y")).to_owned();
+        let bad = plugin(&["new", "--directory", &directory, "--", name]);
+        assert_eq!(bad.status.code(), Some(64), "{name}");
+        assert!(!Path::new(&directory).exists(), "{name}");
+    }
+    let language = plugin(&["new", "x", "--language", "cobol"]);
+    assert_eq!(language.status.code(), Some(64));
+    assert!(said(&language).contains("rust, c, python, javascript"));
+}
+
+#[test]
+fn a_dialog_that_goes_otherwise_is_shown() {
+    let (place, file) = placed("examples/no-plus", "");
+    let dialog = written(
+        &place,
+        "wrong.smtp",
+        "S: 220 …\nC: EHLO client.example\nS* 250\nC: MAIL FROM:<a@client.example>\n\
+         S: 250 2.1.0 …\nC: RCPT TO:<bob+shop@example.org>\nS: 250 2.1.5 …\n",
+    );
+    let output = plugin(&["test", &file, &dialog]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for sign in [
+        "(line 7)",
+        "expected: S: 250 2.1.5 …",
+        "got: S: 550 5.1.1 no tagged addresses here",
+        "rcpt        <bob+shop@example.org>",
+        "1 dialog, 1 not as written",
+    ] {
+        assert!(
+            said(&output).contains(sign),
+            "no {sign} in {}",
+            said(&output)
+        );
+    }
+    let object = &lines(&plugin(&["test", "--json", &file, &dialog]))[0];
+    assert_eq!(object["calls"][0]["verdict"], "refuse");
+    assert!(object["mismatch"].as_str().unwrap().contains("line 7"));
+}
+
+const MESSAGE: &str = "From: alice@client.example\nSubject: cheap watches\n\nBuy!\n.\n";
+
+#[test]
+fn what_a_plugin_changes_in_a_message_is_a_diff() {
+    let example = repository().join("plugins/header-rules/example.toml");
+    let (place, file) = placed("header-rules", &fs::read_to_string(example).unwrap());
+    let message = written(&place, "spam.eml", &format!("X-Spam-Flag: yes\n{MESSAGE}"));
+    let shown = good(&plugin(&["test", &file, &message]));
+    for sign in [
+        "+ prepend X-Folder: Junk",
+        "\n+X-Folder: Junk\n",
+        "1 message, 0 not taken",
+    ] {
+        assert!(shown.contains(sign), "no {sign} in {shown}");
+    }
+}
+
+#[test]
+fn a_message_that_is_refused_says_where() {
+    let (place, file) = placed("examples/no-plus", "");
+    let message = written(&place, "a.eml", MESSAGE);
+    let refused = plugin(&[
+        "test",
+        "--json",
+        &file,
+        &message,
+        "--to",
+        "bob+x@example.org",
+    ]);
+    let object = &lines(&refused)[0];
+    assert_eq!(object["taken"], false);
+    assert_eq!(object["reply"], "550 5.1.1 no tagged addresses here");
+    assert_eq!(object["calls"][0]["event"], "rcpt");
+    let taken = plugin(&["test", "--json", &file, &message]);
+    let object = &lines(&taken)[0];
+    assert_eq!(
+        (&object["taken"], &object["diff"]),
+        (&true.into(), &"".into())
+    );
+}
+
+#[test]
+fn a_directory_is_a_corpus() {
+    let (place, file) = placed("examples/no-plus", "");
+    let corpus = place.path().join("corpus");
+    fs::create_dir(&corpus).unwrap();
+    for name in ["b.eml", "a.eml", "c.txt"] {
+        fs::write(corpus.join(name), MESSAGE).unwrap();
+    }
+    let shown = good(&plugin(&["test", &file, path(&corpus)]));
+    let a = shown.find("a.eml").unwrap();
+    assert!(a < shown.find("b.eml").unwrap(), "{shown}");
+    assert!(!shown.contains("c.txt"), "{shown}");
+    assert!(shown.contains("2 messages, 0 not taken"), "{shown}");
+}
+
+#[test]
+fn a_plugin_that_fails_is_no_success() {
+    let (place, file) = placed("guests/trap", "");
+    let message = written(&place, "a.eml", MESSAGE);
+    let output = plugin(&["test", &file, &message, "--to", "trap@example.org"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("FAILED trapped"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_client_is_who_the_flags_say() {
+    let example = repository().join("plugins/access/example.toml");
+    let (place, file) = placed("access", &fs::read_to_string(example).unwrap());
+    let dialog = written(&place, "who.smtp", "S: 554 5.7.1 …\n");
+    let banned = plugin(&["test", &file, &dialog, "--client-ip", "198.51.100.7"]);
+    let welcome = plugin(&["test", &file, &dialog]);
+    let codes = [banned.status.code(), welcome.status.code()];
+    assert_eq!(
+        codes,
+        [Some(0), Some(1)],
+        "{}{}",
+        said(&banned),
+        said(&welcome)
+    );
+}
+
+#[test]
+fn files_that_cannot_be_played_are_named() {
+    let (place, file) = placed("examples/no-plus", "");
+    for (name, text, sign) in [
+        ("a.txt", "", "neither an .smtp nor an .eml file"),
+        ("a.smtp", "Z: what\n", "cannot read"),
+        (
+            "b.smtp",
+            "@limits.recipient = 3\nS: 220 …\n",
+            "limits.recipient",
+        ),
+    ] {
+        let other = written(&place, name, text);
+        let output = plugin(&["test", &file, &other]);
+        assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+        assert!(said(&output).contains(sign), "{}", said(&output));
+        assert!(said(&output).contains(name), "{}", said(&output));
+    }
+    let output = plugin(&["test", "nowhere.wasm", &file]);
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+}
+
+#[test]
+fn costs_are_measured_for_each_event() {
+    let (_place, file) = placed("examples/no-plus", "");
+    let output = plugin(&["bench", &file, "--sessions", "20", "--json"]);
+    good(&output);
+    let report = &lines(&output)[0];
+    let names: Vec<_> = report["events"].as_array().unwrap().iter().collect();
+    assert_eq!(names[0]["event"], "first call");
+    assert_eq!(names[0]["calls"], 20);
+    assert_eq!(
+        (&names[1]["event"], &names[1]["calls"]),
+        (&"rcpt".into(), &180.into())
+    );
+    assert!(names[1]["calls-per-second"].as_f64().unwrap() > 0.0);
+    let table = good(&plugin(&["bench", &file, "--sessions", "2"]));
+    assert!(
+        table.contains("calls/s") && table.contains("rcpt"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_plugin_can_be_inspected_by_programs() {
+    let (_place, file) = placed("examples/no-plus", "");
+    let output = plugin(&["inspect", &file, "--json"]);
+    good(&output);
+    let object = &lines(&output)[0];
+    assert_eq!(object["events"][0], "rcpt");
+    assert_eq!(object["sha256"].as_str().unwrap().len(), 64);
+}
