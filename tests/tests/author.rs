@@ -278,6 +278,7 @@ fn a_plugin_can_be_inspected_by_programs() {
     let output = plugin(&["inspect", &file, "--json"]);
     good(&output);
     let object = &lines(&output)[0];
-    assert_eq!(object["events"][0], "rcpt");
+    let events = object["events"].as_array().unwrap();
+    assert!(events.contains(&"rcpt".into()), "{events:?}");
     assert_eq!(object["sha256"].as_str().unwrap().len(), 64);
 }
