@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use postgate_proto::proxy::{self, Parsed, ProxyHeader};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
+
+use crate::stream::Stream;
 
 /// What came before the session.
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ pub(crate) enum ArrivalError {
 /// Reads the header that a trusted proxy sends first. Where it is optional, a connection that begins
 /// with anything else is taken as it is, and one that says nothing is no proxy's.
 pub(crate) async fn read_header(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + Unpin),
     required: bool,
     patience: Duration,
 ) -> Result<Arrival, ArrivalError> {
@@ -89,8 +90,12 @@ pub(crate) fn addresses(
 
 /// Waits a while before the banner, and says whether the client talks in that time, which no mail
 /// server would do (RFC 5321 §4.3.1).
-pub(crate) async fn talks_early(stream: &TcpStream, patience: Duration) -> bool {
+pub(crate) async fn talks_early(stream: &mut Stream, patience: Duration) -> bool {
     let mut octet = [0];
-    let heard = timeout(patience, stream.peek(&mut octet)).await;
+    let heard = match stream {
+        Stream::Plain(stream) => timeout(patience, stream.peek(&mut octet)).await,
+        // What is read here is lost, but a client that has talked is turned away.
+        Stream::Tls(stream) => timeout(patience, stream.read(&mut octet)).await,
+    };
     matches!(heard, Ok(Ok(count)) if count > 0)
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{Ending, Offers, Session, Settings, Step, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
@@ -16,10 +15,14 @@ use tracing::debug;
 use crate::desk::Desk;
 use crate::house::{Phase, reached};
 use crate::plugin::verdict::TextEdit;
+use crate::stream::Stream;
+use crate::tls::ListenerTls;
 
 /// A connection and the session that runs over it.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    /// What encrypts it where the client asks for that; nothing where it is not offered.
+    tls: Option<Arc<ListenerTls>>,
     session: Session,
     settings: Arc<Settings>,
     desk: Desk,
@@ -41,6 +44,14 @@ pub(crate) struct Manners {
     pub(crate) tarpit_after: u32,
 }
 
+/// Why a conversation does not go on as it was.
+enum Turn {
+    /// It is over.
+    Over(Ending),
+    /// It is to be encrypted.
+    StartTls,
+}
+
 /// What came of waiting for the client.
 enum Waited {
     Closed,
@@ -51,7 +62,8 @@ enum Waited {
 
 impl Connection {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Stream,
+        tls: Option<Arc<ListenerTls>>,
         settings: Arc<Settings>,
         offers: Offers,
         desk: Desk,
@@ -60,6 +72,7 @@ impl Connection {
     ) -> Self {
         Self {
             stream,
+            tls,
             session: Session::new(Arc::clone(&settings), offers),
             settings,
             desk,
@@ -77,14 +90,48 @@ impl Connection {
 
     /// Runs the session to its end.
     pub(crate) async fn run(mut self) -> Ending {
-        let ending = match self.converse().await {
-            Ok(ending) => ending,
-            Err(error) => {
-                debug!(%error, "connection broke");
-                Ending::Closed
-            }
+        loop {
+            let ending = match self.converse().await {
+                Ok(Turn::Over(ending)) => ending,
+                Ok(Turn::StartTls) => match self.encrypt().await {
+                    Ok(encrypted) => {
+                        self = encrypted;
+                        continue;
+                    }
+                    Err(ending) => return ending,
+                },
+                Err(error) => {
+                    debug!(%error, "connection broke");
+                    Ending::Closed
+                }
+            };
+            return self.finish(ending).await;
+        }
+    }
+
+    /// Encrypts the connection, and begins the session anew: nothing of what came in clear and was
+    /// not carried out is left. Where it fails, the connection is gone.
+    async fn encrypt(mut self) -> Result<Self, Ending> {
+        let accepted = match (self.stream, &self.tls) {
+            (Stream::Plain(stream), Some(tls)) => tls.accept(stream, &[], &mut self.phase).await,
+            // The session asks for it once, and only where it was offered.
+            _ => return Err(Ending::Closed),
         };
-        self.finish(ending).await
+        match accepted {
+            Ok(encrypted) => {
+                self.stream = Stream::Tls(encrypted.stream);
+                self.session = self.session.encrypted(encrypted.channel);
+                self.desk.encrypted(encrypted.facts);
+                self.deadline = None;
+                Ok(self)
+            }
+            Err(error) => {
+                self.desk.handshake_failed(&error);
+                let ending = error.ending();
+                self.desk.disconnect(ending, self.session.counters()).await;
+                Err(ending)
+            }
+        }
     }
 
     /// Ends the session before it has begun.
@@ -92,7 +139,7 @@ impl Connection {
         let mut octets = Vec::new();
         refusal.reply().write(&mut octets);
         // The client may be gone already, which is just as well.
-        _ = timeout(self.manners.write_timeout, self.stream.write_all(&octets)).await;
+        _ = timeout(self.manners.write_timeout, self.stream.say(&octets)).await;
         self.finish(Ending::Disconnected).await
     }
 
@@ -103,7 +150,7 @@ impl Connection {
         ending
     }
 
-    async fn converse(&mut self) -> io::Result<Ending> {
+    async fn converse(&mut self) -> io::Result<Turn> {
         loop {
             for fault in self.session.take_faults() {
                 self.desk.note(fault);
@@ -127,9 +174,9 @@ impl Connection {
                     }
                     self.session.decide(answer);
                 }
-                Step::Close(ending) => return Ok(ending),
+                Step::Close(ending) => return Ok(Turn::Over(ending)),
                 Step::Read(wait) => match self.read(wait).await? {
-                    Waited::Closed => return Ok(Ending::Closed),
+                    Waited::Closed => return Ok(Turn::Over(Ending::Closed)),
                     Waited::Received => {}
                     Waited::Stopping => self.session.hang_up(Ending::Shutdown),
                     Waited::TimedOut => self.session.hang_up(Ending::Timeout),
@@ -138,8 +185,7 @@ impl Connection {
                     let refused = self.session.take_refused();
                     self.desk.forget(refused).await;
                 }
-                // TLS is not offered yet.
-                Step::StartTls => return Ok(Ending::Closed),
+                Step::StartTls => return Ok(Turn::StartTls),
                 Step::Store(octets) => {
                     if let Err(objection) = self.desk.store(octets).await {
                         self.desk.object(objection, &mut self.session).await;
@@ -149,9 +195,9 @@ impl Connection {
                     // Each reply gives the client new time for what it sends next.
                     self.deadline = None;
                     let patience = self.manners.write_timeout;
-                    let written = timeout(patience, self.stream.write_all(octets)).await;
+                    let written = timeout(patience, self.stream.say(octets)).await;
                     let Ok(written) = written else {
-                        return Ok(Ending::Timeout);
+                        return Ok(Turn::Over(Ending::Timeout));
                     };
                     written?;
                 }

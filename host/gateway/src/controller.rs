@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::house::House;
 use crate::plugin::Inventory;
+use crate::tls;
 
 /// A handle to a gateway: what an operator can see of it, and change in it while it serves.
 ///
@@ -36,6 +37,21 @@ impl Controller {
 
     /// Takes what has changed outside of the configuration file.
     pub async fn reload(&self) {
+        self.reload_certificates().await;
         self.reload_plugins().await;
+    }
+
+    /// Reads certificates, keys and authorities again, and logs what came of it. New sessions get
+    /// what is new, unless something is wrong with any of it: then all that was before stays.
+    pub async fn reload_certificates(&self) {
+        let certificates = Arc::clone(&self.house.tls);
+        if certificates.files().next().is_none() {
+            return;
+        }
+        // Files can be slow, and it is none of a session's business.
+        let reloaded = tokio::task::spawn_blocking(move || certificates.reload()).await;
+        if let Ok(reloaded) = reloaded {
+            tls::tell(&reloaded);
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use postgate_proto::proxy::ProxyHeader;
 use postgate_proto::reply::{Enhanced, Refusal, Reply};
-use postgate_proto::session::{Ending, Settings};
+use postgate_proto::session::{Channel, Ending, Settings, Tls};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -20,16 +20,18 @@ use tracing::{debug, error, info, warn};
 
 use crate::admission::{Admission, Place, TurnedAway};
 use crate::arrival::{self, Arrival, ArrivalError};
-use crate::config::{EarlyTalkers, Listener, ProxyMode};
+use crate::config::{EarlyTalkers, Listener, ProxyMode, TlsMode};
 use crate::connection::{Connection, Manners};
 use crate::desk::{Desk, Login};
 use crate::house::{House, Phase, reached};
 use crate::id;
 use crate::metrics::Counted;
-use crate::plugin::context::SessionFacts;
+use crate::plugin::context::{SessionFacts, TlsFacts};
 use crate::plugin::pipeline::Pipeline;
 use crate::socket;
 use crate::spool::Spool;
+use crate::stream::Stream;
+use crate::tls::{HandshakeError, ListenerTls};
 
 /// A listener that is bound.
 #[derive(Debug)]
@@ -46,6 +48,7 @@ struct Shared {
     house: Arc<House>,
     listener: Listener,
     settings: Arc<Settings>,
+    tls: Option<Arc<ListenerTls>>,
     admission: Arc<Admission>,
 }
 
@@ -53,6 +56,7 @@ impl Door {
     pub(crate) fn open(
         listener: Listener,
         settings: Settings,
+        tls: Option<Arc<ListenerTls>>,
         admission: Arc<Admission>,
         house: Arc<House>,
     ) -> io::Result<Self> {
@@ -64,6 +68,7 @@ impl Door {
                 house,
                 listener,
                 settings: Arc::new(settings),
+                tls,
                 admission,
             }),
             sessions: Mutex::default(),
@@ -122,7 +127,7 @@ async fn restarted<F: Future<Output = ()> + Send + 'static>(listener: &str, task
 /// A client at the door.
 struct Visit {
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: Stream,
     id: String,
     remote: SocketAddr,
     local: SocketAddr,
@@ -151,7 +156,7 @@ impl Visit {
         let local = stream.local_addr().or_else(|_| socket.local_addr());
         Self {
             shared: Arc::clone(shared),
-            stream,
+            stream: Stream::Plain(stream),
             id: id::next(),
             remote: canonical(remote),
             local: canonical(local.unwrap_or(remote)),
@@ -159,7 +164,7 @@ impl Visit {
         }
     }
 
-    async fn run(mut self, phase: watch::Receiver<Phase>) {
+    async fn run(mut self, mut phase: watch::Receiver<Phase>) {
         let shared = Arc::clone(&self.shared);
         let metrics = &shared.house.metrics;
         metrics.accepted.inc();
@@ -181,7 +186,7 @@ impl Visit {
         let Ok(instances) = instances.try_acquire_many_owned(count) else {
             return self.turn_away(TurnedAway::Full).await;
         };
-        let arrival = match self.arrive().await {
+        let mut arrival = match self.arrive().await {
             Ok(arrival) => arrival,
             Err(error) => return self.refuse_arrival(&error).await,
         };
@@ -191,10 +196,16 @@ impl Visit {
             _instances: instances,
             _counted: Counted::on(&metrics.sessions),
         };
-        let facts = self.facts(arrival.header.clone());
+        let header = arrival.header.as_ref();
+        let (remote, _) = arrival::addresses(header, self.remote, self.local);
+        let (visit, encryption) = match self.encrypt(&mut arrival, &mut phase).await {
+            Ok(encrypted) => encrypted,
+            Err(error) => return error.log(&session, remote),
+        };
+        let facts = visit.facts(arrival.header.clone());
         let remote = facts.remote;
         debug!(session, listener = shared.listener.name, %remote, "connected");
-        let desk = Desk::new(
+        let mut desk = Desk::new(
             facts,
             pipeline,
             shared.house.delivery.clone(),
@@ -206,7 +217,11 @@ impl Visit {
             ),
             Arc::clone(metrics),
         );
-        let ending = self.converse(desk, arrival, phase).await;
+        let tls = encryption.map_or(Tls::Off, |(facts, channel)| {
+            desk.encrypted(facts);
+            Tls::Active(channel)
+        });
+        let ending = visit.converse(desk, tls, arrival, phase).await;
         drop(room);
         match ending {
             Ending::EndlessLine | Ending::TooManyErrors => {
@@ -230,6 +245,25 @@ impl Visit {
         }
     }
 
+    /// Encrypts the connection, where a listener has it so from the first octet on.
+    async fn encrypt(
+        mut self,
+        arrival: &mut Arrival,
+        phase: &mut watch::Receiver<Phase>,
+    ) -> Result<(Self, Option<(TlsFacts, Channel)>), HandshakeError> {
+        let (TlsMode::Implicit, Some(tls)) = (self.shared.listener.tls, &self.shared.tls) else {
+            return Ok((self, None));
+        };
+        let Stream::Plain(stream) = self.stream else {
+            return Ok((self, None));
+        };
+        // What came behind a PROXY header is the beginning of the handshake.
+        let early = mem::take(&mut arrival.early);
+        let encrypted = tls.accept(stream, &early, phase).await?;
+        self.stream = Stream::Tls(encrypted.stream);
+        Ok((self, Some((encrypted.facts, encrypted.channel))))
+    }
+
     fn facts(&self, proxy: Option<ProxyHeader>) -> SessionFacts {
         let (remote, local) = arrival::addresses(proxy.as_ref(), self.remote, self.local);
         SessionFacts {
@@ -247,8 +281,9 @@ impl Visit {
 
     /// Greets the client, or says why not, and has the conversation.
     async fn converse(
-        self,
+        mut self,
         mut desk: Desk,
+        tls: Tls,
         arrival: Arrival,
         phase: watch::Receiver<Phase>,
     ) -> Ending {
@@ -273,7 +308,7 @@ impl Visit {
             arrival.early.is_empty() && listener.early_talkers == EarlyTalkers::Refuse;
         let objection = match objection {
             None if hears_early
-                && arrival::talks_early(&self.stream, listener.greet_delay).await =>
+                && arrival::talks_early(&mut self.stream, listener.greet_delay).await =>
             {
                 info!(session = self.id, remote = %self.remote, "talked before the banner");
                 Some(TALKS_EARLY)
@@ -285,6 +320,10 @@ impl Visit {
             objection => objection,
         };
         let mut offers = desk.offers();
+        offers.tls = match (tls, &shared.tls) {
+            (Tls::Off, Some(_)) => Tls::Offered,
+            (tls, _) => tls,
+        };
         offers.xclient = is_among(&listener.xclient_from, self.remote.ip());
         let manners = Manners {
             write_timeout: listener.limits.write_timeout,
@@ -292,7 +331,9 @@ impl Visit {
             tarpit_after: listener.limits.tarpit_after,
         };
         let settings = Arc::clone(&shared.settings);
-        let mut connection = Connection::new(self.stream, settings, offers, desk, manners, phase);
+        let tls = shared.tls.clone();
+        let mut connection =
+            Connection::new(self.stream, tls, settings, offers, desk, manners, phase);
         match objection {
             None => {
                 connection.receive(&arrival.early);
@@ -326,7 +367,10 @@ impl Visit {
         reply.write(&mut octets);
         // Whether the client hears it is its own affair.
         _ = timeout(LAST_WORD, async {
-            self.stream.write_all(&octets).await?;
+            // In clear, nobody would understand it who waits for a handshake.
+            if self.shared.listener.tls != TlsMode::Implicit {
+                self.stream.say(&octets).await?;
+            }
             self.stream.shutdown().await
         })
         .await;

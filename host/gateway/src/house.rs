@@ -10,10 +10,12 @@ use crate::metrics::Metrics;
 use crate::plugin::{Library, Runtime};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
+use crate::tls;
 
 /// What all sessions share.
 #[derive(Debug)]
 pub(crate) struct House {
+    pub(crate) tls: Arc<tls::Store>,
     pub(crate) library: Library,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) delivery: Delivery,

@@ -9,6 +9,7 @@
 //! - `controller` and [`control`]: what an operator sees of it and changes in it, from the same program
 //!   and from others;
 //! - `door`: one listener; lets clients in, as `admission` says, after what `arrival` reads;
+//! - [`tls`]: the certificates, and the handshake of a session that is to be encrypted;
 //! - `connection`: the driver of one session of [`postgate_proto`]; owns the socket and the clock;
 //! - `desk`: answers the questions of a session, by asking the plugins and the backend;
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
@@ -32,6 +33,7 @@ mod running;
 mod secrets;
 mod server;
 mod socket;
+mod stream;
 mod trace;
 
 pub mod author;
@@ -53,6 +55,7 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::delivery::SetupError;
 use crate::plugin::LoadError;
+use crate::tls::TlsError;
 pub use controller::Controller;
 pub use running::Running;
 pub use server::Gateway;
@@ -95,6 +98,9 @@ pub enum RunError {
     /// The system has no random octets.
     #[error("cannot draw random octets: {0}")]
     Random(getrandom::Error),
+    /// There can be no TLS: everything that is wrong.
+    #[error("{}", listed(.0))]
+    Tls(Vec<TlsError>),
     /// Plugins can not be loaded.
     #[error("{}", listed(.0))]
     Plugins(Vec<LoadError>),
@@ -103,11 +109,11 @@ pub enum RunError {
 impl RunError {
     /// Whether the operator can mend it in the configuration or in the plugin directory.
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Backend(_) | Self::Plugins(_))
+        matches!(self, Self::Backend(_) | Self::Plugins(_) | Self::Tls(_))
     }
 }
 
-fn listed(errors: &[LoadError]) -> String {
+fn listed<E: ToString>(errors: &[E]) -> String {
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::RunError;
 use crate::admission::Admission;
 use crate::attempts::Attempts;
-use crate::config::{AuthMode, Config, Limits, Listener};
+use crate::config::{AuthMode, Config, Limits, Listener, TlsMode};
 use crate::control::ControlServer;
 use crate::controller::Controller;
 use crate::delivery::{Delivery, Maildir};
@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::plugin::{self, Library, LibrarySettings, Runtime, WatchSettings};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
+use crate::tls;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Gateway {
     controller: Controller,
     house: Arc<House>,
     watch: WatchSettings,
+    rescan_certificates: Duration,
     hostname: String,
     grace: Duration,
     pub(crate) metrics: Arc<Metrics>,
@@ -51,14 +53,16 @@ impl Gateway {
         let house = Arc::new(House::build(&config).await?);
         let mut admissions = HashMap::new();
         let mut doors = Vec::with_capacity(config.listeners.len());
-        for listener in &config.listeners {
+        for (index, listener) in config.listeners.iter().enumerate() {
             // The addresses of one listener share its limits.
             let admission = admissions
                 .entry(listener.name.clone())
                 .or_insert_with(|| Arc::new(Admission::new(&listener.limits)));
             let settings = settings(listener, &config);
             let admission = Arc::clone(admission);
-            let door = Door::open(listener.clone(), settings, admission, Arc::clone(&house));
+            let tls = house.tls.of_listener(index);
+            let house = Arc::clone(&house);
+            let door = Door::open(listener.clone(), settings, tls, admission, house);
             doors.push(door.map_err(|error| RunError::Bind {
                 address: listener.address,
                 error,
@@ -70,6 +74,7 @@ impl Gateway {
                 error,
             })
         });
+        house.tls.log();
         if !config.relay.is_empty() {
             let domains: Vec<_> = config.relay.iter().map(ToString::to_string).collect();
             info!(domains = domains.join(" "), "relaying is on");
@@ -78,6 +83,7 @@ impl Gateway {
             doors,
             control: control.transpose()?,
             controller: Controller::new(Arc::clone(&house)),
+            rescan_certificates: config.tls.rescan,
             watch: WatchSettings {
                 hints: config.plugins.watch,
                 rescan: config.plugins.rescan,
@@ -123,6 +129,8 @@ impl Gateway {
             others.spawn(control.serve(self.controller.clone()));
         }
         let house = self.house;
+        let certificates = Arc::clone(&house.tls);
+        others.spawn(tls::watch_files(certificates, self.rescan_certificates));
         others.spawn(async move { plugin::watch(&house.library, self.watch).await });
         shutdown.await;
         info!("stopping");
@@ -145,6 +153,7 @@ async fn all(doors: &mut JoinSet<()>) {
 
 impl House {
     async fn build(config: &Config) -> Result<Self, RunError> {
+        let tls = tls::Store::load(config).map_err(RunError::Tls)?;
         let dns = Dns::new(&config.dns.servers, config.dns.timeout);
         let cache = config.plugins.cache.as_deref();
         let runtime =
@@ -164,6 +173,7 @@ impl House {
             .map_err(RunError::Plugins)?;
         let quarantine = config.quarantine.as_deref();
         Ok(Self {
+            tls: Arc::new(tls),
             library,
             metrics: Arc::clone(runtime.metrics()),
             runtime,
@@ -209,7 +219,7 @@ pub(crate) fn settings(listener: &Listener, config: &Config) -> Settings {
         replies: config.replies.clone(),
         strict_mail: listener.strict_mail,
         strict_rcpt: listener.strict_rcpt,
-        tls_required: false,
+        tls_required: listener.tls == TlsMode::Required,
     }
 }
 

@@ -18,8 +18,13 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
         [only] => format!(" for <{}>", only.as_str()),
         _ => String::new(),
     };
+    // As a comment (RFC 5322 section 3.2.2), in the words that Postfix uses.
+    let encryption = match &context.tls {
+        Some(tls) => format!(" (using {} with cipher {})", tls.version, tls.cipher),
+        None => String::new(),
+    };
     let line = format!(
-        "from {} ({}[{}]) by {} with {} id {}{recipient}; {date}",
+        "from {} ({}[{}]){encryption} by {} with {} id {}{recipient}; {date}",
         harmless(helo),
         session
             .remote_host

@@ -3,21 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-use postgate::config::{AuthMode, Config};
+use postgate::config::{AuthMode, Config, TlsMode};
 use postgate::delivery::Delivery;
 use postgate::dns::Dns;
 use postgate::plugin::{self, PluginSet, Runtime};
+use postgate::tls::{self, Certificate};
 use tokio::runtime;
 
 use super::{Failure, Source};
 
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
+    let certificates = tls::Store::load(&config).map_err(Failure::mistakes)?;
     if let Some(backend) = &config.backend {
         Delivery::new(backend, &config.hostname).map_err(|error| Failure::mistakes(vec![error]))?;
     }
     let plugins = load_plugins(&config)?;
-    super::say(Summary { config, plugins })
+    super::say(Summary {
+        config,
+        certificates,
+        plugins,
+    })
 }
 
 fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
@@ -47,6 +53,7 @@ fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
 /// What would run, one thing a line.
 struct Summary {
     config: Config,
+    certificates: tls::Store,
     plugins: PluginSet,
 }
 
@@ -59,7 +66,22 @@ impl fmt::Display for Summary {
                 AuthMode::Optional => ", authentication optional",
                 AuthMode::Required => ", authentication required",
             };
-            writeln!(f, "listener  {}{auth}", listener.address)?;
+            let tls = match listener.tls {
+                TlsMode::Off => "",
+                TlsMode::Optional => ", TLS optional",
+                TlsMode::Required => ", TLS required",
+                TlsMode::Implicit => ", TLS from the beginning",
+            };
+            writeln!(f, "listener  {}{tls}{auth}", listener.address)?;
+        }
+        for certificate in self.certificates.all() {
+            let Certificate { name, facts, .. } = &certificate;
+            let until = facts.not_after;
+            writeln!(
+                f,
+                "certificate {name}, for {}, until {until}",
+                facts.names.join(" ")
+            )?;
         }
         for rule in &self.config.relay {
             writeln!(f, "relay     {rule}")?;

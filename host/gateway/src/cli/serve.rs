@@ -52,6 +52,7 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
 fn failure(error: RunError) -> Failure {
     match error {
         RunError::Plugins(errors) => Failure::mistakes(errors),
+        RunError::Tls(errors) => Failure::mistakes(errors),
         error if error.is_configuration() => Failure::mistakes(vec![error]),
         error => Failure::run_time(error),
     }

@@ -113,6 +113,14 @@ impl ListenAddress {
         }
     }
 
+    /// The name of the host, where it was written with one.
+    pub(super) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Host(HostPort { host, .. }) => Some(host),
+            Self::All(_) | Self::Ip(_) => None,
+        }
+    }
+
     /// The addresses to bind, each once. Names are looked up where the system does so.
     pub(super) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match self {

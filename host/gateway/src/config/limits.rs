@@ -40,6 +40,8 @@ pub struct Limits {
     pub message_timeout: Duration,
     /// How long a client may take to read a reply.
     pub write_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub tls_timeout: Duration,
     /// How long sessions may go on once the program is told to stop. The same for all listeners.
     pub shutdown_grace: Duration,
     /// How many attempts to authenticate may fail from one client address before it has to wait; 0 for
@@ -72,6 +74,7 @@ impl Default for Limits {
             command_timeout: Duration::from_mins(5),
             message_timeout: Duration::from_mins(10),
             write_timeout: Duration::from_mins(2),
+            tls_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
             auth_failures_per_address: 50,
             auth_failures_per_account: 10,
@@ -127,6 +130,7 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         command_timeout: timeout(section, "command-timeout", general.command_timeout),
         message_timeout: timeout(section, "message-timeout", general.message_timeout),
         write_timeout: timeout(section, "write-timeout", general.write_timeout),
+        tls_timeout: timeout(section, "tls-timeout", general.tls_timeout),
         shutdown_grace,
         auth_failures_per_address,
         auth_failures_per_account,

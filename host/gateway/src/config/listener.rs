@@ -1,6 +1,7 @@
 //! Where clients connect, and how they are treated there.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,8 +10,8 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
 use toml::de::DeValue;
 
-use super::Limits;
 use super::value::{Setting, one_of};
+use super::{ClientCertificates, Limits, TlsMode, TlsProfile};
 
 /// An address to listen on, and how clients are treated there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Listener {
     /// The name in logs and in the sidecars of plugins. Where the operator gave none, the address as
     /// it was written. Addresses that were written as one share it.
     pub name: String,
+    /// The name of the host in the address as it was written, where it was one.
+    pub host: Option<String>,
     /// The address. Port 0 lets the system choose a free one.
     pub address: SocketAddr,
     /// Whether clients may or must authenticate.
@@ -56,6 +59,16 @@ pub struct Listener {
     pub xclient_from: Vec<IpNet>,
     /// Whether the client's name is looked up before the session.
     pub reverse_dns: bool,
+    /// Whether and when clients can encrypt the session.
+    pub tls: TlsMode,
+    /// Which versions of TLS are spoken.
+    pub tls_profile: TlsProfile,
+    /// The names of the only certificates that are shown here. Nothing: all.
+    pub certificates: Option<Vec<String>>,
+    /// Whether clients are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// The file of the authorities that are trusted for certificates of clients, in PEM.
+    pub client_ca: Option<PathBuf>,
     /// What clients may use up here: the limits of all listeners, with what this one overrides.
     pub limits: Limits,
 }
@@ -65,6 +78,7 @@ impl Listener {
     pub fn at(address: SocketAddr) -> Self {
         Self {
             name: address.to_string(),
+            host: None,
             address,
             auth: AuthMode::default(),
             auth_in_clear: false,
@@ -84,6 +98,11 @@ impl Listener {
             proxy_from: Vec::new(),
             xclient_from: Vec::new(),
             reverse_dns: false,
+            tls: TlsMode::default(),
+            tls_profile: TlsProfile::default(),
+            certificates: None,
+            client_certificates: ClientCertificates::default(),
+            client_ca: None,
             limits: Limits::default(),
         }
     }

@@ -11,6 +11,7 @@ mod read;
 mod replies;
 mod report;
 pub mod sidecar;
+mod tls;
 mod value;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use self::error::{ConfigError, Mistake};
 pub use self::limits::Limits;
 pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode};
 pub use self::overrides::Overrides;
+pub use self::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode, TlsProfile};
 
 /// The configuration that holds where the operator names no file: a documented example of every key.
 pub const BUILT_IN: &str = include_str!("default.toml");
@@ -42,6 +44,10 @@ pub struct Config {
     pub hostname: String,
     /// Where clients connect. At least one.
     pub listeners: Vec<Listener>,
+    /// The certificates that clients are shown. None: a self-signed one, made at the start.
+    pub certificates: Vec<CertificateFiles>,
+    /// What concerns the TLS of all listeners.
+    pub tls: Tls,
     /// What clients may use up, except where a listener says otherwise ([`Listener::limits`]).
     pub limits: Limits,
     /// The domains that strangers may send to. None: only authenticated clients may send at all.

@@ -2,6 +2,7 @@
 
 mod backend;
 mod listener;
+mod tls;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -17,7 +18,9 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Everything is read before anything is given up, so that no mistake hides another.
     let hostname = hostname(root);
     let limits = root.table("limits", limits::read);
-    let listeners = listener::all(root, &limits);
+    let certificates = tls::certificates(root);
+    let tls = root.table("tls", tls::settings);
+    let listeners = listener::all(root, &limits, &certificates);
     let relay: Option<Vec<RelayDomain>> = root.table("relay", |relay| relay.list("domains"));
     let backend = backend::only(root);
     let quarantine = root.table("quarantine", |quarantine| quarantine.path("maildir"));
@@ -30,6 +33,8 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     Some(Config {
         hostname: hostname?,
         listeners,
+        certificates,
+        tls,
         limits,
         relay: relay.unwrap_or_default(),
         replies,

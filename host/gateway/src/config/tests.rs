@@ -150,8 +150,8 @@ workers = "a long text, longer than anybody wants to see it in a message"
         "7 listener[1].adress unknown key; did you mean `listener.address`?",
         "11 listener[2].auth-in-clear credentials may be sent in clear to a loopback address only",
         "13 listener[3].address 0.0.0.0:25 has another listener already",
-        "14 listener[3].auth needs `auth-in-clear = true` on a loopback address: there is no TLS \
-         yet, and nobody should send a password in clear over a network",
+        "14 listener[3].auth needs TLS, such as `tls = \"required\"`, or on a loopback address \
+         `auth-in-clear = true`: nobody should send a password in clear over a network",
         r#"16 listener[4].name another listener is already called "in""#,
         r#"19 limits.message-size found "25Mb""#,
         "20 limits.message-sise unknown key; did you mean `limits.message-size`?",

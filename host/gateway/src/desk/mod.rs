@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{
-    Answer, Ask, Counters, Ending, Helo, Offers, Settings, TLS_NOT_AVAILABLE, Tls,
-};
+use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers, Settings, Tls};
 use postgate_proto::xclient::Xclient;
 use tracing::{debug, info};
 
@@ -27,11 +25,12 @@ use crate::metrics::Metrics;
 use crate::plugin::Component;
 use crate::plugin::context::{
     Authentication, Cause, ClientError, CommandLine, Context, Message, Occasion, SessionFacts,
-    Summary,
+    Summary, TlsFacts,
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::verdict::TextEdit;
 use crate::spool::Spool;
+use crate::tls::HandshakeError;
 
 /// Answers one session.
 pub(crate) struct Desk {
@@ -104,7 +103,7 @@ impl Desk {
                 recipient,
                 parameters,
             } => self.rcpt(recipient, parameters).await,
-            Ask::StartTls => Answer::Refuse(TLS_NOT_AVAILABLE),
+            Ask::StartTls => answer_of(self.ask(Event::StartTls).await),
             Ask::Vrfy(user) => self.query(Event::Vrfy, Occasion::About(user)).await,
             Ask::Xclient(xclient) => self.xclient(xclient),
         }
@@ -156,6 +155,33 @@ impl Desk {
             identity: identity.into(),
             acts_as: identity.into(),
         });
+    }
+
+    /// The session is encrypted from now on, and begins anew.
+    pub(crate) fn encrypted(&mut self, facts: TlsFacts) {
+        self.reset();
+        let session = &self.context.session;
+        let certificate = facts.client_certificate.as_ref();
+        debug!(
+            session = session.id,
+            version = facts.version,
+            cipher = facts.cipher,
+            server_name = facts.server_name,
+            client = certificate.map(|certificate| certificate.subject.as_str()),
+            verified = certificate.map(|certificate| certificate.verified),
+            resumed = facts.is_resumed,
+            "encrypted"
+        );
+        let context = Arc::make_mut(&mut self.context);
+        context.helo = None;
+        context.authentication = None;
+        context.tls = Some(Arc::new(facts));
+    }
+
+    /// The session could not be encrypted, and is over.
+    pub(crate) fn handshake_failed(&self, error: &HandshakeError) {
+        let session = &self.context.session;
+        error.log(&session.id, session.remote);
     }
 
     /// What the session is to say from now on; each change comes once.

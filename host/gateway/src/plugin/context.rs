@@ -25,6 +25,8 @@ pub struct Context {
     pub stores: SessionStores,
     /// What does not change in a session.
     pub session: Arc<SessionFacts>,
+    /// How the session is encrypted, where it is.
+    pub tls: Option<Arc<TlsFacts>>,
     /// How the client introduced itself, and by which name.
     pub helo: Option<(Helo, Box<str>)>,
     /// The credentials that are being presented.
@@ -55,6 +57,7 @@ impl Context {
         Self {
             stores: SessionStores::default(),
             session,
+            tls: None,
             helo: None,
             credentials: None,
             authentication: None,
@@ -71,10 +74,13 @@ impl Context {
 
     /// The protocol as in a Received line (RFC 3848).
     pub fn protocol(&self) -> &'static str {
-        match (&self.helo, &self.authentication) {
-            (Some((Helo::Ehlo, _)), Some(_)) => "ESMTPA",
-            (Some((Helo::Ehlo, _)), None) => "ESMTP",
-            _ => "SMTP",
+        let is_extended = matches!(&self.helo, Some((Helo::Ehlo, _)));
+        match (is_extended, &self.tls, &self.authentication) {
+            (true, Some(_), Some(_)) => "ESMTPSA",
+            (true, Some(_), None) => "ESMTPS",
+            (true, None, Some(_)) => "ESMTPA",
+            (true, None, None) => "ESMTP",
+            (false, _, _) => "SMTP",
         }
     }
 
@@ -187,6 +193,40 @@ pub struct ClientError {
     pub at: u32,
     /// The name of the fault.
     pub fault: &'static str,
+}
+
+/// How a session is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// When the handshake was complete, in seconds since 1970-01-01 UTC.
+    pub since: u32,
+    /// The version of the protocol: `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite by its IANA name, for example `TLS_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// The host name that the client asked for (SNI).
+    pub server_name: Option<String>,
+    /// The application protocol that was agreed on (ALPN).
+    pub alpn: Option<String>,
+    /// The certificate of the client, where it presented one.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Whether it goes on with the secrets of an earlier session.
+    pub is_resumed: bool,
+}
+
+/// A certificate that a client presented, to which it has the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The subject's distinguished name, for example `CN=mx.example.org, O=Example`.
+    pub subject: String,
+    /// The issuer's distinguished name.
+    pub issuer: String,
+    /// The names of the subject: mail addresses, host names and addresses (subjectAltName).
+    pub names: Vec<String>,
+    /// The SHA-256 of the certificate, in lower-case hexadecimal digits.
+    pub fingerprint: String,
+    /// Whether it was issued by an authority that the operator trusts for clients, and is valid now.
+    pub verified: bool,
 }
 
 /// A transaction, from MAIL on.

@@ -9,18 +9,17 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{
-    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
-};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, InconsistentKeys, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion,
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::certificate::{provider, together};
 use super::error::{CertificateError, CertificateFault};
 use super::pem;
 use crate::config::{BackendCertificate, BackendTls, BackendTrust, TlsVersion};
@@ -312,40 +311,4 @@ fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Err
         .into());
     }
     Ok(())
-}
-
-/// Puts a key to its certificate.
-fn together(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    file: &Path,
-) -> Result<CertifiedKey, CertificateFault> {
-    let provider = provider();
-    let unusable = |error: Error| CertificateFault::UnusableKey(error.to_string());
-    let key = provider
-        .key_provider
-        .load_private_key(key)
-        .map_err(unusable)?;
-    let candidate = CertifiedKey::new(chain, key);
-    match candidate.keys_match() {
-        // A kind of key that does not tell its public half is taken at its word.
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(candidate),
-        Err(Error::InconsistentKeys(_)) => {
-            let belongs_to = |certificate: &CertificateDer<'static>| {
-                let key = Arc::clone(&candidate.key);
-                let alone = CertifiedKey::new(vec![certificate.clone()], key);
-                alone.keys_match().is_ok()
-            };
-            Err(match candidate.cert.iter().position(belongs_to) {
-                Some(position) => CertificateFault::NotFirst(position + 1),
-                None => CertificateFault::NotItsKey(file.to_owned()),
-            })
-        }
-        Err(error) => Err(CertificateFault::Malformed(error.to_string())),
-    }
-}
-
-/// The cryptography of the gateway.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

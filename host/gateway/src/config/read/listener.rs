@@ -10,11 +10,17 @@ use toml::de::DeValue;
 use crate::config::address::{ListenAddress, ListenAddresses};
 use crate::config::document::Section;
 use crate::config::value::{Hostname, Line, Setting, is_printable};
-use crate::config::{AuthMode, Limits, Listener, ProxyMode, limits};
+use crate::config::{AuthMode, CertificateFiles, Limits, Listener, ProxyMode, TlsMode, limits};
+
+use super::tls;
 
 /// All listeners, or the one that holds without any. Where addresses come from an environment
 /// variable or a flag, there is one listener for each, with the settings of the first one in the file.
-pub(super) fn all(root: &mut Section<'_>, general: &Limits) -> Vec<Listener> {
+pub(super) fn all(
+    root: &mut Section<'_>,
+    general: &Limits,
+    certificates: &[CertificateFiles],
+) -> Vec<Listener> {
     let only_first = root.is_overridden("listener.address");
     let mut listeners: Vec<Listener> = Vec::new();
     let mut count = 0;
@@ -24,7 +30,7 @@ pub(super) fn all(root: &mut Section<'_>, general: &Limits) -> Vec<Listener> {
             false => section.required("address", r#"write one such as "127.0.0.1:2525""#),
         };
         count += 1;
-        let entry = entry(section, listens_on, general);
+        let entry = entry(section, listens_on, general, certificates);
         if count > 1 && only_first {
             return;
         }
@@ -34,7 +40,7 @@ pub(super) fn all(root: &mut Section<'_>, general: &Limits) -> Vec<Listener> {
     if count == 0 {
         let read = |section: &mut Section<'_>| {
             let listens_on = section.or("address", default_addresses());
-            entry(section, Some(listens_on), general)
+            entry(section, Some(listens_on), general, certificates)
         };
         listeners = root.unwritten_table("listener", read);
     }
@@ -46,6 +52,7 @@ fn entry(
     section: &mut Section<'_>,
     listens_on: Option<ListenAddresses>,
     general: &Limits,
+    certificates: &[CertificateFiles],
 ) -> Vec<Listener> {
     let name: Option<String> = section.value("name");
     let settings = settings(section, general);
@@ -60,12 +67,14 @@ fn entry(
             let name = name.clone();
             listeners.push(Listener {
                 name,
+                host: written.host().map(str::to_owned),
                 address,
                 ..settings.clone()
             });
         }
     }
     check(section, &settings, &listeners);
+    tls::check(section, &settings, certificates);
     listeners
 }
 
@@ -90,10 +99,16 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
         proxy_from: networks(section, "proxy-from"),
         xclient_from: networks(section, "xclient-from"),
         reverse_dns: section.or("reverse-dns", default.reverse_dns),
+        tls: section.or("tls", default.tls),
+        tls_profile: section.or("tls-profile", default.tls_profile),
+        certificates: section.list("certificates"),
+        client_certificates: section.or("client-certificates", default.client_certificates),
+        client_ca: section.path("client-ca"),
         limits: section.table("limits", |section| {
             limits::read_of_listener(section, general)
         }),
         name: default.name,
+        host: default.host,
         address: default.address,
     }
 }
@@ -169,9 +184,12 @@ fn check(section: &mut Section<'_>, settings: &Listener, listeners: &[Listener])
     if settings.auth_in_clear && !listeners.iter().all(is_loopback) {
         let text = "credentials may be sent in clear to a loopback address only";
         section.conflict("auth-in-clear", text.to_owned());
-    } else if settings.auth != AuthMode::Off && !settings.auth_in_clear {
-        let text = "needs `auth-in-clear = true` on a loopback address: there is no TLS yet, and \
-                    nobody should send a password in clear over a network";
+    } else if settings.auth != AuthMode::Off
+        && settings.tls == TlsMode::Off
+        && !settings.auth_in_clear
+    {
+        let text = "needs TLS, such as `tls = \"required\"`, or on a loopback address \
+                    `auth-in-clear = true`: nobody should send a password in clear over a network";
         section.conflict("auth", text.to_owned());
     }
     if settings.proxy != ProxyMode::Off && settings.proxy_from.is_empty() {
