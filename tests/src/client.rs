@@ -1,13 +1,57 @@
 //! A client that says what a test wants and reads replies.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::PATIENCE;
 
 /// One connection to the gateway.
 pub struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Transport>,
+}
+
+/// What goes over a connection.
+enum Transport {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Transport {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 /// A whole reply: its lines, without line endings, joined by line feeds.
@@ -25,7 +69,69 @@ impl Client {
             .expect("a timeout can be set");
         stream.set_nodelay(true).expect("an option can be set");
         Self {
-            reader: BufReader::new(stream),
+            reader: BufReader::new(Transport::Plain(stream)),
+        }
+    }
+
+    /// Connects and makes the handshake at once, for the host that it says.
+    ///
+    /// # Panics
+    ///
+    /// Where the handshake fails.
+    pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
+        let mut client = Self::connect(address);
+        client
+            .handshake(config, name)
+            .unwrap_or_else(|error| panic!("the handshake failed: {error}"));
+        client
+    }
+
+    /// Connects, says EHLO and STARTTLS, makes the handshake, and says EHLO once more.
+    ///
+    /// # Panics
+    ///
+    /// Where any of it fails.
+    pub fn start_tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
+        let mut client = Self::greeted(address);
+        client.says("STARTTLS", "220 2.0.0 ");
+        client
+            .handshake(config, name)
+            .unwrap_or_else(|error| panic!("the handshake failed: {error}"));
+        client.says("EHLO client.example", "250");
+        client
+    }
+
+    /// Makes the client's side of a TLS handshake, for the host with this name.
+    ///
+    /// # Errors
+    ///
+    /// Where it fails; then the connection is of no more use.
+    pub fn handshake(&mut self, config: &Arc<ClientConfig>, name: &str) -> io::Result<()> {
+        assert!(
+            self.reader.buffer().is_empty(),
+            "the gateway said something before the handshake"
+        );
+        let mut socket = self.reader.get_ref().socket().try_clone()?;
+        let name = ServerName::try_from(name.to_owned()).expect("a name of a host");
+        let mut connection =
+            ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
+        }
+        let stream = StreamOwned::new(connection, socket);
+        self.reader = BufReader::new(Transport::Tls(Box::new(stream)));
+        Ok(())
+    }
+
+    /// What came of the handshake.
+    ///
+    /// # Panics
+    ///
+    /// Where there was none.
+    pub fn tls(&self) -> &ClientConnection {
+        match self.reader.get_ref() {
+            Transport::Tls(stream) => &stream.conn,
+            Transport::Plain(_) => panic!("the connection is not encrypted"),
         }
     }
 
@@ -45,8 +151,9 @@ impl Client {
     }
 
     /// Sends octets to a gateway that may have closed the connection.
-    pub fn try_write(&mut self, octets: &[u8]) -> std::io::Result<()> {
-        self.reader.get_mut().write_all(octets)
+    pub fn try_write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(octets)?;
+        self.reader.get_mut().flush()
     }
 
     /// Sends a line.
@@ -144,7 +251,7 @@ impl Client {
     ///
     /// Where the connection is over.
     pub fn has_heard_nothing(&self) -> bool {
-        let stream = self.reader.get_ref();
+        let stream = self.reader.get_ref().socket();
         stream.set_nonblocking(true).expect("an option can be set");
         let heard = stream.peek(&mut [0]);
         stream.set_nonblocking(false).expect("an option can be set");
@@ -180,7 +287,7 @@ impl Client {
     /// Closes the client's side: nothing more will be sent.
     pub fn hang_up(&mut self) {
         // An error says that the gateway was faster.
-        _ = self.reader.get_mut().shutdown(Shutdown::Write);
+        _ = self.reader.get_ref().socket().shutdown(Shutdown::Write);
     }
 
     fn expect_after(&mut self, expected: &str, command: &str) -> Reply {
@@ -194,5 +301,8 @@ impl Client {
 }
 
 fn is_reset(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof
+    )
 }

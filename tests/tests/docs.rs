@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use postgate_tests::certificate::Authority;
 use postgate_tests::gateway::{Setup, program, repository};
 use postgate_tests::peer::{program as peer, run};
 
@@ -105,7 +106,8 @@ fn configurations_in_documents_load() {
         };
         let config = setup.write();
         if !block.is_sidecar(&table) {
-            fs::write(&config, &block.text).expect("the configuration");
+            let text = with_files(&block.text, setup.directory());
+            fs::write(&config, text).expect("the configuration");
             for directory in ["plugins", "plugins.d"] {
                 fs::create_dir_all(setup.directory().join(directory)).expect("a directory");
             }
@@ -114,6 +116,29 @@ fn configurations_in_documents_load() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}:\n{said}", block.place());
     }
+}
+
+/// A configuration whose files are there, in this directory.
+fn with_files(text: &str, directory: &Path) -> String {
+    let authority = Authority::new("documents");
+    let (issued, trusted) = (authority.issue(&["mx.example.org"]), authority.pem());
+    let text = text.replace("\"/etc/", &format!("\"{}/", directory.display()));
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once(" = ") else {
+            continue;
+        };
+        let content = match key {
+            "chain" => issued.certificate.as_str(),
+            "key" => issued.key.as_str(),
+            "client-ca" => trusted.as_str(),
+            "password-file" => "secret",
+            _ => continue,
+        };
+        let file = directory.join(value.trim_matches('"'));
+        fs::create_dir_all(file.parent().expect("a file has a directory")).expect("a directory");
+        fs::write(file, content).expect("a file");
+    }
+    text
 }
 
 /// The plugin beside which a block stands: the one whose document shows it, or else one
@@ -219,7 +244,12 @@ fn configurations_among_the_examples_load() {
         .collect();
     assert!(!files.is_empty());
     for file in files {
-        let output = run(program().args(["check", "--config"]).arg(&file));
+        let text = fs::read_to_string(&file).expect("an example can be read");
+        let setup = Setup::new();
+        let config = setup.write();
+        fs::create_dir_all(setup.directory().join("plugins.d")).expect("a directory");
+        fs::write(&config, with_files(&text, setup.directory())).expect("a copy");
+        let output = run(program().args(["check", "--config"]).arg(&config));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}:\n{said}", file.display());
     }

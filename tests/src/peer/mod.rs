@@ -5,6 +5,7 @@ mod haproxy;
 mod postfix;
 mod postfix_client;
 mod swaks;
+mod tls;
 
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,6 +21,7 @@ pub use haproxy::HaProxy;
 pub use postfix::{SmtpSink, smtp_source};
 pub use postfix_client::Postfix;
 pub use swaks::swaks;
+pub use tls::{converse, s_client, s_client_starttls};
 
 /// A program by its name, wherever the distribution put it.
 ///
