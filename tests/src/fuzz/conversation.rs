@@ -118,9 +118,9 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
         } else {
             Auth::Optional
         },
-        auth_in_clear: choice % 5 != 0,
+        auth_in_clear: !choice.is_multiple_of(5),
         mechanisms: Mechanism::ALL.to_vec(),
-        tls_required: choice % 5 == 0,
+        tls_required: choice.is_multiple_of(5),
         max_errors: if choice & 2 == 0 { 0 } else { 10 },
         max_message_size: 1_000,
         max_recipients: 3,

@@ -69,7 +69,7 @@ impl Start {
             None if authzid.is_empty() => String::new(),
             None => return Err(Fault::AuthEncoding),
         };
-        let mut binding = text[..text.len() - bare.len()].as_bytes().to_vec();
+        let mut binding = text.as_bytes()[..text.len() - bare.len()].to_vec();
         if let Some(exporter) = self.bound(flag)? {
             binding.extend_from_slice(&exporter);
         }
