@@ -1,5 +1,6 @@
 //! Servers and clients of other projects, as they come from the distribution.
 
+pub mod dkim;
 mod dovecot;
 mod haproxy;
 mod postfix;

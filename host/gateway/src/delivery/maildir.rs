@@ -1,5 +1,6 @@
 //! A Maildir as a store of its own: no other server is needed.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postgate_proto::address::ReversePath;
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
 use tokio::task::spawn_blocking;
 
 use super::Message;
@@ -29,12 +31,13 @@ impl Maildir {
         }))
     }
 
-    /// Stores a message with a Return-Path field before it, and else octet for octet. It is on the
-    /// disk, and readers see it whole, once this returns.
+    /// Stores a message with a Return-Path field before it, without any that it brought along
+    /// (RFC 5321 §4.4), and else octet for octet. It is on the disk, and readers see it whole, once
+    /// this returns.
     pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
         let place = Arc::clone(&self.0);
         let mut head = format!("Return-Path: {sender}\r\n").into_bytes();
-        head.extend_from_slice(message.head);
+        head.extend_from_slice(&without_return_path(message.head));
         let body = message.body.clone();
         // Waiting for the disk would keep other sessions waiting too.
         spawn_blocking(move || place.store(&head, &body))
@@ -97,6 +100,21 @@ impl Place {
     }
 }
 
+fn without_return_path(head: &[u8]) -> Cow<'_, [u8]> {
+    let mut block = HeaderBlock::parse(head.to_vec());
+    let name = HeaderName::new("Return-Path");
+    let name = name
+        .ok()
+        .filter(|_| block.named("Return-Path").next().is_some());
+    let Some(name) = name else {
+        return Cow::Borrowed(head);
+    };
+    block.apply(&HeaderEdit::RemoveAll(name));
+    let mut rest = Vec::with_capacity(head.len());
+    block.render(&mut rest);
+    Cow::Owned(rest)
+}
+
 fn write(path: &Path, head: &[u8], body: &Content) -> io::Result<()> {
     let file = File::options()
         .write(true)
@@ -152,6 +170,26 @@ mod tests {
         assert_eq!(stored(&path).len(), 2);
         assert_eq!(fs::read_dir(path.join("tmp")).unwrap().count(), 0);
         assert_eq!(fs::read_dir(path.join("cur")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_return_path_that_came_along_is_left_out() {
+        for (head, expected) in [
+            ("A: b\r\n\r\n", "A: b\r\n\r\n"),
+            (
+                "Return-Path: <x@y>\r\nA: b\r\nreturn-path:\r\n <z>\r\nC: d\r\n\r\n",
+                "A: b\r\nC: d\r\n\r\n",
+            ),
+            ("Return-Path: <x@y>\r\n\r\n", "\r\n"),
+            ("Return-Path-Of: a\r\n\r\n", "Return-Path-Of: a\r\n\r\n"),
+            ("", ""),
+        ] {
+            let rest = without_return_path(head.as_bytes());
+            assert_eq!(
+                rest.escape_ascii().to_string(),
+                expected.escape_default().to_string()
+            );
+        }
     }
 
     #[tokio::test]
