@@ -17,7 +17,7 @@ use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 use crate::plugin::bindings::AllEvents;
-use crate::plugin::host::{HostState, MAX_MODULES, MimeMemory, wasi};
+use crate::plugin::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MimeMemory, wasi};
 
 /// The engine, what plugins may import from it, and how many instances there may be.
 pub struct Runtime {
@@ -127,8 +127,8 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(MAX_MODULES))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
+        .total_memories(instances.saturating_mul(MAX_MEMORIES))
+        .total_tables(instances.saturating_mul(MAX_TABLES))
         .total_stacks(instances)
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)

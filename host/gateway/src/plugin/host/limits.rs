@@ -61,11 +61,11 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
     }
 
     fn tables(&self) -> usize {
-        MAX_MODULES as usize
+        MAX_TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        MAX_MODULES as usize
+        MAX_MEMORIES as usize
     }
 }
 
@@ -91,8 +91,13 @@ impl MimeMemory {
 const MIME_MEMORY_KIB: u32 = 64 << 10;
 
 const MAX_TABLE_ELEMENTS: usize = 100_000;
-/// The most core instances, tables and memories that a component may be made of, each.
+/// The most core instances that a component may be made of.
 pub(in crate::plugin) const MAX_MODULES: u32 = 64;
+/// The most memories of an instance. The pool has as many for each: an instance with more of them
+/// would take those of other sessions.
+pub(in crate::plugin) const MAX_MEMORIES: u32 = 2;
+/// The most tables of an instance, for the same reason.
+pub(in crate::plugin) const MAX_TABLES: u32 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
-pub(super) use self::limits::{MAX_MODULES, MemoryLimit, MimeMemory};
+pub(super) use self::limits::{MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MemoryLimit, MimeMemory};
 use self::wasi::Wasi;
 use crate::config::sidecar::{Grant, PluginLimits};
 use crate::dns::Dns;
