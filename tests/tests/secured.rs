@@ -299,3 +299,53 @@ fn mistakes_are_found_before_anything_is_bound() {
         }
     }
 }
+
+/// From a client over TLS to a backend over TLS, or not at all (RFC 8689).
+#[test]
+fn a_message_that_requires_tls_stays_under_it() {
+    let authority = Authority::new("of both sides");
+    let own = authority.issue(&[NAME, "mx.example.org"]);
+    for (keyword, command, expected) in [
+        (
+            "REQUIRETLS",
+            "MAIL FROM:<alice@client.example> REQUIRETLS",
+            "250",
+        ),
+        (
+            "SIZE 0",
+            "MAIL FROM:<alice@client.example> REQUIRETLS",
+            "550 5.7.30",
+        ),
+        ("SIZE 0", "MAIL FROM:<alice@client.example>", "250"),
+    ] {
+        let tls = Tls {
+            config: server_config(&own),
+            is_implicit: true,
+        };
+        let backend = Backend::secured(tls, move |event| match event.step {
+            Step::Helo(_) => Act::Say(format!("250-backend.example\r\n250 {keyword}\r\n")),
+            _ => Act::Work,
+        });
+        let setup = secured(&backend.smtp(), &authority, "tls = \"implicit\"");
+        let (chain, key) = own.write(setup.directory(), "own");
+        let certificate = format!("certificate = [{{ chain = {chain:?}, key = {key:?} }}]");
+        let gateway = setup
+            .listener("tls = \"optional\"")
+            .set(&certificate)
+            .start();
+        let mut client =
+            Client::start_tls(gateway.address(), &authority.client(), "mx.example.org");
+        assert!(client.ask("EHLO client.example").contains("REQUIRETLS"));
+        client.says(command, "250");
+        client.says("RCPT TO:<bob@example.org>", expected);
+        if expected == "250" {
+            assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
+            let mail = backend.taken().remove(0).mail;
+            assert_eq!(
+                mail.ends_with(" REQUIRETLS"),
+                command.ends_with(" REQUIRETLS"),
+                "{mail}"
+            );
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use postgate::config::{AuthMode, Config, TlsMode};
+use postgate::config::{AuthMode, Backend, BackendTrust, Config, TlsMode};
 use postgate::delivery::Delivery;
 use postgate::dns::Dns;
 use postgate::plugin::{self, PluginSet, Runtime};
@@ -87,7 +87,7 @@ impl fmt::Display for Summary {
             writeln!(f, "relay     {rule}")?;
         }
         match &self.config.backend {
-            Some(backend) => writeln!(f, "backend   {}", backend.address)?,
+            Some(backend) => writeln!(f, "backend   {}{}", backend.address, secured(backend))?,
             None => writeln!(f, "backend   none, every message is refused")?,
         }
         for plugin in &self.plugins.plugins {
@@ -99,4 +99,16 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "no mistakes")
     }
+}
+
+/// How a backend is spoken to.
+fn secured(backend: &Backend) -> String {
+    let tls = match &backend.tls {
+        None => "",
+        Some(tls) if tls.trust == BackendTrust::Anybody => ", TLS that is not verified",
+        Some(_) => ", TLS",
+    };
+    let login = backend.login.as_ref();
+    let login = login.map(|login| format!(", as {}", login.username));
+    tls.to_owned() + &login.unwrap_or_default()
 }

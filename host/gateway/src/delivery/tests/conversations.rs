@@ -344,3 +344,32 @@ async fn a_large_message_arrives_whole() {
     );
     playing.await.unwrap();
 }
+
+/// What comes behind a reply must not be taken for the answer to the next command.
+#[tokio::test]
+async fn a_connection_with_a_reply_too_many_is_not_used_again() {
+    const REPLY: &str = "S: 250 2.0.0 queued\r\n250 2.0.0 and another";
+    let first = [&ENVELOPE_OK, MESSAGE.as_slice(), &[REPLY, "end"]].concat();
+    let second = [
+        &ENVELOPE_OK,
+        MESSAGE.as_slice(),
+        &["S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    for expected in ["250 2.0.0 queued", "250 2.0.0 second"] {
+        let mut transaction = begin(&delivery);
+        assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+        assert_eq!(deliver(&mut transaction).await, expected);
+    }
+    drop(delivery);
+    playing.await.unwrap();
+}
+
+const ENVELOPE_OK: [&str; 4] = [
+    "C: MAIL FROM:<a@b>",
+    "C: RCPT TO:<c@d>",
+    "S: 250 ok",
+    "S: 250 ok",
+];
