@@ -27,10 +27,14 @@ run: build
 test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
+	@scripts/build-languages
 	$(CARGO) test --release --workspace
 
 bench: build
 	$(CARGO) bench --profile release --package postgate-tests --bench cost
+	@rm -rf target/languages/built target/languages/times
+	@TIMES=target/languages/times scripts/build-languages
+	$(CARGO) bench --profile release --package postgate-tests --bench languages
 
 # Without cargo-fuzz, the same code gets random octets that are not guided by coverage.
 fuzz:

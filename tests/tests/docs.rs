@@ -31,6 +31,10 @@ fn collect(directory: &Path, only_here: bool, files: &mut Vec<PathBuf>) {
         return;
     };
     for path in entries.map(|entry| entry.expect("an entry").path()) {
+        // What npm installs is not ours.
+        if path.ends_with("node_modules") {
+            continue;
+        }
         if path.is_dir() && !only_here {
             collect(&path, false, files);
         } else if path.extension().is_some_and(|extension| extension == "md") {

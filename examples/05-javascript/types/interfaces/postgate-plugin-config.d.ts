@@ -1,0 +1,11 @@
+declare module 'postgate:plugin/config@0.1.0' {
+  /**
+   * The whole table as a JSON object.
+   */
+  export function json(): string;
+  /**
+   * One value by its path, for example `limits.max-size`. A string comes as its text, anything
+   * else as JSON.
+   */
+  export function get(path: string): string | undefined;
+}

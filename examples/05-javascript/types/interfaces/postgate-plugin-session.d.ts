@@ -1,0 +1,278 @@
+/// <reference path="./postgate-plugin-types.d.ts" />
+declare module 'postgate:plugin/session@0.1.0' {
+  /**
+   * Unique among all sessions, from connect on; also in every log line.
+   */
+  export function id(): string;
+  /**
+   * Unique among all transactions; changes with each MAIL and RSET. Empty before the first MAIL.
+   */
+  export function transactionId(): string;
+  /**
+   * When the client connected, in seconds since 1970-01-01 UTC.
+   */
+  export function connectedAt(): number;
+  /**
+   * The name of the listener in the configuration.
+   */
+  export function listener(): string;
+  /**
+   * The host name by which the gateway introduces itself.
+   */
+  export function hostname(): string;
+  /**
+   * The address the client connected to, or nothing on a Unix socket.
+   */
+  export function localIp(): string;
+  /**
+   * The port the client connected to, or 0 on a Unix socket.
+   */
+  export function localPort(): number;
+  /**
+   * The client's address, in its canonical text form.
+   */
+  export function remoteIp(): string;
+  /**
+   * The client's port.
+   */
+  export function remotePort(): number;
+  /**
+   * The client's name by reverse DNS; the address where there is none or it is switched off.
+   */
+  export function remoteHost(): string;
+  /**
+   * The name that the client gave in HELO or EHLO; empty before.
+   */
+  export function heloName(): string;
+  /**
+   * How the client introduced itself.
+   */
+  export function helo(): HeloKind;
+  /**
+   * The protocol as in a Received line: SMTP, ESMTP, ESMTPA, ESMTPS, ESMTPSA.
+   */
+  export function protocol(): string;
+  /**
+   * What a proxy said about the client; nothing without a proxy.
+   */
+  export function proxy(): ProxyHeader | undefined;
+  /**
+   * What the listener does with line endings that are not CRLF.
+   */
+  export function lineEndings(): LineEndingMode;
+  /**
+   * The text after the host name in the 220 banner, as it stands now.
+   */
+  export function banner(): string;
+  /**
+   * The text after the host name in the reply to HELO and EHLO, as it stands now.
+   */
+  export function greeting(): string;
+  /**
+   * Whether the session is encrypted.
+   */
+  export function encrypted(): boolean;
+  /**
+   * How the session is encrypted; nothing where it is not.
+   */
+  export function tls(): TlsFacts | undefined;
+  /**
+   * The identity that the client acts as (authorization identity); nothing where it has not
+   * authenticated.
+   */
+  export function authenticatedAs(): string | undefined;
+  /**
+   * How the client has authenticated; nothing where it has not.
+   */
+  export function authentication(): AuthenticationFacts | undefined;
+  /**
+   * The reverse-path of the current transaction as it stands now; nothing outside a transaction,
+   * empty for the null reverse-path.
+   */
+  export function sender(): string | undefined;
+  /**
+   * The ESMTP parameters of MAIL, names in capitals, in the client's order.
+   */
+  export function mailParameters(): Array<Pair>;
+  /**
+   * The accepted recipients of the current transaction as they stand now, in order.
+   */
+  export function recipients(): Array<string>;
+  /**
+   * The ESMTP parameters of the recipient with this index in `recipients`, names in capitals.
+   */
+  export function recipientParameters(index: number): Array<Pair>;
+  /**
+   * How many commands of this session were refused as errors of the client.
+   */
+  export function errorCount(): number;
+  /**
+   * The latest of them, at most 32, the oldest first.
+   */
+  export function errors(): Array<ClientError>;
+  /**
+   * What plugins have tagged so far in this session, in order.
+   */
+  export function tags(): Array<Pair>;
+  export type Pair = import('postgate:plugin/types@0.1.0').Pair;
+  /**
+   * How the client introduced itself.
+   * # Variants
+   * 
+   * ## `"none"`
+   * 
+   * Not yet.
+   * ## `"helo"`
+   * 
+   * HELO (RFC 5321): no extensions.
+   * ## `"ehlo"`
+   * 
+   * EHLO (RFC 5321).
+   * ## `"lhlo"`
+   * 
+   * LHLO (RFC 2033).
+   */
+  export type HeloKind = 'none' | 'helo' | 'ehlo' | 'lhlo';
+  /**
+   * What a proxy in front of the gateway said about the client (PROXY protocol).
+   */
+  export interface ProxyHeader {
+    /**
+     * The version of the protocol, 1 or 2.
+     */
+    version: number,
+    /**
+     * Where the client connected from; nothing where the proxy did not say.
+     */
+    sourceIp?: string,
+    /**
+     * The port the client connected from; 0 where the proxy did not say.
+     */
+    sourcePort: number,
+    /**
+     * Where the client connected to; nothing where the proxy did not say.
+     */
+    destinationIp?: string,
+    /**
+     * The port the client connected to; 0 where the proxy did not say.
+     */
+    destinationPort: number,
+    /**
+     * The name that the client asked for in TLS to the proxy.
+     */
+    authority?: string,
+    /**
+     * The application protocol that the client and the proxy agreed on (ALPN).
+     */
+    alpn?: string,
+    /**
+     * Whether the client spoke TLS to the proxy.
+     */
+    tls: boolean,
+  }
+  /**
+   * A certificate that the client presented (RFC 5280).
+   */
+  export interface ClientCertificate {
+    /**
+     * The subject's distinguished name, for example `CN=mx.example.org, O=Example`.
+     */
+    subject: string,
+    /**
+     * The issuer's distinguished name.
+     */
+    issuer: string,
+    /**
+     * The names of the subject: mail addresses and host names (subjectAltName).
+     */
+    names: Array<string>,
+    /**
+     * The SHA-256 of the certificate, in lower-case hexadecimal digits.
+     */
+    fingerprint: string,
+    /**
+     * Whether it was issued by an authority that the operator trusts for clients, and is valid
+     * now.
+     */
+    verified: boolean,
+  }
+  /**
+   * The encryption of the session.
+   */
+  export interface TlsFacts {
+    /**
+     * When the handshake was complete, in seconds since 1970-01-01 UTC.
+     */
+    since: number,
+    /**
+     * The version of the protocol: `TLSv1.2` or `TLSv1.3`.
+     */
+    version: string,
+    /**
+     * The cipher suite by its IANA name, for example `TLS_AES_256_GCM_SHA384`.
+     */
+    cipher: string,
+    /**
+     * The host name that the client asked for (SNI).
+     */
+    serverName?: string,
+    /**
+     * The application protocol that was agreed on (ALPN).
+     */
+    alpn?: string,
+    /**
+     * The certificate of the client, where it presented one.
+     */
+    clientCertificate?: ClientCertificate,
+  }
+  /**
+   * How the client has authenticated.
+   */
+  export interface AuthenticationFacts {
+    /**
+     * When, in seconds since 1970-01-01 UTC.
+     */
+    since: number,
+    /**
+     * The SASL mechanism, in capitals; `XCLIENT` where a trusted client said so.
+     */
+    mechanism: string,
+    /**
+     * Who the client is (authentication identity).
+     */
+    identity: string,
+    /**
+     * Whom it acts as (authorization identity).
+     */
+    actsAs: string,
+  }
+  /**
+   * A command that was refused as an error of the client.
+   */
+  export interface ClientError {
+    /**
+     * When, in seconds since 1970-01-01 UTC.
+     */
+    at: number,
+    /**
+     * What was wrong, by the name of the fault in the configuration, for example
+     * `unknown-verb`.
+     */
+    fault: string,
+  }
+  /**
+   * What the gateway does with a CR or LF in a message that is not part of a CRLF.
+   * # Variants
+   * 
+   * ## `"strict"`
+   * 
+   * Refuse the message.
+   * ## `"ensure"`
+   * 
+   * Make lines that end in CRLF.
+   * ## `"leave"`
+   * 
+   * Leave the octets as they are.
+   */
+  export type LineEndingMode = 'strict' | 'ensure' | 'leave';
+}
