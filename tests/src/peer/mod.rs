@@ -107,7 +107,7 @@ pub fn pause() {
 }
 
 /// Whether the tests run as root, who must give rights away before he may start some servers.
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 

@@ -1,0 +1,79 @@
+//! Why a plugin can not be loaded.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::plugin::verdict::PluginError;
+
+/// Why a plugin can not be loaded. The file is the operator's or the author's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file holds no component.
+    #[error("{file}: not a WebAssembly component: {reason}")]
+    Component {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file or its directory can not be read.
+    #[error("{file}: {error}", file = file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The component imports what it may not.
+    #[error("{file}: {reason}")]
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Which imports, and what would allow them.
+        reason: String,
+    },
+    /// The instances that sessions are to share would be too many.
+    #[error(
+        "{sidecar}: shared-instances: there is no room for {count} more instances; see plugins.instances",
+        sidecar = .sidecar.display()
+    )]
+    NoRoom {
+        /// The file that asks for them.
+        sidecar: PathBuf,
+        /// How many there would be.
+        count: u32,
+    },
+    /// No event is exported.
+    #[error("{}: exports no event of postgate:plugin@0.1, nothing would ever call it", .0.display())]
+    NoEvent(PathBuf),
+    /// The plugin does not work under its limits.
+    #[error("{file}: {error}", file = file.display())]
+    Plugin {
+        /// The file.
+        file: PathBuf,
+        /// What happened when it was tried.
+        error: PluginError,
+    },
+    /// The sidecar has mistakes.
+    #[error(transparent)]
+    Sidecar(#[from] ConfigError),
+    /// The file is larger than `plugins.max-file-size`.
+    #[error("{file}: {size} octets are more than plugins.max-file-size of {limit}")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// Its size in octets.
+        size: u64,
+        /// The limit in octets.
+        limit: u64,
+    },
+}
+
+impl LoadError {
+    /// Whether the plugin may work at another time as it is: it was tried, and the machine and all that
+    /// it asks had their part in that.
+    pub(in crate::plugin) const fn may_pass(&self) -> bool {
+        matches!(self, Self::NoRoom { .. } | Self::Plugin { .. })
+    }
+}
