@@ -89,6 +89,7 @@ fn context(recipient: &str) -> Context {
         parameters: MailParameters::default(),
         recipients: Vec::new(),
         recipient_parameters: Vec::new(),
+        refused: Vec::new(),
         candidate: Some((recipient, Vec::new())),
     });
     context

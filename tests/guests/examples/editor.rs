@@ -84,8 +84,8 @@ impl OnHeaders for Editor {
 }
 
 impl OnMessage for Editor {
-    /// The header fields `X-Replace-Body`, `X-Add-Recipient`, `X-Remove-Recipient` and
-    /// `X-Rewrite-Sender` say what to do.
+    /// The header fields `X-Replace-Body`, `X-Add-Recipient`, `X-Remove-Recipient`,
+    /// `X-Refuse-Recipient`, `X-Rewrite-Sender`, `X-Set-Id` and `X-Set` say what to do.
     fn on_message(&mut self) -> MessageAnswer {
         let mut answer = MessageAnswer::next().prepend_header("X-At-Message", "yes");
         if let Some(line) = message::header_text("x-replace-body") {
@@ -96,6 +96,16 @@ impl OnMessage for Editor {
         }
         if let Some(mailbox) = message::header_text("x-remove-recipient") {
             answer = answer.remove_recipient(mailbox);
+        }
+        if let Some(mailbox) = message::header_text("x-refuse-recipient") {
+            let refusal = Refusal::new(550, "5.7.1", "not this message");
+            answer = answer.refuse_recipient(mailbox, refusal);
+        }
+        if let Some(id) = message::header_text("x-set-id") {
+            answer = answer.set_id(id);
+        }
+        if let Some(value) = message::header_text("x-set") {
+            answer = answer.set_header("X-SET", format!("was {value}"));
         }
         if let Some(mailbox) = message::header_text("x-rewrite-sender") {
             answer = answer.rewrite_sender(mailbox);

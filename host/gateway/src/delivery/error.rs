@@ -34,6 +34,14 @@ pub enum DeliveryError {
     /// The backend does not follow the protocol.
     #[error("{0}")]
     Fault(#[from] ClientFault),
+    /// Policy has refused the message for some recipients, and others have it now.
+    #[error("the message is for {delivered} of {recipients} recipients only")]
+    Deferred {
+        /// How many recipients have the message.
+        delivered: usize,
+        /// How many there are.
+        recipients: usize,
+    },
     /// Some recipients of an LMTP backend have the message now, and others do not.
     #[error("the backend took the message for {delivered} of {recipients} recipients")]
     Mixed {
@@ -96,7 +104,7 @@ impl DeliveryError {
                 TlsFailure::Certificate(_) | TlsFailure::Identity(_) | TlsFailure::Protocol(_),
             ) => BAD_TLS,
             Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => Refusal::TRY_LATER,
-            Self::Mixed { .. } => NOT_FOR_ALL,
+            Self::Deferred { .. } | Self::Mixed { .. } => NOT_FOR_ALL,
             Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
             Self::Refused(refusal) => refusal.clone(),

@@ -13,6 +13,7 @@
 //! operator wants it, clients are told to come back later.
 
 mod connection;
+mod deferred;
 mod error;
 mod greeting;
 mod maildir;
@@ -27,14 +28,16 @@ mod terms;
 mod tests;
 mod tls;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::client::Protocol;
 use postgate_proto::parameters::{MailParameters, Parameter};
-use postgate_proto::reply::{Acceptance, Enhanced, Reply};
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 
+use self::deferred::Deferred;
 pub use self::error::DeliveryError;
 pub use self::maildir::Maildir;
 use self::relay::Relay;
@@ -46,7 +49,10 @@ use crate::spool::Content;
 
 /// The way to the backend. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
-pub struct Delivery(Store);
+pub struct Delivery {
+    store: Store,
+    deferred: Arc<Deferred>,
+}
 
 impl Delivery {
     /// The way to this backend. Nothing is connected yet, but all files that connections need are
@@ -66,24 +72,78 @@ impl Delivery {
             BackendAddress::SmtpUnix(path) => (Protocol::Smtp, Socket::Unix(path.clone())),
         };
         let server = Server::new(backend, protocol, socket, hostname)?;
-        Ok(Self(Store::Server(Arc::new(server))))
+        Ok(Self::to(Store::Server(Arc::new(server))))
     }
 
     /// The way into a Maildir at this path.
     pub fn to_maildir(path: &Path, hostname: &str) -> Self {
-        Self(Store::Maildir(Maildir::new(path, hostname)))
+        Self::to(Store::Maildir(Maildir::new(path, hostname)))
     }
 
     /// A way that leads nowhere: every recipient is refused for now, so that no mail is lost.
-    pub const fn nowhere() -> Self {
-        Self(Store::Nowhere)
+    pub fn nowhere() -> Self {
+        Self::to(Store::Nowhere)
+    }
+
+    fn to(store: Store) -> Self {
+        Self {
+            store,
+            deferred: Arc::default(),
+        }
+    }
+
+    /// The refusal that was kept for the client at this address to read at RCPT; see
+    /// [`Self::delivered_in_part`].
+    pub fn deferred_refusal(
+        &self,
+        client: IpAddr,
+        sender: &ReversePath,
+        recipient: &ForwardPath,
+    ) -> Option<Refusal> {
+        self.deferred.refusal(client, sender, recipient)
+    }
+
+    /// Those of the recipients that do not have the message from an earlier attempt.
+    ///
+    /// # Errors
+    ///
+    /// Where the message can not be read to be recognised.
+    pub fn without_delivered(
+        &self,
+        sender: &ReversePath,
+        recipients: &[ForwardPath],
+        given: Given<'_>,
+    ) -> Result<Vec<ForwardPath>, DeliveryError> {
+        let left = self.deferred.without_delivered(sender, recipients, given);
+        left.map_err(DeliveryError::Content)
+    }
+
+    /// Remembers for the next attempt of a client which recipients have its message, and how policy
+    /// has refused the others.
+    ///
+    /// # Errors
+    ///
+    /// Where the message can not be read to be recognised.
+    pub fn delivered_in_part(
+        &self,
+        client: IpAddr,
+        sender: &ReversePath,
+        recipients: &[ForwardPath],
+        refused: &[(ForwardPath, Refusal)],
+        given: Given<'_>,
+    ) -> Result<(), DeliveryError> {
+        for (path, refusal) in refused {
+            self.deferred.refuse(client, sender, path, refusal);
+        }
+        let remembered = self.deferred.delivered(sender, recipients, given);
+        remembered.map_err(DeliveryError::Content)
     }
 
     /// Begins a transaction. The backend hears of it with the first recipient.
     pub fn begin(&self, sender: ReversePath, parameters: MailParameters) -> Transaction {
         Transaction {
             envelope: Envelope { sender, parameters },
-            route: match &self.0 {
+            route: match &self.store {
                 Store::Maildir(maildir) => Route::Maildir(maildir.clone()),
                 Store::Nowhere => Route::Nowhere,
                 Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
@@ -212,6 +272,11 @@ enum Route {
     Maildir(Maildir),
     Nowhere,
     Server(Relay),
+}
+
+/// The reply to a message that all of its recipients have from an earlier attempt.
+pub fn delivered_before() -> Acceptance {
+    accepted(Enhanced::new(2, 0, 0), "Delivered before")
 }
 
 /// What the gateway itself says where no backend is there to say it.

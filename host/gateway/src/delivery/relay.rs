@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use postgate_proto::address::ForwardPath;
 use postgate_proto::client::Protocol;
-use postgate_proto::reply::{Acceptance, Enhanced, Refusal};
+use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
 use super::connection::{Connection, Opened};
 use super::remembered::Fingerprint;
 use super::server::Server;
-use super::{DeliveryError, Envelope, Message, Recipient, accepted};
+use super::{DeliveryError, Envelope, Message, Recipient, delivered_before};
 
 /// One transaction. Dropped between two calls it leaves its connection to the next one; dropped in
 /// the midst of a call it takes the connection with it.
@@ -169,7 +169,7 @@ impl Relay {
         let left = self.without_remembered(&recipients, envelope, message)?;
         if left.is_empty() {
             self.server.pool.put(connection);
-            return Ok(accepted(Enhanced::new(2, 0, 0), "Delivered before"));
+            return Ok(delivered_before());
         }
         if left.len() < recipients.len() {
             connection = self.replay(Some(connection), envelope, &left).await?;

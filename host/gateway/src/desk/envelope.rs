@@ -27,6 +27,7 @@ impl Desk {
             parameters,
             recipients: Vec::new(),
             recipient_parameters: Vec::new(),
+            refused: Vec::new(),
             candidate: None,
         });
         let answer = answer_of(self.ask(Event::Mail).await);
@@ -44,9 +45,20 @@ impl Desk {
         self.set_candidate(Some((recipient, parameters)));
         let decision = self.ask(Event::Rcpt).await;
         let candidate = self.set_candidate(None);
-        let (Decision::Pass, Some((recipient, parameters))) = (&decision, candidate) else {
+        let (Decision::Pass | Decision::Defer(_), Some((recipient, parameters))) =
+            (&decision, candidate)
+        else {
             return answer_of(decision);
         };
+        if let Some(refusal) = self.deferred_refusal(&recipient) {
+            return Answer::Refuse(refusal);
+        }
+        if let Decision::Defer(refusal) = decision {
+            if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
+                transaction.refused.push((recipient, refusal));
+            }
+            return Answer::Proceed(None);
+        }
         match self.offer(&recipient, &parameters).await {
             Ok(acceptance) => {
                 if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
@@ -56,10 +68,29 @@ impl Desk {
                     }
                     transaction.recipients.push(recipient);
                 }
-                Answer::Proceed(Some(acceptance))
+                // The words of a backend would show whom a plugin has not let through to it.
+                let is_usual = acceptance.reply().code() == 250;
+                let is_hidden = is_usual && self.pipeline.handles(Event::Rcpt);
+                Answer::Proceed((!is_hidden).then_some(acceptance))
             }
             Err(refusal) => Answer::Refuse(refusal),
         }
+    }
+
+    /// What was to be said about the recipient when the client came with the message before.
+    fn deferred_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
+        let session = &self.context.session;
+        let sender = &self.context.transaction.as_ref()?.sender;
+        let refusal = self
+            .delivery
+            .deferred_refusal(session.remote.ip(), sender, recipient)?;
+        info!(
+            session = session.id,
+            recipient = recipient.as_str(),
+            reply = %refusal.reply(),
+            "refused as the last attempt was"
+        );
+        Some(refusal)
     }
 
     fn set_candidate(
@@ -100,6 +131,7 @@ impl Desk {
 pub(super) fn note_backend(context: &Context, error: &DeliveryError) {
     let session = &context.session.id;
     match error {
+        DeliveryError::Deferred { .. } => info!(session, %error, "the client is to try again"),
         DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
         _ => warn!(session, %error, "backend failed"),
     }

@@ -9,7 +9,7 @@ use tracing::{error, info};
 use super::Desk;
 use super::envelope::note_backend;
 use crate::delivery::{self, DeliveryError};
-use crate::plugin::context::{Context, Fate, MessageOutcome, Transaction};
+use crate::plugin::context::{Context, Fate, MessageOutcome};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Content;
 use crate::trace;
@@ -37,17 +37,14 @@ impl Desk {
         let Some(transaction) = &self.context.transaction else {
             return Disposal::refused(Refusal::TRY_LATER);
         };
-        // Plugins have removed every recipient, which means to drop the message.
         if transaction.recipients.is_empty() {
-            return self.taken(Fate::Discarded);
+            return match transaction.refused.last() {
+                Some((_, refusal)) => Disposal::refused(refusal.clone()),
+                // Plugins have removed every recipient, which means to drop the message.
+                None => self.taken(Fate::Discarded),
+            };
         }
-        let Some(at_backend) = &mut self.at_backend else {
-            return Disposal::refused(Refusal::TRY_LATER);
-        };
-        let mut head = Vec::new();
-        render_head(&self.context, &mut head);
-        let message = outgoing(&self.context, &head, given);
-        match at_backend.deliver(transaction, &message).await {
+        match self.hand_over(given).await {
             Ok(acceptance) => Disposal {
                 fate: Fate::Delivered,
                 answer: Answer::Proceed(Some(acceptance)),
@@ -57,6 +54,36 @@ impl Desk {
                 Disposal::refused(error.refusal())
             }
         }
+    }
+
+    /// Hands the message over to the backend, for the recipients that do not have it already.
+    async fn hand_over(&mut self, given: &Content) -> Result<Acceptance, DeliveryError> {
+        let (Some(transaction), Some(at_backend)) =
+            (&self.context.transaction, &mut self.at_backend)
+        else {
+            return Err(DeliveryError::NoRecipients);
+        };
+        let (sender, refused) = (&transaction.sender, &transaction.refused);
+        let mut head = Vec::new();
+        render_head(&self.context, &mut head);
+        let message = outgoing(&self.context, &head, given);
+        let left =
+            self.delivery
+                .without_delivered(sender, &transaction.recipients, message.given)?;
+        let acceptance = match left.is_empty() {
+            true => delivery::delivered_before(),
+            false => at_backend.deliver(sender, &left, &message).await?,
+        };
+        if refused.is_empty() {
+            return Ok(acceptance);
+        }
+        let client = self.context.session.remote.ip();
+        self.delivery
+            .delivered_in_part(client, sender, &left, refused, message.given)?;
+        Err(DeliveryError::Deferred {
+            delivered: transaction.recipients.len(),
+            recipients: transaction.recipients.len() + refused.len(),
+        })
     }
 
     async fn put_into_quarantine(&self, given: &Content) -> Disposal {
@@ -111,6 +138,8 @@ impl Desk {
             .iter()
             .map(ForwardPath::as_str)
             .collect();
+        let refused = transaction.refused.iter();
+        let refused: Vec<_> = refused.map(|(path, _)| path.as_str()).collect();
         let tags: Vec<_> = self
             .context
             .tags
@@ -124,6 +153,7 @@ impl Desk {
             remote = %self.context.session.remote.ip(),
             sender = transaction.sender.as_str(),
             recipients = recipients.join(" "),
+            refused = refused.join(" "),
             size = self.context.message.size(),
             verdict = fate,
             reply = disposal.reply().map(ToString::to_string),
@@ -146,12 +176,12 @@ impl AtBackend {
     /// Hands the message over, after the envelope where plugins have changed it since.
     async fn deliver(
         &mut self,
-        wanted: &Transaction,
+        sender: &ReversePath,
+        recipients: &[ForwardPath],
         message: &delivery::Message<'_>,
     ) -> Result<Acceptance, DeliveryError> {
-        if self.sender != wanted.sender || self.recipients != wanted.recipients {
-            let sender = wanted.sender.clone();
-            self.transaction.amend(sender, &wanted.recipients).await?;
+        if self.sender != *sender || self.recipients != recipients {
+            self.transaction.amend(sender.clone(), recipients).await?;
         }
         self.transaction.deliver(message).await
     }

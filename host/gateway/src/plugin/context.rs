@@ -10,7 +10,7 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::proxy::ProxyHeader;
-use postgate_proto::reply::Reply;
+use postgate_proto::reply::{Refusal, Reply};
 use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
@@ -242,6 +242,8 @@ pub struct Transaction {
     pub recipients: Vec<ForwardPath>,
     /// The parameters of those of them that have some.
     pub recipient_parameters: Vec<(ForwardPath, Vec<Parameter>)>,
+    /// Recipients that do not get the message, of which the client hears when it has come.
+    pub refused: Vec<(ForwardPath, Refusal)>,
     /// The recipient that is being decided on.
     pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
 }

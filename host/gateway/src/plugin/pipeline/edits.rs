@@ -65,7 +65,14 @@ fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
             transaction.recipients.push(path);
         }
         EnvelopeEdit::AddRecipient(_) => {}
-        EnvelopeEdit::RefuseRecipient(path, _) | EnvelopeEdit::RemoveRecipient(path) => {
+        EnvelopeEdit::RefuseRecipient(path, refused) => {
+            let recipients = &mut transaction.recipients;
+            if let Some(index) = recipients.iter().position(|recipient| *recipient == path) {
+                recipients.remove(index);
+                transaction.refused.push((path, refused.refusal));
+            }
+        }
+        EnvelopeEdit::RemoveRecipient(path) => {
             transaction
                 .recipients
                 .retain(|recipient| *recipient != path);

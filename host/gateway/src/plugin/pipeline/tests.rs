@@ -107,6 +107,7 @@ fn context() -> Arc<Context> {
         parameters: MailParameters::default(),
         recipients: vec![path("a@example.org")],
         recipient_parameters: vec![],
+        refused: Vec::new(),
         candidate: Some((path("b@example.org"), vec![])),
     });
     context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);

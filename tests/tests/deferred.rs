@@ -1,0 +1,116 @@
+//! Recipients that are refused only after the message has come.
+
+use postgate_tests::backend::Backend;
+use postgate_tests::client::{Client, Reply};
+use postgate_tests::gateway::{Gateway, Setup};
+
+const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nbody\r\n";
+const ALICE: &str = "alice@client.example";
+
+/// A gateway with a guest that does as the client says, in front of a working backend.
+fn start(guest: &str) -> (Gateway, Backend) {
+    let backend = Backend::working();
+    let setup = Setup::new().backend(&backend.smtp());
+    let setup = setup.plugin("10-guest", guest, "");
+    (setup.start(), backend)
+}
+
+fn send(gateway: &Gateway, sender: &str, recipients: &[&str], message: &[u8]) -> Reply {
+    let mut client = Client::greeted(gateway.address());
+    client.envelope(sender, recipients);
+    client.message(message)
+}
+
+fn rcpts(backend: &Backend) -> Vec<String> {
+    let taken = backend.taken().into_iter();
+    taken.flat_map(|mail| mail.recipients).collect()
+}
+
+#[test]
+fn where_all_are_deferred_the_backend_hears_nothing() {
+    let (gateway, backend) = start("guests/verdicts");
+    let reply = send(
+        &gateway,
+        ALICE,
+        &["defer450@example.org", "defer550@example.org"],
+        MESSAGE,
+    );
+    assert!(reply.starts_with("550 5.7.1 asked to refuse"), "{reply}");
+    assert!(backend.transcripts().concat().is_empty());
+    // Nobody has the message, so that there is nothing to be remembered.
+    let reply = send(&gateway, ALICE, &["defer550@example.org"], MESSAGE);
+    assert!(reply.starts_with("550"), "{reply}");
+}
+
+/// The reply to RCPT is the same for those who exist and those who do not.
+#[test]
+fn rcpt_does_not_tell_who_is_deferred() {
+    let (gateway, _backend) = start("guests/verdicts");
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    let taken = client.ask("RCPT TO:<bob@example.org>");
+    assert_eq!(taken, client.ask("RCPT TO:<defer550@example.org>"));
+}
+
+#[test]
+fn the_others_get_the_message_once_and_the_client_hears_why_at_its_next_attempt() {
+    let (gateway, backend) = start("guests/verdicts");
+    let recipients = ["bob@example.org", "defer550@example.org"];
+    let reply = send(&gateway, ALICE, &recipients, MESSAGE);
+    assert!(reply.starts_with("451 4.3.0"), "{reply}");
+    assert_eq!(rcpts(&backend), ["RCPT TO:<bob@example.org>"]);
+
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "250");
+    client.says(
+        "RCPT TO:<defer550@example.org>",
+        "550 5.7.1 asked to refuse",
+    );
+    let reply = client.message(MESSAGE);
+    assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
+    assert_eq!(rcpts(&backend), ["RCPT TO:<bob@example.org>"]);
+
+    // Another message of another sender has to do with none of this.
+    let reply = send(&gateway, "carol@client.example", &recipients[..1], MESSAGE);
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(rcpts(&backend).len(), 2);
+    client.says("MAIL FROM:<carol@client.example>", "250");
+    client.says("RCPT TO:<defer550@example.org>", "250");
+}
+
+#[test]
+fn a_recipient_of_a_complete_message_can_be_refused() {
+    let (gateway, backend) = start("guests/editor");
+    let message = b"X-Refuse-Recipient: bob@example.org\r\n\r\nbody\r\n";
+    let reply = send(&gateway, ALICE, &["bob@example.org"], message);
+    assert!(reply.starts_with("550 5.7.1 not this message"), "{reply}");
+    assert_eq!(backend.taken().len(), 0);
+
+    let recipients = ["bob@example.org", "carol@example.org"];
+    let reply = send(&gateway, ALICE, &recipients, message);
+    assert!(reply.starts_with("451 4.3.0"), "{reply}");
+    assert_eq!(rcpts(&backend), ["RCPT TO:<carol@example.org>"]);
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "550 5.7.1 not this message");
+    client.says("RCPT TO:<carol@example.org>", "250");
+    let reply = client.message(message);
+    assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
+}
+
+#[test]
+fn chunks_make_no_difference() {
+    let (gateway, backend) = start("guests/verdicts");
+    for expected in ["451 4.3.0", "250 2.0.0 Delivered before"] {
+        let mut client = Client::greeted(gateway.address());
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        client.says("RCPT TO:<bob@example.org>", "250");
+        client.ask("RCPT TO:<defer550@example.org>");
+        client.write(b"BDAT 10\r\nSubject: x");
+        client.expect("250");
+        client.write(b"BDAT 10 LAST\r\n\r\n\r\nbody\r\n");
+        client.expect(expected);
+    }
+    assert_eq!(backend.taken().len(), 1);
+}
