@@ -135,6 +135,7 @@ fn context() -> Context {
         parameters: MailParameters::default(),
         recipients: Vec::new(),
         recipient_parameters: Vec::new(),
+        refused: Vec::new(),
         candidate: Some((recipient, Vec::new())),
     });
     let headers =

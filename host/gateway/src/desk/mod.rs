@@ -103,7 +103,7 @@ impl Desk {
                 recipient,
                 parameters,
             } => self.rcpt(recipient, parameters).await,
-            Ask::StartTls => answer_of(self.ask(Event::StartTls).await),
+            Ask::StartTls => self.starttls().await,
             Ask::Vrfy(user) => self.query(Event::Vrfy, Occasion::About(user)).await,
             Ask::Xclient(xclient) => self.xclient(xclient),
         }
@@ -306,6 +306,15 @@ impl Desk {
             Some(_) => Answer::Authenticated,
             None => Answer::Proceed(None),
         }
+    }
+
+    /// TLS ends a transaction that is under way (RFC 3207 §4.2).
+    async fn starttls(&mut self) -> Answer {
+        let answer = answer_of(self.ask(Event::StartTls).await);
+        if matches!(answer, Answer::Proceed(_)) {
+            self.end_transaction(Cause::StartTls).await;
+        }
+        answer
     }
 
     async fn helo(&mut self, kind: Helo, name: Box<str>) -> Answer {

@@ -6,6 +6,7 @@ use postgate_proto::session::Helo;
 
 use super::HostState;
 use crate::plugin::bindings::host::{session, types};
+use crate::plugin::context::ClientCertificate;
 
 impl session::Host for HostState {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -105,11 +106,19 @@ impl session::Host for HostState {
     }
 
     fn encrypted(&mut self) -> wasmtime::Result<bool> {
-        Ok(false)
+        Ok(self.context()?.tls.is_some())
     }
 
     fn tls(&mut self) -> wasmtime::Result<Option<session::TlsFacts>> {
-        Ok(None)
+        let facts = self.context()?.tls.as_deref();
+        Ok(facts.map(|facts| session::TlsFacts {
+            since: facts.since,
+            version: facts.version.into(),
+            cipher: facts.cipher.clone(),
+            server_name: facts.server_name.clone(),
+            alpn: facts.alpn.clone(),
+            client_certificate: facts.client_certificate.as_ref().map(certificate),
+        }))
     }
 
     fn authenticated_as(&mut self) -> wasmtime::Result<Option<String>> {
@@ -173,6 +182,16 @@ impl session::Host for HostState {
                 value: value.clone(),
             })
             .collect())
+    }
+}
+
+fn certificate(certificate: &ClientCertificate) -> session::ClientCertificate {
+    session::ClientCertificate {
+        subject: certificate.subject.clone(),
+        issuer: certificate.issuer.clone(),
+        names: certificate.names.clone(),
+        fingerprint: certificate.fingerprint.clone(),
+        verified: certificate.verified,
     }
 }
 
