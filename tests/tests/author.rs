@@ -282,3 +282,109 @@ fn a_plugin_can_be_inspected_by_programs() {
     assert!(events.contains(&"rcpt".into()), "{events:?}");
     assert_eq!(object["sha256"].as_str().unwrap().len(), 64);
 }
+
+const LUNCH: &str = "S: 220 …\nC: EHLO client.example\nS* 250\n\
+    C: MAIL FROM:<alice@client.example>\nS: 250 2.1.0 …\n\
+    C: RCPT TO:<bob+shop@example.org>\nS: 550 5.1.1 …\n\
+    C: RCPT TO:<bob@example.org>\nS: 250 2.1.5 …\nC: QUIT\nS* 221\n";
+
+/// The recordings in a directory.
+fn recordings(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|found| found == "jsonl"));
+    files.map(|file| path(&file).to_owned()).collect()
+}
+
+#[test]
+fn a_recorded_session_is_shown_to_another_build() {
+    let (place, file) = placed("examples/no-plus", "");
+    let dialog = written(&place, "lunch.smtp", LUNCH);
+    let directory = path(place.path()).to_owned();
+    good(&plugin(&["test", &file, &dialog, "--record", &directory]));
+    let recording = recordings(place.path()).remove(0);
+    let same = good(&plugin(&["replay", &file, &recording]));
+    assert!(same.contains("2 calls, 0 answered otherwise"), "{same}");
+
+    let (_place, other) = placed("guests/trap", "");
+    let output = plugin(&["replay", &other, &recording]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for sign in [
+        "2 calls, 1 answered otherwise",
+        "1 rcpt <bob+shop@example.org>",
+        "- {\"reply\":\"550 5.1.1 no tagged addresses here\",\"verdict\":\"refuse\"}",
+        "+ {\"verdict\":\"next\"}",
+        "answers otherwise once",
+    ] {
+        assert!(
+            said(&output).contains(sign),
+            "no {sign} in {}",
+            said(&output)
+        );
+    }
+    let object = &lines(&plugin(&["replay", &other, &recording, "--json"]))[0];
+    assert_eq!(object["differences"][0]["call"], 1);
+}
+
+#[test]
+fn a_gateway_records_what_the_sidecar_says() {
+    let place = TempDir::new().unwrap();
+    let sidecar = format!("record = {:?}", path(place.path()));
+    let mut gateway = Setup::new()
+        .plugin("10-no-plus", "examples/no-plus", &sidecar)
+        .start();
+    good(&run(&mut swaks(gateway.address())));
+    gateway.terminate();
+    gateway.wait();
+    let recording = recordings(place.path()).remove(0);
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&recording).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let (_place, file) = placed("examples/no-plus", "");
+    let same = good(&plugin(&["replay", &file, &recording]));
+    assert!(same.contains("1 calls, 0 answered otherwise"), "{same}");
+}
+
+#[test]
+fn a_recording_holds_no_password() {
+    let example = repository().join("plugins/access/example.toml");
+    let (place, file) = placed("access", &fs::read_to_string(example).unwrap());
+    // "\0alice\0hunter2"
+    let dialog = "S: 220 …\nC: EHLO client.example\nS* 250\nC: AUTH PLAIN AGFsaWNlAGh1bnRlcjI=\n\
+                  S* 535\nC: QUIT\nS* 221\n";
+    let dialog = written(&place, "auth.smtp", dialog);
+    let directory = path(place.path()).to_owned();
+    plugin(&["test", &file, &dialog, "--record", &directory]);
+    let recording = recordings(place.path()).remove(0);
+    let text = fs::read_to_string(&recording).unwrap();
+    assert!(
+        text.contains("\"event\":\"auth\"") && text.contains("alice"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("hunter2") && !text.contains("AGFsaWNl"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    let (place, file) = placed("examples/no-plus", "");
+    for (text, sign) in [
+        ("", ":1: not a line of a recording"),
+        ("{}", ":1: not a line of a recording"),
+        (
+            "{\"postgate-recording\":9,\"plugin\":\"x\",\"session\":\"y\"}",
+            "version 9 of the format",
+        ),
+        (
+            "{\"postgate-recording\":1,\"plugin\":\"x\",\"session\":\"y\"}\n{\"event\":7}",
+            ":2: not a line of a recording",
+        ),
+    ] {
+        let recording = written(&place, "x.jsonl", text);
+        let output = plugin(&["replay", &file, &recording]);
+        assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+        assert!(said(&output).contains(sign), "{}", said(&output));
+    }
+}

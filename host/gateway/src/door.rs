@@ -28,6 +28,7 @@ use crate::id;
 use crate::metrics::Counted;
 use crate::plugin::context::{SessionFacts, TlsFacts};
 use crate::plugin::pipeline::Pipeline;
+use crate::recording::Recorder;
 use crate::socket;
 use crate::spool::Spool;
 use crate::stream::Stream;
@@ -176,11 +177,20 @@ impl Visit {
         };
         // The set with which the session ends, whatever comes in its place meanwhile.
         let plugins = Arc::clone(&shared.house.library.current().set);
-        let pipeline = Pipeline::new(
+        let mut pipeline = Pipeline::new(
             plugins.plugins.iter().cloned(),
             &shared.listener.name,
             Arc::clone(&shared.settings),
         );
+        let recorded = plugins.plugins.iter().filter_map(|plugin| {
+            let directory = plugin.sidecar().record.as_deref()?;
+            Some((plugin.name(), directory))
+        });
+        let recorder = Recorder::new(&self.id, recorded);
+        let is_recorded = recorder.is_some();
+        if let Some(recorder) = recorder {
+            pipeline = pipeline.observed_by(Arc::new(recorder));
+        }
         let instances = Arc::clone(shared.house.runtime.instances());
         let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
         let Ok(instances) = instances.try_acquire_many_owned(count) else {
@@ -217,6 +227,9 @@ impl Visit {
             ),
             Arc::clone(metrics),
         );
+        if is_recorded {
+            desk.record();
+        }
         let tls = encryption.map_or(Tls::Off, |(facts, channel)| {
             desk.encrypted(facts);
             Tls::Active(channel)

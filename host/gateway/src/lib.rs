@@ -16,6 +16,7 @@
 //! - [`delivery`]: offers recipients and messages to the backend;
 //! - [`tls`]: certificates and keys, and who is trusted;
 //! - [`author`]: tools for those who write plugins;
+//! - [`recording`]: what crossed the boundary between a gateway and a plugin, kept and replayed;
 //! - [`spool`]: keeps a message until the backend has it.
 //!
 //! [`contract`] is the plugin contract as files, for those who write plugins.
@@ -44,6 +45,7 @@ pub mod delivery;
 pub mod dns;
 pub mod metrics;
 pub mod plugin;
+pub mod recording;
 pub mod spool;
 pub mod tls;
 

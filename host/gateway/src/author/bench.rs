@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use toml::Table;
 
+use super::call::Call;
 use super::mail::{self, Envelope};
-use super::stage::{Call, Stage, StageError};
+use super::stage::{Stage, StageError};
 use crate::config::sidecar::Event;
 
 /// What is measured.

@@ -4,7 +4,8 @@ use postgate_dialog::play::{Heard, Server};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use super::stage::{Call, Performance};
+use super::call::Call;
+use super::stage::Performance;
 
 /// The envelope of a message, and how its client introduces itself.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@
 //! - [`mail`]: a whole message as a session;
 //! - [`bench`]: what a plugin costs;
 //! - [`scaffold`]: a new plugin from a template;
-//! - [`shown`]: what a plugin answered, for people and for programs.
+//! - [`call`]: what a plugin was asked and answered, for people and for programs.
 
 pub mod bench;
+pub mod call;
 pub mod mail;
 pub mod scaffold;
-pub mod shown;
 pub mod stage;

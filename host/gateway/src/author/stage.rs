@@ -6,19 +6,16 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use postgate_dialog::play::{Heard, Server};
 use postgate_dialog::{Certificate, ScriptedAnswer};
 use postgate_proto::session::{Channel, Ending, Offers, Session, Settings, Step};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
-use super::shown;
+use super::call::Call;
 use crate::attempts::Attempts;
-use crate::config::sidecar::Event;
 use crate::config::{Config, Overrides};
 use crate::connection;
 use crate::delivery::{Delivery, Maildir};
@@ -28,7 +25,8 @@ use crate::id;
 use crate::plugin::context::SessionFacts;
 use crate::plugin::observer::{Asked, Observer};
 use crate::plugin::pipeline::Pipeline;
-use crate::plugin::{Component, LoadError, Runtime, load_file};
+use crate::plugin::{Component, LoadError, Runtime, load_file, shown};
+use crate::recording::{self, Recorder, Recording, Replayed};
 use crate::secrets::Secrets;
 use crate::server;
 use crate::spool::{Spool, SpoolSettings};
@@ -39,6 +37,7 @@ pub struct Stage {
     plugin: Arc<Component>,
     secrets: Arc<Secrets>,
     engine: Arc<Runtime>,
+    record: Option<PathBuf>,
 }
 
 /// Why a plugin cannot be tried.
@@ -90,19 +89,6 @@ impl Default for Client {
     }
 }
 
-/// One call of the plugin, as it was seen.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The event.
-    pub event: Event,
-    /// What it was about: a recipient, a host name, …
-    pub subject: String,
-    /// Verdict and edits, or the failure: see [`shown::answer`].
-    pub answer: Value,
-    /// How long the plugin took.
-    pub elapsed: Duration,
-}
-
 impl Stage {
     /// Loads a plugin with the file beside it, and tries it once, as a gateway does. Compiled code is
     /// kept in `cache`.
@@ -132,12 +118,24 @@ impl Stage {
                 error: io::Error::other(error),
             })?),
             engine,
+            record: None,
         })
     }
 
     /// The plugin.
     pub fn plugin(&self) -> &Component {
         &self.plugin
+    }
+
+    /// Records what the plugin is asked from now on, a file for each session, into this directory.
+    pub fn record_into(&mut self, directory: &Path) {
+        self.record = Some(directory.to_owned());
+    }
+
+    /// Shows a recorded session to the plugin.
+    pub fn replay(&self, recording: &Recording) -> Replayed {
+        self.tokio
+            .block_on(recording::replay(recording, &self.plugin))
     }
 
     /// A session with these settings: those of a dialog, as in the configuration of a gateway, where
@@ -157,7 +155,13 @@ impl Stage {
         // There is one: the text that was parsed has it.
         let listener = config.listeners.first().ok_or_else(no_listener)?;
         let settings = Arc::new(server::settings(listener, &config));
-        let calls = Arc::<Calls>::default();
+        let facts = facts(&client, &listener.name, &settings);
+        let plugin = self.plugin.name();
+        let record = self.record.iter().map(|directory| (plugin, &**directory));
+        let calls = Arc::new(Calls {
+            calls: Mutex::default(),
+            recorder: Recorder::new(&facts.id, record),
+        });
         let observer: Arc<dyn Observer> = Arc::clone(&calls) as _;
         let pipeline = Pipeline::new(
             [Arc::clone(&self.plugin)],
@@ -168,7 +172,7 @@ impl Stage {
         let maildir = store.path().join("delivered");
         let quarantine = Maildir::new(store.path().join("quarantine"), &config.hostname);
         let mut desk = Desk::new(
-            facts(&client, &listener.name, &settings),
+            facts,
             pipeline,
             Delivery::to_maildir(&maildir, &config.hostname),
             Some(quarantine),
@@ -182,6 +186,9 @@ impl Stage {
             ),
             Arc::clone(self.engine.metrics()),
         );
+        if self.record.is_some() {
+            desk.record();
+        }
         let mut session = Session::new(Arc::clone(&settings), desk.offers());
         if let Some(identity) = &client.authenticated_as {
             desk.act_as(identity);
@@ -458,18 +465,23 @@ fn field_len(block: &[u8]) -> usize {
 }
 
 /// Keeps what the plugin was asked and said.
-#[derive(Default)]
-struct Calls(Mutex<Vec<Call>>);
+struct Calls {
+    calls: Mutex<Vec<Call>>,
+    recorder: Option<Recorder>,
+}
 
 impl Calls {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Call>> {
         // A list is whole whatever happened to who held it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Calls {
     fn observe(&self, asked: &Asked<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.observe(asked);
+        }
         self.lock().push(Call {
             event: asked.event,
             subject: asked.subject(),

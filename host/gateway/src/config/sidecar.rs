@@ -45,6 +45,8 @@ pub struct Sidecar {
     pub breaker: BreakerRules,
     /// The files that the plugin may read, by the names it knows them by.
     pub files: BTreeMap<String, PathBuf>,
+    /// The directory into which each session of the plugin is recorded; it exists.
+    pub record: Option<PathBuf>,
     /// The plugin's own configuration, a JSON object. Dates of TOML are texts in it.
     pub config: Value,
 }
@@ -123,6 +125,7 @@ impl Default for Sidecar {
             shared_instances: SHARED_INSTANCES.get(),
             breaker: BreakerRules::default(),
             files: BTreeMap::new(),
+            record: None,
             config: Value::Object(Map::new()),
         }
     }
@@ -228,10 +231,21 @@ pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
         shared_instances,
         breaker: root.table("breaker", breaker::read),
         files: root.paths("files"),
+        record: record(root),
         config: root
             .free_table("config")
             .map_or_else(|| Value::Object(Map::new()), json_object),
     }
+}
+
+fn record(root: &mut Section<'_>) -> Option<PathBuf> {
+    let directory: PathBuf = root.value("record")?;
+    let directory = root.resolve("record", &directory);
+    if !directory.is_dir() {
+        let text = format!("{} is no directory; make it first", directory.display());
+        root.conflict("record", text);
+    }
+    Some(directory)
 }
 
 fn limits(section: &mut Section<'_>) -> PluginLimits {

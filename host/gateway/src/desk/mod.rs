@@ -28,6 +28,7 @@ use crate::plugin::context::{
     Summary, TlsFacts,
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
+use crate::plugin::tape::Tape;
 use crate::plugin::verdict::TextEdit;
 use crate::spool::Spool;
 use crate::tls::HandshakeError;
@@ -145,6 +146,11 @@ impl Desk {
     pub(crate) fn set_remote_host(&mut self, name: String) {
         let context = Arc::make_mut(&mut self.context);
         Arc::make_mut(&mut context.session).remote_host = Some(name);
+    }
+
+    /// Keeps what plugins learn from outside, for a recording.
+    pub(crate) fn record(&mut self) {
+        Arc::make_mut(&mut self.context).tape = Tape::recording();
     }
 
     /// The client has authenticated before the session, and acts as this identity.

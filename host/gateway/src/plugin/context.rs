@@ -15,6 +15,7 @@ use postgate_proto::session::Helo;
 
 use crate::plugin::mime::Mime;
 use crate::plugin::store::SessionStores;
+use crate::plugin::tape::Tape;
 use crate::plugin::verdict::TextEdit;
 use crate::spool::Content;
 
@@ -23,6 +24,8 @@ use crate::spool::Content;
 pub struct Context {
     /// What plugins remember of the session.
     pub stores: SessionStores,
+    /// Keeps or gives what plugins learn from outside, where the session is recorded or replayed.
+    pub tape: Tape,
     /// What does not change in a session.
     pub session: Arc<SessionFacts>,
     /// How the session is encrypted, where it is.
@@ -56,6 +59,7 @@ impl Context {
     pub fn new(session: Arc<SessionFacts>) -> Self {
         Self {
             stores: SessionStores::default(),
+            tape: Tape::default(),
             session,
             tls: None,
             helo: None,

@@ -6,6 +6,7 @@ mod inspect;
 mod list;
 mod new;
 mod reload;
+mod replay;
 mod test;
 
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         gateway: RunningGateway,
     },
+    Replay(replay::Arguments),
     Test(test::Arguments),
 }
 
@@ -53,6 +55,7 @@ impl PluginCommand {
             Self::List { gateway, json } => list::run(&gateway, json),
             Self::New(arguments) => new::run(&arguments),
             Self::Reload { gateway } => reload::run(&gateway),
+            Self::Replay(arguments) => replay::run(&arguments),
             Self::Test(arguments) => test::run(&arguments),
         }
     }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use postgate::author::call::Call;
 use postgate::author::mail::{self, Envelope};
-use postgate::author::stage::{Call, Stage};
+use postgate::author::stage::{Performance, Stage};
 use postgate_dialog::play::play;
 use postgate_dialog::{Dialog, Scope};
 use serde_json::json;
@@ -50,6 +51,9 @@ pub(in crate::cli) struct Arguments {
     /// Show every call of the plugin, also where a dialog goes as written.
     #[arg(long, short)]
     verbose: bool,
+    /// Record each session into a file in this directory, for `postgate plugin replay`.
+    #[arg(long, value_name = "DIRECTORY")]
+    record: Option<PathBuf>,
     /// Write one JSON object a line, for programs.
     #[arg(long)]
     json: bool,
@@ -61,8 +65,15 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     telemetry::start_for_tools(LevelFilter::INFO);
     let files = files(&arguments.files)?;
-    let stage = Stage::load(&arguments.plugin, arguments.cache.as_deref())
+    let mut stage = Stage::load(&arguments.plugin, arguments.cache.as_deref())
         .map_err(|error| Failure::mistakes(vec![error]))?;
+    if let Some(directory) = &arguments.record {
+        if !directory.is_dir() {
+            let reason = format!("{}: no directory; make it first", directory.display());
+            return Err(Failure::Mistakes(vec![reason.into()]));
+        }
+        stage.record_into(directory);
+    }
     let mut tally = Tally::default();
     for file in &files {
         match is(file, "eml") {
@@ -213,11 +224,7 @@ fn message(
     say(&outcome.diff)
 }
 
-fn open<'a>(
-    stage: &'a Stage,
-    settings: &Table,
-    file: &Path,
-) -> Result<postgate::author::stage::Performance<'a>, Failure> {
+fn open<'a>(stage: &'a Stage, settings: &Table, file: &Path) -> Result<Performance<'a>, Failure> {
     stage
         .open(settings)
         .map_err(|error| Failure::Mistakes(vec![format!("{}: {error}", file.display()).into()]))

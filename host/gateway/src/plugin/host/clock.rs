@@ -2,16 +2,24 @@
 
 use std::time::SystemTime;
 
+use serde_json::json;
+
 use super::HostState;
 use crate::plugin::bindings::host::clock;
 
 impl clock::Host for HostState {
     fn now(&mut self) -> wasmtime::Result<clock::Instant> {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        Ok(clock::Instant {
+        let now = || {
+            let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let since_1970 = since_1970.unwrap_or_default();
             // Until the year 2106.
-            seconds: u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX),
-            nanoseconds: since_1970.subsec_nanos(),
+            let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
+            (seconds, since_1970.subsec_nanos())
+        };
+        let (seconds, nanoseconds) = self.outside_now("clock.now", || json!([]), || (0, 0), now)?;
+        Ok(clock::Instant {
+            seconds,
+            nanoseconds,
         })
     }
 }

@@ -9,9 +9,12 @@ mod random;
 mod session;
 pub(super) mod wasi;
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
@@ -116,6 +119,49 @@ impl HostState {
             log::Level::Warn => warn!(session, plugin, says = ?text, "plugin"),
             log::Level::Error => error!(session, plugin, says = ?text, "plugin"),
         }
+    }
+
+    /// Asks the world outside, or the tape of a session that is played again, which answers with
+    /// `unknown` where it does not know.
+    async fn outside<T: Serialize + DeserializeOwned>(
+        &self,
+        call: &str,
+        question: impl FnOnce() -> Value,
+        unknown: impl FnOnce() -> T,
+        ask: impl Future<Output = T>,
+    ) -> wasmtime::Result<T> {
+        let tape = &self.context()?.tape;
+        if !tape.is_on() {
+            return Ok(ask.await);
+        }
+        let question = question();
+        if let Some(answer) = tape.play(call, &question, unknown) {
+            return Ok(answer);
+        }
+        let answer = ask.await;
+        tape.keep(call, question, &answer);
+        Ok(answer)
+    }
+
+    /// The same for what has its answer at once.
+    fn outside_now<T: Serialize + DeserializeOwned>(
+        &self,
+        call: &str,
+        question: impl FnOnce() -> Value,
+        unknown: impl FnOnce() -> T,
+        ask: impl FnOnce() -> T,
+    ) -> wasmtime::Result<T> {
+        let tape = &self.context()?.tape;
+        if !tape.is_on() {
+            return Ok(ask());
+        }
+        let question = question();
+        let answer = tape.play(call, &question, unknown);
+        Ok(answer.unwrap_or_else(|| {
+            let answer = ask();
+            tape.keep(call, question, &answer);
+            answer
+        }))
     }
 
     fn context(&self) -> wasmtime::Result<&Context> {

@@ -1,14 +1,20 @@
 //! Random octets for a guest.
 
+use serde_json::json;
+
 use super::HostState;
 use crate::plugin::bindings::host::random;
 
 impl random::Host for HostState {
     fn octets(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
-        let mut octets = vec![0; length.min(MAX_OCTETS) as usize];
-        getrandom::fill(&mut octets)
-            .map_err(|error| wasmtime::format_err!("no random octets: {error}"))?;
-        Ok(octets)
+        let length = length.min(MAX_OCTETS) as usize;
+        let draw = || {
+            let mut octets = vec![0; length];
+            getrandom::fill(&mut octets).map(|()| octets).ok()
+        };
+        let zeroes = || Some(vec![0; length]);
+        let drawn = self.outside_now("random.octets", || json!([length]), zeroes, draw)?;
+        drawn.ok_or_else(|| wasmtime::format_err!("the system has no random octets"))
     }
 }
 

@@ -1,9 +1,8 @@
-//! What a plugin answered, as data for programs and as lines for people.
+//! What a plugin answered, as data for programs.
 
 use postgate_proto::header::HeaderEdit;
 use serde_json::{Value, json};
 
-use super::stage::Call;
 use crate::plugin::verdict::{
     ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
 };
@@ -109,45 +108,4 @@ fn header_edit(edit: &HeaderEdit) -> Value {
 
 fn field(name: &str, value: &postgate_proto::header::HeaderValue) -> String {
     format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
-}
-
-impl Call {
-    /// For programs.
-    pub fn json(&self) -> Value {
-        let mut value = self.answer.clone();
-        value["event"] = self.event.name().into();
-        value["subject"] = self.subject.as_str().into();
-        // Whole microseconds: finer is noise.
-        value["microseconds"] = json!(u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX));
-        value
-    }
-
-    /// For people: the call in one line, and a line for each edit.
-    pub fn lines(&self) -> Vec<String> {
-        let text = |key: &str| self.answer[key].as_str().unwrap_or_default();
-        let said = match self.answer.get("error") {
-            Some(error) => format!("FAILED {}", error.as_str().unwrap_or_default()),
-            None => [text("verdict"), text("reply"), text("identity")]
-                .into_iter()
-                .filter(|word| !word.is_empty())
-                .collect::<Vec<_>>()
-                .join(" "),
-        };
-        let reason = match text("reason") {
-            "" => String::new(),
-            reason => format!(" ({reason})"),
-        };
-        let mut lines = vec![format!(
-            "  {event:<11} {subject:<28} {said}{reason}  [{micros} µs]",
-            event = self.event.name(),
-            subject = self.subject,
-            micros = self.elapsed.as_micros(),
-        )];
-        let edits = self.answer["edits"].as_array().into_iter().flatten();
-        for (name, value) in edits.filter_map(Value::as_object).flatten() {
-            let value = value.as_str().unwrap_or_default();
-            lines.push(format!("{:>16} {name} {value}", "+"));
-        }
-        lines
-    }
 }
