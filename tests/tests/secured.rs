@@ -20,7 +20,7 @@ const NAME: &str = "store.example";
 fn secured(address: &str, authority: &Authority, more: &str) -> Setup {
     let setup = Setup::new();
     let ca = setup.directory().join("ca.pem");
-    std::fs::write(&ca, authority.pem()).unwrap();
+    std::fs::write(&ca, authority.pem()).expect("the authority");
     with_backend(
         setup,
         &format!("address = \"{address}\"\ntls-ca = {ca:?}\n{more}"),
@@ -36,20 +36,21 @@ fn with_backend(setup: Setup, settings: &str) -> Setup {
 /// Who the gateway is to the backend: the user `gate`, with this password.
 fn login(directory: &Path, password: &str) -> String {
     let file = directory.join("password");
-    std::fs::write(&file, format!("{password}\n")).unwrap();
+    std::fs::write(&file, format!("{password}\n")).expect("it is there");
     format!("username = \"gate\"\npassword-file = {file:?}")
 }
 
 fn server_config(own: &Issued) -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let certificate =
+        CertificateDer::from_pem_slice(own.certificate.as_bytes()).expect("it is there");
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).expect("it is there");
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
-        .unwrap();
+        .expect("it is there");
     Arc::new(config)
 }
 
@@ -348,4 +349,33 @@ fn a_message_that_requires_tls_stays_under_it() {
             );
         }
     }
+}
+
+#[test]
+fn a_new_password_is_taken_while_mail_flows() {
+    let backend = Backend::scripted(|event| match event.step {
+        Step::Helo(_) => Act::reply("250-backend.example\r\n250 AUTH PLAIN"),
+        // Of `gate` and `secret`.
+        Step::Other("AUTH PLAIN AGdhdGUAc2VjcmV0") => Act::reply("235 2.7.0 yes"),
+        Step::Other(line) if line.starts_with("AUTH") => Act::reply("535 5.7.8 no"),
+        _ => Act::Work,
+    });
+    let setup = Setup::new();
+    let directory = setup.directory().to_owned();
+    let login = login(&directory, "old");
+    let store = format!(
+        "name = \"store\"\naddress = \"{}\"\n{login}",
+        backend.smtp()
+    );
+    let gateway = setup.set(&format!("[[backend]]\n{store}")).start();
+    let reply = send(&gateway, b"Subject: x\r\n\r\n");
+    assert!(reply.starts_with("451 4.7.0"), "{reply}");
+    std::fs::write(directory.join("password"), "secret\n").unwrap();
+    gateway.hang_up();
+    gateway
+        .log()
+        .wait_for_message("files of the backend reloaded");
+    let reply = send(&gateway, b"Subject: x\r\n\r\n");
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(backend.taken().len(), 1);
 }

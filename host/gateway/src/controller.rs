@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::delivery;
 use crate::house::House;
 use crate::plugin::Inventory;
 use crate::tls;
@@ -38,6 +39,7 @@ impl Controller {
     /// Takes what has changed outside of the configuration file.
     pub async fn reload(&self) {
         self.reload_certificates().await;
+        delivery::reload(&self.house.delivery).await;
         self.reload_plugins().await;
     }
 

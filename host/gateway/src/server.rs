@@ -19,7 +19,7 @@ use crate::attempts::Attempts;
 use crate::config::{AuthMode, Config, Limits, Listener, TlsMode};
 use crate::control::ControlServer;
 use crate::controller::Controller;
-use crate::delivery::{Delivery, Maildir};
+use crate::delivery::{self, Delivery, Maildir};
 use crate::dns::Dns;
 use crate::door::Door;
 use crate::house::{House, Phase};
@@ -131,6 +131,8 @@ impl Gateway {
         let house = self.house;
         let certificates = Arc::clone(&house.tls);
         others.spawn(tls::watch_files(certificates, self.rescan_certificates));
+        let delivery = house.delivery.clone();
+        others.spawn(delivery::watch(delivery, self.rescan_certificates));
         others.spawn(async move { plugin::watch(&house.library, self.watch).await });
         shutdown.await;
         info!("stopping");

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_proto::client::{
-    Answer, Client, ClientCredentials, ClientFault, ClientName, ClientStep, Protocol, Request,
-    Stage,
+    Answer, Client, ClientFault, ClientName, ClientStep, Protocol, Request, Stage,
 };
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
@@ -17,9 +16,10 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::error::{NEEDS_TLS, NEEDS_UTF8, NO_CONVERSION};
+use super::security::Security;
 use super::stream::Stream;
 use super::terms::Terms;
-use super::tls::{Tls, TlsFailure};
+use super::tls::TlsFailure;
 use super::{DeliveryError, Envelope, Message, Recipient};
 
 /// A connection whose server has been greeted.
@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) client: Client,
     pub(super) peer: Arc<Peer>,
+    /// What it was made with.
+    pub(super) security: Arc<Security>,
     /// Those of a transaction that the server must be told to forget before the next.
     open: Option<Terms>,
     buffer: Box<[u8]>,
@@ -41,10 +43,6 @@ pub(super) struct Peer {
     pub(super) protocol: Protocol,
     /// By what name the gateway introduces itself.
     pub(super) name: ClientName,
-    /// How connections are encrypted; nothing where they are not.
-    pub(super) tls: Option<Tls>,
-    /// Who the gateway is, where it has to say so.
-    pub(super) credentials: Option<Arc<ClientCredentials>>,
     /// How long to wait for a connection, then for TLS, and then for its greeting.
     pub(super) connect_timeout: Duration,
     /// How long to wait for the reply to a command.
@@ -64,10 +62,16 @@ pub(super) enum Opened {
 
 impl Connection {
     /// A connection whose server has not been greeted.
-    pub(super) fn new(stream: Stream, client: Client, peer: Arc<Peer>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        client: Client,
+        peer: Arc<Peer>,
+        security: Arc<Security>,
+    ) -> Self {
         Self {
             stream,
             client,
+            security,
             open: None,
             buffer: vec![0; READ_BUFFER].into(),
             peer,

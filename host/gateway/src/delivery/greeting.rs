@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::DeliveryError;
 use super::connection::{Connection, Peer};
+use super::security::Security;
 use super::stream::Stream;
 use super::tls::{Tls, TlsFailure};
 use crate::config::TlsStart;
@@ -17,22 +18,26 @@ use crate::config::TlsStart;
 impl Connection {
     /// Waits for the greeting, and introduces the gateway; over TLS, and with its credentials, where
     /// the operator wants it so.
-    pub(super) async fn greet(stream: Stream, peer: Arc<Peer>) -> Result<Self, DeliveryError> {
+    pub(super) async fn greet(
+        stream: Stream,
+        peer: Arc<Peer>,
+        security: Arc<Security>,
+    ) -> Result<Self, DeliveryError> {
         let client = Client::new(peer.protocol, peer.name.clone());
-        let stream = match &peer.tls {
+        let stream = match &security.tls {
             Some(tls) if tls.start == TlsStart::Implicit => encrypt(stream, tls, &peer).await?,
             Some(_) | None => stream,
         };
-        let mut connection = Self::new(stream, client, Arc::clone(&peer));
+        let mut connection = Self::new(stream, client, Arc::clone(&peer), Arc::clone(&security));
         connection.hear(Stage::Greeting).await?;
         connection.hear(hello(&peer)).await?;
-        if let Some(tls) = &peer.tls
+        if let Some(tls) = &security.tls
             && tls.start == TlsStart::StartTls
         {
             connection = connection.start_tls(tls).await?;
             connection.hear(hello(&peer)).await?;
         }
-        if let Some(credentials) = &peer.credentials {
+        if let Some(credentials) = &security.credentials {
             connection.authenticate(credentials).await?;
         }
         Ok(connection)
@@ -40,7 +45,7 @@ impl Connection {
 
     /// Whether what goes over it is encrypted, and the server is who it should be.
     pub(super) fn is_verified(&self) -> bool {
-        let tls = self.peer.tls.as_ref();
+        let tls = self.security.tls.as_ref();
         self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
     }
 
@@ -67,7 +72,8 @@ impl Connection {
             return Err(TlsFailure::Refused(refusal).into());
         }
         let stream = encrypt(self.stream, tls, &self.peer).await?;
-        Ok(Self::new(stream, self.client.encrypted(), self.peer))
+        let client = self.client.encrypted();
+        Ok(Self::new(stream, client, self.peer, self.security))
     }
 
     async fn authenticate(

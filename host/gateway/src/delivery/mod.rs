@@ -20,6 +20,7 @@ mod maildir;
 mod pool;
 mod relay;
 mod remembered;
+mod security;
 mod server;
 mod setup;
 mod stream;
@@ -27,6 +28,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod watch;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -44,6 +46,7 @@ use self::relay::Relay;
 use self::server::{Server, Socket};
 pub use self::setup::{PasswordFault, SetupError};
 pub use self::tls::TlsFailure;
+pub(crate) use self::watch::{reload, watch};
 use crate::config::{Backend, BackendAddress};
 use crate::spool::Content;
 
@@ -78,6 +81,25 @@ impl Delivery {
     /// The way into a Maildir at this path.
     pub fn to_maildir(path: &Path, hostname: &str) -> Self {
         Self::to(Store::Maildir(Maildir::new(path, hostname)))
+    }
+
+    /// Reads certificates, authorities and the password again. New connections are made with them,
+    /// unless something is wrong with any of them: then all that was before stays. Nothing where
+    /// there are no such files. Reads from the disk meanwhile.
+    pub fn reload(&self) -> Option<Result<(), SetupError>> {
+        self.server()?.security.reload()
+    }
+
+    /// The same, but only where the files are not those of the last attempt.
+    pub fn reload_changed(&self) -> Option<Result<(), SetupError>> {
+        self.server()?.security.reload_changed()
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        match &self.0 {
+            Store::Maildir(_) | Store::Nowhere => None,
+            Store::Server(server) => Some(server),
+        }
     }
 
     /// A way that leads nowhere: every recipient is refused for now, so that no mail is lost.

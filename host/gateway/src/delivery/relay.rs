@@ -114,7 +114,7 @@ impl Relay {
         envelope: &Envelope,
         recipients: &[Recipient],
     ) -> Result<(Connection, Opened), DeliveryError> {
-        if let Some(mut connection) = self.server.pool.take() {
+        if let Some(mut connection) = self.server.used() {
             match connection.open(envelope, recipients).await {
                 Ok(opened) => return Ok((connection, opened)),
                 Err(error) => self.again(&error),

@@ -12,9 +12,9 @@ use tracing::warn;
 use super::connection::{Connection, Peer};
 use super::pool::Pool;
 use super::remembered::Remembered;
+use super::security::Current;
 use super::stream::Stream;
-use super::tls::Tls;
-use super::{DeliveryError, SetupError, setup};
+use super::{DeliveryError, SetupError};
 use crate::config::{Backend, HostPort};
 
 /// Shared by all transactions with one server.
@@ -22,6 +22,7 @@ use crate::config::{Backend, HostPort};
 pub(super) struct Server {
     socket: Socket,
     pub(super) peer: Arc<Peer>,
+    pub(super) security: Current,
     pub(super) pool: Arc<Pool>,
     pub(super) remembered: Remembered,
 }
@@ -40,15 +41,10 @@ impl Server {
         socket: Socket,
         hostname: &str,
     ) -> Result<Self, SetupError> {
-        let tls = backend.tls.as_ref().map(|tls| Tls::new(backend, tls));
-        let login = backend.login.as_ref();
-        let credentials = login.map(|login| setup::credentials(backend, login));
         let peer = Peer {
             address: backend.address.to_string(),
             protocol,
             name: ClientName::new(hostname)?,
-            tls: tls.transpose()?,
-            credentials: credentials.transpose()?.map(Arc::new),
             connect_timeout: backend.connect_timeout,
             command_timeout: backend.command_timeout,
             data_timeout: backend.data_timeout,
@@ -58,9 +54,22 @@ impl Server {
         Ok(Self {
             socket,
             peer: Arc::new(peer),
+            security: Current::read(backend)?,
             pool: Pool::new(max_idle, backend.idle_timeout),
             remembered: Remembered::default(),
         })
+    }
+
+    /// A connection that was used before, and made as new ones are now.
+    pub(super) fn used(&self) -> Option<Connection> {
+        let security = self.security.get();
+        while let Some(connection) = self.pool.take() {
+            match Arc::ptr_eq(&connection.security, &security) {
+                true => return Some(connection),
+                false => connection.quit(),
+            }
+        }
+        None
     }
 
     /// A new connection. The addresses of a name are tried in turn until one serves the gateway.
@@ -87,7 +96,7 @@ impl Server {
         stream: impl Future<Output = io::Result<Stream>>,
     ) -> Result<Connection, DeliveryError> {
         let stream = self.within(stream).await?;
-        Connection::greet(stream, Arc::clone(&self.peer)).await
+        Connection::greet(stream, Arc::clone(&self.peer), self.security.get()).await
     }
 
     async fn within<T>(

@@ -452,3 +452,30 @@ fn requiring_tls() -> MailParameters {
         ..MailParameters::default()
     }
 }
+
+#[tokio::test]
+async fn files_that_change_hold_for_new_connections() {
+    let authority = Authority::new();
+    let served = authority.server("store.example", |_| ());
+    let good = fs::read(authority.file("ca.pem")).unwrap();
+    let session = starting(&[&["TLS"], HELLO.as_slice(), &ENVELOPE].concat());
+    let refused = starting(&["no TLS"]);
+    let connections = vec![session.clone(), refused, session];
+    let (address, playing) = play_tls(Some(served.acceptor()), connections).await;
+    let delivery = to(address, authority.trusting());
+    assert!(delivery.reload_changed().is_none(), "nothing has changed");
+    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    // A connection that was made by what held before is not used again.
+    fs::write(authority.file("ca.pem"), Authority::new().certificate.pem()).unwrap();
+    assert!(matches!(delivery.reload_changed(), Some(Ok(()))));
+    assert_eq!(offer(&mut begin(&delivery), "c@d").await, INSECURE);
+    fs::write(authority.file("ca.pem"), good).unwrap();
+    assert!(matches!(delivery.reload(), Some(Ok(()))));
+    // What can not be used changes nothing, and is said once.
+    fs::write(authority.file("ca.pem"), "no certificate").unwrap();
+    assert!(matches!(delivery.reload_changed(), Some(Err(_))));
+    assert!(delivery.reload_changed().is_none());
+    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    drop(delivery);
+    playing.await.unwrap();
+}
