@@ -107,6 +107,20 @@ impl Client {
     ///
     /// Where it fails; then the connection is of no more use.
     pub fn handshake(&mut self, config: &Arc<ClientConfig>, name: &str) -> io::Result<()> {
+        self.handshake_behind(b"", config, name)
+    }
+
+    /// The same, in one segment with other octets before it.
+    ///
+    /// # Errors
+    ///
+    /// Where it fails.
+    pub fn handshake_behind(
+        &mut self,
+        before: &[u8],
+        config: &Arc<ClientConfig>,
+        name: &str,
+    ) -> io::Result<()> {
         assert!(
             self.reader.buffer().is_empty(),
             "the gateway said something before the handshake"
@@ -115,6 +129,11 @@ impl Client {
         let name = ServerName::try_from(name.to_owned()).expect("a name of a host");
         let mut connection =
             ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut first = before.to_vec();
+        while connection.wants_write() {
+            connection.write_tls(&mut first)?;
+        }
+        socket.write_all(&first)?;
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
         }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::PATIENCE;
+use crate::certificate::Authority;
 use crate::client::Client;
 use crate::log::Log;
 
@@ -61,6 +62,15 @@ impl Setup {
     pub fn listener(mut self, settings: &str) -> Self {
         self.merge_listener(parsed(settings));
         self
+    }
+
+    /// Gives it a certificate for `mx.example.org` of this authority, which it also trusts for clients.
+    #[must_use]
+    pub fn certified_by(self, authority: &Authority) -> Self {
+        let issued = authority.issue(&["mx.example.org"]);
+        issued.write(self.directory(), "mx");
+        fs::write(self.directory().join("ca.pem"), authority.pem()).expect("the authority");
+        self.set("certificate = [{ name = \"mx\", chain = \"mx.pem\", key = \"mx.key\" }]")
     }
 
     /// Changes settings as a dialog writes them, where `listener` is the one listener, and `plugin` a

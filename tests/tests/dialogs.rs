@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use postgate_tests::backend::Backend;
+use postgate_tests::certificate::Authority;
 use postgate_tests::dialog::{Dialog, Scope};
 use postgate_tests::gateway::{Setup, repository};
 use postgate_tests::player::core::Core;
 use postgate_tests::player::play;
-use postgate_tests::player::wire::Wire;
+use postgate_tests::player::wire::{Clients, Wire};
 use proptest::prelude::*;
 
 fn dialogs() -> Vec<Dialog> {
@@ -114,10 +115,20 @@ fn the_first_plugin_of_the_examples() {
 
 fn play_over_tcp(dialogs: &[Dialog], setup: Setup) -> Vec<String> {
     let backend = Backend::working();
+    let authority = Authority::new("dialogs");
+    let clients = Clients::of(&authority);
+    let listener = dialogs[0].settings.get("listener");
+    let tls = listener.and_then(|listener| listener.get("tls")?.as_str());
+    let setup = match tls {
+        None | Some("off") => setup,
+        Some(_) => setup
+            .certified_by(&authority)
+            .listener("client-certificates = \"optional\"\nclient-ca = \"ca.pem\""),
+    };
     let gateway = setup.backend(&backend.smtp()).start();
     let played = dialogs
         .iter()
-        .map(|dialog| play(dialog, &mut Wire::connect(gateway.address())));
+        .map(|dialog| play(dialog, &mut Wire::connect_as(gateway.address(), &clients)));
     played
         .filter_map(Result::err)
         .map(|mismatch| mismatch.to_string())

@@ -1,38 +1,44 @@
-//! TLS with clients: how it begins, which versions and certificates there are, and what goes wrong.
+//! TLS with clients: how it begins, which versions and certificates there are, and what plugins and the
+//! trace line say of it. What goes wrong stands in `tls_trouble.rs`, renewal in `renewal.rs`.
 
+use std::fs;
+use std::process::Command;
+
+use postgate_tests::backend::Backend;
 use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_tests::peer::{converse, s_client, s_client_starttls};
+use postgate_tests::peer::{converse, program, run, s_client, s_client_starttls, swaks};
+use serde_json::Value;
 
 /// A gateway with a certificate for mx.example.org of this authority.
 fn start(authority: &Authority, listener: &str) -> Gateway {
-    setup(authority, listener).start()
+    let setup = Setup::new().certified_by(authority);
+    setup.listener(listener).start()
 }
 
-fn setup(authority: &Authority, listener: &str) -> Setup {
-    let setup = Setup::new().listener(listener);
-    let issued = authority.issue(&["mx.example.org"]);
-    let (chain, key) = issued.write(setup.directory(), "mx");
-    setup.set(&format!(
-        "certificate = [{{ name = \"mx\", chain = {chain:?}, key = {key:?} }}]"
-    ))
+fn ca_file(gateway: &Gateway) -> String {
+    gateway.directory().join("ca.pem").display().to_string()
 }
 
-fn ca_file(gateway: &Gateway, authority: &Authority) -> String {
-    let file = gateway.directory().join("ca.pem");
-    std::fs::write(&file, authority.pem()).unwrap();
-    file.display().to_string()
+fn said(command: &mut Command) -> (bool, String) {
+    let output = run(command);
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 const MESSAGE: &[u8] = b"Subject: sealed\r\n\r\nhello\r\n";
+const QUIT: &str = "EHLO client.example\nQUIT\n";
 
 #[test]
 fn starttls_is_offered_once() {
     let authority = Authority::new("tests");
     let gateway = start(&authority, "tls = \"optional\"");
     let config = authority.client();
-    let mut client = Client::connect(gateway.address());
+    let mut client = gateway.connect();
     client.expect("220 ");
     assert!(client.ask("EHLO client.example").contains("STARTTLS"));
     client.envelope("alice@client.example", &["bob@example.org"]);
@@ -63,26 +69,411 @@ fn implicit_tls_comes_before_the_banner() {
     assert!(client.message(MESSAGE).starts_with("250"));
 }
 
+/// What a proxy has said in one segment with the beginning of the handshake is not lost.
 #[test]
-fn openssl_speaks_both_ways() {
+fn implicit_tls_comes_after_a_proxy_header() {
+    let authority = Authority::new("tests");
+    let settings = "tls = \"implicit\"\nproxy = \"required\"\nproxy-from = [\"127.0.0.1\"]";
+    let gateway = start(&authority, settings);
+    let mut client = gateway.connect();
+    let header = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 465\r\n";
+    client
+        .handshake_behind(header, &authority.client(), "mx.example.org")
+        .unwrap();
+    client.expect("220 ");
+    let connected = gateway.log().wait_for_message("connected");
+    assert_eq!(connected["remote"], "192.0.2.7:4711");
+}
+
+#[test]
+fn openssl_speaks_both_ways_and_verifies() {
     let authority = Authority::new("tests");
     for (mode, s_client) in [
         ("optional", s_client_starttls as fn(_) -> _),
         ("implicit", s_client),
     ] {
         let gateway = start(&authority, &format!("tls = \"{mode}\""));
-        let ca = ca_file(&gateway, &authority);
-        let mut command = s_client(gateway.address());
-        command.args(["-CAfile", &ca, "-verify_return_error"]);
-        command.args([
-            "-servername",
-            "mx.example.org",
-            "-verify_hostname",
-            "mx.example.org",
-        ]);
-        let (ended_well, said) = converse(&mut command, "EHLO client.example\nQUIT\n");
-        assert!(ended_well, "{mode}: {said}");
-        assert!(said.contains("Verification: OK"), "{mode}: {said}");
-        assert!(said.contains("221 2.0.0"), "{mode}: {said}");
+        for (name, expected) in [("mx.example.org", true), ("mx.example.net", false)] {
+            let mut command = s_client(gateway.address());
+            command.args(["-CAfile", &ca_file(&gateway), "-verify_return_error"]);
+            command.args(["-verify_hostname", name]);
+            let (ended_well, said) = converse(&mut command, QUIT);
+            assert_eq!(ended_well, expected, "{mode}, {name}: {said}");
+            assert_eq!(
+                said.contains("Verification: OK"),
+                expected,
+                "{mode}: {said}"
+            );
+            assert_eq!(said.contains("221 2.0.0"), expected, "{mode}: {said}");
+        }
     }
+}
+
+#[test]
+fn gnutls_swaks_and_python_begin_tls() {
+    let authority = Authority::new("tests");
+    let gateway = start(&authority, "tls = \"required\"");
+    let (server, ca) = (gateway.address(), ca_file(&gateway));
+    let mut gnutls = program("gnutls-cli");
+    gnutls.args(["--starttls-proto=smtp", "--x509cafile", &ca]);
+    gnutls.args([
+        "--verify-hostname=mx.example.org",
+        "--sni-hostname=mx.example.org",
+    ]);
+    gnutls.args([&format!("--port={}", server.port()), "127.0.0.1"]);
+    let (ended_well, said_by_gnutls) = converse(&mut gnutls, "EHLO client.example\r\nQUIT\r\n");
+    assert!(ended_well, "{said_by_gnutls}");
+    assert!(said_by_gnutls.contains("221 2.0.0"), "{said_by_gnutls}");
+
+    let mut command = swaks(server);
+    command.args(["--tls", "--tls-verify", "--tls-ca-path", &ca]);
+    let (ended_well, transcript) = said(&mut command);
+    assert!(ended_well, "{transcript}");
+    assert!(
+        transcript.contains("TLS started with cipher"),
+        "{transcript}"
+    );
+
+    let script = "import smtplib, ssl, sys\n\
+        context = ssl.create_default_context(cafile=sys.argv[2])\n\
+        context.check_hostname = False\n\
+        with smtplib.SMTP('127.0.0.1', int(sys.argv[1])) as smtp:\n\
+        \x20   smtp.starttls(context=context)\n\
+        \x20   smtp.sendmail('a@client.example', ['bob@example.org'], 'Subject: x\\r\\n\\r\\nx')\n";
+    let mut python = program("python3");
+    python.args(["-c", script, &server.port().to_string(), &ca]);
+    let (ended_well, transcript) = said(&mut python);
+    assert!(ended_well, "{transcript}");
+}
+
+#[test]
+fn versions_are_those_of_the_profile() {
+    let authority = Authority::new("tests");
+    for (profile, versions) in [
+        (
+            "compatible",
+            [("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)],
+        ),
+        (
+            "modern",
+            [("-tls1_1", false), ("-tls1_2", false), ("-tls1_3", true)],
+        ),
+    ] {
+        let settings = format!("tls = \"optional\"\ntls-profile = \"{profile}\"");
+        let gateway = start(&authority, &settings);
+        for (version, expected) in versions {
+            let mut command = s_client_starttls(gateway.address());
+            // Debian's openssl does not even offer version 1.1 at its usual level.
+            command.args([version, "-cipher", "DEFAULT@SECLEVEL=0"]);
+            let (_, said) = converse(&mut command, QUIT);
+            assert_eq!(
+                said.contains("221 2.0.0"),
+                expected,
+                "{profile} {version}: {said}"
+            );
+        }
+        let log = gateway.log();
+        let too_old = "the client speaks no version of TLS that is taken here";
+        log.wait_for(too_old, |line| {
+            line["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.starts_with(too_old))
+        });
+    }
+}
+
+#[test]
+fn certificates_come_as_two_files_a_chain_or_one() {
+    let root = Authority::new("root");
+    let below = root.intermediate("below");
+    let issued = below.issue(&["mx.example.org"]);
+    let chain = format!("{}{}", issued.certificate, below.pem());
+    let (key, alone) = (&issued.key, root.issue(&["mx.example.org"]));
+    let one = format!("{}{}", alone.key, alone.certificate);
+    for (kind, chain, key) in [
+        ("two files", &alone.certificate, Some(&alone.key)),
+        ("a chain", &chain, Some(key)),
+        ("one file", &one, None),
+    ] {
+        let setup = Setup::new().listener("tls = \"implicit\"");
+        fs::write(setup.directory().join("chain.pem"), chain).unwrap();
+        let mut certificate = "chain = \"chain.pem\"".to_owned();
+        if let Some(key) = key {
+            fs::write(setup.directory().join("key.pem"), key).unwrap();
+            certificate += ", key = \"key.pem\"";
+        }
+        let setup = setup.set(&format!("certificate = [{{ {certificate} }}]"));
+        let gateway = setup.start();
+        let mut client = Client::connect(gateway.address());
+        let shaken = client.handshake(&root.client(), "mx.example.org");
+        assert!(shaken.is_ok(), "{kind}: {shaken:?}");
+        let mut client = Client::connect(gateway.address());
+        let shaken = client.handshake(&root.client(), "mx.example.net");
+        assert!(
+            shaken.is_err(),
+            "{kind}: a certificate for another name was taken"
+        );
+    }
+}
+
+#[test]
+fn the_name_that_a_client_asks_for_decides() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new();
+    let names = ["mx.example.org", "mail.example.net", "*.example.com"];
+    let mut certificates = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        authority
+            .issue(&[name])
+            .write(setup.directory(), &index.to_string());
+        certificates.push(format!(
+            "{{ name = \"{name}\", chain = \"{index}.pem\", key = \"{index}.key\" }}"
+        ));
+    }
+    let setup = setup.set(&format!("certificate = [{}]", certificates.join(", ")));
+    let listeners = "listener = [\
+        { name = \"main\", address = \"127.0.0.1:0\", tls = \"implicit\" },\
+        { name = \"one\", address = \"127.0.0.1:0\", tls = \"implicit\",\
+          certificates = [\"mail.example.net\"] }]";
+    let gateway = setup.set(listeners).start();
+    for (listener, asked, expected) in [
+        ("main", "mx.example.org", "CN = mx.example.org"),
+        ("main", "mail.example.net", "CN = mail.example.net"),
+        ("main", "a.example.com", "CN = *.example.com"),
+        ("main", "a.b.example.com", "CN = mx.example.org"),
+        ("main", "", "CN = mx.example.org"),
+        ("one", "mx.example.org", "CN = mail.example.net"),
+    ] {
+        let mut command = s_client(gateway.address_of(listener));
+        match asked {
+            "" => command.arg("-noservername"),
+            name => command.args(["-servername", name]),
+        };
+        let (_, said) = converse(&mut command, QUIT);
+        let shown = format!("Peer certificate: {expected}");
+        assert!(said.contains(&shown), "{listener}, {asked:?}: {said}");
+    }
+}
+
+#[test]
+fn without_a_certificate_one_is_made_for_tests() {
+    let setup = Setup::new().set(
+        "listener = [\
+         { name = \"main\", address = \"127.0.0.1:0\", tls = \"implicit\" },\
+         { name = \"named\", address = \"localhost:0\", tls = \"optional\" }]",
+    );
+    let gateway = setup.start();
+    let made = gateway.log().wait_for("a certificate", |line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("for tests only"))
+    });
+    assert_eq!(made["level"], "WARN");
+    let names = made["names"].as_str().unwrap();
+    for name in ["mx.example.org", "127.0.0.1", "localhost"] {
+        assert!(names.split(' ').any(|known| known == name), "{names}");
+    }
+    // What openssl sees is what the log says, valid for 90 days.
+    let file = gateway.directory().join("shown.pem");
+    let mut command = program("openssl");
+    let server = gateway.address().to_string();
+    command.args(["s_client", "-connect", &server, "-showcerts", "-crlf"]);
+    let (_, shown) = converse(&mut command, QUIT);
+    fs::write(&file, &shown).unwrap();
+    let mut command = program("openssl");
+    command.args([
+        "x509",
+        "-noout",
+        "-fingerprint",
+        "-sha256",
+        "-startdate",
+        "-enddate",
+    ]);
+    command.arg("-in").arg(&file);
+    let (_, told) = said(&mut command);
+    let fingerprint = made["fingerprint"].as_str().unwrap().to_uppercase();
+    assert!(told.replace(':', "").contains(&fingerprint), "{told}");
+    for (end, expected) in [(89 * 86_400, true), (91 * 86_400, false)] {
+        let mut command = program("openssl");
+        command.args(["x509", "-noout", "-checkend", &end.to_string()]);
+        let (is_valid, told) = said(command.arg("-in").arg(&file));
+        assert_eq!(is_valid, expected, "{told}");
+    }
+}
+
+#[test]
+fn the_certificate_for_tests_can_have_other_names_and_another_life() {
+    let setup = Setup::new().listener("tls = \"implicit\"");
+    let setup =
+        setup.set("tls = { self-signed-names = [\"a.example\", \"::1\"], self-signed-days = 2 }");
+    let gateway = setup.start();
+    let made = gateway.log().wait_for("a certificate", |line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("for tests only"))
+    });
+    assert_eq!(made["names"], "a.example ::1");
+}
+
+/// What the guest `sealed` has logged about an event, once it has.
+fn seen(gateway: &Gateway, event: &str) -> String {
+    let says = |line: &Value| {
+        let says = line["says"].as_str().unwrap_or_default().trim_matches('"');
+        says.split_once(' ')
+            .is_some_and(|(first, _)| first == event)
+            && line["session"] != "load"
+    };
+    let line = gateway.log().wait_for(event, says);
+    line["says"].as_str().unwrap_or_default().replace('\\', "")
+}
+
+#[test]
+fn plugins_see_how_a_session_is_encrypted() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority);
+    let setup = setup.listener("tls = \"optional\"");
+    let gateway = setup.plugin("10-sealed", "guests/sealed", "").start();
+    let config = authority.client();
+    let mut client = Client::start_tls(gateway.address(), &config, "mx.example.org");
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    assert!(client.message(MESSAGE).starts_with("250"));
+    for event in ["connect", "starttls"] {
+        let seen = seen(&gateway, event);
+        assert!(seen.contains(&format!("{event} false")), "{seen}");
+        assert!(seen.contains(" nothing"), "{seen}");
+    }
+    for event in ["mail", "message"] {
+        let seen = seen(&gateway, event);
+        assert!(seen.contains(&format!("{event} true ESMTPS ")), "{seen}");
+        for fact in [
+            "version: \"TLSv1.3\"",
+            "cipher: \"TLS_AES_256_GCM_SHA384\"",
+            "server-name: Some(\"mx.example.org\")",
+            "alpn: None",
+            "client-certificate: None",
+            "since: 1",
+        ] {
+            assert!(seen.contains(fact), "no {fact} in {seen}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_may_refuse_starttls() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority);
+    let setup = setup.listener("tls = \"optional\"");
+    let gateway = setup.plugin("10-sealed", "guests/sealed", "").start();
+    let mut client = gateway.connect();
+    client.expect("220 ");
+    client.says("EHLO refuse", "250");
+    client.says("STARTTLS", "454 4.7.0 not for you");
+    client.says("EHLO client.example", "250");
+    client.says("STARTTLS", "220 ");
+    client
+        .handshake(&authority.client(), "mx.example.org")
+        .unwrap();
+    client.says("NOOP", "250");
+}
+
+#[test]
+fn certificates_of_clients_are_asked_for() {
+    let authority = Authority::new("tests");
+    let strangers = Authority::new("strangers");
+    let own = authority.issue_to_client("alice@client.example");
+    let strange = strangers.issue_to_client("mallory@client.example");
+    for (mode, version) in [
+        ("optional", "-tls1_3"),
+        ("optional", "-tls1_2"),
+        ("required", "-tls1_3"),
+    ] {
+        for (shown, expected) in [
+            (Some(&own), Some(true)),
+            (Some(&strange), (mode == "optional").then_some(false)),
+            (None, None),
+        ] {
+            let setup = Setup::new().certified_by(&authority);
+            let setup = setup.listener(&format!(
+                "tls = \"implicit\"\nclient-certificates = \"{mode}\"\nclient-ca = \"ca.pem\""
+            ));
+            let gateway = setup.plugin("10-sealed", "guests/sealed", "").start();
+            let mut command = s_client(gateway.address());
+            command.arg(version);
+            if let Some(shown) = shown {
+                let (chain, key) = shown.write(gateway.directory(), "client");
+                command.arg("-cert").arg(chain).arg("-key").arg(key);
+            }
+            let (_, said) = converse(&mut command, QUIT);
+            let is_served = mode == "optional" || expected == Some(true);
+            assert_eq!(said.contains("221 2.0.0"), is_served, "{mode}: {said}");
+            let Some(verified) = expected else { continue };
+            let seen = seen(&gateway, "helo");
+            assert!(seen.contains(&format!("verified: {verified}")), "{seen}");
+            let fingerprint = shown.unwrap().fingerprint();
+            assert!(seen.contains(&fingerprint), "{seen}");
+            let subject = if verified {
+                "CN=alice@client.example"
+            } else {
+                "CN=mallory@client.example"
+            };
+            assert!(seen.contains(subject), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn the_trace_line_says_how_a_message_came() {
+    let authority = Authority::new("tests");
+    let backend = Backend::working();
+    let setup = Setup::new()
+        .backend(&backend.smtp())
+        .certified_by(&authority);
+    let gateway = setup.listener("tls = \"optional\"").start();
+    let config = authority.client();
+    let mut client = Client::start_tls(gateway.address(), &config, "mx.example.org");
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    assert!(client.message(MESSAGE).starts_with("250"));
+    let content = String::from_utf8(backend.taken().remove(0).content).unwrap();
+    let unfolded = content.replace("\r\n ", " ").replace("\r\n\t", " ");
+    let line = unfolded.lines().next().unwrap();
+    assert!(line.starts_with("Received: from client.example "), "{line}");
+    let using =
+        "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384) by mx.example.org with ESMTPS id ";
+    assert!(line.contains(using), "{line}");
+}
+
+#[test]
+fn sessions_are_resumed() {
+    let authority = Authority::new("tests");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let gateway = start(&authority, "tls = \"implicit\"");
+        let secrets = gateway.directory().join("session");
+        let mut first = s_client(gateway.address());
+        first.args([version, "-sess_out"]).arg(&secrets);
+        let (_, said) = converse(&mut first, QUIT);
+        assert!(secrets.exists(), "{version}: {said}");
+        let mut second = s_client(gateway.address());
+        second.args([version, "-sess_in"]).arg(&secrets);
+        let (_, said) = converse(&mut second, QUIT);
+        assert!(said.contains("221 2.0.0"), "{version}: {said}");
+        let log = gateway.log();
+        let encrypted = |line: &Value| line["message"] == "encrypted";
+        let lines = log.wait_for_all("encrypted", 2, encrypted);
+        let resumed: Vec<_> = lines.iter().map(|line| &line["resumed"]).collect();
+        assert_eq!(resumed, [false, true], "{version}");
+    }
+}
+
+#[test]
+fn who_must_not_send_passwords_in_clear_may_over_tls() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority);
+    let settings = "address = \"0.0.0.0:0\"\ntls = \"optional\"\nauth = \"optional\"";
+    let gateway = setup.listener(settings).start();
+    let local = ([127, 0, 0, 1], gateway.address().port()).into();
+    let mut client = Client::greeted(local);
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "538 5.7.11 ");
+    let config = authority.client();
+    let mut client = Client::start_tls(local, &config, "mx.example.org");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "535 5.7.8 ");
 }

@@ -56,16 +56,12 @@ pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError
     Ok(dialogs)
 }
 
-/// A scripted policy exists in the core only, and a plugin in the program only. The program has no TLS
-/// yet.
+/// A scripted policy exists in the core only, and a plugin in the program only.
 fn confine(dialog: &mut Dialog) {
     let is_scripted = |line: &Line| matches!(line.action, Action::Script(_));
-    let listener = dialog.settings.get("listener");
-    let has_tls = listener.is_some_and(|listener| listener.get("tls").is_some());
     if dialog.settings.contains_key("plugin") {
         dialog.scope = Scope::Wire;
-    } else if dialog.scope == Scope::Everywhere && (has_tls || dialog.lines.iter().any(is_scripted))
-    {
+    } else if dialog.scope == Scope::Everywhere && dialog.lines.iter().any(is_scripted) {
         dialog.scope = Scope::Core;
     }
 }

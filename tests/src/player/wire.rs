@@ -1,39 +1,81 @@
 //! Plays dialogs over TCP against the program.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 use super::{Heard, Server};
+use crate::certificate::Authority;
 use crate::client::Client;
 use crate::dialog::{Certificate, ScriptedAnswer};
 
 /// The program at the other end of a new connection.
-pub struct Wire(Client);
+pub struct Wire<'a> {
+    client: Client,
+    clients: Option<&'a Clients>,
+}
 
-impl Wire {
-    /// Connects.
-    pub fn connect(address: SocketAddr) -> Self {
-        Self(Client::connect(address))
+/// The two kinds of clients that a dialog can have where it begins TLS.
+pub struct Clients {
+    anonymous: Arc<ClientConfig>,
+    with_certificate: Arc<ClientConfig>,
+}
+
+impl Clients {
+    /// Clients that trust this authority, and have a certificate of it or none.
+    pub fn of(authority: &Authority) -> Self {
+        let own = authority.issue_to_client("bob@example.org");
+        Self {
+            anonymous: authority.client(),
+            with_certificate: authority.client_with(&own),
+        }
     }
 }
 
-impl Server for Wire {
+impl<'a> Wire<'a> {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Self {
+        Self {
+            client: Client::connect(address),
+            clients: None,
+        }
+    }
+
+    /// The same for a dialog that may begin TLS.
+    pub fn connect_as(address: SocketAddr, clients: &'a Clients) -> Self {
+        Self {
+            clients: Some(clients),
+            ..Self::connect(address)
+        }
+    }
+}
+
+impl Server for Wire<'_> {
     fn send(&mut self, octets: &[u8]) {
         // A server that closes early shows in what is heard next.
-        _ = self.0.try_write(octets);
+        _ = self.client.try_write(octets);
     }
 
     fn hang_up(&mut self) {
-        self.0.hang_up();
+        self.client.hang_up();
     }
 
-    fn begin_tls(&mut self, _: Certificate) {
-        unreachable!("dialogs with TLS are played against the core only");
+    fn begin_tls(&mut self, shows: Certificate) {
+        let clients = self.clients.expect("a dialog that begins no TLS");
+        let config = match shows {
+            Certificate::Client => &clients.with_certificate,
+            Certificate::None => &clients.anonymous,
+        };
+        self.client
+            .handshake(config, "mx.example.org")
+            .unwrap_or_else(|error| panic!("the handshake failed: {error}"));
     }
 
     fn wait(&mut self) {}
 
     fn hear(&mut self) -> Heard {
-        self.0.line().map_or(Heard::Close, Heard::Line)
+        self.client.line().map_or(Heard::Close, Heard::Line)
     }
 
     fn script(&mut self, _: &ScriptedAnswer) {

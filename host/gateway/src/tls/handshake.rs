@@ -174,7 +174,9 @@ fn in_words(error: &Error) -> String {
         }
         Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion)
         | Error::PeerIncompatible(
-            PeerIncompatible::SupportedVersionsExtensionRequired
+            // Clients have it since version 1.2, and are looked at for it before their version is.
+            PeerIncompatible::SignatureAlgorithmsExtensionRequired
+            | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
         ) => "the client speaks no version of TLS that is taken here",
