@@ -96,7 +96,7 @@ impl Delivery {
     }
 
     fn server(&self) -> Option<&Arc<Server>> {
-        match &self.0 {
+        match &self.store {
             Store::Maildir(_) | Store::Nowhere => None,
             Store::Server(server) => Some(server),
         }

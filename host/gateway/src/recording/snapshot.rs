@@ -434,6 +434,8 @@ impl Envelope {
                 .iter()
                 .map(named)
                 .collect::<Result<_, String>>()?,
+            // Plugins do not see them.
+            refused: Vec::new(),
             candidate: self.candidate.as_ref().map(named).transpose()?,
         })
     }
