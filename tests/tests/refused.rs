@@ -199,6 +199,21 @@ fn a_sidecar_changes_its_plugin() {
     });
 }
 
+#[test]
+fn a_plugin_that_cannot_be_tried_for_now_comes_later() {
+    let gateway = start(&[QUICK_RESCAN, "plugins.instances = 1"]);
+    let mut first = Witness::of(&gateway);
+    deploy(&gateway, "10-edition.toml", b"limits.wall = \"1s\"\n");
+    deploy(&gateway, "10-edition.wasm", &edition(2));
+    let state = wait_for_state(&gateway, "10-edition", "outdated");
+    let error = state["error"].as_str().unwrap_or_default();
+    assert!(error.contains("plugins.instances are in use"), "{error}");
+    first.is_told_the_same();
+    first.client.says("QUIT", "221");
+    wait_for_state(&gateway, "10-edition", "active");
+    assert_eq!(session(gateway.address()), says(2));
+}
+
 /// What fails for lack of something is tried again when there may be more of it.
 #[test]
 fn a_plugin_that_finds_no_room_comes_later() {

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::time::timeout;
 use tracing::info;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
@@ -138,10 +139,9 @@ pub(super) async fn load(
     }
     // The trial takes a place in the pool, like a session: it must not take one from a session. A
     // plugin whose instances are shared has places of its own.
-    // An error means that the semaphore is closed, which it never is.
     let place = match plugin.is_shared() {
         true => None,
-        false => runtime.instances().acquire().await.ok(),
+        false => Some(place_for_trial(runtime, &plugin, file).await?),
     };
     try_out(&plugin).await.map_err(|error| {
         let file = file.to_owned();
@@ -157,6 +157,20 @@ pub(super) async fn load(
         "plugin loaded"
     );
     Ok(plugin)
+}
+
+/// Waits for a place as long as a call of the plugin may take: others want to be loaded too.
+async fn place_for_trial<'a>(
+    runtime: &'a Runtime,
+    plugin: &Component,
+    file: &Path,
+) -> Result<SemaphorePermit<'a>, Vec<LoadError>> {
+    let place = timeout(plugin.sidecar().limits.wall, runtime.instances().acquire());
+    match place.await {
+        Ok(Ok(place)) => Ok(place),
+        // The semaphore is never closed.
+        Ok(Err(_)) | Err(_) => Err(vec![LoadError::Full(file.to_owned())]),
+    }
 }
 
 /// Places in the pool for instances that sessions share: a session must never find them taken.

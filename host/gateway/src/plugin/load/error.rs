@@ -17,6 +17,9 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Sessions had all instances that there may be, so that it could not be tried.
+    #[error("{}: could not be tried, all of plugins.instances are in use", .0.display())]
+    Full(PathBuf),
     /// The file or its directory can not be read.
     #[error("{file}: {error}", file = file.display())]
     Io {
@@ -74,6 +77,9 @@ impl LoadError {
     /// Whether the plugin may work at another time as it is: it was tried, and the machine and all that
     /// it asks had their part in that.
     pub(in crate::plugin) const fn may_pass(&self) -> bool {
-        matches!(self, Self::NoRoom { .. } | Self::Plugin { .. })
+        matches!(
+            self,
+            Self::Full(_) | Self::NoRoom { .. } | Self::Plugin { .. }
+        )
     }
 }
