@@ -5,6 +5,7 @@ mod metrics;
 mod overrides;
 mod plugin;
 mod serve;
+mod user;
 
 use std::env;
 use std::error::Error;
@@ -18,6 +19,7 @@ use postgate::config::Config;
 
 use self::overrides::Flags;
 use self::plugin::{PluginCommand, RunningGateway};
+use self::user::UserCommand;
 
 /// An SMTP gateway whose decisions are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -35,6 +37,7 @@ impl Arguments {
             Command::Metrics(gateway) => metrics::run(&gateway),
             Command::Plugin(command) => command.run(),
             Command::Serve(source) => serve::run(&source),
+            Command::User(command) => command.run(),
         }
     }
 }
@@ -56,6 +59,9 @@ enum Command {
     /// The log goes to standard error. Told to stop, the gateway takes no new connections and gives
     /// open sessions the time that `limits.shutdown-grace` says.
     Serve(Source),
+    /// Keep a file of users who may authenticate, for the plugin `auth-file`.
+    #[command(subcommand)]
+    User(UserCommand),
 }
 
 /// Where the configuration comes from.
