@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
             "gateway/src/plugin/pipeline",
             "gateway/src/server",
             "gateway/src/spool",
+            "gateway/src/submission",
             "gateway/src/tls",
         ],
         never: &["wasmtime", "wit_component", "bindings"],

@@ -234,6 +234,7 @@ impl Visit {
             desk.encrypted(facts);
             Tls::Active(channel)
         });
+        desk.set_submission(shared.listener.submission);
         let ending = visit.converse(desk, tls, arrival, phase).await;
         drop(room);
         match ending {

@@ -47,6 +47,7 @@ pub mod metrics;
 pub mod plugin;
 pub mod recording;
 pub mod spool;
+mod submission;
 pub mod tls;
 
 use std::future::Future;

@@ -43,6 +43,8 @@ pub struct Listener {
     pub more_keywords: Vec<String>,
     /// The only keywords for the reply to EHLO, in place of all others.
     pub only_keywords: Option<Vec<String>>,
+    /// What is done to messages of clients that have authenticated.
+    pub submission: Submission,
     /// What becomes of a CR or LF in a message that is not part of a CRLF.
     pub line_endings: LineEndings,
     /// Whether a command line may end in a lone LF.
@@ -90,6 +92,7 @@ impl Listener {
             extensions: Extensions::default(),
             more_keywords: Vec::new(),
             only_keywords: None,
+            submission: Submission::default(),
             line_endings: LineEndings::default(),
             lenient_commands: false,
             strict_mail: false,
@@ -141,6 +144,15 @@ impl Setting for Mechanism {
     fn read(value: &DeValue<'_>) -> Option<Self> {
         Self::parse(value.as_str()?)
     }
+}
+
+/// What is done to messages of clients that have authenticated (RFC 6409).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// Whether Date and Message-ID are added where they are missing.
+    pub complete: bool,
+    /// Whether Bcc is removed.
+    pub strip_bcc: bool,
 }
 
 /// What becomes of clients that do not wait for the banner, as they must (RFC 5321 §3.1).

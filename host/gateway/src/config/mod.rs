@@ -30,7 +30,7 @@ pub use self::backend::{
 };
 pub use self::error::{ConfigError, Mistake};
 pub use self::limits::Limits;
-pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode};
+pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode, Submission};
 pub use self::overrides::Overrides;
 pub use self::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode, TlsProfile};
 

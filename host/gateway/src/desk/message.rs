@@ -15,6 +15,7 @@ use crate::id;
 use crate::plugin::context::{BodyChunk, Cause, Message, Occasion};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Spool;
+use crate::submission;
 
 impl Desk {
     /// Keeps octets of the message: up to the question about the header block they belong to it, and
@@ -109,9 +110,14 @@ impl Desk {
 
     pub(super) async fn headers(&mut self) -> Answer {
         let head = self.incoming.head.take().unwrap_or_default();
-        let headers = HeaderBlock::parse(head);
+        let mut headers = HeaderBlock::parse(head);
         if headers.named("Received").nth(MAX_HOPS).is_some() {
             return Answer::Refuse(LOOP);
+        }
+        if self.context.authenticated_as().is_some() {
+            let hostname = &self.context.session.hostname;
+            let edits: Vec<_> = submission::edits(self.submission, &headers, hostname).collect();
+            edits.iter().for_each(|edit| headers.apply(edit));
         }
         Arc::make_mut(&mut self.context).message =
             Message::of_headers(headers, self.incoming.started_at);

@@ -18,6 +18,7 @@ use tracing::{debug, info};
 use self::handover::AtBackend;
 pub(crate) use self::login::Login;
 use self::message::Incoming;
+use crate::config::Submission;
 use crate::config::sidecar::Event;
 use crate::delivery::{Delivery, Maildir};
 use crate::id;
@@ -43,6 +44,7 @@ pub(crate) struct Desk {
     incoming: Incoming,
     texts: Vec<TextEdit>,
     login: Login,
+    submission: Submission,
     metrics: Arc<Metrics>,
 }
 
@@ -68,8 +70,14 @@ impl Desk {
             incoming: Incoming::new(spool),
             texts: Vec::new(),
             login,
+            submission: Submission::default(),
             metrics,
         }
+    }
+
+    /// What is done to the messages of this session where the client has authenticated.
+    pub(crate) const fn set_submission(&mut self, submission: Submission) {
+        self.submission = submission;
     }
 
     /// Answers a question.

@@ -10,7 +10,9 @@ use toml::de::DeValue;
 use crate::config::address::{ListenAddress, ListenAddresses};
 use crate::config::document::Section;
 use crate::config::value::{Hostname, Line, Setting, is_printable};
-use crate::config::{AuthMode, CertificateFiles, Limits, Listener, ProxyMode, TlsMode, limits};
+use crate::config::{
+    AuthMode, CertificateFiles, Limits, Listener, ProxyMode, Submission, TlsMode, limits,
+};
 
 use super::tls;
 
@@ -91,6 +93,10 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
         extensions: section.table("extensions", extensions),
         more_keywords: keywords(section, "add-keywords").unwrap_or_default(),
         only_keywords: keywords(section, "only-keywords"),
+        submission: Submission {
+            complete: section.or("submission", default.submission.complete),
+            strip_bcc: section.or("strip-bcc", default.submission.strip_bcc),
+        },
         line_endings: section.or("line-endings", default.line_endings),
         lenient_commands: section.or("lenient-commands", default.lenient_commands),
         strict_mail: section.or("strict-mail", default.strict_mail),
