@@ -23,6 +23,23 @@ pub struct Rogue {
     usual: Duration,
 }
 
+/// How long a session of others took while something happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Meanwhile {
+    /// Beside how long it usually takes.
+    pub slowdown: f64,
+    /// Beside how long it happened.
+    pub share: f64,
+}
+
+impl Meanwhile {
+    /// Whether others were served all the same: on one thread, who had to wait for the end would have
+    /// taken as long as all of it, and hundreds of usual sessions.
+    pub fn was_nobody_kept_waiting(self) -> bool {
+        self.slowdown < 100.0 || self.share < 0.5
+    }
+}
+
 /// The name of the plugin.
 pub const PLUGIN: &str = "10-rogue";
 
@@ -58,11 +75,11 @@ impl Rogue {
         provoke(self.gateway.address_of(behaviour), event_of(behaviour))
     }
 
-    /// How many times longer than usual a session of others takes while this happens.
-    pub fn slowdown<T>(&self, happens: impl FnOnce() -> T) -> (T, f64) {
+    /// Has something happen, and looks how long sessions of others take meanwhile.
+    pub fn meanwhile<T>(&self, happens: impl FnOnce() -> T) -> (T, Meanwhile) {
         let is_over = AtomicBool::new(false);
         let address = self.gateway.address();
-        let (result, mut times) = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let bystander = scope.spawn(|| {
                 let mut times = vec![session(address)];
                 while !is_over.load(Ordering::Relaxed) {
@@ -70,14 +87,18 @@ impl Rogue {
                 }
                 times
             });
+            let start = Instant::now();
             let result = happens();
+            let happened_for = start.elapsed();
             is_over.store(true, Ordering::Relaxed);
-            (result, bystander.join().expect("others are served"))
-        });
-        (
-            result,
-            median(&mut times).as_secs_f64() / self.usual.as_secs_f64(),
-        )
+            let mut times = bystander.join().expect("others are served");
+            let session = median(&mut times).as_secs_f64();
+            let meanwhile = Meanwhile {
+                slowdown: session / self.usual.as_secs_f64(),
+                share: session / happened_for.as_secs_f64(),
+            };
+            (result, meanwhile)
+        })
     }
 
     /// Waits for the warning about a failure at an event, for a cause.
@@ -122,6 +143,7 @@ fn listeners(behaviours: &[&str]) -> String {
     let listener = |name: &&str| {
         let proxy = match event_of(name) {
             "proxy" => "proxy = \"optional\", proxy-from = [\"127.0.0.1\"], ",
+            "starttls" => "tls = \"optional\", ",
             _ => "",
         };
         format!(
@@ -168,6 +190,7 @@ fn provoke(address: SocketAddr, event: &str) -> Reply {
         // A user `a` with the password `b`; the first message of a user `a`.
         "auth" => return client.ask("AUTH PLAIN AGEAYg=="),
         "auth-keys" => return client.ask("AUTH SCRAM-SHA-256 biwsbj1hLHI9YWJj"),
+        "starttls" => return client.ask("STARTTLS"),
         "vrfy" => return client.ask("VRFY bob"),
         "expn" => return client.ask("EXPN staff"),
         "help" => return client.ask("HELP"),

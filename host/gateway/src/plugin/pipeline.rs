@@ -202,6 +202,10 @@ impl<P: Plugin> Pipeline<P> {
             texts: Vec::new(),
         };
         for seat in &mut self.seats {
+            if event == Event::Data {
+                // A client may come to this more than once in a transaction.
+                seat.later.clear();
+            }
             if !seat.is_asked(event) {
                 continue;
             }

@@ -42,10 +42,9 @@ impl<T> SharedInstances<T> {
     /// Where that takes longer than `patience`.
     pub(super) async fn borrow(&self, patience: Duration) -> Result<Borrowed<T>, PluginError> {
         let place = Arc::clone(&self.places).acquire_owned();
-        let place = match timeout(patience, place).await {
-            Ok(Ok(place)) => place,
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => return Err(PluginError::Busy(patience)),
+        // The semaphore is never closed.
+        let Ok(Ok(place)) = timeout(patience, place).await else {
+            return Err(PluginError::Busy(patience));
         };
         // The last one to be given back is the one whose memory is still warm.
         let instance = self.idle().pop();

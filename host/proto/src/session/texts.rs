@@ -37,25 +37,51 @@ impl Session {
     /// Lists one more keyword, with its parameters, in the reply to EHLO. Those of the session
     /// itself can not be replaced: such a keyword is left out.
     pub fn add_ehlo_keyword(&mut self, keyword: &str) {
-        self.texts.keywords.push(keyword.into());
+        add(&mut self.texts.keywords, keyword.into());
     }
 
     /// Asks policy about a verb that this server does not know.
     pub fn register_verb(&mut self, verb: &str) {
-        self.texts.verbs.push(verb.to_ascii_uppercase().into());
+        add(&mut self.texts.verbs, verb.to_ascii_uppercase().into());
     }
 
     /// Takes a parameter of MAIL that this server does not know, for policy to look at.
     pub fn register_mail_parameter(&mut self, keyword: &str) {
-        self.texts
-            .mail_parameters
-            .push(keyword.to_ascii_uppercase().into());
+        let keyword = keyword.to_ascii_uppercase();
+        add(&mut self.texts.mail_parameters, keyword.into());
     }
 
     /// The same for RCPT.
     pub fn register_rcpt_parameter(&mut self, keyword: &str) {
-        self.texts
-            .rcpt_parameters
-            .push(keyword.to_ascii_uppercase().into());
+        let keyword = keyword.to_ascii_uppercase();
+        add(&mut self.texts.rcpt_parameters, keyword.into());
+    }
+}
+
+/// Adds a text that is not there yet. Policy may say the same at each HELO, and a client may say HELO
+/// as often as it likes: there is an end to it.
+fn add(texts: &mut Vec<Box<str>>, text: Box<str>) {
+    if texts.len() < MAX_TEXTS && !texts.contains(&text) {
+        texts.push(text);
+    }
+}
+
+/// So many keywords, verbs or parameters are kept; more are left out.
+const MAX_TEXTS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_kept_once_and_not_without_end() {
+        let mut texts = Vec::new();
+        add(&mut texts, "X".into());
+        add(&mut texts, "X".into());
+        assert_eq!(texts.len(), 1);
+        for number in 0..1_000 {
+            add(&mut texts, number.to_string().into());
+        }
+        assert_eq!(texts.len(), MAX_TEXTS);
     }
 }

@@ -14,10 +14,15 @@ pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
         types::SessionEdit::Delay(milliseconds) => {
             Ok(Edit::Delay(Duration::from_millis(milliseconds.into())))
         }
-        types::SessionEdit::Tag(pair) => match is_text(&pair.name) && is_text(&pair.value) {
-            true => Ok(Edit::Tag(pair.name, pair.value)),
-            false => Err("a tag has no control characters".into()),
-        },
+        types::SessionEdit::Tag(pair) => {
+            let is_short = pair.name.len() + pair.value.len() <= MAX_TEXT;
+            match is_short && is_text(&pair.name) && is_text(&pair.value) {
+                true => Ok(Edit::Tag(pair.name, pair.value)),
+                false => Err(format!(
+                    "a tag has at most {MAX_TEXT} octets and no control characters"
+                )),
+            }
+        }
     }
 }
 
@@ -124,13 +129,33 @@ pub(super) fn is_text(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
+/// A text that stands in one line, and is cut where it is long.
 pub(super) fn one_line(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(MAX_TEXT)];
     text.replace(char::is_control, "")
 }
+
+/// So long may a text be that is kept for the session, or goes into the log, in octets: what a plugin
+/// says must not fill the memory of the host.
+const MAX_TEXT: usize = 2_048;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let tag = |length| {
+            session_edit(types::SessionEdit::Tag(types::Pair {
+                name: "x".into(),
+                value: "y".repeat(length),
+            }))
+        };
+        assert!(tag(MAX_TEXT - 1).is_ok());
+        assert!(tag(MAX_TEXT).is_err());
+        assert_eq!(one_line(&"\u{e9}".repeat(MAX_TEXT)).len(), MAX_TEXT);
+        assert_eq!(one_line("a\r\nb"), "ab");
+    }
 
     #[test]
     fn bodies_have_whole_lines() {

@@ -220,9 +220,11 @@ impl<P: Plugin> Seat<P> {
 }
 
 fn shown(refused: &Refused) -> String {
-    let reply = refused.refusal.reply();
+    let mut reply = refused.refusal.reply().to_string();
+    // A reply of many lines is for the client, not for the log.
+    reply.truncate(reply.floor_char_boundary(MAX_SHOWN));
     match &refused.reason {
-        None => reply.to_string(),
+        None => reply,
         Some(reason) => format!("{reply} ({reason})"),
     }
 }
@@ -268,6 +270,8 @@ pub(crate) fn subject(event: Event, context: &Context) -> String {
     }
 }
 
+/// How much of a reply a line of the log shows, in octets.
+const MAX_SHOWN: usize = 2_048;
 /// So long may the notes about one plugin get, in octets, before more are dropped.
 const MAX_NOTES: usize = 200;
 
