@@ -2,7 +2,8 @@
 //!
 //! - [`stage`]: the protocol core, the desk and one plugin, without a socket between them;
 //! - [`mail`]: a whole message as a session;
-//! - [`bench`]: what a plugin costs;
+//! - [`bench`](mod@bench): what a plugin costs;
+//! - [`scene`]: who the client of such a session is;
 //! - [`scaffold`]: a new plugin from a template;
 //! - [`call`]: what a plugin was asked and answered, for people and for programs.
 
@@ -10,4 +11,6 @@ pub mod bench;
 pub mod call;
 pub mod mail;
 pub mod scaffold;
+pub mod scene;
 pub mod stage;
+mod trace;

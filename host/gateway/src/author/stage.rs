@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,8 +15,9 @@ use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
 use super::call::Call;
+use super::scene::{Client, client_of, config_of};
+use super::trace::without_trace;
 use crate::attempts::Attempts;
-use crate::config::{Config, Overrides};
 use crate::connection;
 use crate::delivery::{Delivery, Maildir};
 use crate::desk::{Desk, Login};
@@ -65,28 +66,6 @@ pub enum StageError {
 fn listed(errors: &[LoadError]) -> String {
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
-}
-
-/// Who the client of a session is.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its address.
-    pub ip: IpAddr,
-    /// Its name by reverse DNS.
-    pub host: Option<String>,
-    /// Whom it acts as, where it has authenticated before the session begins.
-    pub authenticated_as: Option<String>,
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            // An address for documentation (RFC 5737).
-            ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            host: None,
-            authenticated_as: None,
-        }
-    }
 }
 
 impl Stage {
@@ -211,63 +190,6 @@ impl Stage {
 
 fn no_listener() -> StageError {
     StageError::Settings("there is no listener".to_owned())
-}
-
-/// Takes the table `client` out of the settings, which a gateway does not know.
-fn client_of(settings: &mut Table) -> Result<Client, StageError> {
-    let mut client = Client::default();
-    let Some(table) = settings.remove("client") else {
-        return Ok(client);
-    };
-    let wrong = |key: &str| {
-        StageError::Settings(format!(
-            "client.{key}: expected ip = \"192.0.2.1\", host = \"name\" or authenticated-as = \"user\""
-        ))
-    };
-    let table = table.as_table().ok_or_else(|| wrong("*"))?;
-    for (key, value) in table {
-        let text = value.as_str().ok_or_else(|| wrong(key))?;
-        match key.as_str() {
-            "ip" => client.ip = text.parse().map_err(|_| wrong(key))?,
-            "host" => client.host = Some(text.to_owned()),
-            "authenticated-as" => client.authenticated_as = Some(text.to_owned()),
-            _ => return Err(wrong(key)),
-        }
-    }
-    Ok(client)
-}
-
-/// What [`BASE`] says, with the settings of a dialog merged into it.
-fn config_of(mut settings: Table) -> Result<Config, StageError> {
-    // The operator's file of these dialogs names the plugin; here it is the one under test.
-    settings.remove("plugin");
-    // The text is a constant, which the tests below read.
-    let mut base: Table = BASE
-        .parse()
-        .map_err(|error: toml::de::Error| StageError::Settings(error.to_string()))?;
-    if let Some(listener) = settings.remove("listener") {
-        let all = base.get_mut("listener").and_then(|all| all.get_mut(0));
-        if let (Some(toml::Value::Table(into)), toml::Value::Table(from)) = (all, listener) {
-            merge(into, from);
-        }
-    }
-    merge(&mut base, settings);
-    let file = Path::new("settings of the dialog");
-    Config::parse(&base.to_string(), file, &Overrides::default()).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        StageError::Settings(mistakes.join("\n"))
-    })
-}
-
-fn merge(into: &mut Table, from: Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(into)), toml::Value::Table(from)) => merge(into, from),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
 }
 
 fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
@@ -436,34 +358,6 @@ impl Server for Performance<'_> {
     }
 }
 
-/// A message without the Return-Path and Received fields at its top.
-fn without_trace(message: &[u8]) -> &[u8] {
-    let mut rest = message;
-    for name in [&b"return-path:"[..], b"received:"] {
-        let is_there = rest
-            .get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name));
-        if is_there {
-            rest = &rest[field_len(rest)..];
-        }
-    }
-    rest
-}
-
-/// The length of the field at the top, with the lines that continue it.
-fn field_len(block: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        match block[at..].iter().position(|octet| *octet == b'\n') {
-            None => return block.len(),
-            Some(end) => at += end + 1,
-        }
-        if !matches!(block.get(at), Some(b' ' | b'\t')) {
-            return at;
-        }
-    }
-}
-
 /// Keeps what the plugin was asked and said.
 struct Calls {
     calls: Mutex<Vec<Call>>,
@@ -493,59 +387,3 @@ impl Observer for Calls {
 
 /// The most instances of the plugin at a time.
 const INSTANCES: u32 = 8;
-
-/// What holds unless a dialog says otherwise.
-const BASE: &str = r#"
-hostname = "mx.example.org"
-
-[[listener]]
-name = "mx"
-address = "127.0.0.1:2525"
-auth = "optional"
-auth-in-clear = true
-
-[relay]
-domains = ["example.org"]
-"#;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_merged_and_the_client_is_taken_out() {
-        let mut settings: Table = "client.ip = \"2001:db8::1\"\nlimits.recipients = 3\n\
-             listener.banner = \"hello\""
-            .parse()
-            .unwrap();
-        let client = client_of(&mut settings).unwrap();
-        assert_eq!(client.ip.to_string(), "2001:db8::1");
-        let config = config_of(settings).unwrap();
-        assert_eq!(config.listeners[0].banner, "hello");
-        assert_eq!(config.listeners[0].limits.recipients, 3);
-    }
-
-    #[test]
-    fn mistakes_in_settings_name_the_key() {
-        for (text, key) in [
-            ("client.ip = \"nowhere\"", "client.ip"),
-            ("client.colour = \"red\"", "client.colour"),
-            ("limits.recipient = 3", "limits.recipient"),
-        ] {
-            let mut settings: Table = text.parse().unwrap();
-            let error = client_of(&mut settings)
-                .and_then(|_| config_of(settings))
-                .unwrap_err();
-            assert!(error.to_string().contains(key), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_trace_is_taken_off_the_top_only() {
-        let message =
-            b"Return-Path: <a@b>\r\nReceived: from x\r\n by y\r\nReceived: from z\r\n\r\nhi\r\n";
-        assert_eq!(without_trace(message), b"Received: from z\r\n\r\nhi\r\n");
-        assert_eq!(without_trace(b"Subject: x\r\n"), b"Subject: x\r\n");
-        assert_eq!(without_trace(b"Received: x"), b"");
-    }
-}
