@@ -61,7 +61,7 @@ fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     if fs::read(path).is_ok_and(|there| there == contents) {
         return Ok(());
     }
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let written = fs::create_dir_all(directory).and_then(|()| fs::write(path, contents));
     written.map_err(|error| Failure::run_time(format!("{}: {error}", path.display())))
 }
