@@ -82,6 +82,8 @@ impl Attempts {
             return Err(TooMany::Address);
         }
         if !take(self.by_account.as_ref(), account, now) {
+            // Nobody looks at the credentials, so nobody can say that they are wrong.
+            give_back(self.by_address.as_ref(), Some(address));
             return Err(TooMany::Account);
         }
         let of = Arc::clone(self);
