@@ -1,0 +1,443 @@
+//! Users of a file and of plugins, authenticated by clients of other projects.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use postgate_tests::backend::Backend;
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup, repository};
+use postgate_tests::mail::fields;
+use postgate_tests::peer::{program, run, swaks};
+use postgate_users::{Cost, Secret, User};
+
+const ALL_MECHANISMS: &str = r#"auth-mechanisms = ["SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"]"#;
+const CLEAR_AUTH: &str = "auth = \"optional\"\nauth-in-clear = true";
+const SIDECAR: &str = "grants = [\"files\"]\nisolation = \"event\"\n[files]\nusers = \"../users\"\n[limits]\ncpu = \"20s\"\nwall = \"60s\"\n";
+
+/// Secrets that are quick to check, since no test guesses passwords.
+fn user(name: &str, password: &str) -> User {
+    let cost = Cost {
+        memory: 64,
+        passes: 1,
+        iterations: 4_096,
+    };
+    User {
+        name: name.into(),
+        secrets: vec![
+            Secret::argon2id(password, [1; 16], cost).expect("64 KiB are there"),
+            Secret::scram(password, [2; 16], cost),
+        ],
+        senders: vec![],
+        act_as: vec![],
+    }
+}
+
+fn setup(users: &str, backend: &Backend) -> Setup {
+    let setup = Setup::new()
+        .backend(&backend.smtp())
+        .listener(CLEAR_AUTH)
+        .plugin("05-auth-file", "auth-file", SIDECAR);
+    fs::write(setup.directory().join("users"), users).expect("the users");
+    setup
+}
+
+fn users_of(gateway: &Gateway) -> PathBuf {
+    gateway.directory().join("users")
+}
+
+/// Logs in with Python, and says whether that went as it should: 0 for 235, 1 for 535.
+fn login(gateway: &Gateway, mechanism: &str, user: &str, secret: &str) -> (Option<i32>, String) {
+    let script = repository().join("tests/tests/clients/login.py");
+    let address = gateway.address().to_string();
+    let mut python = program("python3");
+    let output = run(python.arg(script).args([&address, mechanism, user, secret]));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said.into_owned())
+}
+
+fn plain(act_as: &str, user: &str, password: &str) -> String {
+    format!(
+        "AUTH PLAIN {}",
+        base64(&format!("{act_as}\0{user}\0{password}"))
+    )
+}
+
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for part in text.as_bytes().chunks(3) {
+        let octets = [0, 1, 2].map(|at| u32::from(*part.get(at).unwrap_or(&0)));
+        let number = octets[0] << 16 | octets[1] << 8 | octets[2];
+        for at in 0..4 {
+            let letter = LETTERS[(number >> (18 - 6 * at) & 63) as usize];
+            encoded.push(if at <= part.len() { letter.into() } else { '=' });
+        }
+    }
+    encoded
+}
+
+/// What `postgate user` writes, every client of the mechanisms that need the password or its keys
+/// can use, and one with another password cannot.
+#[test]
+fn users_of_the_program_can_log_in() {
+    let backend = Backend::working();
+    let gateway = setup("", &backend).start();
+    let file = users_of(&gateway);
+    add_user(&file, "alice@example.org", "pencil");
+    for mechanism in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
+        let right = login(&gateway, mechanism, "alice@example.org", "pencil");
+        assert_eq!(right.0, Some(0), "{mechanism}: {}", right.1);
+        let wrong = login(&gateway, mechanism, "alice@example.org", "pen");
+        assert_eq!(wrong.0, Some(1), "{mechanism}: {}", wrong.1);
+        let unknown = login(&gateway, mechanism, "mallory@example.org", "pencil");
+        assert_eq!(unknown, wrong, "{mechanism}");
+    }
+    for mechanism in ["PLAIN", "LOGIN"] {
+        let mut command = swaks(gateway.address());
+        command.args(["--auth", mechanism, "--auth-user", "alice@example.org"]);
+        command.args(["--auth-password", "pencil", "--from", "alice@example.org"]);
+        let output = run(&mut command);
+        let transcript = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{transcript}");
+    }
+    assert_eq!(backend.taken().len(), 2);
+}
+
+fn add_user(file: &Path, name: &str, password: &str) {
+    let mut command = postgate_tests::gateway::program();
+    command.args(["user", "add", name, "--password-stdin", "--file"]);
+    command.arg(file);
+    let directory = file.parent().expect("a file has a directory");
+    let typed = directory.join("typed");
+    fs::write(&typed, password).expect("a file");
+    command.stdin(fs::File::open(typed).expect("a file"));
+    let status = command.status().expect("the program starts");
+    assert!(status.success());
+}
+
+/// Tokens and the passwords behind digests are checked by other plugins.
+#[test]
+fn tokens_and_digests_are_for_plugins_that_know_them() {
+    let backend = Backend::working();
+    let gateway = setup(&user("alice", "pencil").to_string(), &backend)
+        .listener(ALL_MECHANISMS)
+        .plugin("10-logins", "guests/logins", "")
+        .start();
+    let table = [
+        ("CRAM-MD5", "pencil"),
+        ("XOAUTH2", "good-token"),
+        ("OAUTHBEARER", "good-token"),
+        ("PLAIN", "pencil"),
+    ];
+    for (mechanism, secret) in table {
+        let right = login(&gateway, mechanism, "bob", secret);
+        assert_eq!(right.0, Some(0), "{mechanism}: {}", right.1);
+        let wrong = login(&gateway, mechanism, "bob", "other");
+        assert_eq!(wrong.0, Some(1), "{mechanism}: {}", wrong.1);
+    }
+    let mut command = swaks(gateway.address());
+    command.args([
+        "--auth",
+        "CRAM-MD5",
+        "--auth-user",
+        "bob",
+        "--auth-password",
+        "pencil",
+    ]);
+    command.args(["--quit-after", "AUTH"]);
+    let output = run(&mut command);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// Whoever has listened to an exchange cannot repeat it.
+#[test]
+fn an_answer_to_a_challenge_is_good_once() {
+    let backend = Backend::working();
+    let gateway = setup("", &backend)
+        .listener(ALL_MECHANISMS)
+        .plugin("10-logins", "guests/logins", "")
+        .start();
+    let mut challenges = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::greeted(gateway.address());
+        challenges.push(client.ask("AUTH CRAM-MD5").to_string());
+        challenges.push(client.says("*", "501").to_string());
+        challenges.push(client.ask("AUTH CRAM-MD5").to_string());
+        challenges.remove(challenges.len() - 2);
+    }
+    let all = challenges.len();
+    challenges.sort();
+    challenges.dedup();
+    assert_eq!(challenges.len(), all);
+
+    // Python answers one challenge; the answer is heard, and given to another.
+    let answer = cram_md5(&challenges[0]);
+    let mut client = Client::greeted(gateway.address());
+    client.says("AUTH CRAM-MD5", "334");
+    client.says(&answer, "535 5.7.8");
+    let challenge = client.ask("AUTH CRAM-MD5").to_string();
+    client.says(&cram_md5(&challenge), "235 2.7.0");
+}
+
+fn cram_md5(challenge: &str) -> String {
+    let script = "import base64, hmac, sys\n\
+        challenge = base64.b64decode(sys.argv[1])\n\
+        digest = hmac.new(b'pencil', challenge, 'md5').hexdigest()\n\
+        print(base64.b64encode(b'bob ' + digest.encode()).decode())";
+    let encoded = challenge.strip_prefix("334 ").expect("a challenge");
+    let output = run(program("python3").args(["-c", script, encoded]));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The file may change at any time; what is garbled in it costs one user.
+#[test]
+fn the_file_holds_as_it_is_now() {
+    let backend = Backend::working();
+    let gateway = setup(&format!("{}\n", user("alice", "pencil")), &backend).start();
+    let mut client = Client::greeted(gateway.address());
+    client.says(&plain("", "bob", "pen"), "535 5.7.8");
+    let users = format!(
+        "bob:hunter2\n{}\n{}\n",
+        user("alice", "new"),
+        user("carol", "pen")
+    );
+    fs::write(users_of(&gateway), users).unwrap();
+    client.says(&plain("", "alice", "pencil"), "535 5.7.8");
+    client.says(&plain("", "bob", "hunter2"), "535 5.7.8");
+    client.says(&plain("", "carol", "pen"), "235 2.7.0");
+    let warning = gateway.log().wait_for("a garbled line", |line| {
+        line["says"].to_string().contains("line 1: the scheme")
+    });
+    assert_eq!(warning["level"], "WARN", "{warning}");
+    fs::remove_file(users_of(&gateway)).unwrap();
+    let mut client = Client::greeted(gateway.address());
+    client.says(&plain("", "carol", "pen"), "454 4.7.0");
+}
+
+#[test]
+fn roles_last_and_senders_belong_to_users() {
+    let mut alice = user("alice@example.org", "pencil");
+    alice.act_as.push("office@example.org".into());
+    let office = User {
+        senders: vec!["*@lists.example.org".into()],
+        ..user("office@example.org", "x")
+    };
+    let backend = Backend::working();
+    let gateway = setup(&format!("{alice}\n{office}\n"), &backend).start();
+    let mut client = Client::greeted(gateway.address());
+    client.says(
+        &plain("bob@example.org", "alice@example.org", "pencil"),
+        "535 5.7.8",
+    );
+    client.says(
+        &plain("office@example.org", "alice@example.org", "pencil"),
+        "235 2.7.0",
+    );
+    for _ in 0..2 {
+        client.says(
+            "MAIL FROM:<alice@example.org>",
+            "553 5.7.1 this sender address is not yours",
+        );
+        client.says("MAIL FROM:<news@lists.example.org>", "250");
+        client.says("RCPT TO:<anybody@elsewhere.example>", "250");
+        client.says("RSET", "250");
+        client.envelope("office@example.org", &["anybody@elsewhere.example"]);
+        assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
+    }
+    client.says("MAIL FROM:<>", "250");
+    let line = gateway.log().wait_for_message("authenticated");
+    assert_eq!(line["identity"], "alice@example.org", "{line}");
+    assert_eq!(line["acts_as"], "office@example.org", "{line}");
+    assert_eq!(line["mechanism"], "PLAIN", "{line}");
+    assert_eq!(line["remote"], "127.0.0.1", "{line}");
+}
+
+#[test]
+fn a_plugin_can_ask_for_another_way_and_its_failure_is_nobodys_fault() {
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .listener(CLEAR_AUTH)
+        .set("limits.auth-failures-per-account = 1")
+        .plugin("10-logins", "guests/logins", "")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says(&plain("", "bob", "432"), "432 4.7.12");
+    client.says(&plain("", "bob", "534"), "534 5.7.9");
+    client.says(&plain("", "bob", "538"), "538 5.7.11");
+    client.says(&plain("", "bob", "trap"), "454 4.7.0");
+    // None of them was a wrong password.
+    client.says(&plain("", "bob", "pencil"), "235 2.7.0");
+}
+
+/// An operator hears of a missing file before anything is served.
+#[test]
+fn without_its_file_the_plugin_does_not_start() {
+    let backend = Backend::working();
+    let setup = setup("", &backend);
+    fs::remove_file(setup.directory().join("users")).unwrap();
+    let config = setup.write();
+    let output = run(postgate_tests::gateway::program()
+        .arg("check")
+        .arg("--config")
+        .arg(config));
+    assert_eq!(output.status.code(), Some(64));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("05-auth-file") && error.contains("\"users\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn guessing_ends_soon() {
+    let backend = Backend::working();
+    let users = format!("{}\n{}\n", user("alice", "pencil"), user("bob", "pen"));
+    let gateway = setup(&users, &backend)
+        .set("limits.auth-failures-per-account = 2\nlimits.auth-failures-per-address = 5")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    // Right passwords do not count, and make the client known.
+    client.says(&plain("", "bob", "pen"), "235");
+    let mut client = Client::greeted(gateway.address());
+    for name in ["alice", "nobody"] {
+        client.says(&plain("", name, "x"), "535");
+        client.says(&plain("", name, "x"), "535");
+        client.says(&plain("", name, "x"), "454 4.7.0 Too many failed attempts");
+        client.says(&plain("", name, "pencil"), "454 4.7.0");
+    }
+    client.says(&plain("", "carol", "x"), "535");
+    client.says(
+        &plain("", "bob", "pen"),
+        "421 4.7.0 Too many failed attempts",
+    );
+    client.expect_close();
+    for limit in [
+        "limits.auth-failures-per-account",
+        "limits.auth-failures-per-address",
+    ] {
+        let line = gateway.log().wait_for(limit, |line| line["limit"] == limit);
+        assert_eq!(line["remote"], "127.0.0.1", "{line}");
+    }
+}
+
+/// With SCRAM the gateway itself finds out that a password is wrong.
+#[test]
+fn guesses_by_keys_count_too() {
+    let backend = Backend::working();
+    let gateway = setup(&user("alice", "pencil").to_string(), &backend)
+        .set("limits.auth-failures-per-account = 2")
+        .start();
+    for _ in 0..2 {
+        assert_eq!(login(&gateway, "SCRAM-SHA-256", "alice", "x").0, Some(1));
+    }
+    let beyond = login(&gateway, "SCRAM-SHA-256", "alice", "pencil");
+    assert!(beyond.1.contains("454"), "{beyond:?}");
+    let line = gateway.log().wait_for_message("authentication failed");
+    assert_eq!(line["identity"], "alice", "{line}");
+    assert_eq!(line["mechanism"], "SCRAM-SHA-256", "{line}");
+}
+
+/// Not even who reads everything learns a secret.
+#[test]
+fn no_secret_is_in_the_log() {
+    let backend = Backend::working();
+    let gateway = setup(&user("alice", "pencil-in-clear").to_string(), &backend)
+        .listener(ALL_MECHANISMS)
+        .set("log.level = \"trace\"")
+        .plugin("10-logins", "guests/logins", "")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says(&plain("", "alice", "wrong-in-clear"), "535");
+    client.says("AUTH LOGIN", "334");
+    client.says(&base64("alice"), "334");
+    client.says(&base64("other-in-clear"), "535");
+    client.says(&format!("AUTH PLAIN {}", base64("half-in-clear")), "501");
+    client.says(
+        &format!(
+            "AUTH XOAUTH2 {}",
+            base64("user=bob\x01auth=Bearer token-in-clear\x01\x01")
+        ),
+        "334",
+    );
+    client.says("AQ==", "535");
+    client.says(&plain("", "alice", "pencil-in-clear"), "235");
+    client.says("QUIT", "221");
+    assert_eq!(
+        login(&gateway, "SCRAM-SHA-256", "alice", "pencil-in-clear").0,
+        Some(0)
+    );
+    gateway.log().wait_for("the end of a session", |line| {
+        line["message"] == "authenticated" && line["mechanism"] == "SCRAM-SHA-256"
+    });
+    let log = gateway.log().text();
+    let parts = [
+        "in-clear",
+        "AUTH PLAIN",
+        "AUTH XOAUTH2",
+        "Bearer",
+        "$argon2id$",
+        "{SCRAM",
+    ];
+    for secret in parts {
+        assert!(!log.contains(secret), "the log shows {secret}");
+    }
+    let encoded = [
+        "alice\0pencil-in-clear",
+        "pencil-in-clear",
+        "other-in-clear",
+        "half-in-clear",
+    ];
+    for secret in encoded {
+        for octets in ["", "\0", "\0\0"] {
+            let encoded = base64(&format!("{octets}{secret}"));
+            // Without the first and last letters, which depend on what stands around.
+            assert!(
+                !log.contains(&encoded[4..encoded.len() - 4]),
+                "the log shows {secret}"
+            );
+        }
+    }
+}
+
+#[test]
+fn messages_of_users_are_completed_and_those_of_strangers_are_not() {
+    let backend = Backend::working();
+    let gateway = setup(&user("alice@example.org", "pencil").to_string(), &backend)
+        .listener("submission = true\nstrip-bcc = true")
+        .start();
+    let message = b"Subject: x\r\nBcc: carol@example.org\r\n\r\nbody\r\n";
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@example.org", &["bob@example.org"]);
+    assert!(client.message(message).starts_with("250"));
+    client.says(&plain("", "alice@example.org", "pencil"), "235");
+    client.envelope(
+        "alice@example.org",
+        &["bob@example.org", "carol@example.org"],
+    );
+    assert!(client.message(message).starts_with("250"));
+    let taken = backend.taken();
+    assert_eq!(taken.len(), 2);
+    let [stranger, own] = [&taken[0], &taken[1]].map(|mail| fields(&mail.content));
+    assert!(stranger.ends_with(&["Subject: x".into(), "Bcc: carol@example.org".into()]));
+    let names: Vec<_> = own
+        .iter()
+        .filter_map(|field| field.split(':').next())
+        .collect();
+    assert!(
+        names.ends_with(&["Subject", "Date", "Message-ID"]),
+        "{own:#?}"
+    );
+    assert!(
+        own.last().unwrap().ends_with("@mx.example.org>"),
+        "{own:#?}"
+    );
+    assert!(
+        own.iter().any(|field| field.contains(" with ESMTPA ")),
+        "{own:#?}"
+    );
+}
