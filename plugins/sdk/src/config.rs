@@ -13,8 +13,8 @@ pub fn json() -> String {
     host::config::json()
 }
 
-/// One value by its path, for example `limits.max-size`. A string comes as its text, anything else
-/// as JSON.
+/// One value by its path, for example `limits.max-size`, or `networks.0` for the first item of a list.
+/// A string comes as its text, anything else as JSON.
 pub fn get(path: &str) -> Option<String> {
     host::config::get(path)
 }

@@ -47,7 +47,7 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function readBody(offset: number, length: number): Uint8Array;
   /**
-   * The number of MIME parts; at least 1 in `message`, and 0 in other events.
+   * The number of MIME parts; at least 1 in `message`.
    */
   export function partCount(): number;
   /**

@@ -210,7 +210,11 @@ impl config::Host for HostState {
     fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
         let mut value = &self.plugin.config;
         for key in path.split('.') {
-            let Some(inner) = value.get(key) else {
+            let inner = match value {
+                Value::Array(items) => key.parse().ok().and_then(|index: usize| items.get(index)),
+                table => table.get(key),
+            };
+            let Some(inner) = inner else {
                 return Ok(None);
             };
             value = inner;
