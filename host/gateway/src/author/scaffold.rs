@@ -36,8 +36,26 @@ impl Language {
 
     fn template(self) -> &'static [Embedded] {
         match self {
-            Self::C | Self::JavaScript | Self::Python => &[],
+            Self::C => embedded::C,
+            Self::JavaScript => embedded::JAVASCRIPT,
+            Self::Python => embedded::PYTHON,
             Self::Rust => embedded::RUST,
+        }
+    }
+
+    /// The contract to be read. Where the tools of a language read it too, the build puts it there in
+    /// the way that they want it.
+    const fn contract(self) -> &'static [Embedded] {
+        match self {
+            Self::C | Self::Rust => embedded::WIT,
+            Self::JavaScript | Self::Python => &[],
+        }
+    }
+
+    const fn sdk(self) -> &'static [Embedded] {
+        match self {
+            Self::Rust => embedded::SDK,
+            Self::C | Self::JavaScript | Self::Python => &[],
         }
     }
 }
@@ -90,13 +108,9 @@ pub fn new(
             .iter()
             .map(move |(file, text)| (format!("{place}{file}"), *text))
     };
-    let sdk = match language {
-        Language::Rust => embedded::SDK,
-        Language::C | Language::JavaScript | Language::Python => &[],
-    };
     let template = below("", language.template());
-    let contract = below("wit/", embedded::WIT);
-    let sdk = below("vendor/postgate-plugin/src/", sdk);
+    let contract = below("wit/", language.contract());
+    let sdk = below("vendor/postgate-plugin/src/", language.sdk());
     for (file, text) in template.chain(contract).chain(sdk) {
         let file = named(&file, name);
         let path = directory.join(&file);

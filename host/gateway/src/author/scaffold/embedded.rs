@@ -22,6 +22,35 @@ pub(super) const RUST: &[Embedded] = files! { "":
     "plugins/sdk/README.md" => "vendor/postgate-plugin/README.md",
 };
 
+/// A plugin in C.
+pub(super) const C: &[Embedded] = files! { "":
+    "host/gateway/src/author/templates/c/README.md" => "README.md",
+    "host/gateway/src/author/templates/c/build" => "build",
+    "host/gateway/src/author/templates/c/new-plugin.c" => "new-plugin.c",
+    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+};
+
+/// A plugin in Python, with the tool of the example.
+pub(super) const PYTHON: &[Embedded] = files! { "":
+    "examples/04-python/requirements.txt" => "requirements.txt",
+    "host/gateway/src/author/templates/python/README.md" => "README.md",
+    "host/gateway/src/author/templates/python/build" => "build",
+    "host/gateway/src/author/templates/python/new_plugin.py" => "new_plugin.py",
+    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+};
+
+/// A plugin in JavaScript.
+pub(super) const JAVASCRIPT: &[Embedded] = files! { "":
+    "host/gateway/src/author/templates/javascript/README.md" => "README.md",
+    "host/gateway/src/author/templates/javascript/build" => "build",
+    "host/gateway/src/author/templates/javascript/new-plugin.js" => "new-plugin.js",
+    "host/gateway/src/author/templates/javascript/package.json.in" => "package.json",
+    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+};
+
 // `SDK`: the sources of the SDK, and `WIT`: the contract.
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -70,5 +99,21 @@ mod tests {
                 "{key}"
             );
         }
+    }
+
+    /// The template takes the version of the tool with which the example is tried.
+    #[test]
+    fn the_tool_for_javascript_is_that_of_the_example() {
+        let tool = |text: &str| -> serde_json::Value {
+            let manifest: serde_json::Value = serde_json::from_str(text).unwrap();
+            manifest["devDependencies"]["@bytecodealliance/jco"].clone()
+        };
+        let example = fs::read_to_string(repository().join("examples/05-javascript/package.json"));
+        let (_, template) = JAVASCRIPT
+            .iter()
+            .find(|(file, _)| *file == "package.json")
+            .unwrap();
+        assert_eq!(tool(template), tool(&example.unwrap()));
+        assert!(tool(template).is_string());
     }
 }
