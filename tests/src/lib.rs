@@ -16,6 +16,7 @@ pub mod client;
 pub mod control;
 pub mod crowd;
 pub mod dns;
+pub mod document;
 pub mod edition;
 pub mod mail;
 pub mod peer;

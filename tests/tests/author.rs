@@ -1,11 +1,14 @@
 //! The tools for authors of plugins, as an author meets them.
 
+use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use postgate_tests::gateway::{Setup, guest_file, program, repository};
-use postgate_tests::peer::{run, swaks};
+use postgate_tests::document::blocks_of;
+use postgate_tests::gateway::{Gateway, Setup, guest_file, program, repository};
+use postgate_tests::peer::{program as peer, run, swaks};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -64,33 +67,128 @@ fn build(directory: &Path) {
     good(&built);
 }
 
-/// From nothing to a filter that works: the guide's first page.
+/// From nothing to a filter that works: the commands of the guide's first page say what it shows.
 #[test]
 fn a_newcomer_has_a_filter_that_works() {
+    let page = repository().join("docs/plugins/first.md");
     let place = TempDir::new().unwrap();
     let directory = place.path().join("no-nobody");
-    good(&plugin(&[
-        "new",
-        "no-nobody",
-        "--directory",
-        path(&directory),
-    ]));
-    build(&directory);
-    let wasm = directory.join("no-nobody.wasm");
-    let tested = plugin(&["test", path(&wasm), path(&directory.join("tests"))]);
-    let tested = good(&tested);
-    assert!(tested.contains("2 dialogs, 0 not as written"), "{tested}");
+    let mut gateway = None;
+    for block in blocks_of(&page) {
+        match block.language.as_str() {
+            "console" => {
+                for (command, shown) in commands(&block.text) {
+                    let said = follow(&command, place.path(), &directory, &mut gateway);
+                    is_shown(shown, &said);
+                }
+            }
+            "eml" => fs::write(directory.join("lunch.eml"), &block.text).unwrap(),
+            _ => {}
+        }
+    }
+    let gateway = gateway.expect("the page ends at a gateway");
+    good(&run(
+        swaks(gateway.address()).args(["--to", "bob@example.org"])
+    ));
+}
 
-    let sidecar = fs::read_to_string(directory.join("no-nobody.toml")).unwrap();
-    let gateway = Setup::new()
-        .plugin_file("10-no-nobody", &fs::read(&wasm).unwrap(), &sidecar)
-        .start();
-    let send = |recipient: &str| run(swaks(gateway.address()).args(["--to", recipient]));
-    let refused = send("nobody@example.org");
-    assert!(!refused.status.success());
-    let refusal = "<** 550 5.7.1 this recipient takes no mail";
-    assert!(said(&refused).contains(refusal), "{}", said(&refused));
-    good(&send("bob@example.org"));
+/// The commands of a transcript, each with what is shown of its output.
+fn commands(transcript: &str) -> Vec<(String, Vec<&str>)> {
+    let mut commands: Vec<(String, Vec<&str>)> = Vec::new();
+    for line in transcript.lines() {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command.to_owned(), Vec::new())),
+            (None, Some((_, shown))) => shown.push(line),
+            (None, None) => panic!("{line}: no command says that"),
+        }
+    }
+    commands
+}
+
+/// Does what a newcomer would, and gives what was said.
+fn follow(command: &str, place: &Path, directory: &Path, gateway: &mut Option<Gateway>) -> String {
+    let words: Vec<_> = command.split(' ').collect();
+    match words.as_slice() {
+        ["cd", "no-nobody"] => String::new(),
+        ["./build"] => {
+            build(directory);
+            String::new()
+        }
+        ["postgate", "plugin", "new", ..] => {
+            good(&run(program().args(&words[1..]).current_dir(place)))
+        }
+        ["postgate", ..] => good(&run(program().args(&words[1..]).current_dir(directory))),
+        ["swaks", arguments @ ..] => {
+            let gateway = gateway.get_or_insert_with(|| {
+                let component = fs::read(directory.join("no-nobody.wasm")).unwrap();
+                let sidecar = fs::read_to_string(directory.join("no-nobody.toml")).unwrap();
+                let setup = Setup::new().plugin_file("50-no-nobody", &component, &sidecar);
+                setup.start()
+            });
+            let address = gateway.address().to_string();
+            let arguments = arguments
+                .iter()
+                .map(|word| word.replace("127.0.0.1:2525", &address));
+            said(&run(peer("swaks").args(arguments)))
+        }
+        _ => panic!("the page has a command that is not known here: {command}"),
+    }
+}
+
+/// Whether the lines that a page shows are among those that were said, in their order; times differ.
+fn is_shown(shown: Vec<&str>, said: &str) {
+    let mut lines = said.lines().map(without_time);
+    for line in shown.into_iter().map(without_time) {
+        assert!(
+            lines.any(|said| said == line),
+            "not shown there: {line}\n{said}"
+        );
+    }
+}
+
+/// A line without a time at its end, such as `[36 µs]`.
+fn without_time(line: &str) -> &str {
+    match line.rsplit_once("  [") {
+        Some((rest, time)) if time.ends_with("s]") => rest,
+        _ => line,
+    }
+}
+
+/// What builds plugins in other languages, as `scripts/setup languages` installs it.
+fn build_with_tools(directory: &Path) {
+    let tools = repository().join("target/languages");
+    let npm = tools.join("javascript/node_modules");
+    if directory.join("package.json").exists() {
+        symlink(&npm, directory.join("node_modules")).unwrap();
+    }
+    let found = env::var_os("PATH").unwrap_or_default();
+    let own = [tools.join("python/bin"), npm.join(".bin")];
+    let path = env::join_paths(own.into_iter().chain(env::split_paths(&found))).unwrap();
+    let built = run(Command::new(directory.join("build"))
+        .env("PATH", path)
+        .env("POSTGATE", program().get_program())
+        .current_dir(directory));
+    good(&built);
+}
+
+/// The plugin that an author begins with in each other language goes by the same conversation.
+#[test]
+fn a_new_plugin_in_each_language_works_at_once() {
+    for language in ["c", "python", "javascript"] {
+        let place = TempDir::new().unwrap();
+        let directory = place.path().join("no-nobody");
+        let to = path(&directory);
+        let new = ["new", "no-nobody", "--language", language, "--directory"];
+        good(&plugin(&[&new[..], &[to]].concat()));
+        build_with_tools(&directory);
+        let wasm = directory.join("no-nobody.wasm");
+        let cache = repository().join("target/plugin-cache");
+        let tests = directory.join("tests");
+        let test = ["test", path(&wasm), path(&tests), "--cache", path(&cache)];
+        let tested = good(&plugin(&test));
+        let sign = "2 dialogs, 0 not as written";
+        assert!(tested.contains(sign), "{language}: {tested}");
+    }
 }
 
 #[test]

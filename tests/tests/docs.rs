@@ -2,89 +2,25 @@
 //! happen, links lead somewhere.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use postgate_tests::certificate::Authority;
+use postgate_tests::document::{Block, blocks, documents};
 use postgate_tests::gateway::{Setup, program, repository};
 use postgate_tests::peer::{program as peer, run};
 
-/// A fenced block of a document.
-struct Block {
-    file: PathBuf,
-    line: usize,
-    language: String,
-    text: String,
-}
-
-fn documents() -> Vec<PathBuf> {
-    let root = repository();
-    let mut files = Vec::new();
-    for directory in [".", "docs", "examples", "plugins"] {
-        collect(&root.join(directory), directory == ".", &mut files);
-    }
-    files.sort();
-    files
-}
-
-fn collect(directory: &Path, only_here: bool, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        // What npm installs is not ours.
-        if path.ends_with("node_modules") {
-            continue;
-        }
-        if path.is_dir() && !only_here {
-            collect(&path, false, files);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            files.push(path);
-        }
-    }
-}
-
-fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    for file in documents() {
-        let text = fs::read_to_string(&file).expect("a document can be read");
-        let mut open: Option<Block> = None;
-        for (index, line) in text.lines().enumerate() {
-            match (line.strip_prefix("```"), open.as_mut()) {
-                (Some(_), Some(_)) => blocks.extend(open.take()),
-                (Some(language), None) => {
-                    open = Some(Block {
-                        file: file.clone(),
-                        line: index + 1,
-                        language: language.to_owned(),
-                        text: String::new(),
-                    });
-                }
-                (None, Some(block)) => block.text.push_str(&format!("{line}\n")),
-                (None, None) => {}
-            }
-        }
-    }
-    blocks
-}
-
-impl Block {
-    fn place(&self) -> String {
-        format!("{}:{}", self.file.display(), self.line)
-    }
-
-    /// Whether this stands beside a plugin, and not on its own.
-    fn is_sidecar(&self, table: &toml::Table) -> bool {
-        [
-            "config",
-            "on-failure",
-            "grants",
-            "events",
-            "listeners",
-            "files",
-        ]
-        .iter()
-        .any(|key| table.contains_key(*key))
-    }
+/// Whether this stands beside a plugin, and not on its own.
+fn is_sidecar(table: &toml::Table) -> bool {
+    [
+        "config",
+        "on-failure",
+        "grants",
+        "events",
+        "listeners",
+        "files",
+    ]
+    .iter()
+    .any(|key| table.contains_key(*key))
 }
 
 #[test]
@@ -104,12 +40,12 @@ fn configurations_in_documents_load() {
         if table.contains_key("dependencies") || table.contains_key("package") {
             continue;
         }
-        let setup = match block.is_sidecar(&table) {
+        let setup = match is_sidecar(&table) {
             true => Setup::new().plugin("10-shown", &shown_plugin(block), &block.text),
             false => Setup::new(),
         };
         let config = setup.write();
-        if !block.is_sidecar(&table) {
+        if !is_sidecar(&table) {
             let text = with_files(&block.text, setup.directory());
             fs::write(&config, text).expect("the configuration");
             for directory in ["plugins", "plugins.d"] {

@@ -81,6 +81,15 @@ mod host {
     };
 }
 
+/// The code of the guide for authors, which is compiled with the examples of this crate.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/plugins/events.md")]
+    mod events {}
+    #[doc = include_str!("../../../docs/plugins/first.md")]
+    mod first {}
+}
+
 /// What [`export!`] expands to needs these; nothing else should.
 #[doc(hidden)]
 pub mod private {
