@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use postgate_tests::backend::Backend;
+use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
 use serde_json::Value;
@@ -250,6 +251,113 @@ fn every_fact_can_be_read_at_every_event() {
     let id = facts[&("mail", "transaction-id")];
     assert_eq!(facts[&("message", "message-id")], id);
     assert_eq!(facts[&("outcome", "message-id")], format!("conform-{id}"));
+}
+
+/// Whatever stands where MIME should, a message is taken and can be looked at.
+#[test]
+fn malformed_mime_is_taken() {
+    let (gateway, backend) = start("");
+    let mut client = Client::greeted(gateway.address());
+    let messages: [&[u8]; 8] = [
+        b"Content-Type: multipart/mixed\r\n\r\n--\r\n--\r\n",
+        b"Content-Type: multipart/mixed; boundary=\r\n\r\n--\r\n",
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n--a\r\n--b--\r\n",
+        b"Content-Type: ;;;=\r\nContent-Transfer-Encoding: ?\r\nMIME-Version: (\r\n\r\nx\r\n",
+        b"Content-Type: text/plain; charset=nonsense\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!\r\n",
+        b"Content-Type: text/html; charset=utf-16\r\n\r\n\xff\xfe\xd8\r\n",
+        b"Content-Type: message/rfc822\r\n\r\n\r\n",
+        b"Content-Type: text/plain; name*0*=''%; name*1=\"\r\n\r\n\x80\r\n",
+    ];
+    for message in messages {
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        let reply = client.message(message);
+        assert!(
+            reply.starts_with("250"),
+            "{}: {reply}",
+            message.escape_ascii()
+        );
+    }
+    client.says("QUIT", "221");
+    assert_conforms(&said(&gateway, 1));
+    assert_eq!(backend.taken().len(), messages.len());
+}
+
+/// The canonical session, which begins anew after TLS.
+#[test]
+fn a_session_with_tls_and_authentication_conforms() {
+    let authority = Authority::new("tests");
+    let backend = Backend::working();
+    let setup = Setup::new().backend(&backend.smtp());
+    let (chain, key) = authority
+        .issue(&["mx.example.org"])
+        .write(setup.directory(), "mx");
+    let sidecar = "grants = [\"clock\", \"random\", \"store\"]\nlimits.log-lines = 1000\n[config]\ndump = true";
+    let gateway = setup
+        .set(&format!(
+            "certificate = [{{ name = \"mx\", chain = {chain:?}, key = {key:?} }}]"
+        ))
+        .listener("tls = \"optional\"\nauth = \"optional\"")
+        .plugin("10-conformance", "guests/conformance", sidecar)
+        .start();
+    let mut client = Client::connect(gateway.address());
+    client.expect("220");
+    client.says("EHLO client.example", "250");
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    client.says("STARTTLS", "220");
+    client
+        .handshake(&authority.client(), "mx.example.org")
+        .unwrap();
+    client.says("EHLO client.example", "250");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "235");
+    client.envelope(
+        "alice@client.example",
+        &["carol@example.org", "dave@example.org"],
+    );
+    assert!(client.message(MIXED).starts_with("250"));
+    client.says("QUIT", "221");
+    let said = said(&gateway, 1);
+    assert_conforms(&said);
+    // Each event dumps its facts, of which this is one.
+    let is_event = |line: &&String| line.contains(" hostname=");
+    let events: Vec<_> = said
+        .iter()
+        .filter(is_event)
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let expected = [
+        "connect",
+        "helo",
+        "mail",
+        "rcpt",
+        "starttls",
+        "reset",
+        "helo",
+        "auth",
+        "mail",
+        "rcpt",
+        "rcpt",
+        "data",
+        "headers",
+        "body-chunk",
+        "message",
+        "outcome",
+        "disconnect",
+    ];
+    assert_eq!(events, expected);
+    for fact in [
+        "starttls encrypted=false",
+        "starttls tls-version=-",
+        "auth encrypted=true",
+        "auth tls-version=TLSv1.3",
+        "auth tls-since=1",
+        "auth tls-server-name=mx.example.org",
+        "auth protocol=ESMTPS",
+        "auth authenticated-as=-",
+        "mail authenticated-as=bob",
+        "mail protocol=ESMTPSA",
+    ] {
+        assert!(said.iter().any(|line| line == fact), "no {fact}");
+    }
 }
 
 /// A hundred users at once, each of whom every event sees as the same one.

@@ -109,3 +109,36 @@ fn a_message_without_recipients_goes_nowhere() {
     assert!(reply.starts_with("250"), "{reply}");
     assert_eq!(backend.taken(), []);
 }
+
+/// The name that a plugin gives to a message is the one in the log, the trace field and the reply that
+/// the gateway makes.
+#[test]
+fn a_message_can_have_another_name() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let message = b"X-Set-Id: case-4711\r\nX-Set: one\r\nx-set: two\r\n\r\nbody\r\n";
+    assert!(client.message(message).starts_with("250"));
+    let mail = backend.taken().remove(0);
+    let fields = fields(&mail.content);
+    let received = fields
+        .iter()
+        .find(|field| field.starts_with("Received:"))
+        .unwrap();
+    assert!(received.contains(" case-4711 for "), "{received}");
+    let set: Vec<_> = fields
+        .iter()
+        .filter(|field| field.to_lowercase().starts_with("x-set:"))
+        .collect();
+    assert_eq!(set, ["X-Set: was one"]);
+    gateway.log().wait_for("the message", |line| {
+        line["message"] == "message" && line["id"] == "case-4711"
+    });
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let message = b"X-Set-Id: case-4712\r\nX-Remove-Recipient: bob@example.org\r\n\r\nbody\r\n";
+    let reply = client.message(message);
+    assert!(
+        reply.starts_with("250 2.0.0 Ok: queued as case-4712"),
+        "{reply}"
+    );
+}

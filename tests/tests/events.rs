@@ -122,6 +122,64 @@ fn a_broken_connection_is_a_disconnect() {
     assert!(recorded.last().unwrap().contains("Closed"), "{recorded:#?}");
 }
 
+/// The header block is shown once, whatever it ends with.
+#[test]
+fn a_header_block_without_end_or_body_is_shown_once() {
+    let (gateway, _backend) = start(&[("10-recorder", "guests/recorder", "")]);
+    let mut client = Client::greeted(gateway.address());
+    for message in [
+        &b"Subject: one\r\n"[..],
+        b"Subject: two\r\n\r\n",
+        b"",
+        b"text\r\n",
+    ] {
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        assert!(client.message(message).starts_with("250"));
+    }
+    client.says("QUIT", "221");
+    let recorded = recorded(&gateway);
+    let headers = recorded.iter().filter(|line| line.starts_with("headers "));
+    let subjects: Vec<_> = headers
+        .map(|line| line.rsplit('=').next().unwrap())
+        .collect();
+    assert_eq!(subjects, ["one", "two", "", ""], "{recorded:#?}");
+}
+
+/// The end comes once, with its reason, however it comes.
+#[test]
+fn every_session_ends_with_a_disconnect() {
+    let backend = Backend::working();
+    let settings = "limits.errors = 1\nlimits.command-timeout = \"1s\"";
+    let setup = Setup::new().backend(&backend.smtp()).set(settings);
+    let gateway = setup.plugin("10-recorder", "guests/recorder", "").start();
+    Client::greeted(gateway.address()).says("QUIT", "221");
+    Client::greeted(gateway.address()).says("NONSENSE", "500");
+    drop(Client::greeted(gateway.address()));
+    Client::greeted(gateway.address()).expect("421 4.4.2");
+    let is_over = |line: &Value| says(line).is_some_and(is_disconnect);
+    gateway.log().wait_for_all("disconnects", 4, is_over);
+    let lines = gateway.log().find(is_over);
+    let ends: Vec<_> = lines.iter().filter_map(says).collect();
+    for reason in ["Quit", "Refused", "Closed", "Timeout"] {
+        let count = ends.iter().filter(|end| end.contains(reason)).count();
+        assert_eq!(count, 1, "{reason} in {ends:#?}");
+    }
+}
+
+#[test]
+fn a_shutdown_is_a_disconnect() {
+    let setup = Setup::new().plugin("10-recorder", "guests/recorder", "");
+    let mut gateway = setup.start();
+    let mut client = Client::greeted(gateway.address());
+    gateway.terminate();
+    client.expect("421 4.3.2");
+    drop(client);
+    let recorded = recorded(&gateway);
+    let end = recorded.last().unwrap();
+    assert!(end.contains("Shutdown"), "{end}");
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
 /// What one plugin has changed is what the next one sees.
 #[test]
 fn edits_are_seen_by_the_plugins_behind() {
