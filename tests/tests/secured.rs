@@ -47,7 +47,7 @@ fn server_config(own: &Issued) -> Arc<ServerConfig> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("the provider has the usual versions")
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .expect("it is there");

@@ -178,12 +178,10 @@ fn difference(sent: &[u8], delivered: &[u8]) -> String {
     }
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).replace("\r\n", "\n");
     let (sent, delivered) = (text(sent), text(delivered));
-    let diff = TextDiff::from_lines(&sent, &delivered);
-    let shown = diff
+    TextDiff::from_lines(&sent, &delivered)
         .unified_diff()
         .header("as sent", "as delivered")
-        .to_string();
-    shown
+        .to_string()
 }
 
 #[cfg(test)]
