@@ -42,7 +42,10 @@ fn read(file: &Path) -> Result<Vec<u8>, CertificateFault> {
 fn syntax(error: &pem::Error) -> CertificateFault {
     CertificateFault::Syntax(match error {
         pem::Error::MissingSectionEnd { end_marker } => {
-            format!("there is no {}", String::from_utf8_lossy(end_marker))
+            format!(
+                "there is no -----END {}-----",
+                String::from_utf8_lossy(end_marker)
+            )
         }
         pem::Error::IllegalSectionStart { line } => {
             format!("a section begins with {}", String::from_utf8_lossy(line))

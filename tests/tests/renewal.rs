@@ -1,0 +1,197 @@
+//! Certificates that are replaced while mail flows.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use postgate_tests::certificate::{Authority, Issued, Validity};
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use serde_json::Value;
+
+const NAME: &str = "mx.example.org";
+
+/// A gateway that looks at its files when it is told to, and only then.
+fn start(authority: &Authority, more: &str) -> Gateway {
+    let setup = Setup::new().certified_by(authority);
+    setup.listener("tls = \"optional\"").set(more).start()
+}
+
+/// A client that resumes no session, whose certificate would be that of before.
+fn without_memory(authority: &Authority) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(&authority.client());
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+}
+
+fn replace(gateway: &Gateway, issued: &Issued) {
+    // A certificate that is written in place is half there for a moment, and nobody notices.
+    for (name, content) in [("mx.pem", &issued.certificate), ("mx.key", &issued.key)] {
+        let new = gateway.directory().join("new");
+        fs::write(&new, content).unwrap();
+        fs::rename(new, gateway.directory().join(name)).unwrap();
+    }
+}
+
+/// The fingerprint of the certificate that a new session is shown.
+fn shown(gateway: &Gateway, config: &Arc<ClientConfig>) -> String {
+    let client = Client::start_tls(gateway.address(), config, NAME);
+    fingerprint(&client)
+}
+
+fn fingerprint(client: &Client) -> String {
+    use sha2::Digest as _;
+    let certificates = client.tls().peer_certificates().unwrap();
+    let digest = sha2::Sha256::digest(&certificates[0]);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn replaced_by(gateway: &Gateway, issued: &Issued) -> Value {
+    let new = issued.fingerprint();
+    gateway.log().wait_for("the new certificate", |line| {
+        line["message"] == "certificate replaced" && line["new"] == new.as_str()
+    })
+}
+
+#[test]
+fn new_files_are_noticed_and_at_sighup_too() {
+    let authority = Authority::new("tests");
+    let config = without_memory(&authority);
+    for (settings, is_told) in [
+        ("tls = { rescan = \"0s\" }", true),
+        ("tls = { rescan = \"0s\" }", false),
+        ("tls = { rescan = \"100ms\" }", false),
+    ] {
+        let gateway = start(&authority, settings);
+        let old = shown(&gateway, &config);
+        let mut open = Client::start_tls(gateway.address(), &config, NAME);
+        let issued = authority.issue(&[NAME]);
+        replace(&gateway, &issued);
+        if is_told {
+            gateway.hang_up();
+        }
+        let line = replaced_by(&gateway, &issued);
+        assert_eq!(line["old"], old.as_str());
+        assert_eq!(shown(&gateway, &config), issued.fingerprint());
+        // Who was there stays.
+        open.says("NOOP", "250");
+        assert_eq!(fingerprint(&open), old);
+    }
+}
+
+#[test]
+fn what_is_broken_leaves_the_old_in_its_place() {
+    let authority = Authority::new("tests");
+    let config = without_memory(&authority);
+    let gateway = start(&authority, "tls = { rescan = \"0s\" }");
+    let old = shown(&gateway, &config);
+    let issued = authority.issue(&[NAME]);
+    let other = authority.issue(&[NAME]);
+    for (certificate, key, told) in [
+        (
+            &issued.certificate,
+            &other.key,
+            "the key does not belong to the certificate",
+        ),
+        (
+            &"hello".to_owned(),
+            &other.key,
+            "expected a certificate in PEM",
+        ),
+        (&issued.certificate, &String::new(), "the file is empty"),
+    ] {
+        let (certificate, key) = (certificate.clone(), key.clone());
+        replace(&gateway, &Issued { certificate, key });
+        gateway.hang_up();
+        gateway.log().wait_for(told, |line| {
+            line["level"] == "ERROR"
+                && line["error"]
+                    .as_str()
+                    .is_some_and(|error| error.contains(told))
+        });
+        assert_eq!(shown(&gateway, &config), old);
+    }
+    let expired = authority.issue_for(&[NAME], Validity::Expired);
+    replace(&gateway, &expired);
+    gateway.hang_up();
+    let told = "the certificate expired on";
+    gateway.log().wait_for(told, |line| {
+        line["error"]
+            .as_str()
+            .is_some_and(|error| error.contains(told))
+    });
+    assert_eq!(shown(&gateway, &config), old);
+    replace(&gateway, &issued);
+    replaced_by(&gateway, &issued);
+    assert_eq!(shown(&gateway, &config), issued.fingerprint());
+}
+
+/// Twenty clients at a time, each with a new session for each message.
+#[test]
+fn no_session_fails_while_certificates_change() {
+    let authority = Authority::new("tests");
+    let config = without_memory(&authority);
+    let gateway = start(&authority, "tls = { rescan = \"0s\" }");
+    let address = gateway.address();
+    let is_over = AtomicBool::new(false);
+    let sent = AtomicUsize::new(0);
+    let seen = Mutex::new(std::collections::BTreeSet::new());
+    let mut expected = vec![shown(&gateway, &config)];
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut client = Client::start_tls(address, &config, NAME);
+                    client.envelope("alice@client.example", &["bob@example.org"]);
+                    assert!(
+                        client
+                            .message(b"Subject: x\r\n\r\nx\r\n")
+                            .starts_with("250")
+                    );
+                    client.says("QUIT", "221");
+                    sent.fetch_add(1, Ordering::Relaxed);
+                    seen.lock().unwrap().insert(fingerprint(&client));
+                }
+            });
+        }
+        for _ in 0..5 {
+            let issued = authority.issue(&[NAME]);
+            replace(&gateway, &issued);
+            gateway.hang_up();
+            replaced_by(&gateway, &issued);
+            expected.push(shown(&gateway, &config));
+            assert_eq!(expected.last(), Some(&issued.fingerprint()));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(sent.load(Ordering::Relaxed) >= 20);
+    let seen = seen.into_inner().unwrap();
+    assert!(
+        seen.iter().all(|shown| expected.contains(shown)),
+        "{seen:?}"
+    );
+    let failed = |line: &Value| line["message"] == "TLS handshake failed";
+    assert!(gateway.log().find(failed).is_empty());
+}
+
+/// A session of before is resumed after it.
+#[test]
+fn sessions_are_resumed_over_a_renewal() {
+    let authority = Authority::new("tests");
+    let config = authority.client();
+    let gateway = start(&authority, "tls = { rescan = \"0s\" }");
+    let mut first = Client::start_tls(gateway.address(), &config, NAME);
+    first.says("QUIT", "221");
+    let issued = authority.issue(&[NAME]);
+    replace(&gateway, &issued);
+    gateway.hang_up();
+    replaced_by(&gateway, &issued);
+    let second = Client::start_tls(gateway.address(), &config, NAME);
+    assert_eq!(
+        second.tls().handshake_kind(),
+        Some(rustls::HandshakeKind::Resumed)
+    );
+}

@@ -1,0 +1,244 @@
+//! Handshakes and certificates that are not as they should be.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use postgate_tests::certificate::{Authority, Issued, Validity};
+use postgate_tests::client::Client;
+use postgate_tests::gateway::{Gateway, Setup, program as gateway};
+use postgate_tests::peer::{program, run};
+
+fn start(authority: &Authority, listener: &str) -> Gateway {
+    let setup = Setup::new().certified_by(authority);
+    setup.listener(listener).start()
+}
+
+/// Waits for the line about a handshake that failed for this reason.
+fn failed(gateway: &Gateway, reason: &str) {
+    gateway.log().wait_for(reason, |line| {
+        line["message"] == "TLS handshake failed"
+            && line["reason"]
+                .as_str()
+                .is_some_and(|told| told.contains(reason))
+    });
+}
+
+#[test]
+fn a_handshake_that_fails_ends_one_connection() {
+    let authority = Authority::new("tests");
+    let gateway = start(&authority, "tls = \"implicit\"");
+    let config = authority.client();
+    let mut other = Client::connect_tls(gateway.address(), &config, "mx.example.org");
+    other.expect("220 ");
+    // A client that speaks plain SMTP, one that speaks SSL 2, and one that says nothing sensible.
+    for garbage in [
+        &b"EHLO client.example\r\n"[..],
+        b"\x80\x2e\x01\0\x02",
+        b"\x16\x03\x01\xff\xff\xff\xff",
+    ] {
+        let mut client = gateway.connect();
+        client.write(garbage);
+        client.hang_up();
+        client.drain();
+    }
+    failed(&gateway, "the client does not speak TLS");
+    // One that takes no certificate of this authority.
+    let mut client = gateway.connect();
+    let stranger = Authority::new("strangers").client();
+    assert!(client.handshake(&stranger, "mx.example.org").is_err());
+    failed(&gateway, "the client does not take the certificate");
+    // One that goes away.
+    drop(gateway.connect());
+    failed(&gateway, "the client closed the connection");
+    other.says("EHLO client.example", "250");
+}
+
+#[test]
+fn a_handshake_that_fails_behind_starttls_ends_the_session() {
+    let authority = Authority::new("tests");
+    let gateway = start(&authority, "tls = \"optional\"");
+    let mut client = Client::greeted(gateway.address());
+    client.says("STARTTLS", "220 ");
+    client.send("MAIL FROM:<alice@client.example>");
+    let heard = client.drain();
+    assert!(!heard.contains("250"), "{heard}");
+    failed(&gateway, "the client does not speak TLS");
+}
+
+#[test]
+fn what_is_sent_in_clear_behind_starttls_is_never_carried_out() {
+    let authority = Authority::new("tests");
+    let gateway = start(&authority, "tls = \"optional\"");
+    let config = authority.client();
+    let mut client = Client::greeted(gateway.address());
+    // In one segment with STARTTLS it is thrown away, and what comes later is no handshake.
+    client.write(b"STARTTLS\r\nRSET\r\nMAIL FROM:<mallory@evil.example>\r\n");
+    client.expect("220 ");
+    client.handshake(&config, "mx.example.org").unwrap();
+    client.says("RCPT TO:<bob@example.org>", "503 5.5.1 ");
+    client.says("EHLO client.example", "250");
+    client.says("RCPT TO:<bob@example.org>", "503 5.5.1 ");
+    gateway.log().wait_for("the fault", |line| {
+        line["fault"] == "plaintext-behind-starttls"
+    });
+}
+
+#[test]
+fn silence_in_place_of_a_handshake_has_an_end() {
+    let authority = Authority::new("tests");
+    for (mode, says) in [("optional", "STARTTLS"), ("implicit", "")] {
+        let settings = format!("tls = \"{mode}\"\nlimits = {{ tls-timeout = \"200ms\" }}");
+        let gateway = start(&authority, &settings);
+        let mut client = match says {
+            "" => gateway.connect(),
+            says => {
+                let mut client = Client::greeted(gateway.address());
+                client.says(says, "220 ");
+                client
+            }
+        };
+        client.expect_close();
+        failed(&gateway, "not complete within limits.tls-timeout");
+    }
+}
+
+/// What `postgate serve` says with these files as chain and key, which it must refuse to start with.
+fn refused(directory: &Setup, chain: &[u8], key: Option<&[u8]>) -> String {
+    let path = |name: &str| directory.directory().join(name);
+    fs::write(path("mx.pem"), chain).unwrap();
+    match key {
+        Some(key) => fs::write(path("mx.key"), key).unwrap(),
+        // An error says that it is not there, which is what is wanted.
+        None => _ = fs::remove_file(path("mx.key")),
+    }
+    let output = run(gateway().args(["serve", "--config"]).arg(directory.write()));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    said
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_mistakes() {
+    let authority = Authority::new("tests");
+    let root = Authority::new("root");
+    let Issued { certificate, key } = authority.issue(&["mx.example.org"]);
+    let other = authority.issue(&["mx.example.org"]);
+    let (certificate, key) = (certificate.as_bytes(), key.as_bytes());
+    let setup = Setup::new()
+        .listener("tls = \"optional\"")
+        .set("certificate = [{ name = \"mx\", chain = \"mx.pem\", key = \"mx.key\" }]");
+    let wrong_order = [root.pem().as_bytes(), certificate].concat();
+    let cut = &certificate[..certificate.len() / 2];
+    let garbage = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let encrypted = encrypted(setup.directory(), key);
+    for (chain, key, told) in [
+        (certificate, None, "certificate mx: key: "),
+        (certificate, None, "mx.key: cannot be read: No such file"),
+        (b"", Some(key), "mx.pem: the file is empty"),
+        (b"hello", Some(key), "mx.pem: expected a certificate in PEM"),
+        (key, Some(key), "found PRIVATE KEY"),
+        (
+            certificate,
+            Some(certificate),
+            "mx.key: expected a private key in PEM",
+        ),
+        (
+            cut,
+            Some(key),
+            "mx.pem: not PEM: there is no -----END CERTIFICATE-----",
+        ),
+        (garbage, Some(key), "mx.pem: the certificate is malformed"),
+        (
+            &wrong_order,
+            Some(key),
+            "mx.key: the key belongs to certificate 2 of the chain",
+        ),
+        (
+            certificate,
+            Some(other.key.as_bytes()),
+            "mx.key: the key does not belong to the certificate",
+        ),
+        (
+            certificate,
+            Some(&encrypted),
+            "mx.key: the key is encrypted; write it without",
+        ),
+    ] {
+        let said = refused(&setup, chain, key);
+        assert!(said.contains(told), "no {told:?} in {said}");
+        assert!(said.trim_end().ends_with("1 mistake"), "{said}");
+    }
+}
+
+/// The key under a passphrase.
+fn encrypted(directory: &Path, key: &[u8]) -> Vec<u8> {
+    let plain = directory.join("plain.key");
+    fs::File::create(&plain).unwrap().write_all(key).unwrap();
+    let mut command = program("openssl");
+    command.args(["pkey", "-aes256", "-passout", "pass:secret", "-in"]);
+    run(command.arg(plain)).stdout
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told_and_shown() {
+    let authority = Authority::new("tests");
+    let warnings = [
+        (
+            Validity::Expired,
+            "ERROR",
+            "clients that verify will not take this certificate",
+        ),
+        (
+            Validity::Tomorrow,
+            "ERROR",
+            "clients that verify will not take this certificate",
+        ),
+        (Validity::Days(10), "WARN", "this certificate expires soon"),
+    ];
+    for (validity, level, message) in warnings {
+        let setup = Setup::new().certified_by(&authority);
+        let issued = authority.issue_for(&["mx.example.org"], validity);
+        issued.write(setup.directory(), "mx");
+        let gateway = setup.listener("tls = \"optional\"").start();
+        let line = gateway.log().wait_for_message(message);
+        assert_eq!(
+            (&line["level"], &line["certificate"]),
+            (&level.into(), &"mx".into())
+        );
+    }
+}
+
+#[test]
+fn settings_of_tls_that_do_not_go_together_are_mistakes() {
+    for (settings, told) in [
+        ("tls = \"maybe\"", "listener[0].tls: expected"),
+        ("tls-profile = \"old\"", "listener[0].tls-profile: expected"),
+        (
+            "client-certificates = \"optional\"",
+            "listener[0].client-certificates: needs TLS",
+        ),
+        (
+            "tls = \"optional\"\nclient-certificates = \"required\"",
+            "needs `client-ca`",
+        ),
+        (
+            "tls = \"optional\"\ncertificates = [\"mx\"]",
+            "no certificate is called \"mx\"",
+        ),
+        (
+            "address = \"0.0.0.0:0\"\nauth = \"optional\"",
+            "listener[0].auth: needs TLS",
+        ),
+        (
+            "tls = \"optional\"\nclient-certificates = \"optional\"\nclient-ca = \"none.pem\"",
+            "listener main: client-ca: ",
+        ),
+    ] {
+        let setup = Setup::new().listener(settings);
+        let output = run(gateway().args(["check", "--config"]).arg(setup.write()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{settings}: {said}");
+        assert!(said.contains(told), "{settings}: {said}");
+    }
+}
