@@ -1,8 +1,8 @@
 //! TLS with clients: which certificates they are shown, which they show, and the handshake; and with
-//! backends ([`backend`]).
+//! backends (`backend`).
 //!
 //! [`Store`] reads everything and checks it before anything is bound, and again when it is told to;
-//! what it found good takes the place of the old as a whole. Each listener has its [`ListenerTls`],
+//! what it found good takes the place of the old as a whole. Each listener has its `ListenerTls`,
 //! which a session asks once, for its handshake, so that a session keeps what it began with.
 
 pub(crate) mod backend;

@@ -65,7 +65,7 @@ pub enum Reloaded {
 impl Store {
     /// Reads and checks everything that the listeners of a configuration need. A certificate that is
     /// not valid now is taken nevertheless, since most mail servers look at none of it, and
-    /// [`Self::log`] says so.
+    /// `log` says so.
     ///
     /// # Errors
     ///
