@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
 use postgate_proto::auth::Decoy;
+use postgate_users::Cost;
 use sha2::Sha256;
 
 /// What one process draws once, and derives for its sessions.
@@ -29,7 +30,8 @@ impl Secrets {
             key,
             decoy,
             sessions: AtomicU64::new(0),
-            iterations: AtomicU32::new(Decoy::default().iterations),
+            // What `postgate user` gives to users, until there is one that says otherwise.
+            iterations: AtomicU32::new(Cost::DEFAULT.iterations),
         })
     }
 
