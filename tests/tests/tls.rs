@@ -7,7 +7,7 @@ use std::process::Command;
 use postgate_tests::backend::Backend;
 use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
-use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::gateway::{Gateway, Setup, program as gateway};
 use postgate_tests::peer::{converse, program, run, s_client, s_client_starttls, swaks};
 use serde_json::Value;
 
@@ -476,4 +476,29 @@ fn who_must_not_send_passwords_in_clear_may_over_tls() {
     let config = authority.client();
     let mut client = Client::start_tls(local, &config, "mx.example.org");
     client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "535 5.7.8 ");
+}
+
+#[test]
+fn certificates_can_be_printed() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority);
+    let issued = authority.issue(&["mx.example.org"]);
+    issued.write(setup.directory(), "mx");
+    let setup = setup.listener("tls = \"optional\"");
+    let config = setup.write();
+    let (is_well, told) = said(gateway().args(["certificate", "--config"]).arg(&config));
+    assert!(is_well, "{told}");
+    for part in [
+        &*issued.fingerprint(),
+        "mx.example.org",
+        "listener main: mx",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let (_, pem) = said(
+        gateway()
+            .args(["certificate", "--pem", "--config"])
+            .arg(&config),
+    );
+    assert_eq!(pem.replace('\r', ""), issued.certificate.replace('\r', ""));
 }

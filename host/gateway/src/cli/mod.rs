@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program, and how a failure is told.
 
+mod certificate;
 mod check;
 mod metrics;
 mod overrides;
@@ -33,6 +34,7 @@ impl Arguments {
     /// Does what is asked, to its end.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Certificate { source, pem } => certificate::run(&source, pem),
             Command::Check(source) => check::run(&source),
             Command::Metrics(gateway) => metrics::run(&gateway),
             Command::Plugin(command) => command.run(),
@@ -44,6 +46,14 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say which certificates clients would be shown, with their fingerprints, and start nothing.
+    Certificate {
+        #[command(flatten)]
+        source: Source,
+        /// Write the certificates themselves, in PEM, and nothing else.
+        #[arg(long)]
+        pem: bool,
+    },
     /// Look for mistakes in the configuration and the plugins, and start nothing.
     ///
     /// All mistakes are listed, not only the first. Where there is none, a summary says what would
