@@ -31,8 +31,8 @@ fn replace(gateway: &Gateway, issued: &Issued) {
     // A certificate that is written in place is half there for a moment, and nobody notices.
     for (name, content) in [("mx.pem", &issued.certificate), ("mx.key", &issued.key)] {
         let new = gateway.directory().join("new");
-        fs::write(&new, content).unwrap();
-        fs::rename(new, gateway.directory().join(name)).unwrap();
+        fs::write(&new, content).expect("a new file");
+        fs::rename(new, gateway.directory().join(name)).expect("the old file");
     }
 }
 
@@ -44,7 +44,7 @@ fn shown(gateway: &Gateway, config: &Arc<ClientConfig>) -> String {
 
 fn fingerprint(client: &Client) -> String {
     use sha2::Digest as _;
-    let certificates = client.tls().peer_certificates().unwrap();
+    let certificates = client.tls().peer_certificates().expect("a certificate");
     let digest = sha2::Sha256::digest(&certificates[0]);
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -1,7 +1,6 @@
 //! Handshakes and certificates that are not as they should be.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use postgate_tests::certificate::{Authority, Issued, Validity};
@@ -106,9 +105,9 @@ fn silence_in_place_of_a_handshake_has_an_end() {
 /// What `postgate serve` says with these files as chain and key, which it must refuse to start with.
 fn refused(directory: &Setup, chain: &[u8], key: Option<&[u8]>) -> String {
     let path = |name: &str| directory.directory().join(name);
-    fs::write(path("mx.pem"), chain).unwrap();
+    fs::write(path("mx.pem"), chain).expect("the chain");
     match key {
-        Some(key) => fs::write(path("mx.key"), key).unwrap(),
+        Some(key) => fs::write(path("mx.key"), key).expect("the key"),
         // An error says that it is not there, which is what is wanted.
         None => _ = fs::remove_file(path("mx.key")),
     }
@@ -174,7 +173,7 @@ fn certificates_that_cannot_be_used_are_mistakes() {
 /// The key under a passphrase.
 fn encrypted(directory: &Path, key: &[u8]) -> Vec<u8> {
     let plain = directory.join("plain.key");
-    fs::File::create(&plain).unwrap().write_all(key).unwrap();
+    fs::write(&plain, key).expect("the key");
     let mut command = program("openssl");
     command.args(["pkey", "-aes256", "-passout", "pass:secret", "-in"]);
     run(command.arg(plain)).stdout
