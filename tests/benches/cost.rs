@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgate::config::sidecar::Event;
 use postgate::dns::Dns;
@@ -16,6 +16,7 @@ use postgate_proto::parameters::MailParameters;
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, guest_file};
+use postgate_tests::samples::Samples;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -129,38 +130,3 @@ fn session(gateway: &Gateway) {
 
 const MESSAGE: &[u8] = b"From: alice@client.example\r\nTo: bob@example.org\r\nSubject: a bench\r\n\
     \r\nIt stands in the park.\r\n";
-
-/// Durations of one kind.
-#[derive(Default)]
-struct Samples(Vec<Duration>);
-
-impl Samples {
-    fn push(&mut self, start: Instant) {
-        self.0.push(start.elapsed());
-    }
-
-    fn time(&mut self, work: impl FnOnce()) {
-        let start = Instant::now();
-        work();
-        self.push(start);
-    }
-
-    fn median(&self) -> Duration {
-        self.quantile(50)
-    }
-
-    fn quantile(&self, percent: usize) -> Duration {
-        let mut sorted = self.0.clone();
-        sorted.sort_unstable();
-        sorted[sorted.len() * percent / 100]
-    }
-
-    fn report(&self, name: &str) {
-        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
-        let (median, tail) = (micros(self.median()), micros(self.quantile(95)));
-        println!(
-            "{name}: median {median:.1} µs, 95 % below {tail:.1} µs, {} samples",
-            self.0.len()
-        );
-    }
-}

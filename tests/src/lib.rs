@@ -22,6 +22,7 @@ pub mod mail;
 pub mod peer;
 pub mod process;
 pub mod rogue;
+pub mod samples;
 
 pub use postgate_dialog as dialog;
 
