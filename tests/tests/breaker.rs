@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use postgate_tests::PATIENCE;
 use postgate_tests::client::Client;
+use postgate_tests::control;
 use postgate_tests::gateway::{Gateway, Setup};
 use postgate_tests::peer::pause;
 use postgate_tests::rogue::{PLUGIN, Rogue};
@@ -34,11 +35,15 @@ fn a_plugin_that_keeps_failing_is_taken_out_for_all() {
     let rogue = Rogue::start(&["trap@rcpt"], sidecar);
     for failure in 1..=3 {
         assert_eq!(is_open(&rogue), 0);
+        let listed = control::plugin(&rogue.gateway, PLUGIN).expect("it is listed");
+        assert_eq!(listed["state"], "active");
         let reply = rogue.provoke("trap@rcpt");
         assert!(reply.starts_with("451 4.3.0"), "{reply}");
         assert_eq!(rogue.failures("rcpt", "trap"), failure);
     }
     assert_eq!(is_open(&rogue), 1);
+    let listed = control::plugin(&rogue.gateway, PLUGIN).expect("it is listed");
+    assert_eq!(listed["state"], "out");
     let line = rogue.gateway.log().wait_for_message(TAKEN_OUT);
     assert_eq!(line["level"], "ERROR");
     assert_eq!(line["plugin"], PLUGIN);

@@ -29,7 +29,7 @@ impl OnSelfTest for AuthFile {
     /// users, and the log names them.
     fn on_self_test(&mut self) -> Result<(), String> {
         let users = self.directory.check().map_err(|error| error.to_string())?;
-        log::info(format!("{users} users may authenticate"));
+        log::info(format!("users in the file: {users}"));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ pub(super) async fn answer(controller: &Controller, request: Request) -> Respons
         Request::Metrics => Response::Metrics {
             text: controller.metrics(),
         },
-        Request::PluginList => Response::Plugins(controller.plugins().listing.clone()),
+        Request::PluginList => Response::Plugins(controller.plugins().listing_now()),
         Request::PluginReload => {
             let inventory = controller.reload_plugins().await;
             Response::Plugins(inventory.listing.clone())

@@ -70,6 +70,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the plugin is taken out.
+    pub fn is_open(&self) -> bool {
+        self.is_alert.load(Ordering::Relaxed) && self.circuit().is_open()
+    }
+
     /// Asks whether a session may ask the plugin now.
     pub fn enter(&self, trial: Option<Trial>, now: Instant) -> Entry {
         match self.is_alert.load(Ordering::Relaxed) {

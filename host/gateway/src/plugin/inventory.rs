@@ -16,6 +16,24 @@ pub struct Inventory {
     pub listing: PluginListing,
 }
 
+impl Inventory {
+    /// What an operator sees at this moment: a breaker may have taken out what serves otherwise.
+    pub fn listing_now(&self) -> PluginListing {
+        let mut listing = self.listing.clone();
+        for plugin in &self.set.plugins {
+            let mut states = listing.plugins.iter_mut();
+            let listed = states.find(|listed| listed.name == plugin.name());
+            if let Some(listed) = listed
+                && listed.state == State::Active
+                && plugin.breaker().is_open()
+            {
+                listed.state = State::Out;
+            }
+        }
+        listing
+    }
+}
+
 /// The plugins as an operator sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginListing {
@@ -63,6 +81,8 @@ pub struct PluginState {
 pub enum State {
     /// It serves as its files are.
     Active,
+    /// Its files are good, but it keeps failing, and its breaker has taken it out for a while.
+    Out,
     /// Its files were changed to something that cannot be used; the version before serves on.
     Outdated,
     /// Its files cannot be used, and no version before could.
@@ -74,6 +94,7 @@ impl State {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Out => "out",
             Self::Outdated => "outdated",
             Self::Refused => "refused",
         }

@@ -53,9 +53,14 @@ impl Circuit {
         }
     }
 
+    /// Whether nobody, or one session at most, may ask the plugin.
+    pub(super) const fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed)
+    }
+
     /// Whether calls can change anything but by failing.
     pub(super) fn is_alert(&self, now: Instant) -> bool {
-        !matches!(self.state, State::Closed)
+        self.is_open()
             || self
                 .failures
                 .back()
