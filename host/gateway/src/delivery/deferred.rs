@@ -1,16 +1,15 @@
 //! What policy refuses after a message has come, while other recipients get it.
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::reply::{Refusal, Reply};
 use sha2::{Digest, Sha256};
 
 use super::Given;
+use super::fading::{Fading, Key};
 use super::remembered::{Fingerprint, Remembered};
 
 /// What is kept from one attempt of a client to the next.
@@ -20,10 +19,19 @@ use super::remembered::{Fingerprint, Remembered};
 /// that have the message do not get it twice. Both are kept for a time, and only so many of them; a
 /// restart forgets them. Then a client may be asked to try once more, and a recipient may get the
 /// message twice; nothing is lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deferred {
-    refusals: Mutex<Refusals>,
+    refusals: Fading<Refusal>,
     delivered: Remembered,
+}
+
+impl Default for Deferred {
+    fn default() -> Self {
+        Self {
+            refusals: Fading::new(LIFETIME),
+            delivered: Remembered::default(),
+        }
+    }
 }
 
 impl Deferred {
@@ -34,10 +42,9 @@ impl Deferred {
         sender: &ReversePath,
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
-        let mut refusals = self.refusals();
-        match refusals.by_key.is_empty() {
+        match self.refusals.is_empty() {
             true => None,
-            false => refusals.get(&key(client, sender, recipient), Instant::now()),
+            false => self.refusals.get(&key(client, sender, recipient)),
         }
     }
 
@@ -50,7 +57,7 @@ impl Deferred {
         refusal: &Refusal,
     ) {
         let key = key(client, sender, recipient);
-        self.refusals().add(key, short(refusal), Instant::now());
+        self.refusals.add(key, short(refusal));
     }
 
     /// Those of the recipients that do not have the message yet.
@@ -81,59 +88,12 @@ impl Deferred {
         }
         Ok(())
     }
-
-    /// Nothing is left half done where a holder of the lock panics.
-    fn refusals(&self) -> MutexGuard<'_, Refusals> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
-
-type Key = [u8; 32];
 
 /// Longer than clients wait between two attempts.
 const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
-/// The most refusals that are remembered.
-const CAPACITY: usize = 10_000;
 /// The most lines of a refusal that are remembered.
 const LINES: usize = 4;
-
-#[derive(Debug, Default)]
-struct Refusals {
-    by_key: HashMap<Key, Refusal>,
-    by_age: VecDeque<(Instant, Key)>,
-}
-
-impl Refusals {
-    fn get(&mut self, key: &Key, now: Instant) -> Option<Refusal> {
-        self.forget_old(now);
-        self.by_key.get(key).cloned()
-    }
-
-    fn add(&mut self, key: Key, refusal: Refusal, now: Instant) {
-        self.forget_old(now);
-        if self.by_key.insert(key, refusal).is_some() {
-            return;
-        }
-        self.by_age.push_back((now, key));
-        if self.by_age.len() > CAPACITY {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_old(&mut self, now: Instant) {
-        while let Some((since, _)) = self.by_age.front()
-            && now.duration_since(*since) >= LIFETIME
-        {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.by_age.pop_front() {
-            self.by_key.remove(&key);
-        }
-    }
-}
 
 /// A client may come back from another address of its network.
 fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> Key {
@@ -229,23 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_in_number_time_and_size() {
-        let key = |index: usize| {
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(&(index as u64).to_be_bytes());
-            key
-        };
-        let mut refusals = Refusals::default();
-        let start = Instant::now();
-        for index in 0..=CAPACITY {
-            refusals.add(key(index), Refusal::TRY_LATER, start);
-        }
-        refusals.add(key(CAPACITY), Refusal::TRY_LATER, start);
-        let sizes = (refusals.by_key.len(), refusals.by_age.len());
-        assert_eq!(sizes, (CAPACITY, CAPACITY));
-        assert_eq!(refusals.get(&key(0), start), None);
-        assert!(refusals.get(&key(1), start).is_some());
-        assert_eq!(refusals.get(&key(1), start + LIFETIME), None);
+    fn a_refusal_is_kept_short() {
         let short = short(&refusal(100));
         assert_eq!(short.reply().lines().count(), LINES);
         assert!(short.reply().lines().all(|line| line.len() <= MAX_LINE));

@@ -15,6 +15,7 @@
 mod connection;
 mod deferred;
 mod error;
+mod fading;
 mod greeting;
 mod maildir;
 mod pool;

@@ -1,44 +1,43 @@
 //! Deliveries that succeeded for some recipients of a message and not for others.
 
-use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use sha2::{Digest, Sha256};
 
 use super::Given;
+use super::fading::{Fading, Key};
 
 /// Which recipients already have a message that the client was asked to send again.
 ///
 /// Over LMTP a server answers for each recipient, while the client gets one reply. Where the answers
 /// differ the client is told to try again, and the recipients that have the message are remembered
-/// until it does, at most [`LIFETIME`] and [`CAPACITY`] of them. A restart forgets them: then some
+/// until it does, at most [`LIFETIME`], and not more than a few thousand. A restart forgets them: then some
 /// may get the message twice, and none loses it.
-#[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Entries>);
+#[derive(Debug)]
+pub(super) struct Remembered(Fading<()>);
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(Fading::new(LIFETIME))
+    }
+}
 
 impl Remembered {
     /// Whether nothing is remembered: then a message need not be read to be recognised.
     pub(super) fn is_empty(&self) -> bool {
-        self.entries().by_age.is_empty()
+        self.0.is_empty()
     }
 
     /// Whether this recipient has the message.
     pub(super) fn holds(&self, message: &Fingerprint, recipient: &ForwardPath) -> bool {
-        self.entries()
-            .holds(&message.key(recipient), Instant::now())
+        self.0.get(&message.key(recipient)).is_some()
     }
 
     /// Remembers that this recipient has the message.
     pub(super) fn add(&self, message: &Fingerprint, recipient: &ForwardPath) {
-        self.entries().add(message.key(recipient), Instant::now());
-    }
-
-    /// Nothing is left half done where a holder of the lock panics.
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.add(message.key(recipient), ());
     }
 }
 
@@ -66,50 +65,8 @@ impl Fingerprint {
     }
 }
 
-type Key = [u8; 32];
-
 /// As long as a client keeps trying (RFC 5321 §4.5.4.1).
 const LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
-/// The most recipients that are remembered.
-const CAPACITY: usize = 10_000;
-
-#[derive(Debug, Default)]
-struct Entries {
-    keys: HashSet<Key>,
-    by_age: VecDeque<(Instant, Key)>,
-}
-
-impl Entries {
-    fn holds(&mut self, key: &Key, now: Instant) -> bool {
-        self.forget_old(now);
-        self.keys.contains(key)
-    }
-
-    fn add(&mut self, key: Key, now: Instant) {
-        self.forget_old(now);
-        if !self.keys.insert(key) {
-            return;
-        }
-        self.by_age.push_back((now, key));
-        if self.by_age.len() > CAPACITY {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_old(&mut self, now: Instant) {
-        while let Some((since, _)) = self.by_age.front()
-            && now.duration_since(*since) >= LIFETIME
-        {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.by_age.pop_front() {
-            self.keys.remove(&key);
-        }
-    }
-}
 
 /// Adds a part with its length before it, so that no two lists of parts look the same.
 fn update(hash: &mut Sha256, part: &[u8]) {
@@ -153,30 +110,5 @@ mod tests {
         ] {
             assert!(!remembered.holds(&other, &path("c@d")));
         }
-    }
-
-    #[test]
-    fn memory_is_bounded_in_number_and_time() {
-        let key = |index: usize| {
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(&(index as u64).to_be_bytes());
-            key
-        };
-        let mut entries = Entries::default();
-        let start = Instant::now();
-        for index in 0..=CAPACITY {
-            entries.add(key(index), start);
-        }
-        entries.add(key(CAPACITY), start);
-        assert_eq!(
-            (entries.keys.len(), entries.by_age.len()),
-            (CAPACITY, CAPACITY)
-        );
-        assert!(!entries.holds(&key(0), start));
-        assert!(entries.holds(&key(1), start));
-        let later = start + LIFETIME;
-        entries.add(key(0), later);
-        assert!(!entries.holds(&key(1), later));
-        assert!(entries.holds(&key(0), later));
     }
 }
