@@ -327,7 +327,10 @@ impl Visit {
                 info!(session = self.id, remote = %self.remote, "talked before the banner");
                 Some(TALKS_EARLY)
             }
-            None if listener.early_talkers == EarlyTalkers::Accept => {
+            // Sleeping for no time takes a millisecond, that of the timer.
+            None if listener.early_talkers == EarlyTalkers::Accept
+                && !listener.greet_delay.is_zero() =>
+            {
                 tokio::time::sleep(listener.greet_delay).await;
                 None
             }
