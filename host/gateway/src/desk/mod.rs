@@ -291,13 +291,11 @@ impl Desk {
         self.reset();
         let context = Arc::make_mut(&mut self.context);
         context.helo = None;
-        let login = xclient.login.filter(|login| !login.is_empty());
-        context.authentication = login.map(|login| Authentication {
-            since: id::now(),
-            mechanism: "XCLIENT",
-            identity: login.as_str().into(),
-            acts_as: login.into(),
-        });
+        context.authentication = None;
+        if let Some(login) = xclient.login.filter(|login| !login.is_empty()) {
+            self.act_as(&login);
+        }
+        let context = Arc::make_mut(&mut self.context);
         let session = Arc::make_mut(&mut context.session);
         if let Some(address) = xclient.address {
             session.remote.set_ip(address);
