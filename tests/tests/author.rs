@@ -488,3 +488,18 @@ fn what_is_no_recording_is_refused() {
         assert!(said(&output).contains(sign), "{}", said(&output));
     }
 }
+
+/// A rehearsed session offers what its listener does, and shows a plugin how it is encrypted.
+#[test]
+fn a_dialog_may_begin_tls() {
+    let (place, file) = placed("guests/sealed", "");
+    let dialog = "@listener.tls = \"optional\"\nS: 220 …\nC: EHLO refuse\nS* 250\nC: STARTTLS\n\
+                  S: 454 4.7.0 not for you\nC: EHLO client.example\nS* 250\nC: STARTTLS\nS: 220 …\n\
+                  C! tls certificate\nC: EHLO client.example\nS* 250\nC: QUIT\nS* 221\n";
+    let dialog = written(&place, "tls.smtp", dialog);
+    let shown = good(&plugin(&["test", &file, &dialog]));
+    assert!(shown.contains("1 dialog, 0 not as written"), "{shown}");
+    for sign in ["TLSv1.3", "CN=client.example", "verified: true"] {
+        assert!(shown.contains(sign), "no {sign} in {shown}");
+    }
+}

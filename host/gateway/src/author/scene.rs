@@ -3,10 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use postgate_dialog::Certificate;
 use toml::Table;
 
 use super::stage::StageError;
 use crate::config::{Config, Overrides};
+use crate::id;
+use crate::plugin::context::{ClientCertificate, TlsFacts};
 
 /// Who the client of a session is.
 #[derive(Clone, Debug)]
@@ -27,6 +30,27 @@ impl Default for Client {
             host: None,
             authenticated_as: None,
         }
+    }
+}
+
+/// What a plugin sees of a handshake that is left out.
+pub(super) fn encryption(shows: Certificate) -> TlsFacts {
+    let name = "client.example".to_owned();
+    let certificate = || ClientCertificate {
+        subject: format!("CN={name}"),
+        issuer: "CN=nobody but this test".to_owned(),
+        names: vec![name.clone()],
+        fingerprint: "0".repeat(64),
+        verified: true,
+    };
+    TlsFacts {
+        since: id::now(),
+        version: "TLSv1.3",
+        cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+        server_name: None,
+        alpn: None,
+        client_certificate: (shows == Certificate::Client).then(certificate),
+        is_resumed: false,
     }
 }
 

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use postgate_dialog::play::{Heard, Server};
 use postgate_dialog::{Certificate, ScriptedAnswer};
-use postgate_proto::session::{Channel, Ending, Offers, Session, Settings, Step};
+use postgate_proto::session::{Channel, Ending, Offers, Session, Settings, Step, Tls};
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
 use super::call::Call;
-use super::scene::{Client, client_of, config_of};
+use super::scene::{self, Client, client_of, config_of};
 use super::trace::without_trace;
 use crate::attempts::Attempts;
+use crate::config::TlsMode;
 use crate::connection;
 use crate::delivery::{Delivery, Maildir};
 use crate::desk::{Desk, Login};
@@ -168,7 +169,17 @@ impl Stage {
         if self.record.is_some() {
             desk.record();
         }
-        let mut session = Session::new(Arc::clone(&settings), desk.offers());
+        desk.set_submission(listener.submission);
+        let mut offers = desk.offers();
+        offers.tls = match listener.tls {
+            TlsMode::Off => Tls::Off,
+            TlsMode::Optional | TlsMode::Required => Tls::Offered,
+            TlsMode::Implicit => {
+                desk.encrypted(scene::encryption(Certificate::None));
+                Tls::Active(Channel::default())
+            }
+        };
+        let mut session = Session::new(Arc::clone(&settings), offers);
         if let Some(identity) = &client.authenticated_as {
             desk.act_as(identity);
             session.set_authenticated();
@@ -311,6 +322,7 @@ impl Server for Performance<'_> {
             exporter: None,
             client_certificate: shows == Certificate::Client,
         });
+        self.desk.encrypted(scene::encryption(shows));
     }
 
     fn wait(&mut self) {
