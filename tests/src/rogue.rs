@@ -25,20 +25,24 @@ pub struct Rogue {
 
 /// How long a session of others took while something happened.
 #[derive(Clone, Copy, Debug)]
-pub struct Meanwhile {
+struct Meanwhile {
     /// Beside how long it usually takes.
-    pub slowdown: f64,
+    slowdown: f64,
     /// Beside how long it happened.
-    pub share: f64,
+    share: f64,
 }
 
 impl Meanwhile {
     /// Whether others were served all the same: on one thread, who had to wait for the end would have
     /// taken as long as all of it, and hundreds of usual sessions.
-    pub fn was_nobody_kept_waiting(self) -> bool {
+    fn was_nobody_kept_waiting(self) -> bool {
         self.slowdown < 100.0 || self.share < 0.5
     }
 }
+
+/// How often to look. A machine that stands still for a moment looks like a session that was kept
+/// waiting, but not each time.
+const LOOKS: usize = 3;
 
 /// The name of the plugin.
 pub const PLUGIN: &str = "10-rogue";
@@ -75,8 +79,24 @@ impl Rogue {
         provoke(self.gateway.address_of(behaviour), event_of(behaviour))
     }
 
-    /// Has something happen, and looks how long sessions of others take meanwhile.
-    pub fn meanwhile<T>(&self, happens: impl FnOnce() -> T) -> (T, Meanwhile) {
+    /// Has something happen until it is over, and looks whether sessions of others went on meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// Where they were kept waiting.
+    pub fn assert_nobody_waits(&self, what: &str, happens: impl Fn()) {
+        let mut looks = Vec::new();
+        while looks.len() < LOOKS {
+            let meanwhile = self.meanwhile(&happens);
+            if meanwhile.was_nobody_kept_waiting() {
+                return;
+            }
+            looks.push(meanwhile);
+        }
+        panic!("{what} keeps others waiting: {looks:?}");
+    }
+
+    fn meanwhile(&self, happens: impl FnOnce()) -> Meanwhile {
         let is_over = AtomicBool::new(false);
         let address = self.gateway.address();
         std::thread::scope(|scope| {
@@ -87,31 +107,36 @@ impl Rogue {
                 }
                 times
             });
+            let over = Over(&is_over);
             let start = Instant::now();
-            let result = happens();
+            happens();
             let happened_for = start.elapsed();
-            is_over.store(true, Ordering::Relaxed);
+            drop(over);
             let mut times = bystander.join().expect("others are served");
             let session = median(&mut times).as_secs_f64();
-            let meanwhile = Meanwhile {
+            Meanwhile {
                 slowdown: session / self.usual.as_secs_f64(),
                 share: session / happened_for.as_secs_f64(),
-            };
-            (result, meanwhile)
+            }
         })
     }
 
     /// Waits for the warning about a failure at an event, for a cause.
     pub fn wait_for_failure(&self, event: &str, cause: &str) -> Value {
-        self.gateway
-            .log()
-            .wait_for(&format!("failure at {event} by {cause}"), |line| {
-                line["message"] == "plugin failed"
-                    && line["level"] == "WARN"
-                    && line["plugin"] == PLUGIN
-                    && line["event"] == event
-                    && line["cause"] == cause
-            })
+        self.wait_for_failures(event, cause, 1).remove(0)
+    }
+
+    /// Waits for so many of them.
+    pub fn wait_for_failures(&self, event: &str, cause: &str, count: usize) -> Vec<Value> {
+        let what = format!("failure at {event} by {cause}");
+        let log = self.gateway.log();
+        log.wait_for_all(&what, count, |line| is_failure(line, event, cause))
+    }
+
+    /// Those that the log has by now.
+    pub fn failures_logged(&self, event: &str, cause: &str) -> Vec<Value> {
+        let log = self.gateway.log();
+        log.find(|line| is_failure(line, event, cause))
     }
 
     /// What the gateway counts under this name with these labels; 0 where it does not.
@@ -132,6 +157,23 @@ impl Rogue {
             "postgate_plugin_failures_total{{plugin=\"{PLUGIN}\",event=\"{event}\",cause=\"{cause}\"}}"
         ))
     }
+}
+
+/// Says that it is over, after a panic too: nobody would wait for the bystander otherwise.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn is_failure(line: &Value, event: &str, cause: &str) -> bool {
+    line["message"] == "plugin failed"
+        && line["level"] == "WARN"
+        && line["plugin"] == PLUGIN
+        && line["event"] == event
+        && line["cause"] == cause
 }
 
 /// `rcpt` in `spin@rcpt`.
