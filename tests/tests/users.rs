@@ -157,3 +157,21 @@ fn a_password_is_not_awaited_where_nobody_can_type_it() {
     assert!(error.contains("--password-stdin"), "{error}");
     assert!(!file.exists());
 }
+
+#[test]
+fn users_that_are_added_at_the_same_time_are_all_there() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("users");
+    let names: Vec<_> = (0..8).map(|number| format!("user-{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            let add = ["add", name, "--password-stdin"];
+            let file = &file;
+            scope.spawn(move || assert_eq!(said(&user(file, &add, "pencil\n")).0, 0));
+        }
+    });
+    let (_, listed, _) = said(&user(&file, &["list"], ""));
+    let mut listed: Vec<_> = listed.lines().collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names);
+}

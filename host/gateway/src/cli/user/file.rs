@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use postgate_users::File;
 use tempfile::NamedTempFile;
@@ -30,24 +30,40 @@ pub(super) fn read_or_new(file: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Puts a finished file into its place, so that a gateway never reads half of one. A new file is for
-/// its owner alone; one that was there keeps its owner and mode.
-pub(super) fn write(file: &Path, users: &File) -> Result<(), Failure> {
-    replace(file, &users.to_string()).map_err(|error| {
+/// Reads the file, has it changed, and puts the finished one into its place, so that a gateway never
+/// reads half of one, and nobody else's change in between is lost. A new file is for its owner alone; one
+/// that was there keeps its owner and mode.
+pub(super) fn change(
+    file: &Path,
+    read: fn(&Path) -> Result<File, Failure>,
+    change: impl FnOnce(&mut File) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let cannot_write = |error: io::Error| {
         let text = format!("cannot write {}: {error}; it is as it was", file.display());
         Failure::run_time(text)
-    })
+    };
+    // Where the name is a link, what it leads to is replaced.
+    let place = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let directory = fs::File::open(directory_of(&place)).map_err(cannot_write)?;
+    // The file itself is another one after each change. The lock is gone with its handle.
+    directory.lock().map_err(cannot_write)?;
+    let mut users = read(file)?;
+    change(&mut users)?;
+    replace(&place, &users.to_string())
+        .and_then(|()| directory.sync_all())
+        .map_err(cannot_write)
+}
+
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
-    // Where the name is a link, what it leads to is replaced.
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let directory = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
     // Only its owner may read a temporary file.
-    let mut new = NamedTempFile::new_in(&directory)?;
+    let mut new = NamedTempFile::new_in(directory_of(file))?;
     new.write_all(text.as_bytes())?;
     if let Ok(old) = file.metadata() {
         let made = new.as_file().metadata()?;
@@ -58,6 +74,6 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
         new.as_file().set_permissions(mode)?;
     }
     new.as_file().sync_all()?;
-    new.persist(&file).map_err(|error| error.error)?;
-    fs::File::open(directory)?.sync_all()
+    new.persist(file).map_err(|error| error.error)?;
+    Ok(())
 }

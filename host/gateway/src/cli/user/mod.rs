@@ -115,9 +115,8 @@ fn add(
     })?;
     check_option("--sender", &senders)?;
     check_option("--act-as", &act_as)?;
-    let mut users = file::read_or_new(&who.file)?;
     // Before the password is asked for.
-    if let Some(line) = users.find(&who.name) {
+    if let Some(line) = file::read_or_new(&who.file)?.find(&who.name) {
         return Err(taken(who, line));
     }
     let user = User {
@@ -126,14 +125,15 @@ fn add(
         senders,
         act_as,
     };
-    users.add(&user).map_err(|error| match error {
-        AddError::Name(error) => mistake(Mistake::Name {
-            name: name(),
-            error,
-        }),
-        AddError::Taken(line) => taken(who, line),
-    })?;
-    file::write(&who.file, &users)
+    file::change(&who.file, file::read_or_new, |users| {
+        users.add(&user).map_err(|error| match error {
+            AddError::Name(error) => mistake(Mistake::Name {
+                name: name(),
+                error,
+            }),
+            AddError::Taken(line) => taken(who, line),
+        })
+    })
 }
 
 fn taken(who: &Who, line: usize) -> Failure {
@@ -156,11 +156,15 @@ fn check_option(option: &'static str, values: &[String]) -> Result<(), Failure> 
 }
 
 fn passwd(who: &Who, password: &Password) -> Result<(), Failure> {
-    let mut users = file::read(&who.file)?;
-    let (line, mut user) = find(&users, who)?;
-    user.secrets = secrets(&password.read()?)?;
-    users.replace(line, &user);
-    file::write(&who.file, &users)
+    // Before the password is asked for.
+    find(&file::read(&who.file)?, who)?;
+    let secrets = secrets(&password.read()?)?;
+    file::change(&who.file, file::read, |users| {
+        let (line, mut user) = find(users, who)?;
+        user.secrets = secrets;
+        users.replace(line, &user);
+        Ok(())
+    })
 }
 
 fn find(users: &File, who: &Who) -> Result<(usize, User), Failure> {
@@ -185,11 +189,12 @@ fn unknown(who: &Who) -> Failure {
 }
 
 fn remove(who: &Who) -> Result<(), Failure> {
-    let mut users = file::read(&who.file)?;
-    match users.remove(&who.name) {
-        true => file::write(&who.file, &users),
-        false => Err(unknown(who)),
-    }
+    file::change(&who.file, file::read, |users| {
+        match users.remove(&who.name) {
+            true => Ok(()),
+            false => Err(unknown(who)),
+        }
+    })
 }
 
 fn list(file: &Path) -> Result<(), Failure> {
