@@ -118,7 +118,6 @@ fn a_thousand_versions_leave_no_memory_behind() {
     let after = resident_memory(&gateway);
     let (_, told) = crowd.end();
     assert!(told.is_superset(&[says(2), says(3)].into()), "{told:?}");
-    // Code and image of one version alone are more than 100 KiB.
     let grown = after.saturating_sub(before);
     assert!(
         grown < 900 * LEAK_OF_A_VERSION,
@@ -126,8 +125,9 @@ fn a_thousand_versions_leave_no_memory_behind() {
     );
 }
 
-/// Less than what a version takes, by far more than what the allocator and the system sway by.
-const LEAK_OF_A_VERSION: usize = 32 << 10;
+/// Less than half of what a version takes, code and image and all, and more than twice of what the
+/// allocator sways by where everything else on the machine is busy.
+const LEAK_OF_A_VERSION: usize = 96 << 10;
 
 /// Sessions of all generations share the instances that there may be.
 #[test]
