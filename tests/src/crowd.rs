@@ -48,9 +48,9 @@ impl Crowd {
     /// # Panics
     ///
     /// Where one of them failed.
-    pub fn end(self) -> (usize, BTreeSet<String>) {
+    pub fn end(mut self) -> (usize, BTreeSet<String>) {
         self.shared.is_over.store(true, Ordering::Relaxed);
-        for client in self.clients {
+        for client in self.clients.drain(..) {
             client.join().expect("no session fails");
         }
         let answers = self.shared.answers.lock();
@@ -59,6 +59,13 @@ impl Crowd {
             self.shared.sessions.load(Ordering::Relaxed),
             answers.clone(),
         )
+    }
+}
+
+/// A test that fails leaves nobody behind who goes on.
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
     }
 }
 

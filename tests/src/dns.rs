@@ -19,7 +19,7 @@ pub enum Record {
 pub struct NameServer {
     address: SocketAddr,
     /// A server that is dead keeps its port, so that nobody else answers there.
-    _silent: Option<UdpSocket>,
+    silent: Option<UdpSocket>,
 }
 
 impl NameServer {
@@ -39,7 +39,7 @@ impl NameServer {
         });
         Self {
             address,
-            _silent: None,
+            silent: None,
         }
     }
 
@@ -48,13 +48,20 @@ impl NameServer {
         let (socket, address) = bound();
         Self {
             address,
-            _silent: Some(socket),
+            silent: Some(socket),
         }
     }
 
-    /// The settings that make a gateway ask this server.
+    /// The settings that make a gateway ask this server, and not wait long where it is dead.
     pub fn settings(&self) -> String {
-        format!("dns.servers = [\"{}\"]", self.address)
+        let timeout = match self.silent {
+            Some(_) => "300ms",
+            None => "5s",
+        };
+        format!(
+            "dns.servers = [\"{}\"]\ndns.timeout = \"{timeout}\"",
+            self.address
+        )
     }
 }
 

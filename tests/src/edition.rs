@@ -119,9 +119,16 @@ impl Witness {
 
 /// What the log says of plugins that cannot be used.
 pub fn refusals(gateway: &Gateway) -> Vec<Value> {
-    let is_refusal = |line: &Value| {
-        let message = line["message"].as_str().unwrap_or_default();
-        line["level"] == "ERROR" && message.starts_with("plugin refused")
-    };
     gateway.log().find(is_refusal)
+}
+
+/// The same, once it says it so often.
+pub fn wait_for_refusals(gateway: &Gateway, count: usize) -> Vec<Value> {
+    let log = gateway.log();
+    log.wait_for_all("a refused plugin", count, is_refusal)
+}
+
+fn is_refusal(line: &Value) -> bool {
+    let message = line["message"].as_str().unwrap_or_default();
+    line["level"] == "ERROR" && message.starts_with("plugin refused")
 }

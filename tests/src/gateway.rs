@@ -241,17 +241,19 @@ impl Gateway {
             .spawn()
             .expect("the gateway starts");
         let log = Log::collect(child.stderr.take().expect("stderr is piped"));
-        let listening = log.wait_for_message("listening");
-        let address = listening["address"].as_str().unwrap_or_default();
-        let address = address
-            .parse()
-            .unwrap_or_else(|_| panic!("no address in {listening}"));
-        Self {
+        // From here on it ends with this, whatever becomes of the test.
+        let mut gateway = Self {
             child,
             log,
             setup,
-            address,
-        }
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        };
+        let listening = gateway.log.wait_for_message("listening");
+        let address = listening["address"].as_str().unwrap_or_default();
+        gateway.address = address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address in {listening}"));
+        gateway
     }
 
     /// Where the first listener listens.

@@ -26,7 +26,18 @@ pub mod samples;
 
 pub use postgate_dialog as dialog;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long anything may take before a test calls it a hang.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that it is over when it is dropped, by a panic too: whoever works until then would go on for
+/// ever otherwise, and be waited for.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

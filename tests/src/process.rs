@@ -1,6 +1,7 @@
 //! What the system says about a running process.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::gateway::Gateway;
@@ -23,21 +24,20 @@ pub fn open_files(gateway: &Gateway) -> usize {
 
 /// The processor time that the gateway has used up, in ticks of the system.
 pub fn processor_time(gateway: &Gateway) -> u64 {
-    ticks(&format!("/proc/{}/stat", gateway.process_id()))
+    let file = format!("/proc/{}/stat", gateway.process_id());
+    ticks(Path::new(&file)).expect("the gateway runs")
 }
 
 /// The processor time of each thread of the gateway, in ticks of the system.
 pub fn processor_time_of_threads(gateway: &Gateway) -> Vec<(String, u64)> {
     let threads = format!("/proc/{}/task", gateway.process_id());
     let threads = fs::read_dir(threads).expect("the gateway runs");
-    let paths = threads.map(|thread| thread.expect("a thread").path());
-    paths
-        .map(|path| {
-            let name = path.display().to_string();
-            let ticks = ticks(&format!("{name}/stat"));
-            (name, ticks)
-        })
-        .collect()
+    // A thread that has ended since then has nothing more to say.
+    let times = threads.filter_map(|thread| {
+        let path = thread.ok()?.path();
+        Some((path.display().to_string(), ticks(&path.join("stat"))?))
+    });
+    times.collect()
 }
 
 /// Lets this test have as many files open as it may at all.
@@ -60,12 +60,12 @@ fn memory(gateway: &Gateway, key: &str) -> usize {
         << 10
 }
 
-/// User and system time, which are the 14th and 15th field.
-fn ticks(file: &str) -> u64 {
-    let text = fs::read_to_string(file).expect("the gateway runs");
+/// User and system time, which are the 14th and 15th field; nothing of what has ended.
+fn ticks(file: &Path) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
     // The second field is a name in parentheses, which may hold anything.
     let (_, fields) = text.rsplit_once(')').expect("a name");
     let fields: Vec<_> = fields.split_whitespace().collect();
     let tick = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
-    tick(11) + tick(12)
+    Some(tick(11) + tick(12))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::Over;
 use crate::backend::Backend;
 use crate::client::{Client, Reply};
 use crate::control::{self, SOCKET};
@@ -156,15 +157,6 @@ impl Rogue {
         self.metric(&format!(
             "postgate_plugin_failures_total{{plugin=\"{PLUGIN}\",event=\"{event}\",cause=\"{cause}\"}}"
         ))
-    }
-}
-
-/// Says that it is over, after a panic too: nobody would wait for the bystander otherwise.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

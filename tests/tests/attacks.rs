@@ -64,7 +64,7 @@ fn deep_and_wide_messages_do_no_harm() {
     assert!(bystander.message(b"Subject: x\r\n\r\n").starts_with("250"));
 }
 
-const SESSIONS: usize = 40;
+const SESSIONS: usize = 20;
 const LINE: &[u8] = b"an ordinary line of text that stands in a message to make it a large one\r\n";
 
 /// However many large messages come at once, memory stays far below their sum.

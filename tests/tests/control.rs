@@ -92,7 +92,7 @@ fn the_socket_is_for_its_owner_and_for_one_gateway() {
 
     gateway.terminate();
     gateway.wait();
-    assert!(!socket.exists());
+    assert!(!socket.exists(), "the socket is left behind");
 }
 
 /// Whatever comes, there is an answer of one line, and the gateway stays.

@@ -29,11 +29,28 @@ fn assert_files_come_down_to(gateway: &Gateway, before: usize) {
     }
 }
 
+/// The open files of a gateway that has nothing to do: after the start, some come late.
+fn open_files_at_rest(gateway: &Gateway) -> usize {
+    let mut files = open_files(gateway);
+    let mut since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        pause();
+        let now = open_files(gateway);
+        if now != files {
+            (files, since) = (now, Instant::now());
+        }
+    }
+    files
+}
+
+/// A leak takes more with each crowd; what the allocator keeps for a crowd serves the next one.
+const CROWDS: usize = 4;
+
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
     let gateway = quiet().start();
     Client::greeted(gateway.address()).says("QUIT", "221");
-    let usual = open_files(&gateway);
+    let usual = open_files_at_rest(&gateway);
     let vanish = |count: usize| {
         for _ in 0..count {
             let stream = TcpStream::connect(gateway.address()).expect("clients are let in");
@@ -44,13 +61,16 @@ fn clients_that_vanish_leave_nothing_behind() {
     // What is made at first need, or kept for the next crowd, is there after the first one.
     vanish(VANISHING);
     assert_files_come_down_to(&gateway, usual);
-    let before = resident_memory(&gateway);
-    vanish(VANISHING);
-    Client::greeted(gateway.address()).says("QUIT", "221");
-    assert_files_come_down_to(&gateway, usual);
-    let grown = resident_memory(&gateway).saturating_sub(before);
-    println!("{VANISHING} vanishing clients: {grown} octets more memory");
-    assert!(grown < 8 << 20, "{grown} octets more");
+    let mut grown = Vec::new();
+    while !grown.iter().any(|grown| *grown < 8 << 20) {
+        assert!(grown.len() < CROWDS, "{grown:?} octets more each time");
+        let before = resident_memory(&gateway);
+        vanish(VANISHING);
+        Client::greeted(gateway.address()).says("QUIT", "221");
+        assert_files_come_down_to(&gateway, usual);
+        grown.push(resident_memory(&gateway).saturating_sub(before));
+    }
+    println!("{VANISHING} vanishing clients: {grown:?} octets more memory");
     let errors = gateway.log().find(|line| line["level"] == "ERROR");
     assert!(errors.is_empty(), "{errors:#?}");
     assert_eq!(gateway.log().others(), [""; 0]);
@@ -64,7 +84,7 @@ fn thousands_of_idle_sessions_cost_little() {
         .under(&["prlimit", "--nofile=20000:"])
         .start();
     Client::greeted(gateway.address()).says("QUIT", "221");
-    let before = (open_files(&gateway), resident_memory(&gateway));
+    let before = (open_files_at_rest(&gateway), resident_memory(&gateway));
     let mut clients: Vec<_> = (0..IDLE)
         .map(|_| Client::greeted(gateway.address()))
         .collect();

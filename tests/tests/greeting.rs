@@ -62,8 +62,10 @@ fn nothing_internal_is_told() {
         said.push(client.ask(line));
     }
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    // A name as short as a syllable stands in many words.
+    let machine = Some(machine.trim()).filter(|name| name.len() > 4);
     let secrets = [
-        machine.trim(),
+        machine.unwrap_or_default(),
         &backend.address().to_string(),
         "127.0.0.1",
         env!("CARGO_PKG_VERSION"),

@@ -154,9 +154,13 @@ const FAILURES: [(&str, &str, &str); 8] = [
 fn an_exception_costs_its_own_session_only() {
     let python = start(
         "guests/misbehaves-python",
-        "breaker.failures = 0\nlimits.wall = \"2s\"",
+        "breaker.failures = 0\nlimits.cpu = \"2s\"\nlimits.wall = \"5s\"",
     );
-    let javascript = start("guests/misbehaves-javascript", "breaker.failures = 0");
+    // Filling a memory takes an interpreter some time.
+    let javascript = start(
+        "guests/misbehaves-javascript",
+        "breaker.failures = 0\nlimits.cpu = \"2s\"",
+    );
     for (language, deed, expected) in FAILURES {
         let (gateway, _) = match language {
             "python" => &python,

@@ -1,6 +1,6 @@
 //! Limits and times, as configured for one listener.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
@@ -136,31 +136,35 @@ fn work_grows_with_the_size_and_no_faster() {
         processor_time(&gateway) - before
     };
     send(SMALL);
-    let ten_messages = cost(&|| (0..10).for_each(|_| send(SMALL)));
-    let one_message = cost(&|| send(10 * SMALL));
-    assert!(
-        one_message < 3 * ten_messages.max(10),
-        "{one_message} ticks for one message, {ten_messages} for ten of a tenth"
-    );
+    let mut looks = Vec::new();
+    while looks.len() < LOOKS {
+        let ten_messages = cost(&|| (0..10).for_each(|_| send(SMALL)));
+        let one_message = cost(&|| send(10 * SMALL));
+        if one_message < 3 * ten_messages.max(10) {
+            return;
+        }
+        looks.push((one_message, ten_messages));
+    }
+    panic!("ticks for one message, and for ten of a tenth: {looks:?}");
 }
 
-/// With any delay at each command, such as that of Nagle's algorithm, these would never end in time.
+/// How often to look: what others do on the machine counts a little too, but not each time.
+const LOOKS: usize = 3;
+
+/// A delay such as that of Nagle's algorithm is there at each command: the quickest of many shows it,
+/// however busy the machine is.
 #[test]
 fn commands_are_answered_without_delay() {
-    let gateway = Setup::new()
-        .set("limits.command-timeout = \"2m\"")
-        .set("log.level = \"info\"")
-        .start();
+    let gateway = Setup::new().set("log.level = \"info\"").start();
     let mut client = Client::greeted(gateway.address());
-    let (done, all_done) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for _ in 0..2_000 {
-            client.says("NOOP", "250");
-        }
-        done.send(())
+    let times = (0..1_000).map(|_| {
+        let start = Instant::now();
+        client.says("NOOP", "250");
+        start.elapsed()
     });
-    assert_eq!(all_done.recv_timeout(PATIENCE_FOR_ALL), Ok(()));
+    let quickest = times.min().expect("many");
+    assert!(quickest < DELAYED, "{quickest:?}");
 }
 
-/// A fiftieth of a second for each command, which is half of what a delayed acknowledgement takes.
-const PATIENCE_FOR_ALL: Duration = Duration::from_secs(40);
+/// Half of what a delayed acknowledgement takes.
+const DELAYED: Duration = Duration::from_millis(20);

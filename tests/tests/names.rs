@@ -14,7 +14,6 @@ fn gateway(names: &NameServer, listener: &str) -> Gateway {
         .listener("proxy = \"required\"\nproxy-from = [\"127.0.0.1\"]")
         .listener(listener)
         .set(&names.settings())
-        .set("dns.timeout = \"300ms\"")
         .plugin("10-proxied", "guests/proxied", "")
         .start()
 }
@@ -106,7 +105,6 @@ fn a_dead_name_server_is_no_reason_to_turn_mail_away_for_good() {
     let names = NameServer::dead();
     let gateway = Setup::new()
         .set(&names.settings())
-        .set("dns.timeout = \"300ms\"")
         .plugin("10-sender-domain", "sender-domain", "grants = [\"dns\"]")
         .start();
     let mut client = Client::greeted(gateway.address());

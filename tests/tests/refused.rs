@@ -7,8 +7,8 @@ use std::path::Path;
 use postgate_tests::control::{SOCKET, ask, wait_for_listing, wait_for_state};
 use postgate_tests::crowd::{Crowd, session};
 use postgate_tests::edition::{
-    CROWD, NO_RESCAN, QUICK_RESCAN, Witness, deploy, edition, guest, refusals, says, start,
-    wait_until_told,
+    CROWD, NO_RESCAN, QUICK_RESCAN, Witness, deploy, edition, guest, says, start,
+    wait_for_refusals, wait_until_told,
 };
 use postgate_tests::gateway::Setup;
 use postgate_tests::peer::is_root;
@@ -48,7 +48,7 @@ fn what_cannot_be_used_leaves_the_version_before() {
         assert_eq!(state["generation"], 1, "{what}");
         assert_eq!(session(gateway.address()), says(1), "{what}");
         // Once, however often it was looked at.
-        let refusals = refusals(&gateway);
+        let refusals = wait_for_refusals(&gateway, index + 1);
         assert_eq!(refusals.len(), index + 1, "{what}: {refusals:?}");
         let line = &refusals[index];
         assert_eq!(line["plugin"], "10-edition", "{line}");
@@ -231,5 +231,5 @@ fn a_plugin_that_finds_no_room_comes_later() {
     first.client.says("QUIT", "221");
     wait_for_state(&gateway, "10-edition", "active");
     wait_until_told(&gateway, &says(1));
-    assert_eq!(refusals(&gateway).len(), 1);
+    assert_eq!(wait_for_refusals(&gateway, 1).len(), 1);
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use postgate_tests::Over;
 use postgate_tests::certificate::{Authority, Issued, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
@@ -157,6 +158,7 @@ fn no_session_fails_while_certificates_change() {
                 }
             });
         }
+        let _over = Over(&is_over);
         for _ in 0..5 {
             let issued = authority.issue(&[NAME]);
             replace(&gateway, &issued);
@@ -165,7 +167,6 @@ fn no_session_fails_while_certificates_change() {
             expected.push(shown(&gateway, &config));
             assert_eq!(expected.last(), Some(&issued.fingerprint()));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     assert!(sent.load(Ordering::Relaxed) >= 20);
     let seen = seen.into_inner().unwrap();

@@ -138,7 +138,7 @@ fn every_limit_holds() {
 /// Waiting costs nobody a thread, and has its own limit.
 #[test]
 fn a_plugin_that_waits_too_long_is_stopped() {
-    let sidecar = SIDECAR.replace("20s", "300ms");
+    let sidecar = SIDECAR.replace("20s", "2s");
     let rogue = Rogue::with(NameServer::dead(), &["dns-wait@rcpt"], &sidecar);
     assert_costs_one_session(&rogue, "dns-wait@rcpt", "wall");
 }

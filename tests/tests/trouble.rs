@@ -50,12 +50,16 @@ fn a_backend_in_trouble_never_becomes_a_yes() {
             panic!("not four columns: {row}");
         };
         let (step, act) = (step.to_owned(), act_of(act));
+        let timeout = match act {
+            Act::Hang => PATIENCE_WITH_WHO_HANGS,
+            _ => PATIENCE_WITH_OTHERS,
+        };
         let backend = Backend::scripted(move |event: &Event<'_>| match name(&event.step) == step {
             true => act.clone(),
             false => Act::Work,
         });
         assert_eq!(
-            hears(&impatient(&backend.smtp()), command, reply),
+            hears(&waiting(&backend.smtp(), timeout), command, reply),
             Ok(()),
             "{row}"
         );
@@ -83,14 +87,18 @@ const fn name(step: &Step<'_>) -> &'static str {
     }
 }
 
-/// Waits for a backend no longer than a test does.
-fn impatient(backend: &str) -> Gateway {
+/// Waits so long for a backend.
+fn waiting(backend: &str, timeout: &str) -> Gateway {
     let backend = format!(
-        "backend = [{{ name = \"store\", address = \"{backend}\", connect-timeout = \"300ms\", \
-         command-timeout = \"300ms\", data-timeout = \"300ms\" }}]"
+        "backend = [{{ name = \"store\", address = \"{backend}\", connect-timeout = \"{timeout}\", \
+         command-timeout = \"{timeout}\", data-timeout = \"{timeout}\" }}]"
     );
     Setup::new().set(&backend).start()
 }
+
+/// Longer than the steps take that come before.
+const PATIENCE_WITH_WHO_HANGS: &str = "2s";
+const PATIENCE_WITH_OTHERS: &str = "1m";
 
 /// Sends a message. Its client hears this reply at this command and goes on with the session; where
 /// it hears anything else, gives that.
