@@ -11,7 +11,7 @@ use postgate_tests::edition::{
     wait_for_refusals, wait_until_told,
 };
 use postgate_tests::gateway::Setup;
-use postgate_tests::peer::is_root;
+use postgate_tests::peer::{is_root, program, run};
 use serde_json::Value;
 
 /// Whatever comes in the place of a plugin and cannot be used, the plugin that was there stays.
@@ -97,6 +97,27 @@ fn what_is_no_file_is_no_plugin() {
         let error = listing["plugins"][0]["error"].as_str();
         error.is_some_and(|error| error.contains("No such file"))
     });
+    assert_eq!(session(gateway.address()), says(1));
+}
+
+/// Nobody ever writes into these pipes, and whoever opens one waits for that.
+#[test]
+fn a_pipe_holds_up_nobody() {
+    let gateway = start(&[NO_RESCAN]);
+    let plugins = gateway.plugins();
+    for name in ["10-edition.toml", "20-new.wasm"] {
+        let made = run(program("mkfifo").arg(plugins.join(name)));
+        assert!(made.status.success(), "{made:?}");
+    }
+    let [edition, new] = [("10-edition", "outdated"), ("20-new", "refused")]
+        .map(|(name, state)| wait_for_state(&gateway, name, state));
+    for state in [edition, new] {
+        let error = state["error"].as_str().unwrap_or_default();
+        assert!(error.contains("no regular file"), "{error}");
+    }
+    fs::remove_file(plugins.join("20-new.wasm")).expect("the pipe is there");
+    fs::remove_file(plugins.join("10-edition.toml")).expect("the pipe is there");
+    wait_for_state(&gateway, "10-edition", "active");
     assert_eq!(session(gateway.address()), says(1));
 }
 

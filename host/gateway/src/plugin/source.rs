@@ -1,10 +1,12 @@
 //! What the files of a plugin hold, read once, so that what is checked is what will run.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, Read as _};
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use crate::config::ConfigError;
@@ -36,12 +38,12 @@ pub(super) struct Content {
 
 impl Source {
     pub(super) fn read(file: &Path, max_file_size: u64) -> Result<Self, LoadError> {
-        let wasm = read_bounded(file, max_file_size)?;
-        let sidecar = Sidecar::file_beside(file);
-        let sidecar = match fs::read_to_string(&sidecar) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(ConfigError::unreadable(&sidecar, &error).into()),
+        let wasm = read_bounded(file, max_file_size, "plugins.max-file-size")?;
+        let beside = Sidecar::file_beside(file);
+        let sidecar = match read_bounded(&beside, MAX_SIDECAR, "the most for a sidecar") {
+            Ok(octets) => Some(text(octets, &beside)?),
+            Err(LoadError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
         Ok(Self {
             file: file.to_owned(),
@@ -55,26 +57,42 @@ impl Source {
     }
 }
 
-fn read_bounded(file: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
+/// The most octets of a sidecar.
+const MAX_SIDECAR: u64 = 1 << 20;
+
+fn text(octets: Vec<u8>, file: &Path) -> Result<String, LoadError> {
+    String::from_utf8(octets).map_err(|_| {
+        let error = io::Error::new(ErrorKind::InvalidData, "this is no text in UTF-8");
+        ConfigError::unreadable(file, &error).into()
+    })
+}
+
+/// Reads a regular file of at most so many octets. What is opened is what is looked at, and opening
+/// does not wait: a pipe would have its reader wait for ever.
+fn read_bounded(file: &Path, limit: u64, key: &'static str) -> Result<Vec<u8>, LoadError> {
     let io = |error| LoadError::Io {
         file: file.to_owned(),
         error,
     };
-    let metadata = fs::metadata(file).map_err(io)?;
-    // Opening a pipe would wait for its other end.
-    if !metadata.is_file() {
-        return Err(io(io::Error::other("this is no regular file")));
-    }
     let too_large = |size| LoadError::TooLarge {
         file: file.to_owned(),
         size,
         limit,
+        key,
     };
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(file)
+        .map_err(io)?;
+    let metadata = open.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(io(io::Error::other("this is no regular file")));
+    }
     if metadata.len() > limit {
         return Err(too_large(metadata.len()));
     }
     let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    let open = fs::File::open(file).map_err(io)?;
     // It may have grown meanwhile.
     open.take(limit.saturating_add(1))
         .read_to_end(&mut octets)

@@ -61,8 +61,8 @@ pub enum LoadError {
     /// The sidecar has mistakes.
     #[error(transparent)]
     Sidecar(#[from] ConfigError),
-    /// The file is larger than `plugins.max-file-size`.
-    #[error("{file}: {size} octets are more than plugins.max-file-size of {limit}")]
+    /// The file is larger than it may be.
+    #[error("{file}: {size} octets are more than {key} of {limit}")]
     TooLarge {
         /// The file.
         file: PathBuf,
@@ -70,16 +70,18 @@ pub enum LoadError {
         size: u64,
         /// The limit in octets.
         limit: u64,
+        /// The setting or rule that says so.
+        key: &'static str,
     },
 }
 
 impl LoadError {
     /// Whether the plugin may work at another time as it is: it was tried, and the machine and all that
-    /// it asks had their part in that.
+    /// it asks had their part in that, or the machine could not even read it.
     pub(in crate::plugin) const fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Full(_) | Self::NoRoom { .. } | Self::Plugin { .. }
+            Self::Full(_) | Self::Io { .. } | Self::NoRoom { .. } | Self::Plugin { .. }
         )
     }
 }
