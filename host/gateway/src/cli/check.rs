@@ -1,12 +1,13 @@
 //! `postgate check`: every mistake, or what would run.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use postgate::config::{AuthMode, Backend, BackendTrust, Config, TlsMode};
 use postgate::delivery::Delivery;
 use postgate::dns::Dns;
-use postgate::plugin::{self, PluginSet, Runtime};
+use postgate::plugin::{Library, LibrarySettings, LoadError, PluginSet, Runtime};
 use postgate::tls::{self, Certificate};
 use tokio::runtime;
 
@@ -14,22 +15,38 @@ use super::{Failure, Source};
 
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
-    let certificates = tls::Store::load(&config).map_err(Failure::mistakes)?;
+    let mut mistakes = Mistakes::default();
+    let certificates = mistakes.of(tls::Store::load(&config));
     if let Some(backend) = &config.backend {
-        Delivery::new(backend, &config.hostname).map_err(|error| Failure::mistakes(vec![error]))?;
+        let delivery = Delivery::new(backend, &config.hostname);
+        mistakes.of(delivery.map_err(|error| vec![error]));
     }
-    let plugins = load_plugins(&config)?;
-    super::say(Summary {
-        config,
-        certificates,
-        plugins,
-    })
+    let plugins = mistakes.of(load_plugins(&config)?);
+    match (certificates, plugins) {
+        (Some(certificates), Some(plugins)) if mistakes.0.is_empty() => super::say(Summary {
+            config,
+            certificates,
+            plugins,
+        }),
+        _ => Err(Failure::Mistakes(mistakes.0)),
+    }
 }
 
-fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
-    let Some(directory) = &config.plugins.directory else {
-        return Ok(PluginSet::default());
-    };
+/// What is wrong in one place does not keep the others from being looked at.
+#[derive(Default)]
+struct Mistakes(Vec<Box<dyn Error>>);
+
+impl Mistakes {
+    fn of<T, E: Error + 'static>(&mut self, checked: Result<T, Vec<E>>) -> Option<T> {
+        let found = checked.map_err(|mistakes| {
+            let mistakes = mistakes.into_iter().map(Into::into);
+            self.0.extend(mistakes);
+        });
+        found.ok()
+    }
+}
+
+fn load_plugins(config: &Config) -> Result<Result<Arc<PluginSet>, Vec<LoadError>>, Failure> {
     let engine = Runtime::new(
         config.plugins.instances,
         config.plugins.cache.as_deref(),
@@ -40,21 +57,16 @@ fn load_plugins(config: &Config) -> Result<PluginSet, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::run_time)?;
-    runtime
-        .block_on(plugin::load_directory(
-            &Arc::new(engine),
-            directory,
-            config.plugins.max_file_size,
-            &config.listener_names(),
-        ))
-        .map_err(Failure::mistakes)
+    let library = Library::open(Arc::new(engine), LibrarySettings::of(config));
+    let library = runtime.block_on(library);
+    Ok(library.map(|library| Arc::clone(&library.current().set)))
 }
 
 /// What would run, one thing a line.
 struct Summary {
     config: Config,
     certificates: tls::Store,
-    plugins: PluginSet,
+    plugins: Arc<PluginSet>,
 }
 
 impl fmt::Display for Summary {

@@ -7,8 +7,6 @@ use super::{Failure, RunningGateway};
 pub(super) fn run(gateway: &RunningGateway) -> Result<(), Failure> {
     match gateway.ask(Request::Metrics)? {
         Response::Metrics { text } => super::say(text),
-        other => Err(Failure::run_time(format!(
-            "the gateway says something else: {other:?}"
-        ))),
+        _ => Err(gateway.unexpected()),
     }
 }

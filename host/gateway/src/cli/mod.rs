@@ -64,10 +64,11 @@ enum Command {
     /// Write plugins, try them out, look into them, and ask a running gateway about its own.
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Serve until SIGTERM or SIGINT, and look for changed plugins at SIGHUP.
+    /// Serve until SIGTERM or SIGINT; SIGHUP reads plugins, certificates and the backend's files again.
     ///
-    /// The log goes to standard error. Told to stop, the gateway takes no new connections and gives
-    /// open sessions the time that `limits.shutdown-grace` says.
+    /// The log goes to standard error. Told to stop, the gateway takes no new connections, answers idle
+    /// sessions with 421, and gives those in the middle of a message the time that
+    /// `limits.shutdown-grace` says.
     Serve(Source),
     /// Keep a file of users who may authenticate, for the plugin `auth-file`.
     #[command(subcommand)]

@@ -60,6 +60,7 @@ fn read_root<T>(
         span: None,
         path: String::new(),
         asked: BTreeSet::new(),
+        is_partial: false,
         report,
     };
     let value = read(&mut section);
@@ -73,6 +74,8 @@ pub(super) struct Section<'a> {
     span: Option<Range<usize>>,
     path: String,
     asked: BTreeSet<&'static str>,
+    /// Whether only some of the keys are read, so that the others are not unknown.
+    is_partial: bool,
     report: &'a mut Report,
 }
 
@@ -281,6 +284,7 @@ impl<'a> Section<'a> {
             span: value.map(Spanned::span),
             path,
             asked: BTreeSet::new(),
+            is_partial: false,
             report: self.report,
         };
         let result = read(&mut section);
@@ -288,7 +292,15 @@ impl<'a> Section<'a> {
         result
     }
 
+    /// Whoever reads this is not concerned with the other keys.
+    pub(super) const fn pass_over_others(&mut self) {
+        self.is_partial = true;
+    }
+
     fn note_unknown_keys(&mut self) {
+        if self.is_partial {
+            return;
+        }
         for (key, _) in self.table.into_iter().flatten() {
             if !self.asked.contains(key.get_ref().as_ref()) {
                 let path = self.path_of(key.get_ref());

@@ -104,6 +104,30 @@ impl Config {
         Self::parse(BUILT_IN, Path::new("built-in configuration"), overrides)
     }
 
+    /// Where the gateway of a configuration file can be asked, or that of [`BUILT_IN`] without one. It is
+    /// found whatever else is wrong in the file, or with what it names: a gateway that runs is asked in
+    /// trouble above all.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, or its syntax or this key is wrong.
+    pub fn control_socket_of(file: Option<&Path>) -> Result<Option<PathBuf>, Vec<ConfigError>> {
+        let built_in = Path::new("built-in configuration");
+        let (text, file) = match file {
+            None => (BUILT_IN.to_owned(), built_in),
+            Some(file) => {
+                let text = fs::read_to_string(file);
+                let text = text.map_err(|error| vec![ConfigError::unreadable(file, &error)])?;
+                (text, file)
+            }
+        };
+        let control = |root: &mut document::Section<'_>| {
+            root.pass_over_others();
+            Some(read::control_socket(root))
+        };
+        document::read(&text, file, &Overrides::default(), control)
+    }
+
     /// The names that the sidecars of plugins may use for listeners, in their order.
     pub fn listener_names(&self) -> Vec<&str> {
         let names = self.listeners.iter().map(|listener| listener.name.as_str());

@@ -5,6 +5,7 @@ mod listener;
 mod tls;
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postgate_proto::address::Charset;
@@ -27,7 +28,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     let replies = root.table("replies", replies::read);
     let plugins = root.table("plugins", plugins);
     let dns = root.table("dns", dns);
-    let control_socket = root.table("control", |control| control.path("socket"));
+    let control_socket = control_socket(root);
     let log = root.table("log", log);
     let runtime = root.table("runtime", runtime);
     Some(Config {
@@ -61,6 +62,10 @@ fn hostname(root: &mut Section<'_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+pub(super) fn control_socket(root: &mut Section<'_>) -> Option<PathBuf> {
+    root.table("control", |control| control.path("socket"))
 }
 
 fn plugins(section: &mut Section<'_>) -> Plugins {

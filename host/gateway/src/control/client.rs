@@ -61,7 +61,7 @@ pub enum ControlError {
         error: io::Error,
     },
     /// Nobody listens.
-    #[error("{socket}: no gateway listens here ({error})", socket = socket.display())]
+    #[error("{socket}: no gateway listens here ({error}); is it running, with this control.socket?", socket = socket.display())]
     NoGateway {
         /// Where it was asked.
         socket: PathBuf,

@@ -12,10 +12,11 @@ mod test;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use postgate::config::Config;
 use postgate::control::{self, Request, Response};
 use postgate::plugin::PluginListing;
 
-use super::{Failure, Source};
+use super::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
@@ -67,8 +68,11 @@ pub(super) struct RunningGateway {
     /// The control socket of the gateway, in place of what the configuration file says.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    #[command(flatten)]
-    source: Source,
+    /// The configuration file of the gateway, for its `control.socket`.
+    ///
+    /// Without both, the gateway that runs without a configuration file is asked, in run/control.sock.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl RunningGateway {
@@ -76,11 +80,21 @@ impl RunningGateway {
         control::ask(&self.socket()?, request).map_err(Failure::run_time)
     }
 
+    /// The gateway has said something that nobody asked.
+    pub(super) fn unexpected(&self) -> Failure {
+        let socket = self.socket().unwrap_or_default();
+        Failure::run_time(format!(
+            "{}: an unexpected answer; is the gateway another version than this program?",
+            socket.display()
+        ))
+    }
+
     fn socket(&self) -> Result<PathBuf, Failure> {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
         }
-        self.source.load()?.control_socket.ok_or_else(|| {
+        let socket = Config::control_socket_of(self.config.as_deref());
+        socket.map_err(Failure::mistakes)?.ok_or_else(|| {
             Failure::Mistakes(vec![
                 "control.socket: missing; name a file there and start the gateway again, or say where its \
                  control socket is with --socket"
@@ -94,8 +108,6 @@ impl RunningGateway {
 fn plugins(gateway: &RunningGateway, request: Request) -> Result<PluginListing, Failure> {
     match gateway.ask(request)? {
         Response::Plugins(listing) => Ok(listing),
-        other => Err(Failure::run_time(format!(
-            "the gateway says something else: {other:?}"
-        ))),
+        _ => Err(gateway.unexpected()),
     }
 }
