@@ -124,6 +124,20 @@ fn a_second_header_is_refused() {
     client.expect("503 5.5.1");
 }
 
+/// Limits on one client are limits on who is behind the proxy, not on the proxy.
+#[test]
+fn clients_behind_a_proxy_are_counted_each_for_itself() {
+    let gateway = setup("required")
+        .set("limits.connections-per-address = 1")
+        .start();
+    let _first = behind(&gateway, b"PROXY TCP4 192.0.2.1 192.0.2.9 1111 25\r\n");
+    let _second = behind(&gateway, b"PROXY TCP4 192.0.2.2 192.0.2.9 1111 25\r\n");
+    let mut third = gateway.connect();
+    third.write(b"PROXY TCP4 192.0.2.1 192.0.2.9 1112 25\r\n");
+    third.expect("421 4.7.0");
+    third.expect_close();
+}
+
 #[test]
 fn only_trusted_proxies_are_believed() {
     let foreign = "proxy = \"required\"\nproxy-from = [\"192.0.2.0/24\"]";

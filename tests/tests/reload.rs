@@ -1,13 +1,13 @@
 //! Plugins come, change and go while mail flows, and no session notices but by what it is told.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postgate_tests::PATIENCE;
 use postgate_tests::control::{ask, plugin};
 use postgate_tests::crowd::{Crowd, session};
 use postgate_tests::edition::{
-    ACCEPTED, CROWD, NO_HINTS, NO_RESCAN, Witness, deploy, edition, refusals, says, start,
+    ACCEPTED, CROWD, NO_HINTS, NO_RESCAN, Witness, deploy, edition, guest, refusals, says, start,
     wait_until_told,
 };
 use postgate_tests::gateway::{Gateway, program};
@@ -128,6 +128,42 @@ fn a_thousand_versions_leave_no_memory_behind() {
 /// Less than half of what a version takes, code and image and all, and more than twice of what the
 /// allocator sways by where everything else on the machine is busy.
 const LEAK_OF_A_VERSION: usize = 96 << 10;
+
+/// A plugin that takes its time to be loaded keeps no other from coming and going.
+#[test]
+fn a_slow_plugin_holds_up_no_other() {
+    let gateway = start(&[NO_RESCAN]);
+    let sidecar = b"limits.message-cpu = \"10m\"\nlimits.message-wall = \"10m\"\n";
+    deploy(&gateway, "05-slow.toml", sidecar);
+    deploy(&gateway, "05-slow.wasm", &guest("endless-self-test"));
+    deploy(&gateway, "10-edition.wasm", &edition(2));
+    wait_until_told(&gateway, &says(2));
+    deploy(&gateway, "10-edition.wasm", &edition(3));
+    wait_until_told(&gateway, &says(3));
+    fs::remove_file(gateway.plugins().join("10-edition.wasm")).expect("it is there");
+    wait_until_told(&gateway, ACCEPTED);
+    // What was being loaded and is gone never serves.
+    fs::remove_file(gateway.plugins().join("05-slow.wasm")).expect("it is there");
+    deploy(&gateway, "10-edition.wasm", &edition(4));
+    wait_until_told(&gateway, &says(4));
+    assert_eq!(plugin(&gateway, "05-slow"), None);
+    assert_eq!(refusals(&gateway), [] as [Value; 0]);
+}
+
+/// From the last octet of a file to the first session that it serves. How soon that is at best says what
+/// the gateway waits for; the rest is what else the machine has to do.
+#[test]
+fn a_change_serves_within_a_second() {
+    let gateway = start(&[NO_RESCAN]);
+    let times = (2..=6).map(|number| {
+        deploy(&gateway, "10-edition.wasm", &edition(number));
+        let start = Instant::now();
+        wait_until_told(&gateway, &says(number));
+        start.elapsed()
+    });
+    let soonest = times.min().expect("several");
+    assert!(soonest < Duration::from_secs(1), "{soonest:?}");
+}
 
 /// Sessions of all generations share the instances that there may be.
 #[test]

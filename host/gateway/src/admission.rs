@@ -31,11 +31,16 @@ pub(crate) enum TurnedAway {
     Rate,
 }
 
-/// The place of one client. It is given back when this is dropped.
+/// The place of one connection among all. It is given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     _connection: OwnedSemaphorePermit,
-    _seat: Option<Seat>,
+}
+
+/// The place of one connection among those of its client. It is given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ClientPlace {
+    _counted: Option<CountedAddress>,
 }
 
 impl Admission {
@@ -51,13 +56,19 @@ impl Admission {
         }
     }
 
-    /// Lets a client in, or says why not.
-    pub(crate) fn admit(&self, address: IpAddr) -> Result<Place, TurnedAway> {
-        let connection = Arc::clone(&self.connections)
-            .try_acquire_owned()
-            .map_err(|_| TurnedAway::Full)?;
+    /// Lets a connection in, whoever's it is, or says why not.
+    pub(crate) fn admit(&self) -> Result<Place, TurnedAway> {
+        let connection = Arc::clone(&self.connections).try_acquire_owned();
+        let connection = connection.map_err(|_| TurnedAway::Full)?;
+        Ok(Place {
+            _connection: connection,
+        })
+    }
+
+    /// Lets a client in, or says why not. Its address is the one that a proxy names, where one does.
+    pub(crate) fn admit_client(&self, address: IpAddr) -> Result<ClientPlace, TurnedAway> {
         let key = key(address);
-        let seat = match self.most_by_address {
+        let counted = match self.most_by_address {
             0 => None,
             most => Some(ByAddress::take(&self.by_address, key, most).ok_or(TurnedAway::Address)?),
         };
@@ -68,10 +79,7 @@ impl Admission {
                 rate.retain_recent();
             }
         }
-        Ok(Place {
-            _connection: connection,
-            _seat: seat,
-        })
+        Ok(ClientPlace { _counted: counted })
     }
 
     /// Waits until the session may begin to be processed.
@@ -87,13 +95,13 @@ impl Admission {
 struct ByAddress(Mutex<HashMap<IpAddr, u32>>);
 
 #[derive(Debug)]
-struct Seat {
+struct CountedAddress {
     of: Arc<ByAddress>,
     key: IpAddr,
 }
 
 impl ByAddress {
-    fn take(of: &Arc<Self>, key: IpAddr, most: u32) -> Option<Seat> {
+    fn take(of: &Arc<Self>, key: IpAddr, most: u32) -> Option<CountedAddress> {
         let mut counts = of.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key).or_default();
         if *count >= most {
@@ -102,11 +110,11 @@ impl ByAddress {
         *count += 1;
         drop(counts);
         let of = Arc::clone(of);
-        Some(Seat { of, key })
+        Some(CountedAddress { of, key })
     }
 }
 
-impl Drop for Seat {
+impl Drop for CountedAddress {
     fn drop(&mut self) {
         let mut counts = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.key) {
@@ -143,26 +151,25 @@ mod tests {
     #[test]
     fn places_are_counted_and_given_back() {
         let admission = Admission::new(&Limits {
-            connections: 3,
+            connections: 2,
             connections_per_address: 2,
             ..Limits::default()
         });
-        let first = admission.admit(ip("192.0.2.1"));
-        let second = admission.admit(ip("::ffff:192.0.2.1"));
+        let (one, two) = (admission.admit(), admission.admit());
+        assert!(one.is_ok() && two.is_ok());
+        assert_eq!(admission.admit().err(), Some(TurnedAway::Full));
+        drop(one);
+        assert!(admission.admit().is_ok());
+
+        let first = admission.admit_client(ip("192.0.2.1"));
+        let second = admission.admit_client(ip("::ffff:192.0.2.1"));
         assert!(first.is_ok() && second.is_ok());
-        assert_eq!(
-            admission.admit(ip("192.0.2.1")).err(),
-            Some(TurnedAway::Address)
-        );
-        let other = admission.admit(ip("192.0.2.2"));
-        assert!(other.is_ok());
-        assert_eq!(
-            admission.admit(ip("192.0.2.3")).err(),
-            Some(TurnedAway::Full)
-        );
+        let third = admission.admit_client(ip("192.0.2.1"));
+        assert_eq!(third.err(), Some(TurnedAway::Address));
+        assert!(admission.admit_client(ip("192.0.2.2")).is_ok());
         drop(first);
-        assert!(admission.admit(ip("192.0.2.1")).is_ok());
-        drop((second, other));
+        assert!(admission.admit_client(ip("192.0.2.1")).is_ok());
+        drop(second);
         assert!(admission.by_address.0.lock().unwrap().is_empty());
     }
 
@@ -172,12 +179,12 @@ mod tests {
             connections_per_address: 1,
             ..Limits::default()
         });
-        let _first = admission.admit(ip("2001:db8::1")).unwrap();
+        let _first = admission.admit_client(ip("2001:db8::1")).unwrap();
         assert_eq!(
-            admission.admit(ip("2001:db8::2")).err(),
+            admission.admit_client(ip("2001:db8::2")).err(),
             Some(TurnedAway::Address)
         );
-        assert!(admission.admit(ip("2001:db8:0:1::1")).is_ok());
+        assert!(admission.admit_client(ip("2001:db8:0:1::1")).is_ok());
     }
 
     #[test]
@@ -186,12 +193,12 @@ mod tests {
             connection_rate: 2,
             ..Limits::default()
         });
-        assert!(admission.admit(ip("192.0.2.1")).is_ok());
-        assert!(admission.admit(ip("192.0.2.1")).is_ok());
+        assert!(admission.admit_client(ip("192.0.2.1")).is_ok());
+        assert!(admission.admit_client(ip("192.0.2.1")).is_ok());
         assert_eq!(
-            admission.admit(ip("192.0.2.1")).err(),
+            admission.admit_client(ip("192.0.2.1")).err(),
             Some(TurnedAway::Rate)
         );
-        assert!(admission.admit(ip("192.0.2.2")).is_ok());
+        assert!(admission.admit_client(ip("192.0.2.2")).is_ok());
     }
 }

@@ -36,11 +36,12 @@ impl Controller {
         self.house.metrics.render()
     }
 
-    /// Takes what has changed outside of the configuration file.
+    /// Takes what has changed outside of the configuration file. Unlike
+    /// [`Self::reload_plugins`], this waits for files that are still being written.
     pub async fn reload(&self) {
         self.reload_certificates().await;
         delivery::reload(&self.house.delivery).await;
-        self.reload_plugins().await;
+        self.house.library.refresh().await;
     }
 
     /// Reads certificates, keys and authorities again, and logs what came of it. New sessions get

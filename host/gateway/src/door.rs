@@ -1,6 +1,5 @@
 //! One listener: lets clients in, and brings each to its session.
 
-use std::future::Future;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use crate::admission::{Admission, Place, TurnedAway};
+use crate::admission::{Admission, ClientPlace, Place, TurnedAway};
 use crate::arrival::{self, Arrival, ArrivalError};
 use crate::config::{EarlyTalkers, Listener, ProxyMode, TlsMode};
 use crate::connection::{Connection, Manners};
@@ -28,10 +27,12 @@ use crate::id;
 use crate::metrics::Counted;
 use crate::plugin::context::{SessionFacts, TlsFacts};
 use crate::plugin::pipeline::Pipeline;
+use crate::plugin::{Component, PluginSet};
 use crate::recording::Recorder;
 use crate::socket;
 use crate::spool::Spool;
 use crate::stream::Stream;
+use crate::supervised::supervised;
 use crate::tls::{HandshakeError, ListenerTls};
 
 /// A listener that is bound.
@@ -83,7 +84,8 @@ impl Door {
     /// Lets clients in until the gateway stops, and comes back when their sessions are over.
     pub(crate) async fn serve(self, phase: watch::Receiver<Phase>) {
         let door = Arc::new(self);
-        restarted(door.name(), || Arc::clone(&door).accept(phase.clone())).await;
+        let task = format!("listener {}", door.name());
+        supervised(&task, || Arc::clone(&door).accept(phase.clone())).await;
         let mut sessions = mem::take(&mut *door.sessions());
         // From here on nobody can connect.
         drop(door);
@@ -118,13 +120,6 @@ impl Door {
     }
 }
 
-/// Starts a task again for as long as it ends by a fault of its own.
-async fn restarted<F: Future<Output = ()> + Send + 'static>(listener: &str, task: impl Fn() -> F) {
-    while let Err(fault) = tokio::spawn(task()).await {
-        error!(listener, %fault, "a listener died, and is started again");
-    }
-}
-
 /// A client at the door.
 struct Visit {
     shared: Arc<Shared>,
@@ -138,6 +133,7 @@ struct Visit {
 /// What a session occupies until it is over.
 struct Room {
     _place: Place,
+    _client: ClientPlace,
     _slot: Option<OwnedSemaphorePermit>,
     _instances: OwnedSemaphorePermit,
     _counted: Counted,
@@ -161,7 +157,7 @@ impl Visit {
             id: id::next(),
             remote: canonical(remote),
             local: canonical(local.unwrap_or(remote)),
-            place: shared.admission.admit(remote.ip()),
+            place: shared.admission.admit(),
         }
     }
 
@@ -170,44 +166,36 @@ impl Visit {
         let metrics = &shared.house.metrics;
         metrics.accepted.inc();
         let _open = Counted::on(&metrics.connections);
-        let session = self.id.clone();
         let place = match mem::replace(&mut self.place, Err(TurnedAway::Full)) {
             Ok(place) => place,
             Err(why) => return self.turn_away(why).await,
-        };
-        // The set with which the session ends, whatever comes in its place meanwhile.
-        let plugins = Arc::clone(&shared.house.library.current().set);
-        let mut pipeline = Pipeline::new(
-            plugins.plugins.iter().cloned(),
-            &shared.listener.name,
-            Arc::clone(&shared.settings),
-        );
-        let recorded = plugins.plugins.iter().filter_map(|plugin| {
-            let directory = plugin.sidecar().record.as_deref()?;
-            Some((plugin.name(), directory))
-        });
-        let recorder = Recorder::new(&self.id, recorded);
-        let is_recorded = recorder.is_some();
-        if let Some(recorder) = recorder {
-            pipeline = pipeline.observed_by(Arc::new(recorder));
-        }
-        let instances = Arc::clone(shared.house.runtime.instances());
-        let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
-        let Ok(instances) = instances.try_acquire_many_owned(count) else {
-            return self.turn_away(TurnedAway::Full).await;
         };
         let mut arrival = match self.arrive().await {
             Ok(arrival) => arrival,
             Err(error) => return self.refuse_arrival(&error).await,
         };
+        let (remote, _) = arrival::addresses(arrival.header.as_ref(), self.remote, self.local);
+        let client = match shared.admission.admit_client(remote.ip()) {
+            Ok(client) => client,
+            Err(why) => return self.turn_away(why).await,
+        };
+        let slot = shared.admission.slot().await;
+        // The set with which the session ends, whatever comes in its place meanwhile.
+        let plugins = Arc::clone(&shared.house.library.current().set);
+        let (pipeline, is_recorded) = self.pipeline(&plugins);
+        let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
+        let instances = Arc::clone(shared.house.runtime.instances());
+        let Ok(instances) = instances.try_acquire_many_owned(count) else {
+            return self.turn_away(TurnedAway::Full).await;
+        };
         let room = Room {
             _place: place,
-            _slot: shared.admission.slot().await,
+            _client: client,
+            _slot: slot,
             _instances: instances,
             _counted: Counted::on(&metrics.sessions),
         };
-        let header = arrival.header.as_ref();
-        let (remote, _) = arrival::addresses(header, self.remote, self.local);
+        let session = self.id.clone();
         let (visit, encryption) = match self.encrypt(&mut arrival, &mut phase).await {
             Ok(encrypted) => encrypted,
             Err(error) => return error.log(&session, remote),
@@ -215,18 +203,7 @@ impl Visit {
         let facts = visit.facts(arrival.header.clone());
         let remote = facts.remote;
         debug!(session, listener = shared.listener.name, %remote, "connected");
-        let mut desk = Desk::new(
-            facts,
-            pipeline,
-            shared.house.delivery.clone(),
-            shared.house.quarantine.clone(),
-            Spool::new(Arc::clone(&shared.house.spool)),
-            Login::new(
-                Arc::clone(&shared.house.secrets),
-                Arc::clone(&shared.house.attempts),
-            ),
-            Arc::clone(metrics),
-        );
+        let mut desk = visit.desk(facts, pipeline);
         if is_recorded {
             desk.record();
         }
@@ -234,7 +211,6 @@ impl Visit {
             desk.encrypted(facts);
             Tls::Active(channel)
         });
-        desk.set_submission(shared.listener.submission);
         let ending = visit.converse(desk, tls, arrival, phase).await;
         drop(room);
         match ending {
@@ -243,6 +219,39 @@ impl Visit {
             }
             _ => debug!(session, %remote, %ending, "disconnected"),
         }
+    }
+
+    /// The plugins of this session, and whether any of them is to be recorded.
+    fn pipeline(&self, plugins: &PluginSet) -> (Pipeline<Component>, bool) {
+        let plugins = plugins.plugins.iter();
+        let recorded = plugins.clone().filter_map(|plugin| {
+            let directory = plugin.sidecar().record.as_deref()?;
+            Some((plugin.name(), directory))
+        });
+        let pipeline = Pipeline::new(
+            plugins.cloned(),
+            &self.shared.listener.name,
+            Arc::clone(&self.shared.settings),
+        );
+        match Recorder::new(&self.id, recorded) {
+            Some(recorder) => (pipeline.observed_by(Arc::new(recorder)), true),
+            None => (pipeline, false),
+        }
+    }
+
+    fn desk(&self, facts: SessionFacts, pipeline: Pipeline<Component>) -> Desk {
+        let house = &self.shared.house;
+        let mut desk = Desk::new(
+            facts,
+            pipeline,
+            house.delivery.clone(),
+            house.quarantine.clone(),
+            Spool::new(Arc::clone(&house.spool)),
+            Login::new(Arc::clone(&house.secrets), Arc::clone(&house.attempts)),
+            Arc::clone(&house.metrics),
+        );
+        desk.set_submission(self.shared.listener.submission);
+        desk
     }
 
     /// Reads what a trusted proxy says first.
@@ -437,22 +446,3 @@ const TALKS_EARLY: Refusal = Refusal::fixed(
     Enhanced::new(5, 5, 0),
     "You talk before you are greeted",
 );
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_listener_that_dies_is_started_again() {
-        let starts = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&starts);
-        restarted("mx", move || {
-            let start = counted.fetch_add(1, Ordering::Relaxed);
-            async move { assert!(start > 1, "dies twice") }
-        })
-        .await;
-        assert_eq!(starts.load(Ordering::Relaxed), 3);
-    }
-}

@@ -16,7 +16,7 @@ use crate::tls;
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) tls: Arc<tls::Store>,
-    pub(crate) library: Library,
+    pub(crate) library: Arc<Library>,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) delivery: Delivery,
     pub(crate) quarantine: Option<Maildir>,

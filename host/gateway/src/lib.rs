@@ -14,7 +14,6 @@
 //! - `desk`: answers the questions of a session, by asking the plugins and the backend;
 //! - [`plugin`]: loads plugins, runs them in their sandboxes, makes one decision of several opinions;
 //! - [`delivery`]: offers recipients and messages to the backend;
-//! - [`tls`]: certificates and keys, and who is trusted;
 //! - [`author`]: tools for those who write plugins;
 //! - [`recording`]: what crossed the boundary between a gateway and a plugin, kept and replayed;
 //! - [`spool`]: keeps a message until the backend has it.
@@ -35,6 +34,7 @@ mod secrets;
 mod server;
 mod socket;
 mod stream;
+mod supervised;
 mod trace;
 
 pub mod author;
@@ -80,9 +80,11 @@ pub enum RunError {
     #[error(transparent)]
     Backend(#[from] SetupError),
     /// An address can not be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("listener {listener}: cannot listen on {address}: {error}{}", remedy(.address, .error))]
     Bind {
-        /// The address of the listener.
+        /// The name of the listener.
+        listener: String,
+        /// Its address.
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
@@ -113,6 +115,16 @@ impl RunError {
     /// Whether the operator can mend it in the configuration or in the plugin directory.
     pub const fn is_configuration(&self) -> bool {
         matches!(self, Self::Backend(_) | Self::Plugins(_) | Self::Tls(_))
+    }
+}
+
+fn remedy(address: &SocketAddr, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if address.port() < 1_024 => {
+            "; ports below 1024 are for root, or for programs with CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrInUse => "; another program listens there",
+        _ => "",
     }
 }
 

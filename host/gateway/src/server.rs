@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::plugin::{self, Library, LibrarySettings, Runtime, WatchSettings};
 use crate::secrets::Secrets;
 use crate::spool::SpoolSettings;
+use crate::supervised::supervised;
 use crate::tls;
 
 /// A gateway whose configuration and plugins are good and whose listeners are bound.
@@ -64,6 +65,7 @@ impl Gateway {
             let house = Arc::clone(&house);
             let door = Door::open(listener.clone(), settings, tls, admission, house);
             doors.push(door.map_err(|error| RunError::Bind {
+                listener: listener.name.clone(),
                 address: listener.address,
                 error,
             })?);
@@ -130,10 +132,21 @@ impl Gateway {
         }
         let house = self.house;
         let certificates = Arc::clone(&house.tls);
-        others.spawn(tls::watch_files(certificates, self.rescan_certificates));
+        let rescan = self.rescan_certificates;
+        others.spawn(async move {
+            let watch = || tls::watch_files(Arc::clone(&certificates), rescan);
+            supervised("certificates", watch).await;
+        });
         let delivery = house.delivery.clone();
-        others.spawn(delivery::watch(delivery, self.rescan_certificates));
-        others.spawn(async move { plugin::watch(&house.library, self.watch).await });
+        others.spawn(async move {
+            let watch = || delivery::watch(delivery.clone(), rescan);
+            supervised("backend files", watch).await;
+        });
+        let watch = self.watch;
+        others.spawn(async move {
+            let watch = || plugin::watch(Arc::clone(&house.library), watch);
+            supervised("plugin directory", watch).await;
+        });
         shutdown.await;
         info!("stopping");
         tell.send_replace(Phase::Stopping);
@@ -161,16 +174,7 @@ impl House {
         let runtime =
             Runtime::new(config.plugins.instances, cache, dns).map_err(RunError::Engine)?;
         let runtime = Arc::new(runtime);
-        let settings = LibrarySettings {
-            directory: config.plugins.directory.clone(),
-            max_file_size: config.plugins.max_file_size,
-            listeners: config
-                .listener_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-        };
-        let library = Library::open(Arc::clone(&runtime), settings)
+        let library = Library::open(Arc::clone(&runtime), LibrarySettings::of(config))
             .await
             .map_err(RunError::Plugins)?;
         let quarantine = config.quarantine.as_deref();

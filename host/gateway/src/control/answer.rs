@@ -11,7 +11,7 @@ pub(super) async fn answer(controller: &Controller, request: Request) -> Respons
         Request::PluginList => Response::Plugins(controller.plugins().listing_now()),
         Request::PluginReload => {
             let inventory = controller.reload_plugins().await;
-            Response::Plugins(inventory.listing.clone())
+            Response::Plugins(inventory.listing_now())
         }
     }
 }

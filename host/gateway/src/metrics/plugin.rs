@@ -1,5 +1,7 @@
 //! What is counted about plugins.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
@@ -102,6 +104,7 @@ impl PluginMetricsFamily {
             skipped: self.skipped.clone(),
             opened: self.opened.get_or_create_owned(&alone),
             is_open: self.is_open.get_or_create_owned(&alone),
+            is_retired: AtomicBool::new(false),
             instances: self.instances.get_or_create_owned(&alone),
         }
     }
@@ -117,8 +120,8 @@ pub struct PluginMetrics {
     skipped: Family<Labels<2>, Counter>,
     /// How often the breaker took it out.
     pub opened: Counter,
-    /// Whether the breaker has taken it out.
-    pub is_open: Gauge,
+    is_open: Gauge,
+    is_retired: AtomicBool,
     /// The instances that there are.
     pub instances: Gauge,
 }
@@ -130,6 +133,20 @@ impl PluginMetrics {
         calls
             .find(|(handled, _)| *handled == event)
             .map(|(_, calls)| calls)
+    }
+
+    /// The breaker has taken the plugin out, or let it back. A version that serves no new sessions
+    /// says nothing about the one that does.
+    pub fn note_breaker(&self, is_open: bool) {
+        if !self.is_retired.load(Ordering::Relaxed) {
+            self.is_open.set(i64::from(is_open));
+        }
+    }
+
+    /// The plugin serves no new sessions any more: its breaker counts no longer.
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+        self.is_open.set(0);
     }
 
     /// A call at this event had no answer, for this cause.

@@ -67,8 +67,6 @@ impl Component {
             .into_iter()
             .filter(|event| exports.handles(*event) && is_enabled(&sidecar, *event));
         let metrics = metrics.of(&facts.name, handled);
-        // The breaker of the version before is not this one's.
-        metrics.is_open.set(0);
         Self {
             metrics,
             breaker,

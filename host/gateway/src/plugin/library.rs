@@ -10,20 +10,24 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
+use crate::config::Config;
 use crate::plugin::component::Component;
 use crate::plugin::engine::Runtime;
 use crate::plugin::inventory::Inventory;
 use crate::plugin::load::{LoadError, compile_elsewhere, load, plugin_name};
 use crate::plugin::scan::{Scan, Stamp};
-use crate::plugin::shelf::{Care, Shelf};
+use crate::plugin::shelf::{Care, Job, SETTLE, Shelf, Taken, Todo};
 use crate::plugin::source::Source;
 
 /// What a library is made of.
@@ -37,41 +41,71 @@ pub struct LibrarySettings {
     pub listeners: Vec<String>,
 }
 
+impl LibrarySettings {
+    /// What a configuration says about it.
+    pub fn of(config: &Config) -> Self {
+        let listeners = config.listener_names().into_iter();
+        Self {
+            directory: config.plugins.directory.clone(),
+            max_file_size: config.plugins.max_file_size,
+            listeners: listeners.map(str::to_owned).collect(),
+        }
+    }
+}
+
 /// All plugins of a gateway.
 pub struct Library {
     runtime: Arc<Runtime>,
     settings: LibrarySettings,
     inventory: ArcSwap<Inventory>,
     shelf: Mutex<Shelf>,
+    /// One look at a time, so that none decides by what another has seen later.
+    looking: tokio::sync::Mutex<()>,
+    compilers: Semaphore,
+    /// How many plugins are being loaded.
+    loading: watch::Sender<usize>,
+    /// A plugin that took long to load is there, and its file may have changed since.
+    finished_late: Notify,
 }
 
 /// What was found by looking at the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Looked {
-    /// Whatever has changed was taken or refused.
+    /// Whatever has changed was taken or refused, or is being loaded.
     Settled,
-    /// Something may still be being written: look again after [`SETTLE`](super::shelf::SETTLE).
+    /// The directory cannot be looked into.
+    Troubled,
+    /// Something may still be being written: look again after [`SETTLE`].
     Unsettled,
 }
+
+/// What changes at the same moment serves from the same moment on, unless it takes longer than this
+/// to load: then it does not hold up the rest.
+const TOGETHER: Duration = Duration::from_millis(500);
 
 impl Library {
     /// Loads every plugin of the directory.
     ///
     /// # Errors
     ///
-    /// Every reason why one of them can not be loaded. There is no library of the others: a gateway
+    /// Every reason why one of them cannot be loaded. There is no library of the others: a gateway
     /// that leaves out a filter lets through what the filter would stop.
     pub async fn open(
         runtime: Arc<Runtime>,
         settings: LibrarySettings,
-    ) -> Result<Self, Vec<LoadError>> {
-        let library = Self {
+    ) -> Result<Arc<Self>, Vec<LoadError>> {
+        let compilers = available_parallelism().map_or(1, usize::from);
+        let library = Arc::new(Self {
             runtime,
             settings,
             inventory: ArcSwap::default(),
             shelf: Mutex::default(),
-        };
-        let mut shelf = library.shelf.lock().await;
+            looking: tokio::sync::Mutex::default(),
+            // A compiler uses all processors for as long as it can: a few at a time are enough.
+            compilers: Semaphore::new(compilers.max(2)),
+            loading: watch::Sender::new(0),
+            finished_late: Notify::new(),
+        });
         let scan = match library.scan().await {
             Ok(scan) => scan,
             Err(error) => {
@@ -79,15 +113,29 @@ impl Library {
                 return Err(vec![LoadError::Io { file, error }]);
             }
         };
+        let jobs = library.shelf().begin(&scan);
+        let loads = jobs.into_iter().map(|job| {
+            let loader = Arc::clone(&library);
+            tokio::spawn(async move {
+                let taken = loader.take(&job, Care::Reread).await;
+                loader.shelf().finish(&job, taken)
+            })
+        });
+        let loads: Vec<_> = loads.collect();
         let mut errors = Vec::new();
-        for (name, stamp) in &scan.plugins {
-            if let Err(more) = library.take(&mut shelf, name, *stamp, Care::Reread).await {
-                errors.extend(more);
+        for load in loads {
+            match load.await {
+                Ok(finished) => errors.extend(finished.err().unwrap_or_default()),
+                Err(panic) => errors.push(LoadError::Io {
+                    file: library.settings.directory.clone().unwrap_or_default(),
+                    error: io::Error::other(panic),
+                }),
             }
         }
         if !errors.is_empty() {
             return Err(errors);
         }
+        let mut shelf = library.shelf();
         shelf.note_orphans(scan.orphans);
         library.publish(&mut shelf);
         drop(shelf);
@@ -104,40 +152,81 @@ impl Library {
         self.settings.directory.as_deref()
     }
 
-    /// Reads all files again, even where they look as before, and tries again what was refused.
-    /// Whoever asks for it says that they are complete.
-    pub async fn reload(&self) -> Arc<Inventory> {
+    /// Reads all files again, even where they look as before, tries again what was refused, and waits
+    /// for all of it. Whoever asks for it says that they are complete.
+    pub async fn reload(self: &Arc<Self>) -> Arc<Inventory> {
+        // What is being loaded was read before.
+        let mut loading = self.loading.subscribe();
+        // The sender lives as long as this.
+        _ = loading.wait_for(|count| *count == 0).await;
         self.look(Care::Reread).await;
         self.current()
     }
 
-    pub(super) async fn look(&self, care: Care) -> Looked {
-        let mut shelf = self.shelf.lock().await;
-        let scan = match self.scan().await {
-            Ok(scan) => scan,
+    /// Looks for changes, and tries again what was refused for what may have passed. What is still
+    /// being written is waited for.
+    pub(crate) async fn refresh(self: &Arc<Self>) {
+        let mut care = Care::Retry;
+        while self.look(care).await == Looked::Unsettled {
+            care = Care::Settle;
+            sleep(SETTLE).await;
+        }
+    }
+
+    /// Waits until a plugin that took long is there.
+    pub(super) async fn finished_late(&self) {
+        self.finished_late.notified().await;
+    }
+
+    pub(super) async fn look(self: &Arc<Self>, care: Care) -> Looked {
+        let todo = match self.compare(care).await {
+            Ok(todo) => todo,
             Err(error) => {
-                shelf.note_trouble(self.settings.directory.as_deref(), &error);
+                let mut shelf = self.shelf();
+                shelf.note_trouble(self.directory(), &error);
                 self.publish(&mut shelf);
-                return Looked::Settled;
+                return Looked::Troubled;
             }
         };
-        shelf.note_end_of_trouble();
-        for (name, stamp) in shelf.compare(&scan.plugins, care, Instant::now()) {
-            match stamp {
-                None => shelf.remove(&name),
-                Some(stamp) => {
-                    if let Err(errors) = self.take(&mut shelf, &name, stamp, care).await {
-                        self.tell(&shelf, &name, &errors);
-                    }
-                }
+        let is_over = Arc::new(AtomicBool::new(false));
+        let loads = todo.jobs.into_iter();
+        let loads: Vec<_> = loads
+            .map(|job| self.start_load(job, care, &is_over))
+            .collect();
+        let all = async {
+            for load in loads {
+                // A panic was logged, and the file is read again once it changes.
+                _ = load.await;
             }
+        };
+        match care {
+            Care::Reread => all.await,
+            // Those that take longer come one by one.
+            Care::Retry | Care::Settle => _ = timeout(TOGETHER, all).await,
         }
-        shelf.note_orphans(scan.orphans);
+        let mut shelf = self.shelf();
+        is_over.store(true, Ordering::Relaxed);
         self.publish(&mut shelf);
-        match shelf.take_unsettled() {
+        match todo.is_unsettled || shelf.take_unsettled() {
             true => Looked::Unsettled,
             false => Looked::Settled,
         }
+    }
+
+    /// What is to be loaded. What is gone asks nobody any more from here on.
+    async fn compare(&self, care: Care) -> io::Result<Todo> {
+        let _looking = self.looking.lock().await;
+        let scan = self.scan().await?;
+        let mut shelf = self.shelf();
+        shelf.note_end_of_trouble();
+        let todo = shelf.compare(&scan.plugins, care, Instant::now());
+        shelf.note_orphans(scan.orphans);
+        // Where something else changes too, all of it is to be seen at once.
+        if todo.jobs.is_empty() {
+            self.publish(&mut shelf);
+        }
+        drop(shelf);
+        Ok(todo)
     }
 
     async fn scan(&self) -> io::Result<Scan> {
@@ -150,58 +239,80 @@ impl Library {
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 
-    /// Reads a plugin, and makes it the one that serves where it can. Errors are those that nobody was
-    /// told yet.
-    async fn take(
-        &self,
-        shelf: &mut Shelf,
-        name: &OsStr,
-        stamp: Stamp,
+    /// Loads a plugin whatever becomes of who wants it. Where the look that found it is over by then,
+    /// it serves as soon as it is there.
+    fn start_load(
+        self: &Arc<Self>,
+        job: Job,
         care: Care,
-    ) -> Result<(), Vec<LoadError>> {
+        is_over: &Arc<AtomicBool>,
+    ) -> JoinHandle<()> {
+        let load = Load::new(Arc::clone(self), job);
+        let is_over = Arc::clone(is_over);
+        tokio::spawn(async move {
+            let library = &load.library;
+            let taken = library.take(&load.job, care).await;
+            let mut shelf = library.shelf();
+            if let Err(errors) = shelf.finish(&load.job, taken) {
+                library.tell(&shelf, &load.job.name, &errors);
+            }
+            if is_over.load(Ordering::Relaxed) {
+                library.publish(&mut shelf);
+                library.finished_late.notify_one();
+            }
+        })
+    }
+
+    /// Reads a plugin, compiles it where that was not done yet, and tries it.
+    async fn take(&self, job: &Job, care: Care) -> Taken {
         let directory = self.settings.directory.clone().unwrap_or_default();
-        let file = directory.join(name);
+        let file = directory.join(&job.name);
         let limit = self.settings.max_file_size;
         let reading = file.clone();
         let read = spawn_blocking(move || (Source::read(&reading, limit), Stamp::of(&reading)));
         let source = match read.await {
-            Ok((_, after)) if after != stamp && care != Care::Reread => {
-                shelf.postpone(name, after);
-                return Ok(());
+            Ok((_, after)) if after != job.stamp && care != Care::Reread => {
+                return Taken::Changed(after);
             }
             Ok((source, _)) => source,
             Err(panic) => {
                 let error = io::Error::other(panic);
+                let file = file.clone();
                 Err(LoadError::Io { file, error })
             }
         };
         let mut source = match source {
             Ok(source) => source,
-            Err(error) => return shelf.refuse(name, stamp, None, vec![error]),
+            Err(error) => return Taken::refused(None, None, vec![error]),
         };
-        if shelf.knows(name, stamp, &source.content, care) {
-            return Ok(());
-        }
         let content = source.content.clone();
+        if self.shelf().recognises(job, &content, care) {
+            return Taken::Known;
+        }
         let wasm = mem::take(&mut source.wasm);
-        let compiled = match shelf.compiled(&content.sha256) {
+        let known = self.shelf().compiled(&content.sha256);
+        let compiled = match known {
             Some(code) => Ok(code),
-            None => compile_elsewhere(&self.runtime, &source.file, wasm).await,
+            None => {
+                // The semaphore is never closed.
+                let _compiler = self.compilers.acquire().await;
+                compile_elsewhere(&self.runtime, &source.file, wasm).await
+            }
         };
         let code = match compiled {
             Ok(code) => code,
-            Err(errors) => return shelf.refuse(name, stamp, Some((content, None)), errors),
+            Err(errors) => return Taken::refused(Some(content), None, errors),
         };
         let loaded = load(&self.runtime, source, &code).await;
-        match loaded.and_then(|plugin| self.check_listeners(plugin, &directory.join(name))) {
-            Ok(plugin) => {
-                // The breaker of the one before counts no longer.
-                plugin.metrics().is_open.set(0);
-                shelf.accept(name, stamp, content, plugin);
-                Ok(())
-            }
-            Err(errors) => shelf.refuse(name, stamp, Some((content, Some(code))), errors),
+        match loaded.and_then(|plugin| self.check_listeners(plugin, &file)) {
+            Ok(plugin) => Taken::Accepted(content, Box::new(plugin)),
+            Err(errors) => Taken::refused(Some(content), Some(code), errors),
         }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Each change of it is whole.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_listeners(&self, plugin: Component, file: &Path) -> Result<Component, Vec<LoadError>> {
@@ -243,6 +354,26 @@ impl Library {
             set: new.unwrap_or_else(|| Arc::clone(&self.current().set)),
             listing: shelf.listing(),
         }));
+    }
+}
+
+/// A load under way. However it ends, the file can be loaded again.
+struct Load {
+    library: Arc<Library>,
+    job: Job,
+}
+
+impl Load {
+    fn new(library: Arc<Library>, job: Job) -> Self {
+        library.loading.send_modify(|count| *count += 1);
+        Self { library, job }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.library.shelf().end(&self.job);
+        self.library.loading.send_modify(|count| *count -= 1);
     }
 }
 

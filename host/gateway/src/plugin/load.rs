@@ -2,11 +2,9 @@
 
 mod error;
 
-use std::fs;
-use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
@@ -38,41 +36,6 @@ pub struct PluginSet {
     pub generation: u64,
     /// Sessions ask them in this order.
     pub plugins: Vec<Arc<Component>>,
-}
-
-/// Loads every plugin of a directory, in the lexical order of the file names. Sidecars may name these
-/// listeners.
-///
-/// # Errors
-///
-/// Every reason why one of them can not be loaded. There is no set of the others: a gateway that
-/// leaves out a filter lets through what the filter would stop.
-pub async fn load_directory(
-    runtime: &Arc<Runtime>,
-    directory: &Path,
-    max_file_size: u64,
-    listeners: &[&str],
-) -> Result<PluginSet, Vec<LoadError>> {
-    let files = plugin_files(directory).map_err(|error| {
-        let file = directory.to_owned();
-        vec![LoadError::Io { file, error }]
-    })?;
-    let mut set = PluginSet::default();
-    let mut errors = Vec::new();
-    for file in files {
-        match load_file(runtime, &file, max_file_size).await {
-            Ok(plugin) => {
-                let mistakes = plugin.sidecar().check_listeners(&file, listeners);
-                errors.extend(mistakes.into_iter().map(LoadError::from));
-                set.plugins.push(Arc::new(plugin));
-            }
-            Err(more) => errors.extend(more),
-        }
-    }
-    match errors.is_empty() {
-        true => Ok(set),
-        false => Err(errors),
-    }
 }
 
 /// Loads one plugin with its sidecar, and tries it once under its real limits.
@@ -255,19 +218,6 @@ pub fn inspect(
 
 /// The unit in which WebAssembly counts memory, in octets.
 const WASM_PAGE: u64 = 64 << 10;
-
-/// The plugins of a directory: what ends in `.wasm` and is not hidden, in lexical order.
-pub(super) fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if is_visible(&path, "wasm") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
 
 /// Whether a file has this ending and is not hidden. Editors and copying programs hide what is not
 /// yet complete.

@@ -15,7 +15,7 @@ use crate::config::sidecar::Event;
 use crate::plugin::component::Component;
 use crate::plugin::inventory::{PluginListing, PluginState, State};
 use crate::plugin::load::{LoadError, PluginSet, plugin_name};
-use crate::plugin::scan::Stamp;
+use crate::plugin::scan::{Scan, Stamp};
 use crate::plugin::source::Content;
 
 /// A file counts as whole when it has not changed for so long.
@@ -50,36 +50,127 @@ pub(super) struct Shelf {
     is_changed: bool,
     /// Whether something may still be being written.
     is_unsettled: bool,
+    /// How many loads there were.
+    jobs: u64,
+}
+
+/// What a look at the directory asks for.
+#[derive(Debug, Default)]
+pub(super) struct Todo {
+    /// What is to be loaded, in the order in which sessions ask.
+    pub(super) jobs: Vec<Job>,
+    /// Whether something may still be being written.
+    pub(super) is_unsettled: bool,
+}
+
+/// A plugin that is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    /// The name of the file.
+    pub(super) name: OsString,
+    /// How it looked.
+    pub(super) stamp: Stamp,
+    /// Tells this load from all others.
+    number: u64,
+}
+
+/// What came of loading a plugin.
+pub(super) enum Taken {
+    /// It works.
+    Accepted(Content, Box<Component>),
+    /// It changed while it was read, and looks like this now.
+    Changed(Stamp),
+    /// What it holds is known already.
+    Known,
+    /// It cannot be used.
+    Refused {
+        content: Option<Content>,
+        code: Option<WasmComponent>,
+        errors: Vec<LoadError>,
+    },
+}
+
+impl Taken {
+    pub(super) const fn refused(
+        content: Option<Content>,
+        code: Option<WasmComponent>,
+        errors: Vec<LoadError>,
+    ) -> Self {
+        Self::Refused {
+            content,
+            code,
+            errors,
+        }
+    }
 }
 
 impl Shelf {
-    /// What is to be done, where nothing stands for a plugin that is gone.
+    /// What is to be loaded of what is there. What is gone is removed.
     pub(super) fn compare(
         &mut self,
         found: &BTreeMap<OsString, Stamp>,
         care: Care,
         now: Instant,
-    ) -> Vec<(OsString, Option<Stamp>)> {
+    ) -> Todo {
         let known = self.entries.keys().cloned();
         let names: BTreeSet<OsString> = known.chain(found.keys().cloned()).collect();
-        let mut changes = Vec::new();
+        let mut todo = Todo::default();
         for name in names {
-            let stamp = found.get(&name).copied();
             let entry = self.entries.entry(name.clone()).or_default();
-            if care == Care::Reread {
-                changes.push((name, stamp));
-            } else if stamp.is_some() && stamp == entry.tried {
-                entry.rest(stamp);
-                if care == Care::Retry && entry.is_due() {
-                    changes.push((name, stamp));
+            let Some(stamp) = found.get(&name).copied() else {
+                match care == Care::Reread || entry.has_come_to_rest(None, now) {
+                    true => self.remove(&name),
+                    false => todo.is_unsettled = true,
                 }
-            } else if entry.is_settled(stamp, now) {
-                changes.push((name, stamp));
+                continue;
+            };
+            if care == Care::Reread {
+                todo.jobs.push(self.job(name, stamp));
+            } else if entry.load.is_some() {
+                // It is looked at again once that has ended.
+            } else if Some(stamp) == entry.tried {
+                entry.rest(Some(stamp));
+                if care == Care::Retry && entry.takes_another_attempt() {
+                    todo.jobs.push(self.job(name, stamp));
+                }
+            } else if entry.has_come_to_rest(Some(stamp), now) {
+                todo.jobs.push(self.job(name, stamp));
             } else {
-                self.is_unsettled = true;
+                todo.is_unsettled = true;
             }
         }
-        changes
+        todo
+    }
+
+    /// Everything that was found is to be loaded.
+    pub(super) fn begin(&mut self, scan: &Scan) -> Vec<Job> {
+        let found = scan.plugins.iter();
+        let jobs = found.map(|(name, stamp)| self.job(name.clone(), *stamp));
+        jobs.collect()
+    }
+
+    fn job(&mut self, name: OsString, stamp: Stamp) -> Job {
+        self.jobs += 1;
+        let number = self.jobs;
+        self.entry(&name).load = Some(number);
+        Job {
+            name,
+            stamp,
+            number,
+        }
+    }
+
+    /// The entry that a load is for, unless it is gone or is being loaded anew.
+    fn entry_of(&mut self, job: &Job) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(&job.name)?;
+        (entry.load == Some(job.number)).then_some(entry)
+    }
+
+    /// A load has come to its end, however.
+    pub(super) fn end(&mut self, job: &Job) {
+        if let Some(entry) = self.entry_of(job) {
+            entry.load = None;
+        }
     }
 
     /// Whether something may still be being written. Asking forgets it.
@@ -87,25 +178,13 @@ impl Shelf {
         mem::take(&mut self.is_unsettled)
     }
 
-    /// A plugin changed while it was read.
-    pub(super) fn postpone(&mut self, name: &OsStr, stamp: Stamp) {
-        let entry = self.entry(name);
-        entry.seen = Some(stamp);
-        self.is_unsettled = true;
-    }
-
     /// Whether there is nothing to be done about what a file holds.
-    pub(super) fn knows(
-        &mut self,
-        name: &OsStr,
-        stamp: Stamp,
-        content: &Content,
-        care: Care,
-    ) -> bool {
-        let entry = self.entry(name);
-        entry.rest(Some(stamp));
+    pub(super) fn recognises(&mut self, job: &Job, content: &Content, care: Care) -> bool {
+        let Some(entry) = self.entry_of(job) else {
+            return true;
+        };
         let refused = entry.refused.as_ref();
-        if let Some(refused) = refused.filter(|refused| refused.content == *content) {
+        if let Some(refused) = refused.filter(|refused| refused.content.as_ref() == Some(content)) {
             return match care {
                 Care::Reread => false,
                 Care::Retry => !refused.may_pass,
@@ -117,69 +196,50 @@ impl Shelf {
         if serves && entry.error.take().is_some() {
             entry.refused = None;
             info!(
-                plugin = plugin_name(name.as_ref()),
+                plugin = plugin_name(job.name.as_ref()),
                 "plugin file is again the one that serves"
             );
         }
         serves
     }
 
-    pub(super) fn accept(
-        &mut self,
-        name: &OsStr,
-        stamp: Stamp,
-        content: Content,
-        plugin: Component,
-    ) {
+    /// Takes what came of loading a plugin, and gives back the errors that nobody was told yet. What
+    /// is gone meanwhile, or being loaded anew, stays as it is.
+    pub(super) fn finish(&mut self, job: &Job, taken: Taken) -> Result<(), Vec<LoadError>> {
         let generation = self.generation + 1;
-        let entry = self.entry(name);
-        entry.rest(Some(stamp));
-        entry.error = None;
-        entry.refused = None;
-        entry.active = Some(Active {
-            plugin: Arc::new(plugin),
-            content,
-            generation,
-        });
-        self.is_changed = true;
-    }
-
-    /// Gives the errors back, unless they are those of the last attempt with the same content.
-    pub(super) fn refuse(
-        &mut self,
-        name: &OsStr,
-        stamp: Stamp,
-        content: Option<(Content, Option<WasmComponent>)>,
-        errors: Vec<LoadError>,
-    ) -> Result<(), Vec<LoadError>> {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        let entry = self.entry(name);
-        entry.rest(Some(stamp));
-        let before = entry.error.replace(lines.join("\n"));
-        let attempts = match (&entry.refused, &content) {
-            (Some(refused), Some((content, _))) if refused.content == *content => {
-                refused.attempts.saturating_add(1)
-            }
-            _ => 0,
+        let Some(entry) = self.entry_of(job) else {
+            return Ok(());
         };
-        entry.refused = content.map(|(content, code)| Refused {
-            content,
-            code,
-            may_pass: errors.iter().all(LoadError::may_pass),
-            attempts,
-            skips: (1_u32 << attempts.min(MAX_DOUBLINGS)) - 1,
-        });
-        match attempts > 0 && before == entry.error {
-            true => Ok(()),
-            false => Err(errors),
+        entry.load = None;
+        entry.rest(Some(job.stamp));
+        match taken {
+            Taken::Accepted(content, plugin) => {
+                entry.accept(content, *plugin, generation);
+                self.is_changed = true;
+                Ok(())
+            }
+            Taken::Changed(stamp) => {
+                // It is none of what was tried.
+                entry.tried = None;
+                entry.seen = Some(stamp);
+                self.is_unsettled = true;
+                Ok(())
+            }
+            Taken::Known => Ok(()),
+            Taken::Refused {
+                content,
+                code,
+                errors,
+            } => entry.refuse(content, code, errors),
         }
     }
 
-    pub(super) fn remove(&mut self, name: &OsStr) {
+    fn remove(&mut self, name: &OsStr) {
         if let Some(entry) = self.entries.remove(name)
             && let Some(active) = entry.active
         {
             info!(plugin = active.plugin.name(), "plugin removed");
+            active.plugin.metrics().retire();
             self.is_changed = true;
         }
     }
@@ -190,7 +250,7 @@ impl Shelf {
         let active = entries.clone().filter_map(|entry| entry.active.as_ref());
         let active = active.map(|active| (&active.content, active.plugin.code()));
         let refused = entries.filter_map(|entry| entry.refused.as_ref());
-        let refused = refused.filter_map(|r| Some((&r.content, r.code.as_ref()?)));
+        let refused = refused.filter_map(|r| Some((r.content.as_ref()?, r.code.as_ref()?)));
         let mut all = active.chain(refused);
         let (_, code) = all.find(|(content, _)| content.sha256 == sha256)?;
         Some(code.clone())
@@ -267,13 +327,16 @@ struct Entry {
     active: Option<Active>,
     /// Why what was read the last time does not serve.
     error: Option<String>,
-    /// What that was, where it could be read.
+    /// What that was.
     refused: Option<Refused>,
+    /// The number of the load that is under way.
+    load: Option<u64>,
 }
 
-/// What was read and does not serve.
+/// What does not serve.
 struct Refused {
-    content: Content,
+    /// What was read, where it could be.
+    content: Option<Content>,
     /// What was compiled from it, where that worked.
     code: Option<WasmComponent>,
     /// Whether it may work at another time.
@@ -300,8 +363,8 @@ impl Entry {
         self.active.is_some() || self.error.is_some()
     }
 
-    /// Whether the file is as it was at the last look, and may be read.
-    fn is_settled(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
+    /// Notes how the file looks, and says whether it did so at the last look, and may be read.
+    fn has_come_to_rest(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
         let before = mem::replace(&mut self.seen, stamp);
         let since = *self.restless_since.get_or_insert(now);
         let is_replaced = match (&stamp, &before) {
@@ -311,8 +374,8 @@ impl Entry {
         stamp == before || (is_replaced && now.duration_since(since) >= RESTLESS)
     }
 
-    /// Whether it is time to try again what was refused.
-    const fn is_due(&mut self) -> bool {
+    /// Whether it is time to try again what was refused. Asking counts as an occasion.
+    const fn takes_another_attempt(&mut self) -> bool {
         match &mut self.refused {
             Some(refused) if refused.may_pass && refused.skips > 0 => {
                 refused.skips -= 1;
@@ -320,6 +383,45 @@ impl Entry {
             }
             Some(refused) => refused.may_pass,
             None => false,
+        }
+    }
+
+    fn accept(&mut self, content: Content, plugin: Component, generation: u64) {
+        if let Some(before) = &self.active {
+            before.plugin.metrics().retire();
+        }
+        self.error = None;
+        self.refused = None;
+        self.active = Some(Active {
+            plugin: Arc::new(plugin),
+            content,
+            generation,
+        });
+    }
+
+    /// Gives the errors back, unless they are those of the last attempt with the same content.
+    fn refuse(
+        &mut self,
+        content: Option<Content>,
+        code: Option<WasmComponent>,
+        errors: Vec<LoadError>,
+    ) -> Result<(), Vec<LoadError>> {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let before = self.error.replace(lines.join("\n"));
+        let attempts = match &self.refused {
+            Some(refused) if refused.content == content => refused.attempts.saturating_add(1),
+            _ => 0,
+        };
+        self.refused = Some(Refused {
+            content,
+            code,
+            may_pass: errors.iter().all(LoadError::may_pass),
+            attempts,
+            skips: (1_u32 << attempts.min(MAX_DOUBLINGS)) - 1,
+        });
+        match attempts > 0 && before == self.error {
+            true => Ok(()),
+            false => Err(errors),
         }
     }
 

@@ -6,7 +6,8 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind};
 use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::plugin::library::{Library, Looked};
@@ -30,28 +32,44 @@ pub(crate) struct WatchSettings {
 }
 
 /// Takes changes of the plugin directory for as long as this is awaited.
-pub(crate) async fn watch(library: &Library, settings: WatchSettings) {
+pub(crate) async fn watch(library: Arc<Library>, settings: WatchSettings) {
     let Some(directory) = library.directory() else {
         return;
     };
     let mut watch = Watch::default();
+    let hints = Arc::clone(&watch.hints);
     let mut care = Care::Settle;
+    let mut retry_at = Instant::now() + settings.rescan;
     loop {
         // First the hints and then the look: a change between the two is seen twice, not never.
         if settings.hints {
-            watch.renew(directory);
+            watch = watch.renewed(directory).await;
         }
-        while library.look(care).await == Looked::Unsettled {
-            care = Care::Settle;
-            sleep(SETTLE).await;
+        let looked = library.look(care).await;
+        // Without a hint it is time to look all the same, and however many hints come, what was refused
+        // has its turn.
+        let next = match looked {
+            Looked::Settled => retry_at,
+            Looked::Troubled => Instant::now() + settings.rescan.min(TROUBLED),
+            Looked::Unsettled => Instant::now() + SETTLE,
+        };
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = hints.changed.notified(), if looked != Looked::Unsettled => {}
+            () = library.finished_late() => {}
         }
-        // Without a hint it is time to look all the same.
-        care = match timeout(settings.rescan, watch.hints.changed.notified()).await {
-            Ok(()) => Care::Settle,
-            Err(_) => Care::Retry,
+        care = match Instant::now() < retry_at {
+            true => Care::Settle,
+            false => {
+                retry_at = Instant::now() + settings.rescan;
+                Care::Retry
+            }
         };
     }
 }
+
+/// How long a directory that cannot be looked into is left alone.
+const TROUBLED: Duration = Duration::from_secs(1);
 
 /// The hints of the system about one directory.
 #[derive(Default)]
@@ -71,6 +89,21 @@ struct Hints {
 }
 
 impl Watch {
+    /// As [`Self::renew`], off the threads that serve sessions: a directory on another machine may take
+    /// its time.
+    async fn renewed(mut self, directory: &Path) -> Self {
+        let directory = directory.to_owned();
+        let renewed = spawn_blocking(move || {
+            self.renew(&directory);
+            self
+        });
+        match renewed.await {
+            Ok(watch) => watch,
+            // Only a panic keeps it from coming back, and the hints with it.
+            Err(panic) => resume_unwind(panic.into_panic()),
+        }
+    }
+
     /// Makes sure that it is the directory of this name that is watched: another one may have been
     /// put in its place.
     fn renew(&mut self, directory: &Path) {
@@ -120,7 +153,8 @@ fn start(directory: &Path, hints: Arc<Hints>) -> notify::Result<RecommendedWatch
 
 impl Hints {
     fn note(&self, directory: &Path, event: &Event) {
-        let is_about_it = event.paths.iter().any(|path| path.starts_with(directory));
+        let concerns = |path: &PathBuf| path.starts_with(directory) && may_matter(path);
+        let is_about_it = event.paths.iter().any(concerns);
         if !may_change(event.kind) || !(is_about_it || event.need_rescan()) {
             return;
         }
@@ -144,6 +178,16 @@ const fn may_change(kind: EventKind) -> bool {
     }
 }
 
+/// Whether a name may have to do with plugins. One that is hidden is a copy that is not complete, or
+/// somebody else's; `..data` and the like are how some systems change a whole directory at once.
+fn may_matter(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let is_hidden = name.starts_with(b".") && !name.starts_with(b"..");
+    let ending = path.extension();
+    !is_hidden && ending.is_none_or(|ending| ending == "wasm" || ending == "toml")
+        || name.starts_with(b"..")
+}
+
 fn is_absence(error: &notify::Error) -> bool {
     match &error.kind {
         ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
@@ -154,8 +198,6 @@ fn is_absence(error: &notify::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use notify::event::{CreateKind, DataChange, RemoveKind, RenameMode};
 
     use super::*;
@@ -182,6 +224,10 @@ mod tests {
             (rights, "/etc/plugins", true, false),
             (create, "/etc/plugins.new", false, false),
             (create, "/etc/other", false, false),
+            (create, "/etc/plugins/.10-a.wasm.tmp", false, false),
+            (modify, "/etc/plugins/README.md", false, false),
+            (modify, "/etc/plugins/10-a.toml", true, false),
+            (create, "/etc/plugins/..2026_11_27_12_00_00.1", true, false),
         ];
         for (kind, path, is_hint, is_lost) in table {
             let hints = Hints::default();

@@ -136,11 +136,11 @@ impl<P: Plugin> Seat<P> {
         match change {
             Change::Opened(back_off) => {
                 metrics.opened.inc();
-                metrics.is_open.set(1);
+                metrics.note_breaker(true);
                 error!(plugin, %event, ?back_off, "plugin keeps failing and is taken out");
             }
             Change::Closed => {
-                metrics.is_open.set(0);
+                metrics.note_breaker(false);
                 info!(plugin, %event, "plugin works again and is back");
             }
         }

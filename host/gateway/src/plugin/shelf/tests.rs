@@ -6,17 +6,37 @@ const NAME: &str = "10-a.wasm";
 
 /// Looks at one plugin, and says whether it would be read or removed.
 fn look(shelf: &mut Shelf, stamp: Option<Stamp>, now: Instant) -> bool {
+    let was_there = shelf.entries.contains_key(OsStr::new(NAME));
     let found = stamp.map(|stamp| (NAME.into(), stamp));
-    let changes = shelf.compare(&found.into_iter().collect(), Care::Settle, now);
-    let is_change = !changes.is_empty();
-    assert!(changes.iter().all(|(_, change)| *change == stamp));
-    is_change
+    let todo = shelf.compare(&found.into_iter().collect(), Care::Settle, now);
+    let is_removed = was_there && !shelf.entries.contains_key(OsStr::new(NAME));
+    for job in &todo.jobs {
+        assert_eq!(Some(job.stamp), stamp);
+        shelf.end(job);
+    }
+    shelf.is_unsettled = todo.is_unsettled;
+    is_removed || !todo.jobs.is_empty()
+}
+
+/// A load of a plugin that looks like this ends.
+fn finish(shelf: &mut Shelf, stamp: Stamp, taken: Taken) -> Result<(), Vec<LoadError>> {
+    let job = shelf.job(NAME.into(), stamp);
+    shelf.finish(&job, taken)
+}
+
+/// It cannot be used, for these reasons.
+fn refuse(shelf: &mut Shelf, stamp: Stamp, errors: Vec<LoadError>) -> Result<(), Vec<LoadError>> {
+    let content = Content {
+        sha256: "1".into(),
+        sidecar: None,
+    };
+    finish(shelf, stamp, Taken::refused(Some(content), None, errors))
 }
 
 /// A shelf with a plugin that was read when it looked like this.
 fn shelf_with(stamp: Stamp) -> Shelf {
     let mut shelf = Shelf::default();
-    _ = shelf.refuse(NAME.as_ref(), stamp, None, Vec::new());
+    _ = refuse(&mut shelf, stamp, vec![LoadError::NoEvent(NAME.into())]);
     shelf
 }
 
@@ -29,7 +49,7 @@ fn a_file_is_read_once_it_has_come_to_rest() {
     assert!(shelf.take_unsettled());
     assert!(!look(&mut shelf, Some(second), now));
     assert!(look(&mut shelf, Some(second), now));
-    _ = shelf.refuse(NAME.as_ref(), second, None, Vec::new());
+    _ = finish(&mut shelf, second, Taken::Known);
     shelf.take_unsettled();
     assert!(!look(&mut shelf, Some(second), now));
     assert!(!shelf.take_unsettled());
@@ -66,48 +86,90 @@ fn what_is_replaced_again_and_again_is_taken_in_time() {
 }
 
 #[test]
+fn a_file_that_changes_while_it_is_read_is_looked_at_again() {
+    let now = Instant::now();
+    let [before, after] = [1, 2].map(|size| Stamp::fake(1, size));
+    let mut shelf = shelf_with(Stamp::fake(0, 0));
+    _ = finish(&mut shelf, before, Taken::Changed(after));
+    assert!(shelf.take_unsettled());
+    assert!(look(&mut shelf, Some(after), now));
+}
+
+#[test]
 fn asking_for_it_reads_everything_at_once() {
     let stamp = Stamp::fake(1, 1);
     let mut shelf = shelf_with(stamp);
     let found = [NAME, "20-b.wasm"].map(|name| (name.into(), stamp));
-    let changes = shelf.compare(&found.into(), Care::Reread, Instant::now());
-    assert_eq!(changes.len(), 2);
-    assert!(!shelf.take_unsettled());
+    let todo = shelf.compare(&found.into(), Care::Reread, Instant::now());
+    assert_eq!(todo.jobs.len(), 2);
+    assert!(!todo.is_unsettled);
+}
+
+/// A plugin that takes long to load is not loaded twice, and counts for nothing once its file is gone.
+#[test]
+fn what_is_being_loaded_is_left_alone_unless_it_goes() {
+    let now = Instant::now();
+    let [first, second] = [1, 2].map(|inode| Stamp::fake(inode, 1));
+    let mut shelf = shelf_with(Stamp::fake(0, 1));
+    let job = shelf.job(NAME.into(), first);
+    for _ in 0..3 {
+        assert!(!look(&mut shelf, Some(second), now));
+        assert!(!shelf.take_unsettled());
+    }
+    assert!(!look(&mut shelf, None, now));
+    assert!(look(&mut shelf, None, now));
+    let refused = Taken::refused(None, None, vec![LoadError::NoEvent(NAME.into())]);
+    assert!(shelf.finish(&job, refused).is_ok());
+    assert!(shelf.listing().plugins.is_empty());
+    shelf.end(&job);
+    // It comes back, and the load of before is none of it.
+    let again = shelf.job(NAME.into(), second);
+    let refused = Taken::refused(None, None, vec![LoadError::NoEvent(NAME.into())]);
+    assert!(shelf.finish(&job, refused).is_ok());
+    let refused = Taken::refused(None, None, vec![LoadError::NoEvent(NAME.into())]);
+    assert!(shelf.finish(&again, refused).is_err());
 }
 
 #[test]
 fn what_may_pass_is_tried_again_ever_more_rarely() {
     let stamp = Stamp::fake(1, 1);
-    let content = Content {
-        sha256: "1".into(),
-        sidecar: None,
-    };
-    let failure = || LoadError::NoRoom {
+    let no_room = || LoadError::NoRoom {
         sidecar: "10-a.toml".into(),
         count: 1,
     };
-    let mut shelf = Shelf::default();
-    let refuse = |shelf: &mut Shelf, errors| {
-        let refused = Some((content.clone(), None));
-        shelf.refuse(NAME.as_ref(), stamp, refused, errors).is_err()
+    let unreadable = || LoadError::Io {
+        file: NAME.into(),
+        error: io::Error::from_raw_os_error(5),
     };
-    assert!(refuse(&mut shelf, vec![failure()]), "is told");
     let found = BTreeMap::from([(NAME.into(), stamp)]);
-    let mut tried = Vec::new();
-    for occasion in 1..=16 {
-        assert_eq!(shelf.compare(&found, Care::Settle, Instant::now()), []);
-        if !shelf
-            .compare(&found, Care::Retry, Instant::now())
-            .is_empty()
-        {
-            tried.push(occasion);
-            assert!(!refuse(&mut shelf, vec![failure()]), "is not told again");
+    let read = || {
+        let content = Content {
+            sha256: "1".into(),
+            sidecar: None,
+        };
+        Taken::refused(Some(content), None, vec![no_room()])
+    };
+    let not_read = || Taken::refused(None, None, vec![unreadable()]);
+    for taken in [&read as &dyn Fn() -> Taken, &not_read] {
+        let mut shelf = Shelf::default();
+        assert!(finish(&mut shelf, stamp, taken()).is_err(), "is told");
+        let mut tried = Vec::new();
+        for occasion in 1..=16 {
+            let todo = shelf.compare(&found, Care::Settle, Instant::now());
+            assert_eq!(todo.jobs, []);
+            let todo = shelf.compare(&found, Care::Retry, Instant::now());
+            if let [job] = &todo.jobs[..] {
+                tried.push(occasion);
+                assert!(shelf.finish(job, taken()).is_ok(), "is not told again");
+            }
         }
+        assert_eq!(tried, [1, 3, 7, 15]);
     }
-    assert_eq!(tried, [1, 3, 7, 15]);
     // What can not pass is not tried again.
-    refuse(&mut shelf, vec![LoadError::NoEvent(NAME.into())]);
+    let mut shelf = Shelf::default();
+    _ = refuse(&mut shelf, stamp, vec![LoadError::NoEvent(NAME.into())]);
     for _ in 0..100 {
-        assert_eq!(shelf.compare(&found, Care::Retry, Instant::now()), []);
+        let todo = shelf.compare(&found, Care::Retry, Instant::now());
+        assert_eq!(todo.jobs, []);
     }
 }
