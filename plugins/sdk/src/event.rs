@@ -97,8 +97,8 @@ pub trait OnStarttls: Plugin {
 /// The client has begun a SCRAM exchange (RFC 5802, RFC 7677), for which the gateway needs the keys
 /// of the user. EHLO lists SCRAM mechanisms only where a plugin handles this event.
 pub trait OnAuthKeys: Plugin {
-    /// Looks up the keys of a user; `None` where there are none. [`OnAuth`] follows where the client
-    /// has proved that it knows the password.
+    /// Looks up the keys of a user; `None` where there are none. The identity is in lower case.
+    /// [`OnAuth`] follows where the client has proved that it knows the password.
     fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys>;
 }
 

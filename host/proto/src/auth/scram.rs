@@ -89,7 +89,7 @@ impl Start {
             nonce: format!("{nonce}{}", self.nonce),
             first: bare.to_owned(),
         };
-        Ok(Progress::Keys(waiting.identity.as_str().into(), waiting))
+        Ok(Progress::Keys(waiting.account().into(), waiting))
     }
 
     /// The channel binding that the flag of the gs2-header asks for (RFC 5802 §6).
@@ -111,7 +111,7 @@ impl AwaitsKeys {
     /// Makes server-first-message.
     pub(super) fn with(self, keys: Option<ScramKeys>, decoy: &Decoy) -> (Vec<u8>, Challenged) {
         let is_known = keys.is_some();
-        let keys = keys.unwrap_or_else(|| decoy.keys(&self.identity));
+        let keys = keys.unwrap_or_else(|| decoy.keys(&self.account()));
         let salt = STANDARD.encode(&keys.salt);
         let message = format!("r={},s={salt},i={}", self.nonce, keys.iterations);
         let challenged = Challenged {
@@ -160,6 +160,12 @@ impl Challenged {
 }
 
 impl AwaitsKeys {
+    /// Whose keys are looked up. Where letter case made a difference to unknown users and none to
+    /// known ones, or the other way round, the salts would tell which is which.
+    fn account(&self) -> String {
+        self.identity.to_lowercase()
+    }
+
     fn credentials(self) -> Credentials {
         Credentials {
             mechanism: self.mechanism,

@@ -50,8 +50,8 @@ pub enum Ask {
     /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
     /// else counts as "nobody knows this user".
     Auth(Credentials),
-    /// What are the keys of this user, who has begun a SCRAM exchange? Answer with [`Answer::Keys`];
-    /// proceeding means that there are none. Whether there are makes no difference that the client
+    /// What are the keys of this user, who has begun a SCRAM exchange? The name is in lower case.
+    /// Answer with [`Answer::Keys`]; proceeding means that there are none. Whether there are makes no difference that the client
     /// could see before the end. Only asked where [`Offers::scram`](super::Offers::scram) says so.
     AuthKeys(Box<str>),
     /// May the client talk to us? Asked once, before the banner.

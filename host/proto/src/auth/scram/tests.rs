@@ -180,6 +180,21 @@ fn first_messages_good_and_bad() {
 }
 
 #[test]
+fn letter_case_tells_nobody_who_is_there() {
+    for name in ["eve", "EVE", "Eve"] {
+        let text = format!("n,,n={name},r={CLIENT}");
+        let progress = start(Mechanism::ScramSha256, None).respond(&text);
+        let Ok(Progress::Keys(account, waiting)) = progress else {
+            panic!("{progress:?}");
+        };
+        assert_eq!(&*account, "eve");
+        let (_, challenged) = waiting.with(None, &Decoy::default());
+        assert_eq!(challenged.keys.salt, Decoy::default().keys("eve").salt);
+        assert_eq!(challenged.client.credentials().identity, name);
+    }
+}
+
+#[test]
 fn a_nonce_has_its_bounds() {
     for (length, is_good) in [(1, true), (128, true), (129, false)] {
         let text = format!("n,,n=user,r={}", "x".repeat(length));
