@@ -322,6 +322,7 @@ fn guessing_ends_soon() {
     ] {
         let line = gateway.log().wait_for(limit, |line| line["limit"] == limit);
         assert_eq!(line["remote"], "127.0.0.1", "{line}");
+        assert_eq!(line["mechanism"], "PLAIN", "{line}");
     }
 }
 

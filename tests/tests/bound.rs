@@ -91,6 +91,8 @@ fn a_bound_exchange_belongs_to_its_connection() {
     let other = exporter(&start());
     assert_ne!(exporter(&relayed), other);
     assert_eq!(exchange(&mut relayed, &other), "535");
+    let line = gateway.log().wait_for_message("authentication failed");
+    assert_eq!(line["mechanism"], "SCRAM-SHA-256-PLUS", "{line}");
     // The connection is as good as before.
     let own = exporter(&relayed);
     assert_eq!(exchange(&mut relayed, &own), "235");

@@ -47,7 +47,7 @@ fn run(session: &mut Session, choice: u8) -> Vec<u8> {
                 check(&credentials);
                 session.decide(Answer::Proceed(None));
             }
-            Step::Ask(Ask::AuthKeys(identity)) => {
+            Step::Ask(Ask::AuthKeys { identity, .. }) => {
                 assert!(!identity.contains(char::is_control), "{identity:?}");
                 session.decide(Answer::Keys((choice & 64 == 0).then(keys)));
             }

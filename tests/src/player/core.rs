@@ -190,7 +190,7 @@ fn question(ask: &Ask) -> String {
                 .trim_end()
                 .to_owned()
         }
-        Ask::AuthKeys(identity) => format!("auth-keys {identity}"),
+        Ask::AuthKeys { identity, .. } => format!("auth-keys {identity}"),
         Ask::Command { verb, argument, .. } => format!("command {verb} {argument}"),
         Ask::Connect => "connect".to_owned(),
         Ask::Expn(list) => format!("expn {list}"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postgate_proto::auth::{Credentials, Proof};
+use postgate_proto::auth::{Credentials, Mechanism, Proof};
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::Answer;
@@ -37,6 +37,7 @@ impl Login {
 /// An exchange in which the gateway itself finds out whether the client knows the password.
 #[derive(Debug)]
 struct Pending {
+    mechanism: Mechanism,
     identity: Box<str>,
     attempt: Attempt,
 }
@@ -46,7 +47,7 @@ impl Desk {
         let pending = self.login.pending.take();
         let attempt = match pending {
             Some(pending) if credentials.proof == Proof::Verified => Ok(pending.attempt),
-            _ => self.begin_attempt(&credentials.identity),
+            _ => self.begin_attempt(credentials.mechanism, &credentials.identity),
         };
         let attempt = match attempt {
             Ok(attempt) => attempt,
@@ -84,9 +85,9 @@ impl Desk {
         answer_of(decision)
     }
 
-    pub(super) async fn auth_keys(&mut self, identity: Box<str>) -> Answer {
+    pub(super) async fn auth_keys(&mut self, mechanism: Mechanism, identity: Box<str>) -> Answer {
         self.login.pending = None;
-        let attempt = match self.begin_attempt(&identity) {
+        let attempt = match self.begin_attempt(mechanism, &identity) {
             Ok(attempt) => attempt,
             Err(answer) => return answer,
         };
@@ -98,7 +99,13 @@ impl Desk {
         match answer {
             // A plugin has failed or refused: nobody has looked at the client.
             Answer::Refuse(_) | Answer::Disconnect(_) => attempt.undecided(),
-            _ => self.login.pending = Some(Pending { identity, attempt }),
+            _ => {
+                self.login.pending = Some(Pending {
+                    mechanism,
+                    identity,
+                    attempt,
+                });
+            }
         }
         answer
     }
@@ -110,28 +117,31 @@ impl Desk {
         };
         let session = &self.context.session;
         let (id, remote, fault) = (&session.id, session.remote.ip(), fault.name());
-        let (mechanism, identity) = ("SCRAM-SHA-256", &*pending.identity);
+        let (mechanism, identity) = (pending.mechanism.name(), &*pending.identity);
         info!(session = id, %remote, mechanism, identity, fault, "authentication failed");
     }
 
     /// Beyond a limit nobody is asked.
-    fn begin_attempt(&self, identity: &str) -> Result<Attempt, Answer> {
+    fn begin_attempt(&self, mechanism: Mechanism, identity: &str) -> Result<Attempt, Answer> {
         let session = &self.context.session;
         let remote = session.remote.ip();
-        self.login.attempts.begin(remote, identity).map_err(|too_many| {
-            let (limit, answer) = match too_many {
-                TooMany::Account => (
-                    "limits.auth-failures-per-account",
-                    Answer::Refuse(ACCOUNT_LATER),
-                ),
-                TooMany::Address => (
-                    "limits.auth-failures-per-address",
-                    Answer::Disconnect(ADDRESS_LATER),
-                ),
-            };
-            warn!(session = session.id, %remote, identity, limit, "too many failed authentications");
-            answer
-        })
+        let too_many = match self.login.attempts.begin(remote, identity) {
+            Ok(attempt) => return Ok(attempt),
+            Err(too_many) => too_many,
+        };
+        let (limit, answer) = match too_many {
+            TooMany::Account => (
+                "limits.auth-failures-per-account",
+                Answer::Refuse(ACCOUNT_LATER),
+            ),
+            TooMany::Address => (
+                "limits.auth-failures-per-address",
+                Answer::Disconnect(ADDRESS_LATER),
+            ),
+        };
+        let (session, mechanism) = (&session.id, mechanism.name());
+        warn!(session, %remote, mechanism, identity, limit, "too many failed authentications");
+        Err(answer)
     }
 }
 

@@ -85,7 +85,10 @@ impl Desk {
         Arc::make_mut(&mut self.context).errors = counters.errors;
         match ask {
             Ask::Auth(credentials) => self.auth(credentials).await,
-            Ask::AuthKeys(identity) => self.auth_keys(identity).await,
+            Ask::AuthKeys {
+                identity,
+                mechanism,
+            } => self.auth_keys(mechanism, identity).await,
             Ask::Command {
                 verb,
                 argument,

@@ -99,7 +99,7 @@ pub(crate) enum Progress {
     /// The client has presented its credentials.
     Complete(Credentials),
     /// The exchange goes on with the keys of this user.
-    Keys(Box<str>, AwaitsKeys),
+    Keys(Mechanism, Box<str>, AwaitsKeys),
     /// The client has presented nothing that policy could look at.
     Rejected(Mechanism),
 }

@@ -89,7 +89,8 @@ impl Start {
             nonce: format!("{nonce}{}", self.nonce),
             first: bare.to_owned(),
         };
-        Ok(Progress::Keys(waiting.account().into(), waiting))
+        let account = waiting.account().into();
+        Ok(Progress::Keys(self.mechanism, account, waiting))
     }
 
     /// The channel binding that the flag of the gs2-header asks for (RFC 5802 §6).

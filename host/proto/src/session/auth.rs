@@ -136,8 +136,12 @@ impl Session {
                 let Credentials { mechanism, .. } = credentials;
                 self.ask(Ask::Auth(credentials), Question::Auth(client, mechanism));
             }
-            Ok(auth::Progress::Keys(identity, waiting)) => {
-                self.ask(Ask::AuthKeys(identity), Question::AuthKeys(client, waiting));
+            Ok(auth::Progress::Keys(mechanism, identity, waiting)) => {
+                let ask = Ask::AuthKeys {
+                    identity,
+                    mechanism,
+                };
+                self.ask(ask, Question::AuthKeys(client, waiting));
             }
             Ok(auth::Progress::Rejected(mechanism)) => {
                 self.auth_failed(client, mechanism, Failure::Fault(Fault::AuthRejected));

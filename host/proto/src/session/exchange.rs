@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::address::{ForwardPath, ReversePath};
-use crate::auth::{Credentials, ScramKeys};
+use crate::auth::{Credentials, Mechanism, ScramKeys};
 use crate::parameters::{MailParameters, Parameter};
 use crate::reply::{Acceptance, Refusal};
 use crate::xclient::Xclient;
@@ -50,10 +50,15 @@ pub enum Ask {
     /// May this client authenticate so? Answer with [`Answer::Authenticated`] or a refusal; anything
     /// else counts as "nobody knows this user".
     Auth(Credentials),
-    /// What are the keys of this user, who has begun a SCRAM exchange? The name is in lower case.
-    /// Answer with [`Answer::Keys`]; proceeding means that there are none. Whether there are makes no difference that the client
+    /// What are the keys of this user, who has begun a SCRAM exchange? Answer with [`Answer::Keys`];
+    /// proceeding means that there are none. Whether there are makes no difference that the client
     /// could see before the end. Only asked where [`Offers::scram`](super::Offers::scram) says so.
-    AuthKeys(Box<str>),
+    AuthKeys {
+        /// Who the client says it is, in lower case.
+        identity: Box<str>,
+        /// The mechanism of the exchange.
+        mechanism: Mechanism,
+    },
     /// May the client talk to us? Asked once, before the banner.
     Connect,
     /// May the client send the message now? Not asked where it comes with BDAT.

@@ -41,7 +41,7 @@ fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
         };
         asked.push(match ask {
             Ask::Auth(_) => "auth",
-            Ask::AuthKeys(_) => "auth-keys",
+            Ask::AuthKeys { .. } => "auth-keys",
             Ask::Command { .. } => "command",
             Ask::Connect => "connect",
             Ask::Data => "data",

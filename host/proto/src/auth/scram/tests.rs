@@ -29,7 +29,7 @@ fn first(
     text: &str,
 ) -> Result<AwaitsKeys, Fault> {
     match start(mechanism, exporter).respond(text)? {
-        Progress::Keys(_, waiting) => Ok(waiting),
+        Progress::Keys(_, _, waiting) => Ok(waiting),
         other => panic!("{other:?}"),
     }
 }
@@ -184,7 +184,7 @@ fn letter_case_tells_nobody_who_is_there() {
     for name in ["eve", "EVE", "Eve"] {
         let text = format!("n,,n={name},r={CLIENT}");
         let progress = start(Mechanism::ScramSha256, None).respond(&text);
-        let Ok(Progress::Keys(account, waiting)) = progress else {
+        let Ok(Progress::Keys(_, account, waiting)) = progress else {
             panic!("{progress:?}");
         };
         assert_eq!(&*account, "eve");
