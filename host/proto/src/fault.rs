@@ -16,6 +16,8 @@ pub enum Fault {
     AuthCancelled,
     /// What came in the exchange of AUTH can not be decoded.
     AuthEncoding,
+    /// An initial response to a mechanism in which the server speaks first.
+    AuthInitialResponse,
     /// A response of AUTH is longer than RFC 4954 §4 allows.
     AuthLineTooLong,
     /// A mechanism that is not offered.
@@ -84,6 +86,7 @@ impl Fault {
             Self::ArgumentNotAllowed => "argument-not-allowed",
             Self::AuthCancelled => "auth-cancelled",
             Self::AuthEncoding => "auth-encoding",
+            Self::AuthInitialResponse => "auth-initial-response",
             Self::AuthLineTooLong => "auth-line-too-long",
             Self::AuthMechanism => "auth-mechanism",
             Self::AuthNeedsTls => "auth-needs-tls",
@@ -117,11 +120,12 @@ impl Fault {
     }
 
     /// One of each name.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Argument,
         Self::ArgumentNotAllowed,
         Self::AuthCancelled,
         Self::AuthEncoding,
+        Self::AuthInitialResponse,
         Self::AuthLineTooLong,
         Self::AuthMechanism,
         Self::AuthNeedsTls,
@@ -169,6 +173,7 @@ const fn wording(fault: Fault) -> Wording {
         Fault::ArgumentNotAllowed => (501, (5, 5, 4), "Syntax error, no arguments allowed"),
         Fault::AuthCancelled => (501, (5, 7, 0), "Authentication cancelled"),
         Fault::AuthEncoding => (501, (5, 5, 2), "Cannot decode response"),
+        Fault::AuthInitialResponse => (501, (5, 7, 0), "No initial response is taken here"),
         Fault::AuthLineTooLong => (500, (5, 5, 6), "Authentication exchange line is too long"),
         Fault::AuthMechanism => (504, (5, 5, 4), "Unrecognized authentication mechanism"),
         Fault::AuthNeedsTls => (

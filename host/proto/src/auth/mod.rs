@@ -143,7 +143,7 @@ impl Exchange {
         match (initial, mechanism) {
             (None, _) => Ok(Progress::Challenge(challenge, Self(awaited))),
             // RFC 4954 §4: the server speaks first in this mechanism.
-            (Some(_), Mechanism::CramMd5) => Err(Fault::AuthEncoding),
+            (Some(_), Mechanism::CramMd5) => Err(Fault::AuthInitialResponse),
             // "=" stands for an initial response of no octets.
             (Some("="), _) => Self(awaited).respond(b""),
             (Some(initial), _) => Self(awaited).respond(initial.as_bytes()),

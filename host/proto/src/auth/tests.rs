@@ -67,7 +67,7 @@ fn a_server_that_speaks_first_takes_no_initial_response() {
         Ok(Progress::Complete(_))
     ));
     let result = begin(Mechanism::CramMd5, Some(&response));
-    assert_eq!(result.err(), Some(Fault::AuthEncoding));
+    assert_eq!(result.err(), Some(Fault::AuthInitialResponse));
 }
 
 #[test]
