@@ -40,7 +40,7 @@ pub enum Fault {
     DataForBinary,
     /// A command line longer than the limit.
     LineTooLong,
-    /// SIZE announces more than the limit.
+    /// The message, or what SIZE announces, is larger than the limit.
     MessageTooLarge,
     /// A second MAIL in a transaction.
     NestedMail,

@@ -291,10 +291,8 @@ impl Session {
 
     /// The one place where a fault becomes a reply and is counted.
     fn fault(&mut self, fault: Fault) {
-        match self.settings.replies.get(fault.name()) {
-            Some(reply) => reply.write(&mut self.output.octets),
-            None => self.say(&fault.into()),
-        }
+        let reply = self.settings.reply_to(fault);
+        self.say(&reply);
         self.note(fault);
     }
 

@@ -118,9 +118,10 @@ impl Reception {
         self.refusal.get_or_insert(refusal);
     }
 
-    /// Refuses the message for a fault of the client.
-    pub(super) fn refuse_for(&mut self, fault: Fault) {
-        if let Ok(refusal) = Refusal::new(fault.into()) {
+    /// Refuses the message for a fault of the client, in the words for that fault if they refuse.
+    fn refuse_for(&mut self, fault: Fault, settings: &Settings) {
+        let worded = Refusal::new(settings.reply_to(fault));
+        if let Ok(refusal) = worded.or_else(|_| Refusal::new(fault.into())) {
             self.refuse(refusal);
         }
     }
@@ -210,7 +211,7 @@ impl Reception {
         let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         self.size = self.size.saturating_add(length);
         if self.size > settings.max_message_size {
-            self.refuse_for(Fault::MessageTooLarge);
+            self.refuse_for(Fault::MessageTooLarge, settings);
         }
         let Part::Header(line) = self.part else {
             return;

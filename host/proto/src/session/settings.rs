@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::auth::{Decoy, Mechanism};
 use crate::data::LineEndings;
+use crate::fault::Fault;
 use crate::parameters::Extensions;
 use crate::relay::RelayDomains;
 use crate::reply::Reply;
@@ -67,6 +68,12 @@ pub struct Settings {
 impl Settings {
     /// The text behind the host name in the reply to HELO and EHLO, unless policy sets another.
     pub const GREETING: &'static str = "at your service";
+
+    /// What is said to a fault.
+    pub(super) fn reply_to(&self, fault: Fault) -> Reply {
+        let reworded = self.replies.get(fault.name());
+        reworded.cloned().unwrap_or_else(|| fault.into())
+    }
 
     /// How long the client may take for what a read waits for.
     pub const fn patience(&self, wait: Wait) -> Duration {
