@@ -56,8 +56,7 @@ pub enum Command<'a> {
 impl<'a> Command<'a> {
     /// Parses a line without its line ending.
     pub fn parse(line: &'a [u8]) -> Result<Self, Fault> {
-        let verb_end = line.iter().position(|byte| *byte == b' ');
-        let (verb, argument) = line.split_at(verb_end.unwrap_or(line.len()));
+        let (verb, argument) = split_verb(line);
         let Some(parse) = parser(verb) else {
             return Err(Fault::UnknownVerb);
         };
@@ -115,6 +114,21 @@ pub fn parse_recipient(
     });
     let parameters = parameters::parse_rcpt(rest, rules.extensions, rules.registered)?;
     Ok((path.map_err(Fault::Recipient)?, parameters))
+}
+
+/// Whether a line has one of the verbs that are served without TLS where TLS is needed for anything
+/// else: those of RFC 3207 §4, and RSET, which changes nothing there.
+pub(crate) fn is_served_before_tls(line: &[u8]) -> bool {
+    let (verb, _) = split_verb(line);
+    matches!(
+        verb.to_ascii_uppercase().as_slice(),
+        b"EHLO" | b"HELO" | b"NOOP" | b"QUIT" | b"RSET" | b"STARTTLS"
+    )
+}
+
+fn split_verb(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|byte| *byte == b' ');
+    line.split_at(end.unwrap_or(line.len()))
 }
 
 type Parser = for<'a> fn(&'a str) -> Result<Command<'a>, Fault>;

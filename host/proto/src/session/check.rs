@@ -2,7 +2,7 @@
 
 use crate::address::{ForwardPath, ReversePath};
 use crate::auth::Mechanism;
-use crate::command::{Command, Rules, parse_recipient, parse_sender};
+use crate::command::{Command, Rules, is_served_before_tls, parse_recipient, parse_sender};
 use crate::fault::Fault;
 use crate::parameters::{Extensions, MailParameters, Parameter};
 use crate::session::state::{Envelope, Stage};
@@ -34,26 +34,36 @@ pub(super) enum Legal<'a> {
 }
 
 impl Session {
-    pub(super) fn check<'a>(
-        &self,
-        stage: &Stage,
-        command: Command<'a>,
-    ) -> Result<Legal<'a>, Fault> {
+    /// What a command line comes to in this stage. What bars all commands but a few bars them whatever
+    /// else is wrong with the line.
+    pub(super) fn check_line<'a>(&self, stage: &Stage, line: &'a [u8]) -> Result<Legal<'a>, Fault> {
+        let command = Command::parse(line);
+        let is_quit = command == Ok(Command::Quit);
+        match command {
+            // Its octets come, whether anybody wants them or not.
+            Ok(Command::Bdat { size, last }) if self.settings.extensions.chunking => {
+                Ok(self.check_bdat(stage, size, last))
+            }
+            _ if matches!(stage, Stage::Refused) && !is_quit => Err(Fault::BadSequence),
+            _ if self.needs_tls() && !is_served_before_tls(line) => Err(Fault::TlsRequired),
+            command => self.check(stage, command?),
+        }
+    }
+
+    fn check<'a>(&self, stage: &Stage, command: Command<'a>) -> Result<Legal<'a>, Fault> {
         match command {
             Command::Quit => Ok(Legal::Quit),
-            // Its octets come, whether anybody wants them or not.
-            Command::Bdat { size, last } => self.check_bdat(stage, size, last),
-            _ if matches!(stage, Stage::Refused) => Err(Fault::BadSequence),
             Command::Noop => Ok(Legal::Noop),
             Command::Ehlo(name) => Ok(Legal::Helo(Helo::Ehlo, name)),
             Command::Helo(name) => Ok(Legal::Helo(Helo::Helo, name)),
             Command::Rset => Ok(Legal::Rset),
             Command::StartTls => self.check_starttls(stage),
-            _ if self.needs_tls() => Err(Fault::TlsRequired),
             Command::Auth { mechanism, initial } => self.check_auth(stage, mechanism, initial),
             Command::Data => check_data(stage),
             Command::Expn(argument) if self.offers.expn => Ok(Legal::Expn(argument)),
-            Command::Expn(_) | Command::NotImplemented => Err(Fault::NotImplemented),
+            Command::Bdat { .. } | Command::Expn(_) | Command::NotImplemented => {
+                Err(Fault::NotImplemented)
+            }
             Command::Help(topic) => Ok(Legal::Help(topic)),
             Command::Mail(argument) => self.check_mail(stage, argument),
             Command::Proxy if self.offers.proxied => Err(Fault::ProxyTwice),
@@ -65,19 +75,15 @@ impl Session {
         }
     }
 
-    fn check_bdat<'a>(&self, stage: &Stage, size: u64, last: bool) -> Result<Legal<'a>, Fault> {
-        if !self.settings.extensions.chunking {
-            return Err(Fault::NotImplemented);
-        }
+    fn check_bdat<'a>(&self, stage: &Stage, size: u64, last: bool) -> Legal<'a> {
         let fault = match stage {
+            Stage::Refused => Some(Fault::BadSequence),
             _ if self.needs_tls() => Some(Fault::TlsRequired),
             Stage::Mail(_, Envelope { recipients: 0, .. }) => Some(Fault::NoRecipients),
             Stage::Chunks(..) | Stage::Mail(..) => None,
-            Stage::Known(_) | Stage::Refused | Stage::Stranger => {
-                Some(Fault::ChunkWithoutTransaction)
-            }
+            Stage::Known(_) | Stage::Stranger => Some(Fault::ChunkWithoutTransaction),
         };
-        Ok(Legal::Bdat { size, last, fault })
+        Legal::Bdat { size, last, fault }
     }
 
     fn check_mail<'a>(&self, stage: &Stage, argument: &str) -> Result<Legal<'a>, Fault> {
@@ -132,7 +138,7 @@ impl Session {
     }
 
     /// Whether nothing is done for the client but TLS.
-    pub(super) fn needs_tls(&self) -> bool {
+    fn needs_tls(&self) -> bool {
         self.settings.tls_required && self.offers.tls.channel().is_none()
     }
 

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::auth::Mechanism;
-use crate::command::Command;
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
 use check::Legal;
@@ -347,7 +346,7 @@ impl Session {
             }
             Line::TooLong => return self.object(State::Commands(stage), Fault::LineTooLong),
         };
-        let fault = match Command::parse(&line).and_then(|command| self.check(&stage, command)) {
+        let fault = match self.check_line(&stage, &line) {
             // Credentials are for the one event that is made for them.
             Ok(legal) if self.offers.filters_commands && !matches!(legal, Legal::Auth(..)) => {
                 return self.ask_about_command(stage, mem::take(&mut *line), None);
@@ -361,7 +360,6 @@ impl Session {
         };
         let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
         match fault == Fault::UnknownVerb && is_asked {
-            true if self.needs_tls() => self.object(State::Commands(stage), Fault::TlsRequired),
             true => self.ask_about_command(stage, mem::take(&mut *line), Some(fault)),
             false => self.object(State::Commands(stage), fault),
         }
@@ -385,7 +383,7 @@ impl Session {
 
     /// Carries out a line that was checked before in this very stage.
     fn carry_out_line(&mut self, stage: Stage, line: &[u8]) {
-        match Command::parse(line).and_then(|command| self.check(&stage, command)) {
+        match self.check_line(&stage, line) {
             Ok(legal) => self.carry_out(stage, legal),
             Err(fault) => self.object(State::Commands(stage), fault),
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::relay::RelayDomains;
+use crate::reply::Acceptance;
 
 /// Plays a client's octets, cut into chunks, against a session that agrees to everything; gives
 /// the replies, the message, and the questions asked.
@@ -124,4 +125,5 @@ fn a_message_with_a_fault_is_refused_at_its_end_and_the_session_goes_on() {
 }
 
 mod auth;
+mod commands;
 mod tls;

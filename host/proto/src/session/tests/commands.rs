@@ -1,0 +1,44 @@
+//! What policy hears of commands, where it wants to see each or has a verb of its own.
+
+use super::*;
+
+/// Plays a client's octets against a policy that lets everything through but clients, where
+/// it refuses those, and commands, which it answers with `answer`. Gives the codes that were said,
+/// and the commands that policy was asked about.
+fn filtered(input: &str, refuses_clients: bool, answer: &Answer) -> (Vec<String>, Vec<String>) {
+    let offers = Offers {
+        filters_commands: true,
+        ..Offers::default()
+    };
+    let mut session = Session::new(Arc::new(Settings::default()), offers);
+    session.receive(input.as_bytes());
+    let (mut said, mut asked) = (Vec::new(), Vec::new());
+    loop {
+        match session.step() {
+            Step::Ask(Ask::Command { verb, .. }) => {
+                asked.push(verb.into());
+                session.decide(answer.clone());
+            }
+            Step::Ask(Ask::Connect) if refuses_clients => {
+                session.decide(Answer::Refuse(Refusal::TRY_LATER));
+            }
+            Step::Ask(_) => session.decide(Answer::Proceed(None)),
+            Step::Reset => {}
+            Step::Write(octets) => said.extend_from_slice(octets),
+            Step::Close(_) | Step::Read(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let said = String::from_utf8(said).unwrap();
+    let last_lines = said.lines().filter(|line| line.as_bytes()[3] == b' ');
+    (last_lines.map(|line| line[..3].to_owned()).collect(), asked)
+}
+
+#[test]
+fn a_client_that_was_refused_can_only_quit() {
+    let accept = Acceptance::new(Reply::fixed(250, Enhanced::new(2, 0, 0), "foo")).unwrap();
+    let answer = Answer::Proceed(Some(accept));
+    let (said, asked) = filtered("XFOO\r\nNOOP\r\nQUIT\r\n", true, &answer);
+    assert_eq!(said, ["451", "503", "503", "221"]);
+    assert_eq!(asked, ["QUIT"]);
+}
