@@ -182,7 +182,8 @@ pub trait OnHelp: Plugin {
 /// or one with a verb that the gateway does not know. Never AUTH.
 pub trait OnCommand: Plugin {
     /// Answers a verb that the gateway does not know. One that it knows can only be refused here:
-    /// a reply that accepts counts as no answer.
+    /// a reply that accepts counts as no answer. QUIT and RSET are carried out also where they are
+    /// refused.
     fn on_command(&mut self, command: &Command) -> QueryAnswer;
 }
 

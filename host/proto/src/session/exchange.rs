@@ -34,7 +34,8 @@ pub enum Step<'a> {
 /// A question to policy. It is only asked where the command is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// A command line, before it is carried out. Only asked where
+    /// A command line, before it is carried out; QUIT and RSET are carried out also where the answer
+    /// refuses them. Only asked where
     /// [`Offers::filters_commands`](super::Offers::filters_commands) says so, or the verb was registered by policy. One that is not
     /// known here can be answered in the place of the session.
     Command {

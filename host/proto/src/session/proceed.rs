@@ -1,6 +1,7 @@
 //! What a legal command does, and what an answer of policy does: the only place that moves a session
 //! from one state to the next.
 
+use crate::command::Command;
 use crate::fault::Fault;
 use crate::parameters::Body;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
@@ -180,6 +181,10 @@ impl Session {
             }
             // Nobody can say which answer would be right.
             Question::AuthKeys(client, _) => return self.auth_refused(client, &refusal),
+            // A client may always leave, and forget what it has begun (RFC 5321 §4.1.1.5, §4.1.1.10).
+            Question::Command(stage, Ok(line)) if is_always_carried_out(&line) => {
+                return self.carry_out_line(stage, &line);
+            }
             Question::Command(stage, _)
             | Question::Expn(stage)
             | Question::Help(stage)
@@ -305,6 +310,10 @@ impl Session {
             self.say(&reply);
         }
     }
+}
+
+fn is_always_carried_out(line: &[u8]) -> bool {
+    matches!(Command::parse(line), Ok(Command::Quit | Command::Rset))
 }
 
 const OK: Reply = Reply::fixed(250, Enhanced::new(2, 0, 0), "Ok");

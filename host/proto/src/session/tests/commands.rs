@@ -42,3 +42,22 @@ fn a_client_that_was_refused_can_only_quit() {
     assert_eq!(said, ["451", "503", "503", "221"]);
     assert_eq!(asked, ["QUIT"]);
 }
+
+#[test]
+fn quit_and_rset_are_carried_out_whatever_policy_says() {
+    let input = "EHLO c\r\nNOOP\r\nRSET\r\nrset \r\nRSET x\r\nQUIT\r\n";
+    let all = ["EHLO", "NOOP", "RSET", "rset", "QUIT"];
+    let (said, asked) = filtered(input, false, &Answer::Refuse(Refusal::TRY_LATER));
+    assert_eq!(said, ["220", "451", "451", "250", "250", "501", "221"]);
+    assert_eq!(asked, all);
+
+    // Who is to be cut off may be cut off.
+    for answer in [
+        Answer::Disconnect(Refusal::TRY_LATER),
+        Answer::Refuse(Refusal::fixed(421, Enhanced::new(4, 7, 0), "go away")),
+    ] {
+        let (said, asked) = filtered("RSET\r\nQUIT\r\n", false, &answer);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(asked, ["RSET"]);
+    }
+}
