@@ -343,6 +343,34 @@ fn guesses_by_keys_count_too() {
     assert_eq!(line["mechanism"], "SCRAM-SHA-256", "{line}");
 }
 
+/// What a client sends that does not look at the reply to AUTH is no verb of its own.
+#[test]
+fn a_password_in_the_wrong_place_is_nobodys_subject() {
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .listener(CLEAR_AUTH)
+        .plugin("10-verbs", "guests/verbs", "")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("AUTH PLAIN !", "501");
+    // The plugin counts unknown verbs, and would end the session at the third.
+    for _ in 0..3 {
+        client.says("c2VjcmV0", "500 5.5.1");
+    }
+    client.says("NOOP", "250");
+    client.says("b3RoZXI", "500 5.5.1");
+    client.says("b3RoZXI", "500 5.5.1");
+    client.says("b3RoZXI", "421 4.7.0");
+    let line = gateway.log().wait_for_message("plugin decided");
+    assert_eq!(line["subject"], "unknown-verb", "{line}");
+    let log = gateway.log().text();
+    assert!(
+        !log.contains("c2VjcmV0") && !log.contains("b3RoZXI"),
+        "{log}"
+    );
+}
+
 /// Not even who reads everything learns a secret.
 #[test]
 fn no_secret_is_in_the_log() {

@@ -126,6 +126,12 @@ pub(crate) fn is_served_before_tls(line: &[u8]) -> bool {
     )
 }
 
+/// Whether a line has the verb AUTH, whatever follows it.
+pub(crate) fn is_auth(line: &[u8]) -> bool {
+    let (verb, _) = split_verb(line);
+    verb.eq_ignore_ascii_case(b"AUTH")
+}
+
 fn split_verb(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(|byte| *byte == b' ');
     line.split_at(end.unwrap_or(line.len()))

@@ -153,6 +153,7 @@ impl Session {
     /// Policy has found the credentials good.
     pub(super) fn authenticated(&mut self, client: Client) {
         self.authenticated = true;
+        self.expects_credentials = false;
         self.answer(&AUTHENTICATED, Stage::Known(client));
     }
 

@@ -36,7 +36,8 @@ pub enum Step<'a> {
 pub enum Ask {
     /// A command line, before it is carried out; QUIT and RSET are carried out also where the answer
     /// refuses them. Only asked where
-    /// [`Offers::filters_commands`](super::Offers::filters_commands) says so, or the verb was registered by policy. One that is not
+    /// [`Offers::filters_commands`](super::Offers::filters_commands) says so, or the verb was registered by policy, and not about
+    /// what may be credentials, behind an AUTH that has failed. One that is not
     /// known here can be answered in the place of the session.
     Command {
         /// The verb as written.

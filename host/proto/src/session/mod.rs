@@ -17,6 +17,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::auth::Mechanism;
+use crate::command::is_auth;
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
 use check::Legal;
@@ -44,6 +45,9 @@ pub struct Session {
     limit: Option<Vec<Mechanism>>,
     /// Exchanges of AUTH so far.
     exchanges: u64,
+    /// Whether the last command was an AUTH that has come to nothing, so that what follows may be
+    /// credentials of a client that has not looked at the reply.
+    expects_credentials: bool,
     counters: Counters,
     faults: Vec<Fault>,
     refused: Option<Refusal>,
@@ -74,6 +78,7 @@ impl Session {
             authenticated: false,
             limit: None,
             exchanges: 0,
+            expects_credentials: false,
             counters: Counters::default(),
             faults: Vec::new(),
             refused: None,
@@ -342,11 +347,17 @@ impl Session {
             Line::Incomplete => Zeroizing::default(),
             Line::NoCr => return self.object(State::Commands(stage), Fault::CommandEncoding),
             Line::TooLong if self.input.is_auth() => {
+                self.expects_credentials = true;
                 return self.object(State::Commands(stage), Fault::AuthLineTooLong);
             }
             Line::TooLong => return self.object(State::Commands(stage), Fault::LineTooLong),
         };
-        let fault = match self.check_line(&stage, &line) {
+        let checked = self.check_line(&stage, &line);
+        let is_registered = self.texts.is_registered(&line);
+        if is_registered || !matches!(checked, Err(Fault::UnknownVerb)) {
+            self.expects_credentials = is_auth(&line);
+        }
+        let fault = match checked {
             // Credentials are for the one event that is made for them.
             Ok(legal) if self.offers.filters_commands && !matches!(legal, Legal::Auth(..)) => {
                 return self.ask_about_command(stage, mem::take(&mut *line), None);
@@ -358,7 +369,8 @@ impl Session {
             }
             Err(fault) => fault,
         };
-        let is_asked = self.offers.filters_commands || self.texts.is_registered(&line);
+        let is_filtered = self.offers.filters_commands && !self.expects_credentials;
+        let is_asked = is_filtered || is_registered;
         match fault == Fault::UnknownVerb && is_asked {
             true => self.ask_about_command(stage, mem::take(&mut *line), Some(fault)),
             false => self.object(State::Commands(stage), fault),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use postgate_proto::fault::Fault;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::Settings;
@@ -203,7 +204,7 @@ impl<P: Plugin> Seat<P> {
             plugin = self.plugin.name(),
             %event,
             verdict = %opinion.verdict,
-            subject = subject(event, context),
+            subject = logged_subject(event, context),
             reason,
             "plugin decided"
         );
@@ -226,6 +227,15 @@ fn shown(refused: &Refused) -> String {
     match &refused.reason {
         None => reply,
         Some(reason) => format!("{reply} ({reason})"),
+    }
+}
+
+/// Whom a decision was about, as the log may tell. What the gateway does not know can be anything that
+/// a client sends at a wrong time, its password too.
+fn logged_subject(event: Event, context: &Context) -> String {
+    match &context.occasion {
+        Some(Occasion::Command(line)) if !line.known => Fault::UnknownVerb.name().to_owned(),
+        _ => subject(event, context),
     }
 }
 

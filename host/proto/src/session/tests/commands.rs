@@ -1,16 +1,24 @@
 //! What policy hears of commands, where it wants to see each or has a verb of its own.
 
 use super::*;
+use crate::session::{Auth, MAX_AUTH_LINE};
 
 /// Plays a client's octets against a policy that lets everything through but clients, where
-/// it refuses those, and commands, which it answers with `answer`. Gives the codes that were said,
+/// it refuses those, and commands and credentials, which it answers with `answer`. Gives the codes that were said,
 /// and the commands that policy was asked about.
 fn filtered(input: &str, refuses_clients: bool, answer: &Answer) -> (Vec<String>, Vec<String>) {
+    let settings = Settings {
+        auth: Auth::Optional,
+        auth_in_clear: true,
+        max_errors: 0,
+        ..Settings::default()
+    };
     let offers = Offers {
         filters_commands: true,
         ..Offers::default()
     };
-    let mut session = Session::new(Arc::new(Settings::default()), offers);
+    let mut session = Session::new(Arc::new(settings), offers);
+    session.register_verb("XFOO");
     session.receive(input.as_bytes());
     let (mut said, mut asked) = (Vec::new(), Vec::new());
     loop {
@@ -22,6 +30,7 @@ fn filtered(input: &str, refuses_clients: bool, answer: &Answer) -> (Vec<String>
             Step::Ask(Ask::Connect) if refuses_clients => {
                 session.decide(Answer::Refuse(Refusal::TRY_LATER));
             }
+            Step::Ask(Ask::Auth(_)) => session.decide(answer.clone()),
             Step::Ask(_) => session.decide(Answer::Proceed(None)),
             Step::Reset => {}
             Step::Write(octets) => said.extend_from_slice(octets),
@@ -60,4 +69,40 @@ fn quit_and_rset_are_carried_out_whatever_policy_says() {
         assert_eq!(said.len(), 2, "{said:?}");
         assert_eq!(asked, ["RSET"]);
     }
+}
+
+/// A client that does not wait for the reply to AUTH, or does not look at it, sends user name and
+/// password as lines of their own.
+#[test]
+fn policy_sees_no_credentials_behind_an_auth_that_failed() {
+    let long = format!("AUTH PLAIN {}", "A".repeat(MAX_AUTH_LINE));
+    for auth in [
+        "AUTH",
+        "AUTH OINK",
+        "auth CRAM-MD5",
+        "AUTH PLAIN !",
+        "AUTH PLAIN AGJvYgBzZWNyZXQ=",
+        "AUTH LOGIN\r\n*",
+        &long,
+    ] {
+        let input = format!("EHLO c\r\n{auth}\r\nYm9i\r\nc2VjcmV0\r\nNOOP\r\nOINK\r\n");
+        let (said, asked) = filtered(&input, false, &Answer::Proceed(None));
+        assert!(
+            said.ends_with(&["500", "500", "250", "500"].map(str::to_owned)),
+            "{auth} {said:?}"
+        );
+        assert_eq!(asked, ["EHLO", "NOOP", "OINK"], "{auth}");
+    }
+    // A verb that policy has named itself is none.
+    let (_, asked) = filtered("AUTH\r\nXFOO\r\nOINK\r\n", false, &Answer::Proceed(None));
+    assert_eq!(asked, ["XFOO", "OINK"]);
+    let (said, asked) = filtered(
+        "EHLO c\r\nAUTH PLAIN AGJvYgBzZWNyZXQ=\r\nOINK\r\n",
+        false,
+        &Answer::Authenticated,
+    );
+    assert_eq!(
+        (said.last().map(String::as_str), asked.len()),
+        (Some("500"), 2)
+    );
 }
