@@ -12,7 +12,6 @@ use super::{Credentials, Decoy, Mechanism, Progress, Proof, ScramKeys, Terms, id
 use crate::fault::Fault;
 
 /// Before the client's first message.
-#[derive(Debug)]
 pub(super) struct Start {
     mechanism: Mechanism,
     exporter: Option<[u8; 32]>,
@@ -21,7 +20,6 @@ pub(super) struct Start {
 }
 
 /// After it, while the keys of the user are looked up.
-#[derive(Debug)]
 pub(crate) struct AwaitsKeys {
     mechanism: Mechanism,
     identity: String,
@@ -41,6 +39,25 @@ pub(super) struct Challenged {
     said: String,
     keys: ScramKeys,
     is_known: bool,
+}
+
+/// Hides what belongs to the channel, as the two below do.
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("mechanism", &self.mechanism)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AwaitsKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitsKeys")
+            .field("mechanism", &self.mechanism)
+            .field("identity", &self.identity)
+            .field("act_as", &self.act_as)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Challenged {

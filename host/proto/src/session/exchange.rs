@@ -34,11 +34,11 @@ pub enum Step<'a> {
 /// A question to policy. It is only asked where the command is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// A command line, before it is carried out; QUIT and RSET are carried out also where the answer
-    /// refuses them. Only asked where
+    /// A command line, before it is carried out. Only asked where
     /// [`Offers::filters_commands`](super::Offers::filters_commands) says so, or the verb was registered by policy, and not about
-    /// what may be credentials, behind an AUTH that has failed. One that is not
-    /// known here can be answered in the place of the session.
+    /// what may be credentials, behind an AUTH that has failed. One that is not known here can be
+    /// answered in the place of the session; QUIT and RSET are carried out also where the answer
+    /// refuses them.
     Command {
         /// The verb as written.
         verb: Box<str>,

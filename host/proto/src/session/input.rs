@@ -1,5 +1,6 @@
 //! The octets that came from the client and were not used yet.
 
+use std::fmt;
 use std::ops::Range;
 
 use memchr::memchr;
@@ -8,7 +9,7 @@ use zeroize::Zeroize;
 use crate::session::{MAX_AUTH_LINE, MAX_COMMAND_LINE};
 
 /// A buffer that gives out command lines, and octets of a message.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Input {
     buffer: Vec<u8>,
     used: usize,
@@ -30,6 +31,17 @@ pub(super) enum Line {
     NoCr,
     /// A line longer than allowed; it was thrown away.
     TooLong,
+}
+
+/// Hides the octets: credentials may stand in them.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("unused", &self.unused().len())
+            .field("overlong", &self.overlong)
+            .field("is_auth", &self.is_auth)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Input {

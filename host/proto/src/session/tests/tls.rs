@@ -1,7 +1,7 @@
 //! STARTTLS, as the driver sees it.
 
 use super::*;
-use crate::session::{Channel, Tls};
+use crate::session::{Auth, Channel, Tls};
 
 fn offering() -> Session {
     let offers = Offers {
@@ -84,14 +84,44 @@ fn a_transaction_is_forgotten_before_tls_begins() {
 }
 
 #[test]
-fn secrets_of_the_driver_do_not_show() {
+fn secrets_do_not_show() {
     let offers = Offers {
         seed: [171; 32],
+        scram: true,
         tls: Tls::Active(Channel {
             exporter: Some([171; 32]),
             client_certificate: true,
         }),
         ..Offers::default()
     };
-    assert!(!format!("{offers:?}").contains("171"), "{offers:?}");
+    let shows = |shown: &str| shown.contains("171");
+    assert!(!shows(&format!("{offers:?}")), "{offers:?}");
+    let settings = Settings {
+        auth: Auth::Optional,
+        ..Settings::default()
+    };
+    let settings = Arc::new(settings);
+    let scram = "AUTH SCRAM-SHA-256-PLUS";
+    for input in [
+        &b"AUTH PLAIN \xab\xab"[..],
+        b"AUTH PLAIN\r\n\xab\xab",
+        // Before the client's first message, and behind it.
+        format!("{scram}\r\n").as_bytes(),
+        format!("{scram} cD10bHMtZXhwb3J0ZXIsLG49Ym9iLHI9eA==\r\n").as_bytes(),
+    ] {
+        let mut session = Session::new(Arc::clone(&settings), offers);
+        session.receive(&[b"EHLO c\r\n", input].concat());
+        loop {
+            match session.step() {
+                Step::Ask(_) => {
+                    assert!(!shows(&format!("{session:?}")), "{session:?}");
+                    session.decide(Answer::Proceed(None));
+                }
+                Step::Write(_) => {}
+                Step::Read(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!shows(&format!("{session:?}")), "{session:?}");
+    }
 }
