@@ -15,8 +15,8 @@ mod tests;
 
 use std::fmt;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, decoded_len_estimate};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::fault::Fault;
@@ -155,8 +155,12 @@ impl Exchange {
         if line == b"*" {
             return Err(Fault::AuthCancelled);
         }
-        let decoded = Zeroizing::new(STANDARD.decode(line).map_err(|_| Fault::AuthEncoding)?);
-        let text = str::from_utf8(&decoded).map_err(|_| Fault::AuthEncoding)?;
+        // Also what was decoded before an error is wiped.
+        let mut decoded = Zeroizing::new(vec![0; decoded_len_estimate(line.len())]);
+        let length = STANDARD
+            .decode_slice(line, &mut decoded)
+            .map_err(|_| Fault::AuthEncoding)?;
+        let text = str::from_utf8(&decoded[..length]).map_err(|_| Fault::AuthEncoding)?;
         match self.0 {
             Awaited::CramMd5(challenge) => cram_md5::response(challenge, text),
             Awaited::External => external::response(text),
