@@ -226,16 +226,10 @@ impl Connection {
                 deadline
             }
         };
-        let buffer = self.session.receive_buffer();
-        let room = match wait {
+        let buffer = self.session.receive_buffer(match wait {
             Wait::Command => COMMAND_ROOM,
             Wait::Message => MESSAGE_ROOM,
-        };
-        // An idle session keeps a small buffer only.
-        if buffer.is_empty() && buffer.capacity() > room {
-            *buffer = Vec::new();
-        }
-        buffer.reserve(room - buffer.len().min(room) + MIN_ROOM);
+        });
         let reading = timeout_at(deadline, self.stream.read_buf(buffer));
         let over = match wait {
             Wait::Command => Phase::Stopping,
@@ -273,5 +267,3 @@ pub(crate) fn apply(edit: TextEdit, session: &mut Session) {
 const COMMAND_ROOM: usize = 2 << 10;
 /// How much is read at once, in octets, while a message comes in.
 const MESSAGE_ROOM: usize = 32 << 10;
-/// How much room there is at least, in octets, behind what was received and not used.
-const MIN_ROOM: usize = 512;

@@ -1,7 +1,5 @@
 //! AUTH in a session: what may be used now, and the exchange (RFC 4954).
 
-use zeroize::Zeroizing;
-
 use crate::auth::{self, AwaitsKeys, Credentials, Exchange, Mechanism, ScramKeys, Terms};
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
@@ -107,7 +105,7 @@ impl Session {
     /// Takes a line of an exchange.
     pub(super) fn auth_line(&mut self, client: Client, exchange: Exchange, line: Line) {
         let progress = match line {
-            Line::Complete(line) => exchange.respond(&Zeroizing::new(line)),
+            Line::Complete(line) => exchange.respond(&line),
             Line::Endless => return self.hang_up(Ending::EndlessLine),
             Line::Incomplete | Line::NoCr => Err(Fault::AuthEncoding),
             Line::TooLong => Err(Fault::AuthLineTooLong),

@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::Range;
 
 use memchr::memchr;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::session::{MAX_AUTH_LINE, MAX_COMMAND_LINE};
 
-/// A buffer that gives out command lines, and octets of a message.
+/// A buffer that gives out command lines, and octets of a message. What may be credentials is wiped as
+/// soon as it is taken out, and with the buffer.
 #[derive(Default)]
 pub(super) struct Input {
     buffer: Vec<u8>,
@@ -21,8 +22,8 @@ pub(super) struct Input {
 /// What stands at the start of the unused octets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line, without its CRLF.
-    Complete(Vec<u8>),
+    /// A line, without its CRLF. Credentials may stand in it.
+    Complete(Zeroizing<Vec<u8>>),
     /// More octets than may be thrown away without a line ending.
     Endless,
     /// No line ending yet.
@@ -45,8 +46,9 @@ impl fmt::Debug for Input {
 }
 
 impl Input {
-    /// Where received octets are appended.
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+    /// Where received octets are appended: with room for so many more, and where nothing is kept for
+    /// no more than that.
+    pub(super) fn buffer(&mut self, room: usize) -> &mut Vec<u8> {
         if self.used > 0 {
             let left = self.unused().len();
             if left > 0 {
@@ -56,6 +58,16 @@ impl Input {
             }
             self.buffer.truncate(left);
             self.used = 0;
+        }
+        let (kept, capacity) = (self.buffer.len(), self.buffer.capacity());
+        if capacity - kept < room {
+            // Nor do those that move because the buffer grows.
+            let mut larger = Vec::with_capacity((kept + room).max(2 * kept));
+            larger.extend_from_slice(&self.buffer);
+            self.buffer.zeroize();
+            self.buffer = larger;
+        } else if kept == 0 && capacity > room {
+            self.buffer = Vec::with_capacity(room);
         }
         &mut self.buffer
     }
@@ -77,7 +89,8 @@ impl Input {
 
     /// Throws away whatever is there.
     pub(super) fn discard(&mut self) {
-        self.take(self.unused().len());
+        let range = self.take(self.unused().len());
+        self.buffer[range].zeroize();
     }
 
     /// Throws away at most so many octets, and says how many were there.
@@ -113,18 +126,16 @@ impl Input {
         };
         let range = self.take(end + 1);
         // The answer is the same however the line was cut on its way.
-        match self.overlong.take().unwrap_or(0) + range.len() {
-            length if length > discard => return Line::Endless,
-            length if length > limit => return Line::TooLong,
-            _ => {}
-        }
+        let length = self.overlong.take().unwrap_or(0) + range.len();
         let line = &mut self.buffer[range];
+        let complete = |line: &[u8]| Line::Complete(line.to_vec().into());
         let taken = match line.strip_suffix(b"\r\n") {
-            Some(line) => Line::Complete(line.to_vec()),
-            None if lenient => Line::Complete(line[..line.len() - 1].to_vec()),
+            _ if length > discard => Line::Endless,
+            _ if length > limit => Line::TooLong,
+            Some(line) => complete(line),
+            None if lenient => complete(&line[..line.len() - 1]),
             None => Line::NoCr,
         };
-        // Credentials may stand in it.
         line.zeroize();
         taken
     }
@@ -134,13 +145,19 @@ impl Input {
         if self.overlong.is_none() && length <= limit {
             return Line::Incomplete;
         }
-        self.take(length);
+        self.discard();
         let discarded = self.overlong.unwrap_or(0) + length;
         self.overlong = Some(discarded);
         match discarded > discard {
             true => Line::Endless,
             false => Line::Incomplete,
         }
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
     }
 }
 
@@ -152,49 +169,85 @@ mod tests {
 
     const DISCARD: usize = 1 << 20;
 
+    fn complete(line: &[u8]) -> Line {
+        Line::Complete(line.to_vec().into())
+    }
+
     #[test]
     fn a_line_leaves_nothing_behind() {
         let mut input = Input::default();
-        input.buffer().extend_from_slice(b"NOOP\r\nAUTH x\r\nNO");
-        assert_eq!(
-            input.line(10, DISCARD, false),
-            Line::Complete(b"NOOP".to_vec())
-        );
+        input.buffer(0).extend_from_slice(b"NOOP\r\nAUTH x\r\nNO");
+        assert_eq!(input.line(10, DISCARD, false), complete(b"NOOP"));
         assert_eq!(input.buffer, b"\0\0\0\0\0\0AUTH x\r\nNO");
-        input.buffer().extend_from_slice(b"OP");
-        assert_eq!(
-            input.line(10, DISCARD, false),
-            Line::Complete(b"AUTH x".to_vec())
-        );
+        input.buffer(0).extend_from_slice(b"OP");
+        assert_eq!(input.line(10, DISCARD, false), complete(b"AUTH x"));
         assert_eq!(input.buffer, b"\0\0\0\0\0\0\0\0NOOP");
+    }
+
+    #[test]
+    fn what_is_thrown_away_leaves_nothing_behind_either() {
+        let secret = b"AUTH PLAIN AGJvYgBzZWNyZXQ=";
+        let thrown_away = |ending: &[u8], limit, discard| {
+            let mut input = Input::default();
+            input.buffer(0).extend_from_slice(secret);
+            input.buffer(0).extend_from_slice(ending);
+            let line = input.line(limit, discard, false);
+            (line, input)
+        };
+        for (ending, limit, discard, expected) in [
+            (&b"\r\n"[..], 10, DISCARD, Line::TooLong),
+            (b"\r\n", 10, 10, Line::Endless),
+            (b"\n", DISCARD, DISCARD, Line::NoCr),
+            (b"", 10, DISCARD, Line::Incomplete),
+            (b"", 10, 10, Line::Endless),
+        ] {
+            let (line, input) = thrown_away(ending, limit, discard);
+            assert_eq!(line, expected);
+            assert_eq!(
+                input.buffer,
+                vec![0; secret.len() + ending.len()],
+                "{line:?}"
+            );
+        }
+        let (_, mut input) = thrown_away(b"", DISCARD, DISCARD);
+        input.discard();
+        assert_eq!(input.buffer, [0; 27]);
+    }
+
+    #[test]
+    fn there_is_the_room_that_is_asked_for() {
+        let mut input = Input::default();
+        for (kept, room, expected) in [(0, 100, 100), (60, 40, 100), (60, 41, 120), (60, 200, 260)]
+        {
+            input.take(input.unused().len());
+            assert!(input.buffer(100).is_empty());
+            assert_eq!(input.buffer.capacity(), 100);
+            input.buffer.resize(kept, b'x');
+            assert_eq!(input.buffer(room), &vec![b'x'; kept]);
+            assert_eq!(input.buffer.capacity(), expected, "{kept} {room}");
+        }
     }
 
     #[test]
     fn lines_long_short_and_endless() {
         let mut input = Input::default();
         input
-            .buffer()
+            .buffer(0)
             .extend_from_slice(b"NOOP\r\nlonger than ten\r\nlf\n\r\nrest");
-        assert_eq!(
-            input.line(10, DISCARD, false),
-            Line::Complete(b"NOOP".to_vec())
-        );
+        assert_eq!(input.line(10, DISCARD, false), complete(b"NOOP"));
         assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
         assert_eq!(input.line(10, DISCARD, false), Line::NoCr);
-        assert_eq!(input.line(10, DISCARD, false), Line::Complete(vec![]));
+        assert_eq!(input.line(10, DISCARD, false), complete(b""));
         assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
-        input.buffer().extend_from_slice(b" and more than that");
+        input.buffer(0).extend_from_slice(b" and more than that");
         assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
         assert!(input.unused().is_empty());
-        input.buffer().extend_from_slice(b"\r\nNOOP\r\n");
+        input.buffer(0).extend_from_slice(b"\r\nNOOP\r\n");
         assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
-        assert_eq!(
-            input.line(10, DISCARD, false),
-            Line::Complete(b"NOOP".to_vec())
-        );
-        input.buffer().resize(DISCARD, b'x');
+        assert_eq!(input.line(10, DISCARD, false), complete(b"NOOP"));
+        input.buffer(0).resize(DISCARD, b'x');
         assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
-        input.buffer().push(b'x');
+        input.buffer(0).push(b'x');
         assert_eq!(input.line(10, DISCARD, false), Line::Endless);
     }
 }

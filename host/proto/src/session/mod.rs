@@ -121,13 +121,14 @@ impl Session {
 
     /// Takes octets that came from the client.
     pub fn receive(&mut self, octets: &[u8]) {
-        self.input.buffer().extend_from_slice(octets);
+        self.input.buffer(octets.len()).extend_from_slice(octets);
     }
 
-    /// Where a driver can append octets from the client without a copy in between. What was
-    /// appended counts as received.
-    pub fn receive_buffer(&mut self) -> &mut Vec<u8> {
-        self.input.buffer()
+    /// Where a driver can append octets from the client without a copy in between: with room for so
+    /// many, beyond which credentials would leave a copy behind. What was appended counts as received.
+    /// While nothing is kept, the buffer is not larger than that.
+    pub fn receive_buffer(&mut self, room: usize) -> &mut Vec<u8> {
+        self.input.buffer(room)
     }
 
     /// What is to be done next. What the last step asked for counts as done.
@@ -341,8 +342,7 @@ impl Session {
     fn command_line(&mut self, stage: Stage, line: Line) {
         self.counters.commands = self.counters.commands.saturating_add(1);
         let mut line = match line {
-            // Credentials may stand in it.
-            Line::Complete(line) => Zeroizing::new(line),
+            Line::Complete(line) => line,
             Line::Endless => return self.hang_up(Ending::EndlessLine),
             Line::Incomplete => Zeroizing::default(),
             Line::NoCr => return self.object(State::Commands(stage), Fault::CommandEncoding),
