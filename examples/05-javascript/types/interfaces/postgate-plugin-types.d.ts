@@ -283,8 +283,8 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type ConnectEdit = ConnectEditAddEhloKeyword | ConnectEditSetBanner | ConnectEditSetGreeting | ConnectEditAddVerb | ConnectEditAddMailParameter | ConnectEditAddRcptParameter | ConnectEditSession;
   /**
-   * Announce this EHLO keyword, with its parameters, in addition to the host's. The host's
-   * own keywords cannot be replaced.
+   * Announce this EHLO keyword, with its parameters, in addition to the host's. One of the
+   * host's own, such as `AUTH`, is a failure of the plugin, whether it is offered now or not.
    */
   export interface ConnectEditAddEhloKeyword {
     tag: 'add-ehlo-keyword',
@@ -340,7 +340,8 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type HeloEdit = HeloEditAddEhloKeyword | HeloEditSetGreeting | HeloEditLimitAuthMechanisms | HeloEditAddVerb | HeloEditAddMailParameter | HeloEditAddRcptParameter | HeloEditSession;
   /**
-   * Announce this EHLO keyword, with its parameters, in addition to the host's.
+   * Announce this EHLO keyword, with its parameters, in addition to the host's; see
+   * `connect-edit`.
    */
   export interface HeloEditAddEhloKeyword {
     tag: 'add-ehlo-keyword',

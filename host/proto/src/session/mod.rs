@@ -29,6 +29,7 @@ use texts::Texts;
 
 pub use exchange::{Answer, Ask, Ending, Helo, Step, Wait};
 pub use settings::{Auth, Channel, Offers, Settings, Tls};
+pub use texts::is_own_keyword;
 
 /// A session: octets in by [`receive`](Self::receive), steps out by [`step`](Self::step), answers in by
 /// [`decide`](Self::decide).

@@ -9,7 +9,7 @@ use crate::session::auth::Failure;
 use crate::session::check::Legal;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
-use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Tls};
+use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Tls, is_own_keyword};
 use crate::xclient::Xclient;
 
 impl Session {
@@ -289,13 +289,10 @@ impl Session {
             .into_iter()
             .filter_map(|(is_offered, keyword)| is_offered.then_some(keyword))
             .collect();
-        let added = self.texts.keywords.iter().map(|keyword| &**keyword);
-        for added in settings
-            .more_keywords
-            .iter()
-            .map(String::as_str)
-            .chain(added)
-        {
+        let of_policy = self.texts.keywords.iter().map(|keyword| &**keyword);
+        let of_settings = settings.more_keywords.iter().map(String::as_str);
+        let added = of_settings.chain(of_policy);
+        for added in added.filter(|keyword| !is_own_keyword(keyword)) {
             let name = |keyword: &str| keyword.split(' ').next().map(str::to_ascii_uppercase);
             if !keywords.iter().any(|keyword| name(keyword) == name(added)) {
                 keywords.push(added.into());

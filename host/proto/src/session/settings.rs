@@ -49,7 +49,7 @@ pub struct Settings {
     pub mechanisms: Vec<Mechanism>,
     /// How long a message may take from the 354 reply on.
     pub message_timeout: Duration,
-    /// Keywords for the reply to EHLO beside those of [`Settings::extensions`].
+    /// Keywords for the reply to EHLO beside the session's own; see [`is_own_keyword`](super::is_own_keyword).
     pub more_keywords: Vec<String>,
     /// The only keywords for the reply to EHLO, in place of all others.
     pub only_keywords: Option<Vec<String>>,

@@ -34,8 +34,9 @@ impl Session {
         self.texts.greeting = Some(text.into());
     }
 
-    /// Lists one more keyword, with its parameters, in the reply to EHLO. Those of the session
-    /// itself can not be replaced: such a keyword is left out.
+    /// Lists one more keyword, with its parameters, in the reply to EHLO. One that
+    /// [`is_own_keyword`] says is the session's own is left out, whether the session offers it now or
+    /// not.
     pub fn add_ehlo_keyword(&mut self, keyword: &str) {
         add(&mut self.texts.keywords, keyword.into());
     }
@@ -57,6 +58,34 @@ impl Session {
         add(&mut self.texts.rcpt_parameters, keyword.into());
     }
 }
+
+/// Whether a line of the reply to EHLO has a keyword that the session lists by itself, where what it
+/// stands for can be used: in the words of somebody else it would be a lie at any other time.
+pub fn is_own_keyword(line: &str) -> bool {
+    let name = line.split(' ').next().unwrap_or_default();
+    OWN_KEYWORDS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name))
+}
+
+const OWN_KEYWORDS: [&str; 16] = [
+    "8BITMIME",
+    "AUTH",
+    "BINARYMIME",
+    "CHUNKING",
+    "DSN",
+    "ENHANCEDSTATUSCODES",
+    "EXPN",
+    "HELP",
+    "LIMITS",
+    "PIPELINING",
+    "REQUIRETLS",
+    "SIZE",
+    "SMTPUTF8",
+    "STARTTLS",
+    "VRFY",
+    "XCLIENT",
+];
 
 /// Adds a text that is not there yet. Policy may say the same at each HELO, and a client may say HELO
 /// as often as it likes: there is an end to it.

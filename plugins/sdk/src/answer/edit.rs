@@ -46,7 +46,8 @@ impl Answer<Verdict, ConnectEdit> {
 macro_rules! extensions {
     ($($edit:ident),+) => {$(
         impl Answer<Verdict, $edit> {
-            /// Announce this EHLO keyword, with its parameters, in addition to the host's.
+            /// Announce this EHLO keyword, with its parameters, in addition to the host's. One of the
+            /// host's own, such as `AUTH`, is a failure of the plugin.
             pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
                 self.with($edit::AddEhloKeyword(one_line(keyword)))
             }

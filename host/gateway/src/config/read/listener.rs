@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ipnet::IpNet;
 use postgate_proto::auth::Mechanism;
 use postgate_proto::parameters::Extensions;
+use postgate_proto::session::is_own_keyword;
 use toml::de::DeValue;
 
 use crate::config::address::{ListenAddress, ListenAddresses};
@@ -91,7 +92,7 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
         early_talkers: section.or("early-talkers", default.early_talkers),
         greet_delay: section.or("greet-delay", default.greet_delay),
         extensions: section.table("extensions", extensions),
-        more_keywords: keywords(section, "add-keywords").unwrap_or_default(),
+        more_keywords: more_keywords(section),
         only_keywords: keywords(section, "only-keywords"),
         submission: Submission {
             complete: section.or("submission", default.submission.complete),
@@ -171,6 +172,17 @@ impl Setting for Keyword {
 fn keywords(section: &mut Section<'_>, key: &'static str) -> Option<Vec<String>> {
     let keywords: Vec<Keyword> = section.list(key)?;
     Some(keywords.into_iter().map(|Keyword(line)| line).collect())
+}
+
+fn more_keywords(section: &mut Section<'_>) -> Vec<String> {
+    let keywords = keywords(section, "add-keywords").unwrap_or_default();
+    for keyword in keywords.iter().filter(|keyword| is_own_keyword(keyword)) {
+        let text = format!(
+            "{keyword:?} has a keyword that the gateway lists by itself, where it can be used"
+        );
+        section.conflict("add-keywords", text);
+    }
+    keywords
 }
 
 fn networks(section: &mut Section<'_>, key: &'static str) -> Vec<IpNet> {

@@ -229,6 +229,10 @@ fn what_does_not_go_together_is_a_mistake() {
             "7: listener[0].limits.spool-memory: unknown key; did you mean `limits.spool-memory`?",
         ),
         (
+            "add-keywords = [\"XFOO\", \"auth PLAIN\"]",
+            "6: listener[0].add-keywords: \"auth PLAIN\" has a keyword that the gateway lists by itself, where it can be used",
+        ),
+        (
             "auth-mechanisms = []",
             "6: listener[0].auth-mechanisms: names no mechanism; write `auth = \"off\"` where nobody shall authenticate",
         ),

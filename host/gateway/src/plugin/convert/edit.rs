@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::session::is_own_keyword;
 
 use super::Broken;
 use crate::plugin::bindings::host::types;
@@ -120,6 +121,9 @@ pub(super) fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
     let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = text.split(' ');
     match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {
+        true if is_own_keyword(&text) => Err(format!(
+            "{text:?} has an EHLO keyword that is the gateway's own"
+        )),
         true => Ok(Edit::Text(TextEdit::AddEhloKeyword(text))),
         false => Err(format!("{text:?} is no EHLO keyword with parameters")),
     }
@@ -184,6 +188,10 @@ mod tests {
         }
         assert!(ehlo_keyword("XFOO\r\n250 HELP".into()).is_err());
         assert!(ehlo_keyword("XFOO a b".into()).is_ok());
+        for own in ["AUTH PLAIN", "starttls", "SIZE"] {
+            let error = ehlo_keyword(own.into()).unwrap_err();
+            assert!(error.ends_with("is the gateway's own"), "{error}");
+        }
         assert_eq!(one_line("a\r\nb"), "ab");
         assert!(rewrite_sender("a@b> SIZE=1\r\nRCPT TO:<c@d", Charset::Ascii).is_err());
     }

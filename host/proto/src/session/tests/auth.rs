@@ -1,4 +1,4 @@
-//! What policy can do to the list of mechanisms.
+//! What policy can do to what is listed.
 
 use super::*;
 use crate::session::{Auth, Channel, Tls};
@@ -65,4 +65,43 @@ fn what_policy_has_taken_out_is_not_taken() {
     let last: Vec<_> = said.lines().rev().take(2).collect();
     assert!(last[1].starts_with("504 5.5.4"), "{said}");
     assert_eq!(last[0], "334 ");
+}
+
+/// Whatever is offered at the moment: most of these are not, in clear and with AUTH off.
+#[test]
+fn nobody_else_lists_what_the_session_lists_by_itself() {
+    let own = [
+        "AUTH PLAIN",
+        "starttls",
+        "REQUIRETLS",
+        "XCLIENT NAME",
+        "EXPN",
+        "SIZE 1",
+        "LIMITS",
+    ];
+    let settings = Settings {
+        more_keywords: own.map(str::to_owned).to_vec(),
+        max_recipients: 0,
+        ..Settings::default()
+    };
+    let mut session = Session::new(Arc::new(settings), Offers::default());
+    for keyword in own.iter().chain(&["AUTHOR"]) {
+        session.add_ehlo_keyword(keyword);
+    }
+    session.receive(b"EHLO c\r\n");
+    let mut said = String::new();
+    loop {
+        match session.step() {
+            Step::Ask(_) => session.decide(Answer::Proceed(None)),
+            Step::Write(octets) => said.push_str(str::from_utf8(octets).unwrap()),
+            _ => break,
+        }
+    }
+    let listed: Vec<_> = said.lines().skip(2).map(|line| &line[4..]).collect();
+    assert_eq!(
+        listed.join(" "),
+        "PIPELINING SIZE 26214400 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING BINARYMIME DSN VRFY HELP AUTHOR"
+    );
+    // And it lists nothing by itself that others could.
+    assert!(listed[..10].iter().all(|line| is_own_keyword(line)));
 }
