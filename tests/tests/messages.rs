@@ -155,9 +155,19 @@ fn plugins_have_all_codes() {
         .start();
     let mut client = Client::greeted(gateway.address());
     client.says("MAIL FROM:<alice@client.example>", "250");
-    for code in [211, 214, 220, 221, 235, 250, 251, 252] {
-        let reply = client.ask(&format!("VRFY {code}"));
+    for (verb, code) in [
+        ("HELP", 211),
+        ("HELP", 214),
+        ("VRFY", 250),
+        ("VRFY", 251),
+        ("VRFY", 252),
+    ] {
+        let reply = client.ask(&format!("{verb} {code}"));
         assert_eq!(reply, format!("{code} 2.0.0 this is {code}"));
+    }
+    // What only the gateway can do, or is no answer to this.
+    for question in ["VRFY 221", "VRFY 235", "HELP 220"] {
+        client.says(question, "451 4.3.0");
     }
     let refusals = [432, 450, 451, 452, 454, 455].into_iter();
     let refusals = refusals.chain(500..=504).chain([523, 530, 534, 535, 538]);

@@ -174,7 +174,8 @@ pub trait OnExpn: Plugin {
 
 /// The client asks for help.
 pub trait OnHelp: Plugin {
-    /// Answers on a topic, empty where the client named none; the reply has the code 211 or 214.
+    /// Answers on a topic, empty where the client named none. A reply that does not refuse has the
+    /// code 211 or 214.
     fn on_help(&mut self, topic: &str) -> QueryAnswer;
 }
 

@@ -1,4 +1,4 @@
-//! Answers VRFY with the code that the client asks for.
+//! Answers VRFY and HELP with the code that the client asks for.
 
 use postgate_plugin::prelude::*;
 
@@ -7,12 +7,22 @@ struct Codes;
 
 impl OnVrfy for Codes {
     fn on_vrfy(&mut self, user: &str) -> QueryAnswer {
-        let Ok(code) = user.parse() else {
-            return QueryAnswer::next();
-        };
-        let enhanced = format!("{}.0.0", code / 100);
-        QueryAnswer::reply(code, &enhanced, [format!("this is {code}")])
+        answer(user)
     }
 }
 
-postgate_plugin::export!(Codes: OnVrfy);
+impl OnHelp for Codes {
+    fn on_help(&mut self, topic: &str) -> QueryAnswer {
+        answer(topic)
+    }
+}
+
+fn answer(wanted: &str) -> QueryAnswer {
+    let Ok(code) = wanted.parse() else {
+        return QueryAnswer::next();
+    };
+    let enhanced = format!("{}.0.0", code / 100);
+    QueryAnswer::reply(code, &enhanced, [format!("this is {code}")])
+}
+
+postgate_plugin::export!(Codes: OnVrfy, OnHelp);

@@ -207,8 +207,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     tag: 'next',
   }
   /**
-   * Answer with this reply. The code is 200 to 299 or 400 to 599; 421 also closes the
-   * connection.
+   * Answer with this reply. The code is 400 to 599, or one of 200 to 299 that the event
+   * allows; 421 also closes the connection.
    */
   export interface QueryVerdictReply {
     tag: 'reply',

@@ -186,20 +186,24 @@ pub(super) fn body_chunk_answer(answer: on_body_chunk::BodyChunkAnswer) -> Resul
 }
 
 pub(super) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, Broken> {
-    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+    let verdict = query_verdict(answer.verdict, |code| matches!(code, 250..=252))?;
+    opinion(verdict, answer.edits, session_edit)
 }
 
 pub(super) fn expn(answer: on_expn::ExpnAnswer) -> Result<Opinion, Broken> {
-    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+    let verdict = query_verdict(answer.verdict, |code| matches!(code, 250 | 252))?;
+    opinion(verdict, answer.edits, session_edit)
 }
 
 pub(super) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, Broken> {
-    opinion(query_verdict(answer.verdict)?, answer.edits, session_edit)
+    let verdict = query_verdict(answer.verdict, |code| matches!(code, 211 | 214))?;
+    opinion(verdict, answer.edits, session_edit)
 }
 
-/// A command that the gateway knows is carried out by the gateway, whatever reply would accept it.
+/// A command that the gateway knows is carried out by the gateway, whatever reply would accept it. Some
+/// codes tell a client that the session has changed, which only the gateway can do.
 pub(super) fn command(answer: on_command::CommandAnswer, known: bool) -> Result<Opinion, Broken> {
-    let verdict = match query_verdict(answer.verdict)? {
+    let verdict = match query_verdict(answer.verdict, |code| !matches!(code, 220 | 221 | 235))? {
         Verdict::Answer(_) if known => Verdict::Next,
         verdict => verdict,
     };
@@ -224,13 +228,20 @@ fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
     })
 }
 
-fn query_verdict(verdict: types::QueryVerdict) -> Result<Verdict, Broken> {
+/// Checked is also that the code of an answer is one that its question can have; any refusal can.
+fn query_verdict(
+    verdict: types::QueryVerdict,
+    is_answer: fn(u16) -> bool,
+) -> Result<Verdict, Broken> {
     Ok(match verdict {
         types::QueryVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
         types::QueryVerdict::Next => Verdict::Next,
         types::QueryVerdict::Reply(reply) => {
             let reply = checked_reply(reply)?;
             match Acceptance::new(reply.clone()) {
+                Ok(_) if !is_answer(reply.code()) => {
+                    return Err(format!("reply code {} is not allowed here", reply.code()));
+                }
                 Ok(acceptance) => Verdict::Answer(acceptance),
                 Err(_) => Verdict::Refuse(Refused {
                     refusal: Refusal::new(reply).map_err(|error| error.to_string())?,
@@ -314,6 +325,53 @@ mod tests {
                 got.as_ref().map(String::as_str).map_err(String::as_str),
                 expected
             );
+        }
+    }
+
+    fn query(code: u16) -> types::QueryVerdict {
+        types::QueryVerdict::Reply(refusal(code, None, "").reply)
+    }
+
+    /// The codes below 400 with which a question can be answered. All others can refuse it.
+    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<Opinion, Broken>) -> Vec<u16> {
+        assert!((400..600).all(|code| ask(query(code)).is_ok()));
+        (200..400)
+            .filter(|code| ask(query(*code)).is_ok())
+            .collect()
+    }
+
+    #[test]
+    fn an_answer_has_a_code_of_its_question() {
+        let edits = Vec::new();
+        let of_vrfy = answers(|verdict| {
+            vrfy(on_vrfy::VrfyAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_vrfy, [250, 251, 252]);
+        let of_expn = answers(|verdict| {
+            expn(on_expn::ExpnAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_expn, [250, 252]);
+        let of_help = answers(|verdict| {
+            help(on_help::HelpAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_help, [211, 214]);
+        for known in [false, true] {
+            let of_command = answers(|verdict| {
+                let edits = edits.clone();
+                command(on_command::CommandAnswer { verdict, edits }, known)
+            });
+            let barred = [220, 221, 235];
+            let expected: Vec<_> = (200..300).filter(|code| !barred.contains(code)).collect();
+            assert_eq!(of_command, expected);
         }
     }
 }

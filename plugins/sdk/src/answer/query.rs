@@ -4,8 +4,8 @@ use crate::bindings::imports::postgate::plugin::types::QueryVerdict;
 use crate::{QueryAnswer, reply};
 
 impl QueryAnswer {
-    /// Answer with this reply: its code, 200 to 299 or 400 to 599, its enhanced status code, and
-    /// its lines of text. The code 421 also closes the connection.
+    /// Answer with this reply: its code, 400 to 599 or one of 200 to 299 that the event allows, its
+    /// enhanced status code, and its lines of text. The code 421 also closes the connection.
     ///
     /// ```
     /// # use postgate_plugin::QueryAnswer;
