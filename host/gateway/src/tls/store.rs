@@ -24,7 +24,7 @@ pub struct Store {
 }
 
 /// What changes with a reload.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The files as they were at the last attempt, so that what is wrong in them is said once.
     seen: Digest,
@@ -72,6 +72,8 @@ impl Store {
     /// Everything that is wrong.
     pub fn load(config: &Config) -> Result<Self, Vec<TlsError>> {
         let is_on = |listener: &Listener| listener.tls != TlsMode::Off;
+        // Before they are read, so that a change in between is noticed afterwards.
+        let seen = digest(files(&config.certificates, &config.listeners));
         // Files that no listener uses are checked as well: somebody meant them for something.
         let certificates = load_all(&config.certificates);
         let mut errors = Vec::new();
@@ -101,15 +103,12 @@ impl Store {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let store = Self {
+        Ok(Self {
             files: config.certificates.clone(),
             listeners,
             self_signed,
-            state: Mutex::default(),
-        };
-        let seen = store.digest();
-        *store.state() = State { seen, certificates };
-        Ok(store)
+            state: Mutex::new(State { seen, certificates }),
+        })
     }
 
     /// The TLS of a listener by its place in the configuration; nothing where it has none.
@@ -224,31 +223,43 @@ impl Store {
 
     /// The files that certificates are read from.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        let files = self
-            .files
-            .iter()
-            .flat_map(|files| [&files.chain, &files.key]);
-        let listeners = self.listeners.iter();
-        let authorities = listeners.filter_map(|(listener, _)| listener.client_ca.as_ref());
-        files.chain(authorities).map(PathBuf::as_path)
+        let listeners = self.listeners.iter().map(|(listener, _)| listener);
+        files(&self.files, listeners)
     }
 
-    /// What the files hold, or that they cannot be read.
     fn digest(&self) -> Digest {
-        let mut digest = Sha256::new();
-        for file in self.files() {
-            match fs::read(file) {
-                Ok(text) => digest.update(Sha256::digest(text)),
-                Err(error) => digest.update(error.to_string()),
-            }
-        }
-        digest.finalize().into()
+        digest(self.files())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each value in it is whole whatever happened to who held it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The files of certificates, and of the authorities of clients.
+fn files<'a>(
+    certificates: &'a [CertificateFiles],
+    listeners: impl IntoIterator<Item = &'a Listener>,
+) -> impl Iterator<Item = &'a Path> {
+    let files = certificates
+        .iter()
+        .flat_map(|files| [&files.chain, &files.key]);
+    let listeners = listeners.into_iter();
+    let authorities = listeners.filter_map(|listener| listener.client_ca.as_ref());
+    files.chain(authorities).map(PathBuf::as_path)
+}
+
+/// What files hold, or that they cannot be read.
+fn digest<'a>(files: impl Iterator<Item = &'a Path>) -> Digest {
+    let mut digest = Sha256::new();
+    for file in files {
+        match fs::read(file) {
+            Ok(text) => digest.update(Sha256::digest(text)),
+            Err(error) => digest.update(error.to_string()),
+        }
+    }
+    digest.finalize().into()
 }
 
 /// Every certificate, in the order of the configuration.

@@ -1,9 +1,16 @@
 //! Files that are not as they should be, and certificates that follow each other.
 
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
 use rcgen::{CertificateParams, KeyPair};
 
 use super::certificate::Facts;
 use super::*;
+use crate::config::{Config, Overrides};
 
 /// A certificate for a name, signed by itself.
 pub(super) fn made_for(name: &str) -> Certificate {
@@ -20,4 +27,46 @@ pub(super) fn made_for(name: &str) -> Certificate {
         is_self_signed: false,
         key: Arc::new(key.unwrap()),
     }
+}
+
+/// A configuration whose one certificate is in this directory, as `mx.pem` and `mx.key`.
+fn config(directory: &Path) -> Config {
+    let text = r#"
+hostname = "mx.example.org"
+[[listener]]
+address = "127.0.0.1:0"
+tls = "optional"
+[[certificate]]
+name = "mx"
+chain = "mx.pem"
+key = "mx.key"
+"#;
+    Config::parse(text, &directory.join("test.toml"), &Overrides::default()).unwrap()
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let key = KeyPair::generate().unwrap();
+    let certificate = |name: &str| {
+        let made = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        made.self_signed(&key).unwrap().pem()
+    };
+    fs::write(path("mx.key"), key.serialize_pem()).unwrap();
+    fs::write(path("new.pem"), certificate("new.example")).unwrap();
+    // Whoever opens a pipe for writing waits for a reader: for the first look at the file.
+    let made = Command::new("mkfifo").arg(path("mx.pem")).status().unwrap();
+    assert!(made.success());
+    let store = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut pipe = fs::File::create(path("mx.pem")).unwrap();
+            fs::rename(path("new.pem"), path("mx.pem")).unwrap();
+            pipe.write_all(certificate("old.example").as_bytes())
+                .unwrap();
+        });
+        Store::load(&config(directory.path())).unwrap()
+    });
+    store.reload_changed();
+    assert_eq!(store.all()[0].facts.names, ["new.example"]);
 }
