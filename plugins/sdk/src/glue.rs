@@ -8,9 +8,9 @@ use crate::bindings::{
     imports, init, mail, message, outcome, proxy, rcpt, reset, self_test, starttls, vrfy,
 };
 use crate::{
-    BodyChunk, Cause, Command, Credentials, OnAuth, OnAuthKeys, OnBodyChunk, OnCommand, OnConnect,
-    OnData, OnDisconnect, OnExpn, OnHeaders, OnHelo, OnHelp, OnMail, OnMessage, OnOutcome, OnProxy,
-    OnRcpt, OnReset, OnSelfTest, OnStarttls, OnVrfy, Outcome, Plugin, Recipient, ScramKeys, Sender,
+    BodyChunk, Cause, Command, OnAuth, OnAuthKeys, OnBodyChunk, OnCommand, OnConnect, OnData,
+    OnDisconnect, OnExpn, OnHeaders, OnHelo, OnHelp, OnMail, OnMessage, OnOutcome, OnProxy, OnRcpt,
+    OnReset, OnSelfTest, OnStarttls, OnVrfy, Outcome, Plugin, Recipient, ScramKeys, Sender,
     Summary, config, log,
 };
 use imports::postgate::plugin::types::Pair;
@@ -66,7 +66,8 @@ answered!(proxy: on_proxy, OnProxy, on_proxy, ProxyAnswer());
 answered!(connect: on_connect, OnConnect, on_connect, ConnectAnswer());
 answered!(helo: on_helo, OnHelo, on_helo, HeloAnswer(name: String => &name));
 answered!(starttls: on_starttls, OnStarttls, on_starttls, StarttlsAnswer());
-answered!(auth: on_auth, OnAuth, on_auth, AuthAnswer(credentials: Credentials => &credentials));
+answered!(auth: on_auth, OnAuth, on_auth, AuthAnswer
+    (credentials: auth::exports::postgate::plugin::on_auth::Credentials => &credentials.into()));
 answered!(mail: on_mail, OnMail, on_mail, MailAnswer(sender: String => &Sender::new(sender)));
 answered!(data: on_data, OnData, on_data, DataAnswer());
 answered!(headers: on_headers, OnHeaders, on_headers, HeadersAnswer());

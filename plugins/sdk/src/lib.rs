@@ -34,9 +34,7 @@ pub use answer::{
     Answer, AuthAnswer, BodyChunkAnswer, ConnectAnswer, DataAnswer, HeadersAnswer, HeloAnswer,
     MailAnswer, MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer, StarttlsAnswer,
 };
-pub use bindings::auth::exports::postgate::plugin::on_auth::{
-    ChallengeResponse, Credentials, Proof,
-};
+pub use auth::{ChallengeResponse, Credentials, Proof};
 pub use bindings::auth_keys::exports::postgate::plugin::on_auth_keys::ScramKeys;
 pub use bindings::body_chunk::exports::postgate::plugin::on_body_chunk::BodyChunk;
 pub use bindings::command::exports::postgate::plugin::on_command::Command;
