@@ -7,6 +7,7 @@ mod edit;
 use postgate_proto::address::Charset;
 use postgate_proto::auth::ScramKeys;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
+use zeroize::Zeroizing;
 
 pub(super) use self::argument::{
     body_chunk, cause, command_line, credentials, outcome, parameters, summary,
@@ -74,12 +75,11 @@ pub(super) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Opinion
     let Some(keys) = keys else {
         return Ok(Opinion::NEXT);
     };
-    let keys = ScramKeys::new(
-        keys.salt,
-        keys.iterations,
-        &keys.stored_key,
-        &keys.server_key,
+    let (stored_key, server_key) = (
+        Zeroizing::new(keys.stored_key),
+        Zeroizing::new(keys.server_key),
     );
+    let keys = ScramKeys::new(keys.salt, keys.iterations, &stored_key, &server_key);
     Ok(Opinion {
         verdict: Verdict::Keys(keys.map_err(|error| error.to_string())?),
         edits: Vec::new(),

@@ -1,9 +1,12 @@
 //! The gateway's own types into what an event function takes.
 
+use std::ops::Deref;
+
 use postgate_proto::auth::{Credentials, Proof};
 use postgate_proto::parameters::Parameter;
 use postgate_proto::reply::Reply;
 use postgate_proto::session::Ending;
+use zeroize::Zeroize as _;
 
 use crate::plugin::bindings::events::{
     on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
@@ -61,12 +64,38 @@ pub(in crate::plugin) fn command_line(line: &CommandLine) -> on_command::Command
     }
 }
 
-pub(in crate::plugin) fn credentials(credentials: &Credentials) -> on_auth::Credentials {
-    on_auth::Credentials {
+/// Credentials as the generated function takes them; what is secret of them is overwritten where they
+/// are dropped.
+pub(in crate::plugin) struct Presented(on_auth::Credentials);
+
+impl Deref for Presented {
+    type Target = on_auth::Credentials;
+
+    fn deref(&self) -> &on_auth::Credentials {
+        &self.0
+    }
+}
+
+impl Drop for Presented {
+    fn drop(&mut self) {
+        wipe(&mut self.0.proof);
+    }
+}
+
+pub(in crate::plugin) fn credentials(credentials: &Credentials) -> Presented {
+    Presented(on_auth::Credentials {
         mechanism: credentials.mechanism.name().into(),
         identity: credentials.identity.clone(),
         act_as: credentials.act_as.clone(),
         proof: proof(&credentials.proof),
+    })
+}
+
+fn wipe(proof: &mut on_auth::Proof) {
+    match proof {
+        on_auth::Proof::Certificate | on_auth::Proof::Verified => {}
+        on_auth::Proof::Password(secret) | on_auth::Proof::Token(secret) => secret.zeroize(),
+        on_auth::Proof::Response(response) => response.digest.zeroize(),
     }
 }
 
@@ -108,5 +137,32 @@ pub(in crate::plugin) fn summary(summary: Summary) -> on_disconnect::Summary {
         commands: summary.counters.commands,
         errors: summary.counters.errors,
         messages: summary.counters.messages,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_left_of_a_proof() {
+        let response = on_auth::ChallengeResponse {
+            challenge: "<1@mx>".into(),
+            digest: "d1ge57".into(),
+        };
+        for mut proof in [
+            on_auth::Proof::Password("pencil".into()),
+            on_auth::Proof::Token("ya29".into()),
+            on_auth::Proof::Response(response),
+        ] {
+            wipe(&mut proof);
+            let (on_auth::Proof::Password(secret)
+            | on_auth::Proof::Token(secret)
+            | on_auth::Proof::Response(on_auth::ChallengeResponse { digest: secret, .. })) = proof
+            else {
+                panic!("no secret");
+            };
+            assert!(secret.is_empty());
+        }
     }
 }
