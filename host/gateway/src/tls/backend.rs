@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
@@ -17,9 +19,10 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion,
 };
+use rustls_native_certs::CertificateResult;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::certificate::{provider, together};
+use super::certificate::{Facts, provider, together};
 use super::error::{CertificateError, CertificateFault};
 use super::pem;
 use crate::config::{BackendCertificate, BackendTls, BackendTrust, TlsVersion};
@@ -114,7 +117,7 @@ fn verifier(
         Some(file) => {
             let in_file = |fault| error(backend, "tls-ca", file, fault);
             let certificates = pem::certificates(file).map_err(in_file)?;
-            (roots(&certificates).map_err(in_file)?, certificates)
+            (pem::roots(&certificates).map_err(in_file)?, certificates)
         }
     };
     let mut builder =
@@ -138,18 +141,13 @@ fn verifier(
     }))
 }
 
-fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, CertificateFault> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        roots
-            .add(certificate.clone())
-            .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
-    }
-    Ok(roots)
+/// Whom this machine trusts.
+pub(crate) fn system_authorities() -> CertificateResult {
+    rustls_native_certs::load_native_certs()
 }
 
 fn system_roots(backend: &str) -> Result<RootCertStore, BackendTlsError> {
-    let found = rustls_native_certs::load_native_certs();
+    let found = system_authorities();
     let mut roots = RootCertStore::empty();
     // Systems hold a few that are too odd to be used; the others are trusted all the same.
     roots.add_parsable_certificates(found.certs);
@@ -287,28 +285,23 @@ fn is_authority(certificate: &CertificateDer<'_>) -> bool {
 
 fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     use rustls::CertificateError::{BadEncoding, ExpiredContext, NotValidYetContext};
-    let (_, parsed) = X509Certificate::from_der(certificate)
-        .map_err(|_| Error::InvalidCertificate(BadEncoding))?;
-    let time = |time: x509_parser::time::ASN1Time| {
-        UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-            time.timestamp().try_into().unwrap_or_default(),
-        ))
+    let at = i64::try_from(now.as_secs()).ok();
+    let at = at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let (Ok(facts), Some(at)) = (Facts::of(certificate), at) else {
+        return Err(BadEncoding.into());
     };
-    let validity = parsed.validity();
-    let (not_before, not_after) = (time(validity.not_before), time(validity.not_after));
-    if now < not_before {
-        return Err(NotValidYetContext {
+    let since_epoch = |time: Timestamp| {
+        let seconds = time.as_second().try_into().unwrap_or_default();
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    };
+    facts.check_time(at).map_err(|fault| match fault {
+        CertificateFault::NotYetValid(_) => Error::from(NotValidYetContext {
             time: now,
-            not_before,
-        }
-        .into());
-    }
-    if now > not_after {
-        return Err(ExpiredContext {
+            not_before: since_epoch(facts.not_before),
+        }),
+        _ => Error::from(ExpiredContext {
             time: now,
-            not_after,
-        }
-        .into());
-    }
-    Ok(())
+            not_after: since_epoch(facts.not_after),
+        }),
+    })
 }

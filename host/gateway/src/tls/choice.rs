@@ -19,9 +19,17 @@ impl Choice {
 
     /// The certificates for a name in the order in which they fit: those with the very name, those
     /// with a wildcard for it, and in the end all, since a client of SMTP mostly takes any.
-    fn for_name<'a>(&'a self, name: Option<&'a str>) -> impl Iterator<Item = &'a Certificate> {
-        let exact = self.0.iter().filter(move |c| has(c, name, |a, b| a == b));
-        let wild = self.0.iter().filter(move |c| has(c, name, covers));
+    fn for_name(&self, name: Option<&str>) -> impl Iterator<Item = &Certificate> {
+        let name = name.map(|name| name.trim_end_matches('.').to_ascii_lowercase());
+        let wild_name = name.clone();
+        let exact = self
+            .0
+            .iter()
+            .filter(move |c| has(c, name.as_deref(), |a, b| a == b));
+        let wild = self
+            .0
+            .iter()
+            .filter(move |c| has(c, wild_name.as_deref(), covers));
         exact.chain(wild).chain(&self.0)
     }
 }
@@ -39,14 +47,8 @@ impl ResolvesServerCert for Choice {
 }
 
 fn has(certificate: &Certificate, name: Option<&str>, fits: impl Fn(&str, &str) -> bool) -> bool {
-    name.is_some_and(|name| {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        certificate
-            .facts
-            .names
-            .iter()
-            .any(|known| fits(known, &name))
-    })
+    let mut names = certificate.facts.names.iter();
+    name.is_some_and(|name| names.any(|known| fits(known, name)))
 }
 
 /// Whether a name with a wildcard is one for this name: it stands for one label (RFC 9525 section 6.3).

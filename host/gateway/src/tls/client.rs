@@ -1,6 +1,5 @@
 //! Certificates of clients: who is trusted, and what is told of one that is not.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
 use super::certificate::{Facts, provider};
 use super::error::{CertificateError, CertificateFault};
@@ -161,17 +160,11 @@ impl PartialEq for Clients {
 }
 
 fn trusted(file: &Path) -> Result<Trusted, CertificateFault> {
-    let unusable = |error: &dyn Error| CertificateFault::UnusableAuthority(error.to_string());
     let authorities = pem::certificates(file)?;
-    let mut roots = RootCertStore::empty();
-    for authority in &authorities {
-        roots
-            .add(authority.clone())
-            .map_err(|error| unusable(&error))?;
-    }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+    let roots = Arc::new(pem::roots(&authorities)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
         .build()
-        .map_err(|error| unusable(&error))?;
+        .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
     Ok(Trusted {
         authorities,
         verifier,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -18,6 +19,19 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
         true => Err(CertificateFault::NoCertificate(found_in(&text))),
         false => Ok(certificates),
     }
+}
+
+/// Trusts these, and nobody else.
+pub(super) fn roots(
+    certificates: &[CertificateDer<'static>],
+) -> Result<RootCertStore, CertificateFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
+    }
+    Ok(roots)
 }
 
 /// Reads the first private key of a file.
