@@ -6,6 +6,7 @@ use std::path::Path;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use super::error::CertificateFault;
 
@@ -45,8 +46,9 @@ pub(super) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateFaul
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CertificateFault> {
-    let text = fs::read(file)?;
+/// Any file may have a key in it.
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFault> {
+    let text = Zeroizing::new(fs::read(file)?);
     match text.trim_ascii().is_empty() {
         true => Err(CertificateFault::Empty),
         false => Ok(text),

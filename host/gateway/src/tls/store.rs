@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
 use super::error::CertificateError;
@@ -255,7 +256,7 @@ fn digest<'a>(files: impl Iterator<Item = &'a Path>) -> Digest {
     let mut digest = Sha256::new();
     for file in files {
         match fs::read(file) {
-            Ok(text) => digest.update(Sha256::digest(text)),
+            Ok(text) => digest.update(Sha256::digest(Zeroizing::new(text).as_slice())),
             Err(error) => digest.update(error.to_string()),
         }
     }
