@@ -50,6 +50,7 @@ pub use self::tls::TlsFailure;
 pub(crate) use self::watch::{reload, watch};
 use crate::config::{Backend, BackendAddress};
 use crate::spool::Content;
+use crate::tls::Reloaded;
 
 /// The way to the backend. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -87,12 +88,12 @@ impl Delivery {
     /// Reads certificates, authorities and the password again. New connections are made with them,
     /// unless something is wrong with any of them: then all that was before stays. Nothing where
     /// there are no such files. Reads from the disk meanwhile.
-    pub fn reload(&self) -> Option<Result<(), SetupError>> {
+    pub fn reload(&self) -> Option<Result<Reloaded, SetupError>> {
         self.server()?.security.reload()
     }
 
     /// The same, but only where the files are not those of the last attempt.
-    pub fn reload_changed(&self) -> Option<Result<(), SetupError>> {
+    pub fn reload_changed(&self) -> Option<Result<Reloaded, SetupError>> {
         self.server()?.security.reload_changed()
     }
 

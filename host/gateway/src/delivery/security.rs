@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::tls::Tls;
 use super::{SetupError, setup};
-use crate::config::{Backend, BackendTrust};
+use crate::config::{Backend, BackendTls, BackendTrust};
+use crate::tls::Reloaded;
+use crate::tls::backend::system_authorities;
 
 /// What a connection is made with.
 #[derive(Debug)]
@@ -20,16 +22,19 @@ pub(super) struct Security {
     pub(super) tls: Option<Tls>,
     /// Who the gateway is, where it has to say so.
     pub(super) credentials: Option<Arc<ClientCredentials>>,
+    /// The files as they were before they were read.
+    files: Option<FileDigest>,
 }
 
 impl Security {
-    fn read(backend: &Backend) -> Result<Self, SetupError> {
+    fn read(backend: &Backend, files: Option<FileDigest>) -> Result<Self, SetupError> {
         let tls = backend.tls.as_ref().map(|tls| Tls::new(backend, tls));
         let login = backend.login.as_ref();
         let credentials = login.map(|login| setup::credentials(backend, login));
         Ok(Self {
             tls: tls.transpose()?,
             credentials: credentials.transpose()?.map(Arc::new),
+            files,
         })
     }
 }
@@ -48,9 +53,10 @@ type FileDigest = [u8; 32];
 impl Current {
     /// Reads and checks everything.
     pub(super) fn read(backend: &Backend) -> Result<Self, SetupError> {
+        let files = digest(backend);
         Ok(Self {
-            seen: Mutex::new(digest(backend)),
-            security: ArcSwap::from_pointee(Security::read(backend)?),
+            security: ArcSwap::from_pointee(Security::read(backend, files)?),
+            seen: Mutex::new(files),
             backend: backend.clone(),
         })
     }
@@ -61,22 +67,27 @@ impl Current {
 
     /// Reads everything again, and puts it in the place of the old where all of it is good. Nothing
     /// where there are no files.
-    pub(super) fn reload(&self) -> Option<Result<(), SetupError>> {
+    pub(super) fn reload(&self) -> Option<Result<Reloaded, SetupError>> {
         let digest = digest(&self.backend)?;
         self.note(digest);
-        Some(self.replace())
+        Some(self.replace(digest))
     }
 
     /// The same, but only where the files are not those of the last attempt.
-    pub(super) fn reload_changed(&self) -> Option<Result<(), SetupError>> {
+    pub(super) fn reload_changed(&self) -> Option<Result<Reloaded, SetupError>> {
         let digest = digest(&self.backend)?;
-        self.note(digest).then(|| self.replace())
+        self.note(digest).then(|| self.replace(digest))
     }
 
-    fn replace(&self) -> Result<(), SetupError> {
-        let security = Security::read(&self.backend)?;
+    /// What holds stays where the files are those that it was read from: connections that are kept
+    /// and sessions that can be resumed go with it.
+    fn replace(&self, files: FileDigest) -> Result<Reloaded, SetupError> {
+        if self.security.load().files == Some(files) {
+            return Ok(Reloaded::Same);
+        }
+        let security = Security::read(&self.backend, Some(files))?;
         self.security.store(Arc::new(security));
-        Ok(())
+        Ok(Reloaded::Changed)
     }
 
     /// Remembers the files as they are. Gives whether they have changed.
@@ -87,11 +98,17 @@ impl Current {
     }
 }
 
-/// What the files hold, or that they can not be read. Nothing where there are none.
+/// What the files hold, or that they can not be read, and whom the system trusts where the backend is
+/// verified by that. Nothing where there are no files.
 fn digest(backend: &Backend) -> Option<FileDigest> {
     let mut files = files(backend).peekable();
     files.peek()?;
     let mut digest = Sha256::new();
+    if backend.tls.as_ref().is_some_and(trusts_system) {
+        for authority in system_authorities().certs {
+            digest.update(authority);
+        }
+    }
     for file in files {
         match fs::read(file) {
             Ok(text) => digest.update(Sha256::digest(zeroize::Zeroizing::new(text).as_slice())),
@@ -99,6 +116,10 @@ fn digest(backend: &Backend) -> Option<FileDigest> {
         }
     }
     Some(digest.finalize().into())
+}
+
+const fn trusts_system(tls: &BackendTls) -> bool {
+    matches!(tls.trust, BackendTrust::Authorities { file: None, .. })
 }
 
 fn files(backend: &Backend) -> impl Iterator<Item = &Path> {

@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use super::{Delivery, SetupError};
+use crate::tls::Reloaded;
 
 /// Looks at the files every now and then; zero for never. It does not end by itself.
 pub(crate) async fn watch(delivery: Delivery, rescan: Duration) {
@@ -34,9 +35,10 @@ pub(crate) async fn reload(delivery: &Delivery) {
     }
 }
 
-fn tell(reloaded: &Result<(), SetupError>) {
+fn tell(reloaded: &Result<Reloaded, SetupError>) {
     match reloaded {
-        Ok(()) => info!("files of the backend reloaded"),
+        Ok(Reloaded::Changed) => info!("files of the backend reloaded"),
+        Ok(Reloaded::Same) => info!("files of the backend are the same as before"),
         Err(error) => error!(%error, "files of the backend not reloaded; those from before stay"),
     }
 }

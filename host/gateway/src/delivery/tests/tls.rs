@@ -17,6 +17,12 @@ use tokio_rustls::TlsAcceptor;
 use super::script::{greeted, offering, offering_lmtp, play, play_tls, play_unix};
 use super::*;
 use crate::config::{BackendCertificate, BackendTls, BackendTrust, HostPort, TlsStart, TlsVersion};
+use crate::delivery::security::Security;
+use crate::tls::Reloaded;
+
+fn current(delivery: &Delivery) -> Arc<Security> {
+    delivery.server().unwrap().security.get()
+}
 
 /// A certificate authority, and the files of those who trust it.
 struct Authority {
@@ -464,17 +470,22 @@ async fn files_that_change_hold_for_new_connections() {
     let (address, playing) = play_tls(Some(served.acceptor()), connections).await;
     let delivery = to(address, authority.trusting());
     assert!(delivery.reload_changed().is_none(), "nothing has changed");
+    let holds = current(&delivery);
+    assert!(matches!(delivery.reload(), Some(Ok(Reloaded::Same))));
+    assert!(Arc::ptr_eq(&holds, &current(&delivery)), "connections stay");
     assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
     // A connection that was made by what held before is not used again.
     fs::write(authority.file("ca.pem"), Authority::new().certificate.pem()).unwrap();
-    assert!(matches!(delivery.reload_changed(), Some(Ok(()))));
+    let reloaded = delivery.reload_changed();
+    assert!(matches!(reloaded, Some(Ok(Reloaded::Changed))));
     assert_eq!(offer(&mut begin(&delivery), "c@d").await, INSECURE);
     fs::write(authority.file("ca.pem"), good).unwrap();
-    assert!(matches!(delivery.reload(), Some(Ok(()))));
+    assert!(matches!(delivery.reload(), Some(Ok(Reloaded::Changed))));
     // What can not be used changes nothing, and is said once.
     fs::write(authority.file("ca.pem"), "no certificate").unwrap();
     assert!(matches!(delivery.reload_changed(), Some(Err(_))));
     assert!(delivery.reload_changed().is_none());
+    assert!(matches!(delivery.reload(), Some(Err(_))));
     assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
     drop(delivery);
     playing.await.unwrap();
