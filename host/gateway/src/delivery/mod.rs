@@ -97,6 +97,12 @@ impl Delivery {
         self.server()?.security.reload_changed()
     }
 
+    /// The files that these read.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let server = self.server().into_iter();
+        server.flat_map(|server| server.security.files())
+    }
+
     fn server(&self) -> Option<&Arc<Server>> {
         match &self.store {
             Store::Maildir(_) | Store::Nowhere => None,

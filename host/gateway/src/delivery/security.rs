@@ -65,6 +65,11 @@ impl Current {
         self.security.load_full()
     }
 
+    /// The files that it is read from.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        files(&self.backend)
+    }
+
     /// Reads everything again, and puts it in the place of the old where all of it is good. Nothing
     /// where there are no files.
     pub(super) fn reload(&self) -> Option<Result<Reloaded, SetupError>> {

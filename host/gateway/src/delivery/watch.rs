@@ -3,26 +3,25 @@
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use super::{Delivery, SetupError};
-use crate::tls::Reloaded;
+use crate::tls::{Changes, Reloaded};
 
-/// Looks at the files every now and then; zero for never. It does not end by itself.
+/// Looks at the files whenever the system says that something has happened to them, and every now
+/// and then. It does not end by itself where there are any.
 pub(crate) async fn watch(delivery: Delivery, rescan: Duration) {
-    if rescan.is_zero() {
+    if delivery.files().next().is_none() {
         return;
     }
-    let mut ticks = interval(rescan);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut changes = Changes::of(delivery.files(), rescan);
     loop {
-        ticks.tick().await;
-        let delivery = delivery.clone();
-        let looked = spawn_blocking(move || delivery.reload_changed()).await;
+        let looking = delivery.clone();
+        let looked = spawn_blocking(move || looking.reload_changed()).await;
         if let Ok(Some(reloaded)) = looked {
             tell(&reloaded);
         }
+        changes.next().await;
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod backend;
 mod certificate;
+mod changes;
 mod choice;
 mod client;
 mod error;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 
 pub use self::backend::BackendTlsError;
 pub use self::certificate::{Certificate, Facts};
+pub(crate) use self::changes::Changes;
 pub use self::error::{CertificateError, CertificateFault};
 pub(crate) use self::handshake::{Encrypted, HandshakeError};
 pub(crate) use self::renewal::{tell, watch as watch_files};
