@@ -7,6 +7,7 @@ use postgate_tests::certificate::{Authority, Issued, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, program as gateway};
 use postgate_tests::peer::{program, run};
+use serde_json::Value;
 
 fn start(authority: &Authority, listener: &str) -> Gateway {
     let setup = Setup::new().certified_by(authority);
@@ -205,6 +206,12 @@ fn a_certificate_that_has_expired_is_told_and_shown() {
             (&line["level"], &line["certificate"]),
             (&level.into(), &"mx".into())
         );
+        let file = line["file"].as_str().unwrap();
+        assert!(file.ends_with("mx.pem"), "{file}");
+        // What has not changed is told again.
+        gateway.hang_up();
+        let is_it = |line: &Value| line["message"] == message;
+        gateway.log().wait_for_all(message, 2, is_it);
     }
 }
 

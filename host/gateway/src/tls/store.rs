@@ -142,7 +142,10 @@ impl Store {
     pub fn reload(&self) -> Result<Reloaded, Vec<TlsError>> {
         let mut state = self.state();
         state.seen = self.digest();
-        self.replace(&mut state)
+        let reloaded = self.replace(&mut state);
+        drop(state);
+        self.log_ends();
+        reloaded
     }
 
     /// As [`Self::reload`], but only where the files are not those of the last attempt.
@@ -153,7 +156,10 @@ impl Store {
             return None;
         }
         state.seen = digest;
-        Some(self.replace(&mut state))
+        let reloaded = self.replace(&mut state);
+        drop(state);
+        self.log_ends();
+        Some(reloaded)
     }
 
     fn replace(&self, state: &mut State) -> Result<Reloaded, Vec<TlsError>> {
@@ -218,7 +224,17 @@ impl Store {
             );
         }
         for certificate in &self.state().certificates {
-            log_one(certificate, "certificate");
+            log_one(certificate);
+        }
+        self.log_ends();
+    }
+
+    /// Says which of the certificates in use clients will not take, now or soon.
+    pub(super) fn log_ends(&self) {
+        for certificate in self.all() {
+            let mut files = self.files.iter();
+            let file = files.find(|files| files.name == certificate.name);
+            log_end(&certificate, file.map(|files| files.chain.as_path()));
         }
     }
 
@@ -308,26 +324,31 @@ fn log_changes(old: &[Certificate], new: &[Certificate]) {
                 new_expires = %new.facts.not_after,
                 "certificate replaced"
             );
-            log_one(new, "certificate");
+            log_one(new);
         }
     }
 }
 
-fn log_one(certificate: &Certificate, what: &str) {
+fn log_one(certificate: &Certificate) {
     let Certificate { name, facts, .. } = certificate;
-    let now = Timestamp::now();
     info!(
         certificate = name,
         subject = facts.subject,
         names = facts.names.join(" "),
         fingerprint = facts.fingerprint,
         expires = %facts.not_after,
-        "{what}"
+        "certificate"
     );
+}
+
+fn log_end(certificate: &Certificate, file: Option<&Path>) {
+    let Certificate { name, facts, .. } = certificate;
+    let (now, expires) = (Timestamp::now(), facts.not_after);
+    let file = file.map(|file| file.display().to_string());
     if let Err(fault) = facts.check_time(now) {
-        error!(certificate = name, %fault, "clients that verify will not take this certificate");
-    } else if facts.not_after < now.saturating_add(WARNING).unwrap_or(Timestamp::MAX) {
-        warn!(certificate = name, expires = %facts.not_after, "this certificate expires soon");
+        error!(certificate = name, file, %expires, %fault, "clients that verify will not take this certificate");
+    } else if expires < now.saturating_add(WARNING).unwrap_or(Timestamp::MAX) {
+        warn!(certificate = name, file, %expires, "this certificate expires soon");
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::SystemTime;
 
 use rcgen::{CertificateParams, KeyPair};
 
@@ -42,6 +43,17 @@ chain = "mx.pem"
 key = "mx.key"
 "#;
     Config::parse(text, &directory.join("test.toml"), &Overrides::default()).unwrap()
+}
+
+/// A store with one certificate, in this directory, that is valid for so many days.
+pub(super) fn store_for(directory: &Path, days: u32) -> Store {
+    let key = KeyPair::generate().unwrap();
+    let mut made = CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
+    made.not_after = (SystemTime::now() + Duration::from_hours(24) * days).into();
+    let made = made.self_signed(&key).unwrap();
+    fs::write(directory.join("mx.pem"), made.pem()).unwrap();
+    fs::write(directory.join("mx.key"), key.serialize_pem()).unwrap();
+    Store::load(&config(directory)).unwrap()
 }
 
 #[test]
