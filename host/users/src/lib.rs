@@ -17,7 +17,7 @@ mod secret;
 mod user;
 
 pub use file::{AddError, File, Line};
-pub use secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError, prepared};
+pub use secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError};
 pub use user::{LineError, NameError, User, check_name};
 
 /// Whether the password is that of the user. Takes the same time whether there is such a user or not,

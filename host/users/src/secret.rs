@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use zeroize::Zeroizing;
+
 pub use scram::ScramKeys;
 
 /// What is kept of a password. `Debug` hides everything but the kind.
@@ -76,7 +78,9 @@ impl Secret {
 
     /// A secret for SCRAM, from 16 octets of randomness.
     pub fn scram(password: &str, salt: [u8; 16], cost: Cost) -> Self {
-        Self::Scram(ScramKeys::new(password, salt.to_vec(), cost.iterations))
+        let password = prepared(password);
+        let keys = ScramKeys::new(password.as_bytes(), salt.to_vec(), cost.iterations);
+        Self::Scram(keys)
     }
 
     /// A secret that no password fits and that costs as much as new ones do.
@@ -85,17 +89,27 @@ impl Secret {
         Self::Argon2id(argon2id::Hash::decoy(cost))
     }
 
-    /// Whether this is the password, found out in a time that depends on the cost alone.
+    /// Whether this is the password, found out in a time that depends on the cost and the password
+    /// alone. A hash of Argon2id or bcrypt may be that of the octets as they came: other programs do
+    /// not prepare them.
     ///
     /// # Errors
     ///
     /// Where there is not enough memory.
     pub fn verify(&self, password: &str) -> Result<bool, CannotVerify> {
         let prepared = prepared(password);
+        let verify = |octets: &[u8]| match self {
+            Self::Argon2id(hash) => hash.verify(octets),
+            Self::Bcrypt(hash) => Ok(hash.verify(octets)),
+            Self::Scram(keys) => Ok(keys.verify(octets)),
+        };
+        let fits = verify(prepared.as_bytes())?;
         match self {
-            Self::Argon2id(hash) => hash.verify(prepared.as_bytes()),
-            Self::Bcrypt(hash) => Ok(hash.verify(prepared.as_bytes())),
-            Self::Scram(keys) => Ok(keys.verify(password)),
+            // Also where it fits already: what it takes says nothing about the secret.
+            Self::Argon2id(_) | Self::Bcrypt(_) if *prepared != password => {
+                Ok(verify(password.as_bytes())? | fits)
+            }
+            _ => Ok(fits),
         }
     }
 
@@ -158,8 +172,9 @@ const SCRAM: &str = "{SCRAM-SHA-256}";
 
 /// A password as SASL compares it (SASLprep, RFC 4013), so that it does not matter how a keyboard
 /// makes an accent. One that SASLprep forbids stays as it is: older hashes may be of such.
-pub fn prepared(password: &str) -> Cow<'_, str> {
-    stringprep::saslprep(password).unwrap_or(Cow::Borrowed(password))
+fn prepared(password: &str) -> Zeroizing<String> {
+    let prepared = stringprep::saslprep(password);
+    Zeroizing::new(prepared.map_or_else(|_| password.to_owned(), Cow::into_owned))
 }
 
 #[cfg(test)]

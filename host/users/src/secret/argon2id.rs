@@ -64,6 +64,8 @@ impl Hash {
     }
 
     fn of(&self, password: &[u8]) -> Result<Vec<u8>, CannotVerify> {
+        #[cfg(test)]
+        super::tests::note_work(format!("argon2id {} {}", self.memory, self.passes));
         let params = self.params().ok_or(CannotVerify(self.memory))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut hash = vec![0; self.hash.len()];

@@ -9,8 +9,6 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::prepared;
-
 /// The keys of SCRAM-SHA-256. The password cannot be computed from them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
@@ -25,11 +23,13 @@ pub struct ScramKeys {
 }
 
 impl ScramKeys {
-    pub(super) fn new(password: &str, salt: Vec<u8>, iterations: u32) -> Self {
+    /// Takes a password as SASL compares it.
+    pub(super) fn new(password: &[u8], salt: Vec<u8>, iterations: u32) -> Self {
+        #[cfg(test)]
+        super::tests::note_work(format!("scram {iterations}"));
         let mut salted = Zeroizing::new([0; 32]);
-        let password = prepared(password);
         // HMAC takes keys of any length.
-        _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password.as_bytes(), &salt, iterations, &mut *salted);
+        _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, &salt, iterations, &mut *salted);
         let client_key = Zeroizing::new(keyed(&salted, b"Client Key"));
         Self {
             salt,
@@ -56,7 +56,7 @@ impl ScramKeys {
         is_good.then_some(keys)
     }
 
-    pub(super) fn verify(&self, password: &str) -> bool {
+    pub(super) fn verify(&self, password: &[u8]) -> bool {
         let found = Self::new(password, self.salt.clone(), self.iterations);
         found.stored_key.ct_eq(&self.stored_key).into()
     }

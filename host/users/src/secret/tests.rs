@@ -1,4 +1,16 @@
+use std::cell::RefCell;
+
 use super::*;
+use crate::{User, verify};
+
+thread_local! {
+    static WORK: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is done for a password that could be seen by a clock.
+pub(super) fn note_work(work: String) {
+    WORK.with_borrow_mut(|done| done.push(work));
+}
 
 /// Made by `doveadm pw -p pencil`.
 const OF_DOVECOT: [&str; 3] = [
@@ -44,6 +56,53 @@ fn new_secrets_fit_their_password_only() {
         assert_eq!(secret.verify("pass word"), Ok(false));
     }
 }
+
+/// Made by `crypt(3)`, which takes the octets as they are, of a password that SASLprep changes.
+const RAW: &str = "$2y$05$rRUTOHWSEcs7RJK0ISopMuLJxy5btWr0wV0m.UA4WgGXsVGCGgNzq";
+
+#[test]
+fn hashes_of_passwords_that_nobody_prepared_work() {
+    let argon2id = argon2id::Hash::new("pass①".as_bytes(), [1; 16], CHEAP).unwrap();
+    for secret in [RAW.parse().unwrap(), Secret::Argon2id(argon2id)] {
+        assert_eq!(secret.verify("pass①"), Ok(true), "{secret}");
+        assert_eq!(secret.verify("pass1"), Ok(false), "{secret}");
+        assert_eq!(secret.verify("pass②"), Ok(false), "{secret}");
+    }
+    let prepared = Secret::argon2id("pass①", [1; 16], CHEAP).unwrap();
+    assert_eq!(prepared.verify("pass①"), Ok(true));
+    assert_eq!(prepared.verify("pass1"), Ok(true));
+}
+
+/// Who is there, who is not, and a password that is right cost the same.
+#[test]
+fn the_work_says_nothing_about_users() {
+    let alice = Secret::argon2id("pass①", [1; 16], CHEAP).unwrap();
+    let decoy = Secret::argon2id("other", [2; 16], CHEAP).unwrap();
+    let raw = |text: &str| text.parse::<Secret>().unwrap();
+    let scram = |salt| Secret::scram("pass①", [salt; 16], CHEAP);
+    let table = [
+        (alice, decoy, "argon2id 64 1", 2),
+        (raw(RAW), raw(OF_DOVECOT[1]), "bcrypt 5", 2),
+        (scram(1), scram(2), "scram 4096", 1),
+    ];
+    for (own, decoy, work, of_odd) in table {
+        let user = User::parse(&format!("alice:{own}")).unwrap();
+        for (password, times) in [("pass①", of_odd), ("pass②", of_odd), ("pencil", 1)] {
+            for user in [Some(&user), None] {
+                WORK.take();
+                let fits = verify(user, &decoy, password).unwrap();
+                assert_eq!(fits, user.is_some() && password == "pass①");
+                assert_eq!(WORK.take(), vec![work; times], "{user:?} {password}");
+            }
+        }
+    }
+}
+
+const CHEAP: Cost = Cost {
+    memory: 64,
+    passes: 1,
+    iterations: 4_096,
+};
 
 #[test]
 fn nothing_fits_a_decoy() {
