@@ -4,10 +4,14 @@ mod config;
 mod directory;
 
 use postgate_plugin::prelude::*;
-use postgate_users::{Secret, User, verify};
+#[cfg(not(test))]
+use postgate_users::verify;
+use postgate_users::{Secret, User};
 
 use config::Config;
 use directory::{Directory, Unavailable};
+#[cfg(test)]
+use tests::verify;
 
 /// The users, as the file has them at each call.
 pub struct AuthFile {

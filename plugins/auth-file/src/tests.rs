@@ -1,9 +1,11 @@
 //! The plugin as a whole, on the stand-in of the host.
 
+use std::cell::RefCell;
+
 use postgate_plugin::AuthVerdict;
 use postgate_plugin::session::{ClientCertificate, TlsFacts};
 use postgate_plugin::testing::{self, Level, Session};
-use postgate_users::Cost;
+use postgate_users::{CannotVerify, Cost};
 
 use super::*;
 
@@ -28,6 +30,30 @@ fn alice() -> String {
     format!(
         "alice:{hash} {keys}:sender=sales@example.org sender=*@lists.example.org act-as=office*\n"
     )
+}
+
+thread_local! {
+    static VERIFIED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Verifies as always, and remembers against a secret of which cost.
+pub(super) fn verify(
+    user: Option<&User>,
+    decoy: &Secret,
+    password: &str,
+) -> Result<bool, CannotVerify> {
+    let secret = user.and_then(User::password_secret).unwrap_or(decoy);
+    let secret = secret.to_string();
+    // What is behind the parameters is its own.
+    let separator = if secret.contains('$') { '$' } else { ',' };
+    let mut ends = secret.match_indices(separator).map(|(at, _)| at);
+    let end = if separator == ',' {
+        ends.next()
+    } else {
+        ends.take(4).last()
+    };
+    VERIFIED.with_borrow_mut(|all| all.push(secret[..end.unwrap()].to_owned()));
+    postgate_users::verify(user, decoy, password)
 }
 
 fn credentials(identity: &str, act_as: &str, proof: Proof) -> Credentials {
@@ -78,6 +104,49 @@ fn passwords() {
         let credentials = credentials(identity, act_as, Proof::Password(password.into()));
         let answer = plugin.on_auth(&credentials);
         assert_eq!(accepted(&answer), expected, "{identity} {act_as}");
+    }
+}
+
+/// An unknown user costs as many verifications as a known one, and as dear ones.
+#[test]
+fn passwords_of_unknown_users_cost_the_same() {
+    let cost = Cost {
+        memory: 64,
+        passes: 1,
+        iterations: 4_096,
+    };
+    let secrets = |user: u8| {
+        let hash = Secret::argon2id("pencil", [user; 16], cost).unwrap();
+        [hash, Secret::scram("pencil", [user; 16], cost)]
+    };
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let [hash, keys] = secrets(1);
+    let [other_hash, other_keys] = secrets(2);
+    for (of_alice, of_bob, work) in [
+        (
+            format!("{hash} {keys}"),
+            format!("{other_hash} {other_keys}"),
+            "{ARGON2ID}$argon2id$v=19$m=64,t=1,p=1",
+        ),
+        (
+            keys.to_string(),
+            other_keys.to_string(),
+            "{SCRAM-SHA-256}4096",
+        ),
+        (bcrypt.into(), bcrypt.into(), "{BLF-CRYPT}$2y$05"),
+    ] {
+        users(&format!("alice:{of_alice}\nbob:{of_bob}\n"));
+        let mut plugin = plugin("{}");
+        for name in ["alice", "bob", "carol", "", "no name", "alice:x"] {
+            for password in ["pencil", "x"] {
+                VERIFIED.take();
+                let proof = Proof::Password(password.into());
+                let answer = plugin.on_auth(&credentials(name, "", proof));
+                assert_eq!(VERIFIED.take(), [work], "{name} {password}");
+                let is_right = ["alice", "bob"].contains(&name) && password == "pencil";
+                assert_eq!(accepted(&answer).is_some(), is_right, "{name} {password}");
+            }
+        }
     }
 }
 
