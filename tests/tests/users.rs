@@ -135,6 +135,12 @@ fn mistakes_name_the_file_and_the_remedy() {
     fs::write(&file, format!("bob:hunter2\n{text}")).unwrap();
     let (code, listed, error) = said(&user(&file, &["list"], ""));
     assert_eq!((code, listed.as_str()), (64, "alice\n"));
+    for command in ["remove", "passwd"] {
+        let arguments = [command, "Alice"];
+        let (code, _, error) = said(&user(&file, &arguments, ""));
+        assert_eq!(code, 64);
+        assert!(error.contains("written in lower case"), "{error}");
+    }
     assert!(error.contains(&format!("{shown}:1: ")), "{error}");
     assert!(!error.contains("hunter2"));
 }

@@ -182,13 +182,18 @@ fn find(users: &File, who: &Who) -> Result<(usize, User), Failure> {
 }
 
 fn unknown(who: &Who) -> Failure {
-    mistake(Mistake::Unknown {
-        file: who.file.clone(),
-        name: who.name.clone(),
+    let name = who.name.clone();
+    mistake(match postgate_users::check_name(&name) {
+        Err(error) => Mistake::Name { name, error },
+        Ok(()) => Mistake::Unknown {
+            file: who.file.clone(),
+            name,
+        },
     })
 }
 
 fn remove(who: &Who) -> Result<(), Failure> {
+/// A name that there cannot be needs another remedy than one that is not there.
     file::change(&who.file, file::read, |users| {
         match users.remove(&who.name) {
             true => Ok(()),
