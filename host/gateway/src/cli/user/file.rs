@@ -46,7 +46,11 @@ pub(super) fn change(
     let place = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let directory = fs::File::open(directory_of(&place)).map_err(cannot_write)?;
     // The file itself is another one after each change. The lock is gone with its handle.
-    directory.lock().map_err(cannot_write)?;
+    if let Err(error) = directory.lock()
+        && !is_impossible(&error)
+    {
+        return Err(cannot_write(error));
+    }
     let mut users = read(file)?;
     change(&mut users)?;
     replace(&place, &users.to_string())
@@ -66,6 +70,13 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut new = NamedTempFile::new_in(directory_of(file))?;
     new.write_all(text.as_bytes())?;
     if let Ok(old) = file.metadata() {
+/// Whether there are no locks here, as on some network file systems: two changes at the same moment are
+/// rare there, and none at all would be worse.
+fn is_impossible(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || [EBADF, ENOLCK].map(Some).contains(&error.raw_os_error())
+}
+
         let made = new.as_file().metadata()?;
         if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
             fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
@@ -76,4 +87,22 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     new.as_file().sync_all()?;
     new.persist(file).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// What Linux says of a file that is open for reading only, on NFS.
+const EBADF: i32 = 9;
+/// No locks available.
+const ENOLCK: i32 = 37;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_are_no_locks_it_goes_on_without() {
+        for (code, expected) in [(EBADF, true), (ENOLCK, true), (95, true), (5, false)] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(is_impossible(&error), expected, "{error}");
+        }
+    }
 }
