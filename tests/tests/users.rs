@@ -69,6 +69,11 @@ fn users_are_added_listed_changed_and_removed() {
         "pen\n",
     );
     assert_eq!(said(&output).0, 0, "{output:?}");
+    assert!(
+        said(&output)
+            .2
+            .contains("users: its group can read the secrets; ")
+    );
     let second = fs::read_to_string(&file).unwrap();
     assert!(second.starts_with("# people\nalice@example.org:{ARGON2ID}"));
     assert!(second.ends_with(":sender=sales@example.org act-as=office\n"));
@@ -130,17 +135,17 @@ fn mistakes_name_the_file_and_the_remedy() {
     let (code, _, error) = said(&user(&file, &["remove", "bob"], ""));
     assert_eq!(code, 64);
     assert!(error.contains("there is no user bob"), "{error}");
-
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("bob:hunter2\n{text}")).unwrap();
-    let (code, listed, error) = said(&user(&file, &["list"], ""));
-    assert_eq!((code, listed.as_str()), (64, "alice\n"));
     for command in ["remove", "passwd"] {
         let arguments = [command, "Alice"];
         let (code, _, error) = said(&user(&file, &arguments, ""));
         assert_eq!(code, 64);
         assert!(error.contains("written in lower case"), "{error}");
     }
+
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("bob:hunter2\n{text}")).unwrap();
+    let (code, listed, error) = said(&user(&file, &["list"], ""));
+    assert_eq!((code, listed.as_str()), (64, "alice\n"));
     assert!(error.contains(&format!("{shown}:1: ")), "{error}");
     assert!(!error.contains("hunter2"));
 }

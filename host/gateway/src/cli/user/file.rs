@@ -10,6 +10,18 @@ use tempfile::NamedTempFile;
 
 use super::Failure;
 
+/// Says that others can read the file, where they can: who has the keys of SCRAM can play the server.
+pub(super) fn warn_of_readers(file: &Path) {
+    let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+    let (who, remedy) = match (mode & 0o040, mode & 0o004) {
+        (_, 0o004) => ("everybody on this machine", "with chmod o-r"),
+        (0o040, _) => ("its group", "unless the gateway needs it: chmod g-r"),
+        _ => return,
+    };
+    let file = file.display();
+    eprintln!("{file}: {who} can read the secrets; take the right away, {remedy} {file}");
+}
+
 /// The file, which must be there.
 pub(super) fn read(file: &Path) -> Result<File, Failure> {
     let text = fs::read_to_string(file).map_err(|error| {
@@ -58,6 +70,13 @@ pub(super) fn change(
         .map_err(cannot_write)
 }
 
+/// Whether there are no locks here, as on some network file systems: two changes at the same moment are
+/// rare there, and none at all would be worse.
+fn is_impossible(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || [EBADF, ENOLCK].map(Some).contains(&error.raw_os_error())
+}
+
 fn directory_of(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -70,13 +89,6 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut new = NamedTempFile::new_in(directory_of(file))?;
     new.write_all(text.as_bytes())?;
     if let Ok(old) = file.metadata() {
-/// Whether there are no locks here, as on some network file systems: two changes at the same moment are
-/// rare there, and none at all would be worse.
-fn is_impossible(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported
-        || [EBADF, ENOLCK].map(Some).contains(&error.raw_os_error())
-}
-
         let made = new.as_file().metadata()?;
         if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
             fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;

@@ -57,6 +57,7 @@ pub(super) struct Who {
 
 impl UserCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
+        file::warn_of_readers(self.file());
         match self {
             Self::Add {
                 who,
@@ -67,6 +68,13 @@ impl UserCommand {
             Self::List { file } => list(&file),
             Self::Passwd { who, password } => passwd(&who, &password),
             Self::Remove(who) => remove(&who),
+        }
+    }
+
+    fn file(&self) -> &Path {
+        match self {
+            Self::List { file } => file,
+            Self::Add { who, .. } | Self::Passwd { who, .. } | Self::Remove(who) => &who.file,
         }
     }
 }
@@ -181,6 +189,7 @@ fn find(users: &File, who: &Who) -> Result<(usize, User), Failure> {
     Ok((number, user))
 }
 
+/// A name that there cannot be needs another remedy than one that is not there.
 fn unknown(who: &Who) -> Failure {
     let name = who.name.clone();
     mistake(match postgate_users::check_name(&name) {
@@ -193,7 +202,6 @@ fn unknown(who: &Who) -> Failure {
 }
 
 fn remove(who: &Who) -> Result<(), Failure> {
-/// A name that there cannot be needs another remedy than one that is not there.
     file::change(&who.file, file::read, |users| {
         match users.remove(&who.name) {
             true => Ok(()),
