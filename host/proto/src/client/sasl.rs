@@ -1,21 +1,24 @@
 //! The client's side of AUTH (RFC 4954): SCRAM-SHA-256, PLAIN (RFC 4616) and LOGIN.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::scram::{ClientFinal, ClientFirst};
+use super::scram::{ClientFinal, ClientFirst, ClientKeys};
 use super::{Capabilities, Nonce};
 
 /// Who the client is to the server. Their `Debug` hides the password, and they are overwritten where
 /// they are dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ClientCredentials {
     username: Box<str>,
     password: Zeroizing<Box<str>>,
+    /// The keys of the last exchange of SCRAM, which take long to compute: a server has the same salt
+    /// for each. Copies share them.
+    keys: Arc<Mutex<Option<Arc<ClientKeys>>>>,
 }
 
 impl ClientCredentials {
@@ -30,6 +33,7 @@ impl ClientCredentials {
             true => Ok(Self {
                 username: username.into(),
                 password: Zeroizing::new(password.into()),
+                keys: Arc::default(),
             }),
             false => Err(InvalidCredentials),
         }
@@ -43,7 +47,32 @@ impl ClientCredentials {
     pub(super) fn password(&self) -> &str {
         &self.password
     }
+
+    /// The keys for this salt. Nobody waits for who computes them.
+    pub(super) fn keys(&self, salt: &[u8], iterations: u32) -> Arc<ClientKeys> {
+        let known = self.last_keys().clone();
+        if let Some(keys) = known.filter(|keys| keys.are_for(salt, iterations)) {
+            return keys;
+        }
+        let password = self.password.as_bytes();
+        let keys = Arc::new(ClientKeys::new(password, salt, iterations));
+        *self.last_keys() = Some(Arc::clone(&keys));
+        keys
+    }
+
+    fn last_keys(&self) -> MutexGuard<'_, Option<Arc<ClientKeys>>> {
+        // The value is whole whatever happened to who held it.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+impl PartialEq for ClientCredentials {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.username, &self.password) == (&other.username, &other.password)
+    }
+}
+
+impl Eq for ClientCredentials {}
 
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,18 +66,15 @@ impl ClientFirst {
         }
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(NO_BINDING));
         let signed = format!("{},{server_first},{without_proof}", self.bare());
-        let password = self.credentials.password().as_bytes();
-        let salted = salted(password, &salt, iterations);
-        let client_key = Zeroizing::new(hash(&*salted, b"Client Key"));
-        let stored_key: [u8; 32] = Sha256::digest(*client_key).into();
+        let keys = self.credentials.keys(&salt, iterations);
+        let stored_key: [u8; 32] = Sha256::digest(*keys.client_key).into();
         let mut proof = hash(&stored_key, signed.as_bytes());
-        for (octet, key) in proof.iter_mut().zip(client_key.iter()) {
+        for (octet, key) in proof.iter_mut().zip(keys.client_key.iter()) {
             *octet ^= key;
         }
-        let server_key = Zeroizing::new(hash(&*salted, b"Server Key"));
         Ok(ClientFinal {
             message: format!("{without_proof},p={}", STANDARD.encode(proof)),
-            signature: hash(&*server_key, signed.as_bytes()),
+            signature: hash(&*keys.server_key, signed.as_bytes()),
         })
     }
 }
@@ -105,6 +102,30 @@ impl ClientFinal {
             true => Ok(()),
             false => Err(SaslFault::Signature),
         }
+    }
+}
+
+/// What a password gives with one salt (RFC 5802 §3).
+pub(super) struct ClientKeys {
+    salt: Vec<u8>,
+    iterations: u32,
+    client_key: Zeroizing<[u8; 32]>,
+    server_key: Zeroizing<[u8; 32]>,
+}
+
+impl ClientKeys {
+    pub(super) fn new(password: &[u8], salt: &[u8], iterations: u32) -> Self {
+        let salted = salted(password, salt, iterations);
+        Self {
+            salt: salt.to_vec(),
+            iterations,
+            client_key: Zeroizing::new(hash(&*salted, b"Client Key")),
+            server_key: Zeroizing::new(hash(&*salted, b"Server Key")),
+        }
+    }
+
+    pub(super) fn are_for(&self, salt: &[u8], iterations: u32) -> bool {
+        (self.salt.as_slice(), self.iterations) == (salt, iterations)
     }
 }
 
@@ -179,6 +200,24 @@ mod tests {
         ] {
             assert_eq!(last.verify(wrong), Err(SaslFault::Signature));
         }
+    }
+
+    #[test]
+    fn keys_are_computed_once_for_a_salt() {
+        let credentials = ClientCredentials::new("user", "pencil").unwrap();
+        let first = credentials.keys(b"salt", 4096);
+        assert!(Arc::ptr_eq(
+            &first,
+            &credentials.clone().keys(b"salt", 4096)
+        ));
+        for (salt, iterations) in [(b"salt", 4097), (b"tlas", 4097)] {
+            let other = credentials.keys(salt, iterations);
+            assert!(!Arc::ptr_eq(&first, &other));
+            assert!(Arc::ptr_eq(&other, &credentials.keys(salt, iterations)));
+        }
+        let other = ClientCredentials::new("user", "pencil").unwrap();
+        assert!(!Arc::ptr_eq(&first, &other.keys(b"salt", 4096)));
+        assert_eq!(credentials, other);
     }
 
     #[test]
