@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Ending, Offers, Session, Settings, Step, Wait};
+use postgate_proto::session::{Answer, Ending, Offers, Session, Settings, Step, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -171,6 +171,9 @@ impl Connection {
                     let answer = self.desk.answer(ask, self.session.counters()).await;
                     for text in self.desk.take_texts() {
                         apply(text, &mut self.session);
+                    }
+                    if matches!(answer, Answer::Keys(None)) {
+                        self.session.set_decoy(self.desk.decoy());
                     }
                     self.session.decide(answer);
                 }

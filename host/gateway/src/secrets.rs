@@ -1,10 +1,10 @@
 //! The random octets of which nonces, challenges and decoys are made.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
-use postgate_proto::auth::Decoy;
+use postgate_proto::auth::{Decoy, ScramKeys};
 use postgate_users::Cost;
 use sha2::Sha256;
 
@@ -13,7 +13,8 @@ pub(crate) struct Secrets {
     key: [u8; 64],
     decoy: [u8; 32],
     sessions: AtomicU64,
-    iterations: AtomicU32,
+    /// The iterations and the length of the salt of known users, in one number.
+    shape: AtomicU64,
 }
 
 impl Secrets {
@@ -31,7 +32,10 @@ impl Secrets {
             decoy,
             sessions: AtomicU64::new(0),
             // What `postgate user` gives to users, until there is one that says otherwise.
-            iterations: AtomicU32::new(Cost::DEFAULT.iterations),
+            shape: AtomicU64::new(shape(
+                Cost::DEFAULT.iterations,
+                Decoy::default().salt_length,
+            )),
         })
     }
 
@@ -45,16 +49,24 @@ impl Secrets {
 
     /// What keys for unknown users are made of.
     pub(crate) fn decoy(&self) -> Decoy {
+        let [salt_length, iterations @ ..] = self.shape.load(Ordering::Relaxed).to_be_bytes();
+        let [_, _, _, iterations @ ..] = iterations;
         Decoy {
             secret: self.decoy,
-            iterations: self.iterations.load(Ordering::Relaxed),
+            iterations: u32::from_be_bytes(iterations),
+            salt_length,
         }
     }
 
-    /// A user has keys with so many iterations; so will those who are unknown.
-    pub(crate) fn note_iterations(&self, iterations: u32) {
-        self.iterations.store(iterations, Ordering::Relaxed);
+    /// A user has such keys; those of the unknown will look the same.
+    pub(crate) fn note(&self, keys: &ScramKeys) {
+        let shape = shape(keys.iterations(), keys.salt_length());
+        self.shape.store(shape, Ordering::Relaxed);
     }
+}
+
+fn shape(iterations: u32, salt_length: u8) -> u64 {
+    u64::from(salt_length) << 56 | u64::from(iterations)
 }
 
 impl fmt::Debug for Secrets {
@@ -72,8 +84,10 @@ mod tests {
         let secrets = Secrets::draw().unwrap();
         assert_ne!(secrets.seed(), secrets.seed());
         assert_eq!(secrets.decoy().secret, secrets.decoy().secret);
-        secrets.note_iterations(10_000);
-        assert_eq!(secrets.decoy().iterations, 10_000);
+        let keys = ScramKeys::new(vec![1; 24], 10_000, &[2; 32], &[3; 32]).unwrap();
+        secrets.note(&keys);
+        let decoy = secrets.decoy();
+        assert_eq!((decoy.iterations, decoy.salt_length), (10_000, 24));
         assert_ne!(secrets.seed(), Secrets::draw().unwrap().seed());
     }
 }

@@ -94,7 +94,7 @@ impl Desk {
         let occasion = Occasion::About(identity.clone());
         let answer = self.query(Event::AuthKeys, occasion).await;
         if let Answer::Keys(Some(keys)) = &answer {
-            self.login.secrets.note_iterations(keys.iterations());
+            self.login.secrets.note(keys);
         }
         match answer {
             // A plugin has failed or refused: nobody has looked at the client.

@@ -9,6 +9,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use postgate_proto::auth::Decoy;
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers, Settings, Tls};
@@ -132,7 +133,7 @@ impl Desk {
     /// What the plugins of this session make of it.
     pub(crate) fn offers(&self) -> Offers {
         Offers {
-            decoy: self.login.secrets.decoy(),
+            decoy: self.decoy(),
             expn: self.pipeline.handles(Event::Expn),
             filters_commands: self.pipeline.handles(Event::Command),
             proxied: self.context.session.proxy.is_some(),
@@ -141,6 +142,11 @@ impl Desk {
             tls: Tls::Off,
             xclient: false,
         }
+    }
+
+    /// What keys for unknown users are made of, now.
+    pub(crate) fn decoy(&self) -> Decoy {
+        self.login.secrets.decoy()
     }
 
     /// The client's address as it holds now.

@@ -47,6 +47,12 @@ impl ScramKeys {
     pub const fn iterations(&self) -> u32 {
         self.iterations
     }
+
+    /// The octets of the salt.
+    pub fn salt_length(&self) -> u8 {
+        // It was checked: 64 at most.
+        u8::try_from(self.salt.len()).unwrap_or(u8::MAX)
+    }
 }
 
 impl fmt::Debug for ScramKeys {
@@ -93,13 +99,19 @@ pub struct Decoy {
     pub secret: [u8; 32],
     /// The number of iterations that known users have.
     pub iterations: u32,
+    /// The octets of the salt that known users have, 64 at most.
+    pub salt_length: u8,
 }
 
 impl Decoy {
+    fn salt_length(&self) -> usize {
+        usize::from(self.salt_length).min(64)
+    }
+
     pub(super) fn keys(&self, identity: &str) -> ScramKeys {
         let made = |what: &[u8]| hmac(&self.secret, &[what, b"\0", identity.as_bytes()]);
         ScramKeys {
-            salt: made(b"salt")[..16].to_vec(),
+            salt: [made(b"salt"), made(b"more salt")].concat()[..self.salt_length()].to_vec(),
             iterations: self.iterations,
             stored_key: made(b"stored key"),
             server_key: made(b"server key"),
@@ -112,6 +124,7 @@ impl Default for Decoy {
         Self {
             secret: [0; 32],
             iterations: MIN_ITERATIONS,
+            salt_length: 16,
         }
     }
 }
@@ -152,6 +165,13 @@ mod tests {
         let decoy = Decoy::default();
         assert_eq!(decoy.keys("eve"), decoy.keys("eve"));
         assert_ne!(decoy.keys("eve").salt, decoy.keys("mallory").salt);
+        let longer = Decoy {
+            salt_length: 40,
+            ..decoy
+        };
+        let (short, long) = (decoy.keys("eve"), longer.keys("eve"));
+        assert_eq!((short.salt.len(), long.salt.len()), (16, 40));
+        assert!(long.salt.starts_with(&short.salt));
         let other = Decoy {
             secret: [1; 32],
             ..decoy

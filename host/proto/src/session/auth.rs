@@ -1,6 +1,6 @@
 //! AUTH in a session: what may be used now, and the exchange (RFC 4954).
 
-use crate::auth::{self, AwaitsKeys, Credentials, Exchange, Mechanism, ScramKeys, Terms};
+use crate::auth::{self, AwaitsKeys, Credentials, Decoy, Exchange, Mechanism, ScramKeys, Terms};
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal, Reply};
 use crate::session::check::Legal;
@@ -27,6 +27,12 @@ impl Session {
         };
         let limit = self.limit.get_or_insert_with(|| Mechanism::ALL.to_vec());
         limit.retain(|mechanism| is_named(*mechanism));
+    }
+
+    /// Makes the keys of unknown users of this from now on: what known users have changes while
+    /// sessions are open.
+    pub fn set_decoy(&mut self, decoy: Decoy) {
+        self.offers.decoy = decoy;
     }
 
     /// The mechanisms that can be used now, as EHLO lists them.

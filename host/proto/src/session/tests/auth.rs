@@ -1,6 +1,10 @@
 //! What policy can do to what is listed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
+use crate::auth::Decoy;
 use crate::session::{Auth, Channel, Tls};
 
 /// A session whose client has said so much, and what it was told. Policy limits the mechanisms at the
@@ -104,4 +108,45 @@ fn nobody_else_lists_what_the_session_lists_by_itself() {
     );
     // And it lists nothing by itself that others could.
     assert!(listed[..10].iter().all(|line| is_own_keyword(line)));
+}
+
+#[test]
+fn unknown_users_look_like_those_that_are_known_by_then() {
+    let settings = Settings {
+        auth: Auth::Optional,
+        auth_in_clear: true,
+        ..Settings::default()
+    };
+    let offers = Offers {
+        scram: true,
+        ..Offers::default()
+    };
+    let mut session = Session::new(Arc::new(settings), offers);
+    // "n,,n=eve,r=abc"
+    session.receive(b"EHLO c\r\nAUTH SCRAM-SHA-256 biwsbj1ldmUscj1hYmM=\r\n");
+    let mut said = Vec::new();
+    loop {
+        match session.step() {
+            Step::Ask(Ask::AuthKeys { .. }) => {
+                session.set_decoy(Decoy {
+                    iterations: 9_999,
+                    salt_length: 24,
+                    ..Decoy::default()
+                });
+                session.decide(Answer::Keys(None));
+            }
+            Step::Ask(_) => session.decide(Answer::Proceed(None)),
+            Step::Write(octets) => said = octets.to_vec(),
+            Step::Read(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let said = String::from_utf8(said).unwrap();
+    let challenge = said.lines().find_map(|line| line.strip_prefix("334 "));
+    let challenge = STANDARD.decode(challenge.unwrap()).unwrap();
+    let challenge = String::from_utf8(challenge).unwrap();
+    let fields: Vec<_> = challenge.split(',').collect();
+    // 24 octets are 32 characters of base64.
+    assert_eq!(fields[1].len(), "s=".len() + 32, "{challenge}");
+    assert_eq!(fields[2], "i=9999");
 }
