@@ -61,6 +61,7 @@ use crate::plugin::LoadError;
 use crate::tls::TlsError;
 pub use controller::Controller;
 pub use running::Running;
+pub use secrets::{AuthSecretError, AuthSecretFault, check_auth_secret};
 pub use server::Gateway;
 
 /// Runs a gateway until `shutdown` is ready, and then until its sessions are over.
@@ -76,6 +77,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 /// Why a gateway can not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The secret of `auth-secret-file` can not be had.
+    #[error(transparent)]
+    AuthSecret(#[from] AuthSecretError),
     /// Nothing can be delivered to the backend as it is configured.
     #[error(transparent)]
     Backend(#[from] SetupError),
@@ -114,7 +118,10 @@ pub enum RunError {
 impl RunError {
     /// Whether the operator can mend it in the configuration or in the plugin directory.
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Backend(_) | Self::Plugins(_) | Self::Tls(_))
+        matches!(
+            self,
+            Self::AuthSecret(_) | Self::Backend(_) | Self::Plugins(_) | Self::Tls(_)
+        )
     }
 }
 

@@ -1,12 +1,17 @@
 //! The random octets of which nonces, challenges and decoys are made.
 
+mod file;
+
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
 use postgate_proto::auth::{Decoy, ScramKeys};
 use postgate_users::Cost;
 use sha2::Sha256;
+
+pub use self::file::{AuthSecretError, AuthSecretFault, check_auth_secret};
 
 /// What one process draws once, and derives for its sessions.
 pub(crate) struct Secrets {
@@ -36,6 +41,19 @@ impl Secrets {
                 Cost::DEFAULT.iterations,
                 Decoy::default().salt_length,
             )),
+        })
+    }
+
+    /// Takes the secret of the file for decoys, so that unknown users have the same salts after a
+    /// start and on other machines. The file is made where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can not be used.
+    pub(crate) fn with_decoys_of(self, file: &Path) -> Result<Self, AuthSecretError> {
+        Ok(Self {
+            decoy: file::secret(file)?,
+            ..self
         })
     }
 
@@ -89,5 +107,15 @@ mod tests {
         let decoy = secrets.decoy();
         assert_eq!((decoy.iterations, decoy.salt_length), (10_000, 24));
         assert_ne!(secrets.seed(), Secrets::draw().unwrap().seed());
+    }
+
+    #[test]
+    fn decoys_of_a_file_are_those_of_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        let drawn = || Secrets::draw().unwrap().with_decoys_of(&file).unwrap();
+        let (first, second) = (drawn(), drawn());
+        assert_eq!(first.decoy(), second.decoy());
+        assert_ne!(first.seed(), second.seed());
     }
 }

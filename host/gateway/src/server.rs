@@ -178,6 +178,10 @@ impl House {
             .await
             .map_err(RunError::Plugins)?;
         let quarantine = config.quarantine.as_deref();
+        let mut secrets = Secrets::draw().map_err(RunError::Random)?;
+        if let Some(file) = &config.auth_secret_file {
+            secrets = secrets.with_decoys_of(file)?;
+        }
         Ok(Self {
             tls: Arc::new(tls),
             library,
@@ -190,7 +194,7 @@ impl House {
             quarantine: quarantine.map(|path| Maildir::new(path, &config.hostname)),
             spool: Arc::new(spool_settings(&config.limits)),
             attempts: Arc::new(Attempts::new(&config.limits)),
-            secrets: Arc::new(Secrets::draw().map_err(RunError::Random)?),
+            secrets: Arc::new(secrets),
         })
     }
 }

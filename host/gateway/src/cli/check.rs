@@ -17,6 +17,10 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
     let mut mistakes = Mistakes::default();
     let certificates = mistakes.of(tls::Store::load(&config));
+    if let Some(file) = &config.auth_secret_file {
+        let checked = postgate::check_auth_secret(file);
+        mistakes.of(checked.map_err(|error| vec![error]));
+    }
     if let Some(backend) = &config.backend {
         let delivery = Delivery::new(backend, &config.hostname);
         mistakes.of(delivery.map_err(|error| vec![error]));

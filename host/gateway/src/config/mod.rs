@@ -42,6 +42,9 @@ pub const BUILT_IN: &str = include_str!("default.toml");
 pub struct Config {
     /// The name in the banner, in replies and in trace fields: a domain or an address literal.
     pub hostname: String,
+    /// The file of which the salts of unknown users are made; made at the start where it is not
+    /// there. Nothing: they are others after each start.
+    pub auth_secret_file: Option<PathBuf>,
     /// Where clients connect. At least one.
     pub listeners: Vec<Listener>,
     /// The certificates that clients are shown. None: a self-signed one, made at the start.

@@ -18,6 +18,7 @@ use super::{Config, DnsSettings, Log, Plugins, RelayDomain, Runtime, limits, rep
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Everything is read before anything is given up, so that no mistake hides another.
     let hostname = hostname(root);
+    let auth_secret_file = root.path("auth-secret-file");
     let limits = root.table("limits", limits::read);
     let certificates = tls::certificates(root);
     let tls = root.table("tls", tls::settings);
@@ -33,6 +34,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     let runtime = root.table("runtime", runtime);
     Some(Config {
         hostname: hostname?,
+        auth_secret_file,
         listeners,
         certificates,
         tls,
