@@ -194,7 +194,7 @@ impl<P: Plugin> Pipeline<P> {
     }
 
     /// Asks the plugins in order. Each sees what the ones before it have changed. The first that
-    /// does not say "next" ends it.
+    /// does not say "next" ends it; a notice goes to all of them.
     pub async fn ask(&mut self, event: Event, context: &mut Arc<Context>) -> Outcome {
         let mut outcome = Outcome {
             decision: Decision::Pass,

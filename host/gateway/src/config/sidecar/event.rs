@@ -80,6 +80,11 @@ impl Event {
             Self::Disconnect => "disconnect",
         }
     }
+
+    /// Whether plugins are told of something that has happened, and nobody waits for an opinion.
+    pub const fn is_notice(self) -> bool {
+        matches!(self, Self::Outcome | Self::Reset | Self::Disconnect)
+    }
 }
 
 impl std::fmt::Display for Event {

@@ -168,6 +168,10 @@ impl<P: Plugin> Seat<P> {
             self.plugin.metrics().failed(event, cause);
             self.add_note(event, "failed");
         }
+        if event.is_notice() {
+            // There is nothing to refuse, and the plugins behind it need to know too.
+            return None;
+        }
         match on_failure {
             OnFailure::Accept => None,
             OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),

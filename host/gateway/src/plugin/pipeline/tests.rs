@@ -14,6 +14,7 @@ use super::*;
 use crate::config::sidecar::BreakerRules;
 use crate::config::sidecar::OnFailure;
 use crate::metrics::Metrics;
+use crate::plugin::breaker::Call;
 use crate::plugin::context::{Authentication, Message, SessionFacts, Transaction};
 use crate::plugin::verdict::{EnvelopeEdit, Refused};
 
@@ -143,6 +144,10 @@ fn trap(_: Event, _: &Context) -> Result<Opinion, PluginError> {
     Err(PluginError::Trap("unreachable".into()))
 }
 
+fn tag(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    edit(vec![Edit::Tag("told".into(), String::new())])
+}
+
 fn edit(edits: Vec<Edit>) -> Result<Opinion, PluginError> {
     Ok(Opinion {
         verdict: Verdict::Next,
@@ -195,6 +200,31 @@ async fn a_failure_is_what_the_operator_says() {
                 .notes()
                 .starts_with(&format!("fake={event}:failed"))
         );
+    }
+}
+
+#[tokio::test]
+async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
+    for event in [Event::Outcome, Event::Reset, Event::Disconnect] {
+        for on_failure in [OnFailure::Accept, OnFailure::Reject, OnFailure::Tempfail] {
+            let mut pipeline = pipeline(&[(trap, on_failure), (tag, OnFailure::Tempfail)]);
+            let mut context = context();
+            let outcome = pipeline.ask(event, &mut context).await;
+            assert_eq!(outcome.decision, Decision::Pass, "{event}");
+            assert_eq!(context.tags.len(), 1, "{event} {on_failure:?}");
+            // Nor does it stop at one that is out.
+            let breaker = pipeline.seats[0].plugin.breaker();
+            let call = Call {
+                event: Event::Rcpt,
+                client: Ipv4Addr::LOCALHOST.into(),
+                trial: None,
+            };
+            while !breaker.is_open() {
+                breaker.failed(call, Instant::now());
+            }
+            pipeline.ask(event, &mut context).await;
+            assert_eq!(context.tags.len(), 2, "{event} {on_failure:?}");
+        }
     }
 }
 
