@@ -259,19 +259,37 @@ fn roles_last_and_senders_belong_to_users() {
 #[test]
 fn a_plugin_can_ask_for_another_way_and_its_failure_is_nobodys_fault() {
     let backend = Backend::working();
-    let gateway = Setup::new()
-        .backend(&backend.smtp())
-        .listener(CLEAR_AUTH)
-        .set("limits.auth-failures-per-account = 1")
-        .plugin("10-logins", "guests/logins", "")
+    for on_failure in ["tempfail", "accept", "reject"] {
+        let gateway = Setup::new()
+            .backend(&backend.smtp())
+            .listener(CLEAR_AUTH)
+            .set("limits.auth-failures-per-account = 1")
+            .plugin(
+                "10-logins",
+                "guests/logins",
+                &format!("on-failure = \"{on_failure}\""),
+            )
+            .start();
+        let mut client = Client::greeted(gateway.address());
+        client.says(&plain("", "bob", "432"), "432 4.7.12");
+        client.says(&plain("", "bob", "534"), "534 5.7.9");
+        client.says(&plain("", "bob", "538"), "538 5.7.11");
+        client.says(&plain("", "bob", "trap"), "454 4.7.0");
+        // None of them was a wrong password.
+        client.says(&plain("", "bob", "pencil"), "235 2.7.0");
+    }
+}
+
+/// Where another plugin knows the client, it need not come again.
+#[test]
+fn a_failure_that_is_accepted_leaves_the_decision_to_the_others() {
+    let backend = Backend::working();
+    let gateway = setup(&user("bob", "trap").to_string(), &backend)
+        .plugin("01-logins", "guests/logins", "on-failure = \"accept\"")
         .start();
     let mut client = Client::greeted(gateway.address());
-    client.says(&plain("", "bob", "432"), "432 4.7.12");
-    client.says(&plain("", "bob", "534"), "534 5.7.9");
-    client.says(&plain("", "bob", "538"), "538 5.7.11");
-    client.says(&plain("", "bob", "trap"), "454 4.7.0");
-    // None of them was a wrong password.
-    client.says(&plain("", "bob", "pencil"), "235 2.7.0");
+    client.says(&plain("", "alice", "trap"), "454 4.7.0");
+    client.says(&plain("", "bob", "trap"), "235 2.7.0");
 }
 
 /// An operator hears of a missing file before anything is served.

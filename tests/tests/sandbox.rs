@@ -14,7 +14,7 @@ const SIDECAR: &str = "breaker.failures = 0\n\
 fn tempfail(event: &str) -> &'static str {
     match event {
         "init" | "proxy" | "connect" | "helo" => "421 4.3.0",
-        "auth" | "auth-keys" => "454 4.7.0",
+        "auth" | "auth-keys" | "starttls" => "454 4.7.0",
         // Nothing can be refused here: the client hears what it would have heard.
         "disconnect" => "221",
         "outcome" | "reset" => "250",

@@ -15,8 +15,8 @@ use postgate_proto::session::Settings;
 
 use self::edits::apply;
 use self::journal::Journal;
-use self::seat::Seat;
 pub(crate) use self::seat::subject;
+use self::seat::{AUTH_LATER, Seat};
 use crate::config::sidecar::{Event, Sidecar};
 use crate::metrics::PluginMetrics;
 use crate::plugin::breaker::Breaker;
@@ -201,6 +201,7 @@ impl<P: Plugin> Pipeline<P> {
             delay: Duration::ZERO,
             texts: Vec::new(),
         };
+        let mut has_failed = false;
         for seat in &mut self.seats {
             if event == Event::Data {
                 // A client may come to this more than once in a transaction.
@@ -222,13 +223,16 @@ impl<P: Plugin> Pipeline<P> {
             }
             let opinion = match answer {
                 Ok(opinion) => opinion,
-                Err(error) => match seat.failure(event, context, &error) {
-                    None => continue,
-                    Some(decision) => {
-                        outcome.decision = decision;
-                        break;
+                Err(error) => {
+                    has_failed = true;
+                    match seat.failure(event, context, &error) {
+                        None => continue,
+                        Some(decision) => {
+                            outcome.decision = decision;
+                            break;
+                        }
                     }
-                },
+                }
             };
             seat.note(event, &opinion, context);
             let cap = seat.plugin.sidecar().limits.delay;
@@ -262,6 +266,11 @@ impl<P: Plugin> Pipeline<P> {
                 Verdict::Refuse(refused) => Decision::Refuse(refused.refusal),
             };
             break;
+        }
+        let is_about_credentials = matches!(event, Event::Auth | Event::AuthKeys);
+        if is_about_credentials && has_failed && outcome.decision == Decision::Pass {
+            // Nobody knows the client, and the one that has failed might have.
+            outcome.decision = Decision::Refuse(AUTH_LATER);
         }
         outcome
     }

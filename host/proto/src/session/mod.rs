@@ -427,8 +427,11 @@ impl Session {
 }
 
 /// The refusal of STARTTLS where TLS can not be had for now (RFC 3207 §4).
-pub const TLS_NOT_AVAILABLE: Refusal =
-    Refusal::fixed(454, Enhanced::new(4, 7, 0), "TLS not available");
+pub const TLS_NOT_AVAILABLE: Refusal = Refusal::fixed(
+    454,
+    Enhanced::new(4, 7, 0),
+    "TLS not available due to temporary reason",
+);
 
 /// The longest command line, CRLF included: the 512 octets of RFC 5321 §4.5.3.1.4 and what
 /// extensions add to MAIL and RCPT.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use postgate_proto::fault::Fault;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::reply::{Enhanced, Refusal};
-use postgate_proto::session::Settings;
+use postgate_proto::session::{Settings, TLS_NOT_AVAILABLE};
 use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
@@ -172,12 +172,14 @@ impl<P: Plugin> Seat<P> {
             // There is nothing to refuse, and the plugins behind it need to know too.
             return None;
         }
-        match on_failure {
-            OnFailure::Accept => None,
-            OnFailure::Reject => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
-            OnFailure::Tempfail => Some(match event {
-                Event::Auth | Event::AuthKeys => Decision::Refuse(AUTH_LATER),
+        match (on_failure, event) {
+            (OnFailure::Accept, _) => None,
+            // It says nothing about the client, whose password may be right (RFC 4954 section 6).
+            (_, Event::Auth | Event::AuthKeys) => Some(Decision::Refuse(AUTH_LATER)),
+            (OnFailure::Reject, _) => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
+            (OnFailure::Tempfail, _) => Some(match event {
                 Event::Connect | Event::Helo | Event::Proxy => Decision::Disconnect(CONNECT_LATER),
+                Event::StartTls => Decision::Refuse(TLS_NOT_AVAILABLE),
                 _ => Decision::Refuse(Refusal::TRY_LATER),
             }),
         }

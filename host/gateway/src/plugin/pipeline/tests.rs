@@ -8,8 +8,9 @@ use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Reply;
+use postgate_proto::session::TLS_NOT_AVAILABLE;
 
-use super::seat::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
+use super::seat::{CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
 use crate::config::sidecar::BreakerRules;
 use crate::config::sidecar::OnFailure;
@@ -179,6 +180,13 @@ async fn a_failure_is_what_the_operator_says() {
     let table = [
         (Tempfail, Event::Rcpt, Decision::Refuse(Refusal::TRY_LATER)),
         (Tempfail, Event::Auth, Decision::Refuse(AUTH_LATER)),
+        (Reject, Event::Auth, Decision::Refuse(AUTH_LATER)),
+        (Reject, Event::AuthKeys, Decision::Refuse(AUTH_LATER)),
+        (
+            Tempfail,
+            Event::StartTls,
+            Decision::Refuse(TLS_NOT_AVAILABLE),
+        ),
         (
             Tempfail,
             Event::Connect,
@@ -201,6 +209,36 @@ async fn a_failure_is_what_the_operator_says() {
                 .starts_with(&format!("fake={event}:failed"))
         );
     }
+}
+
+#[tokio::test]
+async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
+    fn authenticate(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        Ok(Opinion {
+            verdict: Verdict::Authenticate("bob".into()),
+            edits: vec![],
+        })
+    }
+    use OnFailure::{Accept, Tempfail};
+    let later = Decision::Refuse(AUTH_LATER);
+    let table: [(&[(Answer, OnFailure)], Decision); 5] = [
+        (&[(next, Tempfail)], Decision::Pass),
+        (&[(trap, Accept)], later.clone()),
+        (&[(trap, Accept), (next, Accept)], later.clone()),
+        (&[(next, Accept), (trap, Accept)], later),
+        (
+            &[(trap, Accept), (authenticate, Accept)],
+            Decision::Authenticate("bob".into()),
+        ),
+    ];
+    for (answers, expected) in table {
+        let outcome = pipeline(answers).ask(Event::Auth, &mut context()).await;
+        assert_eq!(outcome.decision, expected);
+    }
+    // What another one refuses is refused.
+    let mut pipeline = pipeline(&[(trap, Accept), (refuse, Accept)]);
+    let outcome = pipeline.ask(Event::Auth, &mut context()).await;
+    assert_eq!(outcome.decision, Decision::Refuse(refusal()));
 }
 
 #[tokio::test]
