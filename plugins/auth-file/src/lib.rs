@@ -101,7 +101,6 @@ impl AuthFile {
         let user = match &credentials.proof {
             Proof::Password(password) => self.by_password(&credentials.identity, password)?,
             Proof::Certificate => self.by_certificate(&credentials.act_as)?,
-            // The gateway has verified it by keys, which may have been those of another plugin.
             Proof::Verified => {
                 let user = self.directory.find(&credentials.identity)?;
                 user.filter(|user| user.scram_keys().is_some())

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postgate_proto::auth::ScramKeys;
+use postgate_proto::auth::{Proof, ScramKeys};
 use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::Settings;
 
@@ -104,6 +104,8 @@ pub struct Pipeline<P: Plugin> {
     settings: Arc<Settings>,
     observer: Option<Arc<dyn Observer>>,
     journal: Journal,
+    /// Which seat gave the keys by which the client is verified.
+    keys_of: Option<usize>,
 }
 
 /// What all plugins together decided at one event.
@@ -160,6 +162,7 @@ impl<P: Plugin> Pipeline<P> {
             settings,
             observer: None,
             journal: Journal::default(),
+            keys_of: None,
         }
     }
 
@@ -202,7 +205,10 @@ impl<P: Plugin> Pipeline<P> {
             texts: Vec::new(),
         };
         let mut has_failed = false;
-        for seat in &mut self.seats {
+        if event == Event::AuthKeys {
+            self.keys_of = None;
+        }
+        for (index, seat) in self.seats.iter_mut().enumerate() {
             if event == Event::Data {
                 // A client may come to this more than once in a transaction.
                 seat.later.clear();
@@ -221,7 +227,7 @@ impl<P: Plugin> Pipeline<P> {
                     elapsed: began.elapsed(),
                 });
             }
-            let opinion = match answer {
+            let mut opinion = match answer {
                 Ok(opinion) => opinion,
                 Err(error) => {
                     has_failed = true;
@@ -234,6 +240,14 @@ impl<P: Plugin> Pipeline<P> {
                     }
                 }
             };
+            match &opinion.verdict {
+                Verdict::Keys(_) => self.keys_of = Some(index),
+                // The client has shown that it knows the password of somebody else's user.
+                Verdict::Authenticate(_) if is_verified(context) && self.keys_of != Some(index) => {
+                    opinion.verdict = Verdict::Next;
+                }
+                _ => {}
+            }
             seat.note(event, &opinion, context);
             let cap = seat.plugin.sidecar().limits.delay;
             let mut delay = Duration::ZERO;
@@ -312,6 +326,12 @@ impl<P: Plugin> Pipeline<P> {
         }
         notes
     }
+}
+
+/// Whether the gateway itself has verified the client, by the keys that a plugin gave it.
+fn is_verified(context: &Context) -> bool {
+    let credentials = context.credentials.as_ref();
+    credentials.is_some_and(|credentials| credentials.proof == Proof::Verified)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::auth::{Credentials, Mechanism};
 use postgate_proto::data::LineEndings;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
@@ -66,18 +67,21 @@ impl Ask for FakeInstance {
     }
 }
 
+fn fake(answer: Answer, on_failure: OnFailure) -> Fake {
+    Fake {
+        answer,
+        sidecar: Sidecar {
+            on_failure,
+            ..Sidecar::default()
+        },
+        breaker: Breaker::new(BreakerRules::default()),
+        metrics: Metrics::new().plugins().of("fake", []),
+    }
+}
+
 fn pipeline(answers: &[(Answer, OnFailure)]) -> Pipeline<Fake> {
-    let plugins = answers.iter().map(|(answer, on_failure)| {
-        Arc::new(Fake {
-            answer: *answer,
-            sidecar: Sidecar {
-                on_failure: *on_failure,
-                ..Sidecar::default()
-            },
-            breaker: Breaker::new(BreakerRules::default()),
-            metrics: Metrics::new().plugins().of("fake", []),
-        })
-    });
+    let plugins = answers.iter();
+    let plugins = plugins.map(|(answer, on_failure)| Arc::new(fake(*answer, *on_failure)));
     let plugins: Vec<_> = plugins.collect();
     let settings = Settings {
         relay: RelayDomains::new(["example.org".into()]),
@@ -125,6 +129,20 @@ fn accept(_: Event, _: &Context) -> Result<Opinion, PluginError> {
         verdict: Verdict::Accept,
         edits: vec![],
     })
+}
+
+fn authenticate(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    Ok(Opinion {
+        verdict: Verdict::Authenticate("bob".into()),
+        edits: vec![],
+    })
+}
+
+fn refuse_at_auth(event: Event, context: &Context) -> Result<Opinion, PluginError> {
+    match event {
+        Event::Auth => refuse(event, context),
+        _ => Ok(Opinion::NEXT),
+    }
 }
 
 fn refuse(_: Event, _: &Context) -> Result<Opinion, PluginError> {
@@ -212,13 +230,57 @@ async fn a_failure_is_what_the_operator_says() {
 }
 
 #[tokio::test]
-async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
-    fn authenticate(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+async fn who_gave_the_keys_vouches_for_who_has_them() {
+    fn keys(event: Event, context: &Context) -> Result<Opinion, PluginError> {
+        if event == Event::Auth {
+            return authenticate(event, context);
+        }
+        let keys = ScramKeys::new(vec![0; 8], 4_096, &[0; 32], &[0; 32]);
         Ok(Opinion {
-            verdict: Verdict::Authenticate("bob".into()),
+            verdict: Verdict::Keys(keys.unwrap()),
             edits: vec![],
         })
     }
+    fn other(event: Event, context: &Context) -> Result<Opinion, PluginError> {
+        match event {
+            Event::Auth => authenticate(event, context),
+            _ => Ok(Opinion::NEXT),
+        }
+    }
+    use OnFailure::Tempfail;
+    let bob = Decision::Authenticate("bob".into());
+    let table: [(&[(Answer, OnFailure)], Proof, Decision); 5] = [
+        (&[(keys, Tempfail)], Proof::Verified, bob.clone()),
+        (&[(other, Tempfail)], Proof::Verified, Decision::Pass),
+        (
+            &[(other, Tempfail), (keys, Tempfail)],
+            Proof::Verified,
+            bob.clone(),
+        ),
+        (
+            &[(refuse_at_auth, Tempfail), (keys, Tempfail)],
+            Proof::Verified,
+            Decision::Refuse(refusal()),
+        ),
+        (&[(other, Tempfail)], Proof::Password("p".to_owned().into()), bob),
+    ];
+    for (answers, proof, expected) in table {
+        let mut pipeline = pipeline(answers);
+        let mut context = context();
+        pipeline.ask(Event::AuthKeys, &mut context).await;
+        Arc::make_mut(&mut context).credentials = Some(Credentials {
+            mechanism: Mechanism::ScramSha256,
+            identity: "bob".into(),
+            act_as: String::new(),
+            proof,
+        });
+        let outcome = pipeline.ask(Event::Auth, &mut context).await;
+        assert_eq!(outcome.decision, expected, "{}", pipeline.notes());
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
     use OnFailure::{Accept, Tempfail};
     let later = Decision::Refuse(AUTH_LATER);
     let table: [(&[(Answer, OnFailure)], Decision); 5] = [
