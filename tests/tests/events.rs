@@ -113,6 +113,32 @@ fn commands_that_are_not_legal_reach_no_plugin() {
     assert_eq!(events, ["connect", "helo", "mail", "disconnect"]);
 }
 
+/// A plugin that has heard of a transaction hears of its end too, where one behind it refuses.
+#[test]
+fn a_sender_that_another_plugin_refuses_is_a_reset() {
+    let (gateway, _backend) = start(&[
+        ("10-recorder", "guests/recorder", ""),
+        ("20-verdicts", "guests/verdicts", ""),
+        ("30-late", "guests/recorder", ""),
+    ]);
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<refuse550@client.example>", "550 5.7.1");
+    client.says("QUIT", "221");
+    let expected = ["connect", "helo", "mail", "reset", "disconnect"];
+    let recorded = recorded(&gateway);
+    let events: Vec<_> = recorded
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(events, expected);
+    assert_eq!(recorded[3], "reset Cause::Refused sender=None");
+    let late = gateway.log().find(|line| {
+        let says = line["says"].as_str().unwrap_or_default();
+        line["plugin"] == "30-late" && says.contains("reset")
+    });
+    assert_eq!(late, [] as [Value; 0]);
+}
+
 /// A client that simply goes away is a disconnect too, with the reason.
 #[test]
 fn a_broken_connection_is_a_disconnect() {

@@ -14,7 +14,7 @@ use super::{Desk, answer_of};
 use crate::config::sidecar::Event;
 use crate::delivery::DeliveryError;
 use crate::id;
-use crate::plugin::context::{Context, Transaction};
+use crate::plugin::context::{Cause, Context, Occasion, Transaction};
 use crate::plugin::pipeline::Decision;
 
 impl Desk {
@@ -33,8 +33,23 @@ impl Desk {
         let answer = answer_of(self.ask(Event::Mail).await);
         if !matches!(answer, Answer::Proceed(_)) {
             self.reset();
+            self.tell_witnesses().await;
         }
         answer
+    }
+
+    /// Tells the plugins that have heard of a transaction that it does not begin.
+    async fn tell_witnesses(&mut self) {
+        if !self.pipeline.handles(Event::Reset) {
+            return;
+        }
+        let context = Arc::make_mut(&mut self.context);
+        context.occasion = Some(Occasion::Reset(Cause::Refused));
+        let told = self
+            .pipeline
+            .ask_witnesses(Event::Reset, &mut self.context);
+        told.await;
+        self.take_occasion();
     }
 
     pub(super) async fn rcpt(

@@ -199,6 +199,21 @@ impl<P: Plugin> Pipeline<P> {
     /// Asks the plugins in order. Each sees what the ones before it have changed. The first that
     /// does not say "next" ends it; a notice goes to all of them.
     pub async fn ask(&mut self, event: Event, context: &mut Arc<Context>) -> Outcome {
+        self.ask_those(event, context, |_| true).await
+    }
+
+    /// Asks only the plugins that have heard of a transaction which another one has refused at MAIL.
+    pub async fn ask_witnesses(&mut self, event: Event, context: &mut Arc<Context>) -> Outcome {
+        self.ask_those(event, context, |seat| seat.has_answered_mail)
+            .await
+    }
+
+    async fn ask_those(
+        &mut self,
+        event: Event,
+        context: &mut Arc<Context>,
+        is_meant: impl Fn(&Seat<P>) -> bool,
+    ) -> Outcome {
         let mut outcome = Outcome {
             decision: Decision::Pass,
             delay: Duration::ZERO,
@@ -213,7 +228,7 @@ impl<P: Plugin> Pipeline<P> {
                 // A client may come to this more than once in a transaction.
                 seat.later.clear();
             }
-            if !seat.is_asked(event) {
+            if !seat.is_asked(event) || !is_meant(seat) {
                 continue;
             }
             let began = self.observer.as_ref().map(|_| Instant::now());

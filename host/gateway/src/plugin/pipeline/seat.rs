@@ -27,6 +27,8 @@ pub(super) struct Seat<P: Plugin> {
     pub(super) later: Vec<HeaderEdit>,
     /// Whether the plugin needs to see no more of the body of this message.
     pub(super) is_sated: bool,
+    /// Whether the plugin has heard of this transaction at MAIL, and did not fail.
+    pub(super) has_answered_mail: bool,
 }
 
 impl<P: Plugin> Drop for Seat<P> {
@@ -46,6 +48,7 @@ impl<P: Plugin> Seat<P> {
             notes: String::new(),
             later: Vec::new(),
             is_sated: false,
+            has_answered_mail: false,
         }
     }
 
@@ -68,6 +71,7 @@ impl<P: Plugin> Seat<P> {
         self.notes.clear();
         self.later.clear();
         self.is_sated = false;
+        self.has_answered_mail = false;
         if self.isolation() == Isolation::Message {
             self.instance = None;
         }
@@ -104,6 +108,9 @@ impl<P: Plugin> Seat<P> {
         };
         if let Some(change) = change {
             self.note_change(change, event);
+        }
+        if event == Event::Mail {
+            self.has_answered_mail = asked.is_ok();
         }
         asked
     }

@@ -328,6 +328,28 @@ async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
     }
 }
 
+/// A transaction that is refused at MAIL has an end for those who have heard of it, and for nobody
+/// else.
+#[tokio::test]
+async fn who_was_told_of_a_refused_transaction_is_told_of_its_end() {
+    use OnFailure::Tempfail;
+    let table: [(&[(Answer, OnFailure)], usize); 4] = [
+        (&[(tag, Tempfail), (refuse, Tempfail), (tag, Tempfail)], 1),
+        (&[(tag, Tempfail), (trap, Tempfail), (tag, Tempfail)], 1),
+        (&[(trap, OnFailure::Accept), (tag, Tempfail)], 1),
+        (&[(refuse, Tempfail), (tag, Tempfail)], 0),
+    ];
+    for (answers, told) in table {
+        let mut pipeline = pipeline(answers);
+        let mut context = context();
+        pipeline.begin_transaction();
+        pipeline.ask(Event::Mail, &mut context).await;
+        Arc::make_mut(&mut context).tags.clear();
+        pipeline.ask_witnesses(Event::Reset, &mut context).await;
+        assert_eq!(context.tags.len(), told, "{}", pipeline.notes());
+    }
+}
+
 #[tokio::test]
 async fn the_next_plugin_sees_what_the_one_before_changed() {
     fn rewrite(_: Event, _: &Context) -> Result<Opinion, PluginError> {
