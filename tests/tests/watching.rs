@@ -67,6 +67,26 @@ fn a_header_block_is_refused_with_one_reply_at_the_end() {
     assert_eq!(backend.taken().len(), 1);
 }
 
+/// A message that ends its session leaves as much behind as any other, wherever that happens.
+#[test]
+fn a_message_that_has_the_session_closed_is_a_refused_message() {
+    let (gateway, _backend) = start("", "");
+    for (subject, reply) in [("go away", "554 5.7.1"), ("at once", "552 5.3.4")] {
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        client.says("DATA", "354");
+        client.write(&message(subject, 300_000));
+        client.expect(reply);
+        client.expect_close();
+    }
+    let is_message = |line: &Value| line["message"] == "message" && line["verdict"] == "refused";
+    let lines = gateway.log().wait_for_all("messages", 2, is_message);
+    for (line, reply) in lines.iter().zip(["554 5.7.1", "552 5.3.4"]) {
+        let said = line["reply"].as_str().unwrap_or_default();
+        assert!(said.starts_with(reply), "{line}");
+    }
+}
+
 #[test]
 fn a_body_that_grows_too_large_is_refused_at_the_end_or_at_once() {
     let (gateway, backend) = start("", "");

@@ -56,6 +56,9 @@ impl OnHeaders for Watcher {
             Some("unwanted") => {
                 HeadersAnswer::refuse(Refusal::new(550, "5.7.1", "not this subject"))
             }
+            Some("go away") => {
+                HeadersAnswer::disconnect(Refusal::new(554, "5.7.1", "not this subject"))
+            }
             _ => HeadersAnswer::next().tag("class", "bulk"),
         }
     }

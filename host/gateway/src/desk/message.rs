@@ -122,7 +122,17 @@ impl Desk {
         Arc::make_mut(&mut self.context).message =
             Message::of_headers(headers, self.incoming.started_at);
         self.pipeline.add_later_headers(&mut self.context);
-        answer_of(self.ask(Event::Headers).await)
+        let answer = answer_of(self.ask(Event::Headers).await);
+        match &answer {
+            Answer::Disconnect(refusal) => self.message_refused(refusal.clone()).await,
+            Answer::Refuse(refusal) if refusal.closes() => {
+                self.message_refused(refusal.clone()).await;
+            }
+            // Of a message that is refused without an end of the session, that comes back here when
+            // the client has sent the rest of it.
+            _ => {}
+        }
+        answer
     }
 
     pub(super) async fn message(&mut self) -> Answer {
