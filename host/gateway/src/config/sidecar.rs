@@ -97,6 +97,16 @@ impl Sidecar {
 
     /// What is wrong in the file beside this plugin where the plugin exports these events.
     pub fn check_events(&self, plugin: &Path, exported: &[Event]) -> Vec<ConfigError> {
+        let is_enabled = |event| {
+            let events = self.events.as_ref();
+            events.is_none_or(|events| events.contains(&event)) && exported.contains(&event)
+        };
+        let splits_bodies = self.isolation == Isolation::Event && is_enabled(Event::BodyChunk);
+        let split = splits_bodies.then(|| {
+            let text = "with \"event\" each piece at body-chunk would go to an instance that has seen \
+                        nothing before; leave body-chunk out of events, or choose \"message\"";
+            conflict(plugin, "isolation", text.to_owned())
+        });
         let named = self.events.iter().flatten();
         let missing = named.filter(|event| !exported.contains(event));
         missing
@@ -109,6 +119,7 @@ impl Sidecar {
                 );
                 conflict(plugin, "events", text)
             })
+            .chain(split)
             .collect()
     }
 }

@@ -76,6 +76,26 @@ fn a_sidecar_fits_the_gateway_and_its_plugin() {
 }
 
 #[test]
+fn a_body_in_pieces_needs_an_instance_that_lasts() {
+    let plugin = Path::new("plugins/10-a.wasm");
+    let exported = [Event::Rcpt, Event::BodyChunk];
+    for (text, mistakes) in [
+        ("isolation = \"event\"", 1),
+        (
+            "isolation = \"event\"\nevents = [\"rcpt\", \"body-chunk\"]",
+            1,
+        ),
+        ("isolation = \"event\"\nevents = [\"rcpt\"]", 0),
+        ("isolation = \"message\"", 0),
+    ] {
+        let sidecar = Sidecar::parse(text, &plugin.with_extension("toml")).unwrap();
+        let found = sidecar.check_events(plugin, &exported);
+        assert_eq!(found.len(), mistakes, "{text}");
+        assert!(found.iter().all(|mistake| mistake.key == "isolation"));
+    }
+}
+
+#[test]
 fn all_mistakes_of_a_sidecar_are_listed_at_once() {
     let text = "on-failure = \"ignore\"\nonfailure = 1\ngrants = [\"http\", \"store\"]\nconfig = 1\n[limits]\nmemory = \"2GiB\"\ncpu = 5\n";
     let errors = Sidecar::parse(text, Path::new("10-a.toml")).unwrap_err();

@@ -175,6 +175,10 @@ impl<P: Plugin> Seat<P> {
             self.plugin.metrics().failed(event, cause);
             self.add_note(event, "failed");
         }
+        if event == Event::BodyChunk {
+            // A fresh instance would see the rest of a body whose beginning it does not know.
+            self.is_sated = true;
+        }
         if event.is_notice() {
             // There is nothing to refuse, and the plugins behind it need to know too.
             return None;

@@ -303,6 +303,21 @@ async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
     assert_eq!(outcome.decision, Decision::Refuse(refusal()));
 }
 
+/// A fresh instance is shown the next message, and not the rest of this one.
+#[tokio::test]
+async fn who_fails_in_a_body_sees_no_more_of_it() {
+    let mut pipeline = pipeline(&[(trap, OnFailure::Accept), (next, OnFailure::Tempfail)]);
+    let mut context = context();
+    for _ in 0..2 {
+        pipeline.begin_transaction();
+        for _ in 0..2 {
+            let outcome = pipeline.ask(Event::BodyChunk, &mut context).await;
+            assert_eq!(outcome.decision, Decision::Pass);
+        }
+        assert_eq!(pipeline.notes(), "fake=body-chunk:failed fake=next");
+    }
+}
+
 #[tokio::test]
 async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
     for event in [Event::Outcome, Event::Reset, Event::Disconnect] {
