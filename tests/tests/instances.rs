@@ -70,6 +70,24 @@ fn an_instance_lives_as_long_as_the_operator_says() {
     }
 }
 
+/// Another client is another session, also over the same connection.
+#[test]
+fn a_client_named_by_xclient_finds_nothing_of_the_one_before() {
+    let gateway = Setup::new()
+        .listener("xclient-from = [\"127.0.0.1\"]")
+        .plugin("10-isolated", "guests/isolated", "grants = [\"store\"]")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    for address in ["192.0.2.1", "192.0.2.2"] {
+        client.says(&format!("XCLIENT ADDR={address}"), "220");
+        client.says("EHLO client.example", "250");
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        let said = recipient(&mut client);
+        assert_eq!(said, "connect 1 mail 1 rcpt 1 stored 1", "{address}");
+        client.says("RSET", "250");
+    }
+}
+
 /// It does not isolate, and says so in the documentation. The store is that of the session even so.
 #[test]
 fn a_shared_instance_goes_from_session_to_session() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use postgate_proto::auth::Decoy;
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers, Settings, Tls};
+use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers, Tls};
 use postgate_proto::xclient::Xclient;
 use tracing::{debug, info};
 
@@ -60,8 +60,7 @@ impl Desk {
         metrics: Arc<Metrics>,
     ) -> Self {
         let mut context = Context::new(Arc::new(session));
-        context.banner = pipeline.settings().banner.as_str().into();
-        context.greeting = Settings::GREETING.into();
+        context.say_usual(pipeline.settings());
         Self {
             context: Arc::new(context),
             pipeline,
@@ -298,9 +297,9 @@ impl Desk {
     /// The session begins anew, on behalf of the client that a trusted one has named.
     fn xclient(&mut self, xclient: Xclient) -> Answer {
         self.reset();
+        self.pipeline.begin_session();
         let context = Arc::make_mut(&mut self.context);
-        context.helo = None;
-        context.authentication = None;
+        context.forget_client(self.pipeline.settings());
         if let Some(login) = xclient.login.filter(|login| !login.is_empty()) {
             self.act_as(&login);
         }

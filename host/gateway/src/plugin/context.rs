@@ -11,7 +11,7 @@ use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::proxy::ProxyHeader;
 use postgate_proto::reply::{Refusal, Reply};
-use postgate_proto::session::Helo;
+use postgate_proto::session::{Helo, Settings};
 
 use crate::plugin::mime::Mime;
 use crate::plugin::store::SessionStores;
@@ -93,6 +93,22 @@ impl Context {
         self.authentication
             .as_ref()
             .map(|authentication| &*authentication.acts_as)
+    }
+
+    /// Forgets what the client has said, and what plugins have made of it.
+    pub fn forget_client(&mut self, settings: &Settings) {
+        self.stores = SessionStores::default();
+        self.helo = None;
+        self.authentication = None;
+        self.faults = Faults::default();
+        self.tags = Vec::new();
+        self.say_usual(settings);
+    }
+
+    /// What the session says as long as plugins do not change it.
+    pub fn say_usual(&mut self, settings: &Settings) {
+        self.banner = settings.banner.as_str().into();
+        self.greeting = Settings::GREETING.into();
     }
 
     /// Remembers what the session says from now on.

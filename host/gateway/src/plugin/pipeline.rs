@@ -313,6 +313,15 @@ impl<P: Plugin> Pipeline<P> {
         }
     }
 
+    /// Forgets everything that belongs to the client of before.
+    pub fn begin_session(&mut self) {
+        for seat in &mut self.seats {
+            seat.begin_session();
+        }
+        self.journal.clear();
+        self.keys_of = None;
+    }
+
     /// Forgets what belongs to a transaction.
     pub fn begin_transaction(&mut self) {
         for seat in &mut self.seats {

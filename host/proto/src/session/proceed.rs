@@ -9,6 +9,7 @@ use crate::session::auth::Failure;
 use crate::session::check::Legal;
 use crate::session::reception::Reception;
 use crate::session::state::{Client, Envelope, Question, Stage, State};
+use crate::session::texts::Texts;
 use crate::session::{Answer, Ask, Auth, Ending, Helo, Session, Settings, Tls, is_own_keyword};
 use crate::xclient::Xclient;
 
@@ -155,6 +156,8 @@ impl Session {
             // The session begins anew, on behalf of another client.
             Question::Xclient => {
                 self.authenticated = is_authenticated;
+                self.texts = Texts::default();
+                self.limit = None;
                 self.ask(Ask::Connect, Question::Connect);
             }
         }

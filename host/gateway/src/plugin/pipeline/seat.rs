@@ -66,6 +66,12 @@ impl<P: Plugin> Seat<P> {
         self.plugin.sidecar().isolation
     }
 
+    /// Forgets what belongs to a client: another one is served with another instance.
+    pub(super) fn begin_session(&mut self) {
+        self.begin_transaction();
+        self.instance = None;
+    }
+
     /// Forgets what belongs to a transaction.
     pub(super) fn begin_transaction(&mut self) {
         self.notes.clear();
