@@ -53,6 +53,21 @@ fn a_delay_holds_up_nobody_else_and_is_capped() {
     Client::greeted(gateway.address()).says("MAIL FROM:<slow@client.example>", "250");
 }
 
+/// A gateway that stops has the client know, however long a plugin wants it to wait.
+#[test]
+fn a_delay_does_not_hold_up_the_end() {
+    let (mut gateway, _backend) = start("limits.delay = \"1h\"", "");
+    let mut slow = Client::greeted(gateway.address());
+    slow.send("MAIL FROM:<slow@client.example>");
+    let is_held_up = |line: &Value| line["says"].to_string().contains("held up");
+    gateway.log().wait_for("a delay", is_held_up);
+    gateway.terminate();
+    slow.expect("250");
+    slow.expect("421 4.3.2");
+    slow.expect_close();
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
 #[test]
 fn a_header_block_is_refused_with_one_reply_at_the_end() {
     let (gateway, backend) = start("", "");

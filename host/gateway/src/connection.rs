@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use crate::desk::Desk;
-use crate::house::{Phase, reached};
+use crate::house::{self, Phase, reached};
 use crate::plugin::verdict::TextEdit;
 use crate::stream::Stream;
 use crate::tls::ListenerTls;
@@ -157,7 +157,7 @@ impl Connection {
             }
             let pause = self.tarpit();
             if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
+                house::pause(pause, &mut self.phase).await;
             }
             if *self.phase.borrow() >= Phase::Stopping {
                 self.session.stop();

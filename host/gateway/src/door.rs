@@ -22,7 +22,7 @@ use crate::arrival::{self, Arrival, ArrivalError};
 use crate::config::{EarlyTalkers, Listener, ProxyMode, TlsMode};
 use crate::connection::{Connection, Manners};
 use crate::desk::{Desk, Login};
-use crate::house::{House, Phase, reached};
+use crate::house::{self, House, Phase, reached};
 use crate::id;
 use crate::metrics::Counted;
 use crate::plugin::context::{SessionFacts, TlsFacts};
@@ -204,6 +204,7 @@ impl Visit {
         let remote = facts.remote;
         debug!(session, listener = shared.listener.name, %remote, "connected");
         let mut desk = visit.desk(facts, pipeline);
+        desk.follow(phase.clone());
         if is_recorded {
             desk.record();
         }
@@ -308,7 +309,7 @@ impl Visit {
         mut desk: Desk,
         tls: Tls,
         arrival: Arrival,
-        phase: watch::Receiver<Phase>,
+        mut phase: watch::Receiver<Phase>,
     ) -> Ending {
         let shared = self.shared;
         let listener = &shared.listener;
@@ -340,7 +341,7 @@ impl Visit {
             None if listener.early_talkers == EarlyTalkers::Accept
                 && !listener.greet_delay.is_zero() =>
             {
-                tokio::time::sleep(listener.greet_delay).await;
+                house::pause(listener.greet_delay, &mut phase).await;
                 None
             }
             objection => objection,

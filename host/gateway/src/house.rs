@@ -1,8 +1,10 @@
 //! What all sessions of a gateway share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::attempts::Attempts;
 use crate::delivery::{Delivery, Maildir};
@@ -41,4 +43,10 @@ pub(crate) enum Phase {
 pub(crate) async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
     // An error means that the gateway itself is gone, which comes after all phases.
     _ = current.wait_for(|current| *current >= phase).await;
+}
+
+/// Waits for a time, and no longer than the gateway serves.
+pub(crate) async fn pause(time: Duration, current: &mut watch::Receiver<Phase>) {
+    // Which of the two it was, the caller sees by the phase.
+    _ = timeout(time, reached(current, Phase::Stopping)).await;
 }

@@ -43,10 +43,11 @@ impl OnCommand for Watcher {
 impl OnMail for Watcher {
     /// The sender `slow@…` waits for as long as the host lets it.
     fn on_mail(&mut self, sender: &Sender) -> MailAnswer {
-        match sender.as_str().starts_with("slow@") {
-            true => MailAnswer::next().delay(u32::MAX),
-            false => MailAnswer::next(),
+        if !sender.as_str().starts_with("slow@") {
+            return MailAnswer::next();
         }
+        log::info("held up");
+        MailAnswer::next().delay(u32::MAX)
     }
 }
 

@@ -8,12 +8,14 @@ mod message;
 use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postgate_proto::auth::Decoy;
 use postgate_proto::fault::Fault;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{Answer, Ask, Counters, Ending, Helo, Offers, Tls};
 use postgate_proto::xclient::Xclient;
+use tokio::sync::watch;
 use tracing::{debug, info};
 
 use self::handover::AtBackend;
@@ -22,6 +24,7 @@ use self::message::Incoming;
 use crate::config::Submission;
 use crate::config::sidecar::Event;
 use crate::delivery::{Delivery, Maildir};
+use crate::house::{self, Phase};
 use crate::id;
 use crate::metrics::Metrics;
 use crate::plugin::Component;
@@ -47,6 +50,8 @@ pub(crate) struct Desk {
     login: Login,
     submission: Submission,
     metrics: Arc<Metrics>,
+    /// How far the gateway is with its work, where there is one.
+    phase: Option<watch::Receiver<Phase>>,
 }
 
 impl Desk {
@@ -72,7 +77,13 @@ impl Desk {
             login,
             submission: Submission::default(),
             metrics,
+            phase: None,
         }
+    }
+
+    /// The gateway that the session belongs to.
+    pub(crate) fn follow(&mut self, phase: watch::Receiver<Phase>) {
+        self.phase = Some(phase);
     }
 
     /// What is done to the messages of this session where the client has authenticated.
@@ -270,9 +281,17 @@ impl Desk {
         let outcome = self.pipeline.ask(event, &mut self.context).await;
         self.texts.extend(outcome.texts);
         if !outcome.delay.is_zero() {
-            tokio::time::sleep(outcome.delay).await;
+            self.pause(outcome.delay).await;
         }
         outcome.decision
+    }
+
+    /// A gateway that stops does not wait for this: the client is to hear of it.
+    async fn pause(&mut self, delay: Duration) {
+        match &mut self.phase {
+            Some(phase) => house::pause(delay, phase).await,
+            None => tokio::time::sleep(delay).await,
+        }
     }
 
     async fn query(&mut self, event: Event, occasion: Occasion) -> Answer {
@@ -355,7 +374,7 @@ fn answer_of(decision: Decision) -> Answer {
         Decision::Disconnect(refusal) => Answer::Disconnect(refusal),
         Decision::Discard | Decision::Pass | Decision::Quarantine => Answer::Proceed(None),
         Decision::Keys(keys) => Answer::Keys(Some(keys)),
-        // Until what is deferred is remembered, the refusal is said at once.
+        // Where a refusal can wait, the caller has dealt with it.
         Decision::Defer(refusal) | Decision::Refuse(refusal) => Answer::Refuse(refusal),
     }
 }
