@@ -135,6 +135,17 @@ fn every_limit_holds() {
     }
 }
 
+/// The backend has the message by then: a client that hears of it too late sends it again.
+#[test]
+fn a_client_hears_of_its_message_whatever_plugins_do_about_it() {
+    let sidecar = SIDECAR.replace("500ms", "1h").replace("20s", "1h");
+    let rogue = Rogue::start(&["spin@outcome"], &sidecar);
+    let reply = rogue.provoke("spin@outcome");
+    assert!(reply.starts_with("250"), "{reply}");
+    let log = rogue.gateway.log();
+    log.wait_for_message("plugins take too long at outcome");
+}
+
 /// Waiting costs nobody a thread, and has its own limit.
 #[test]
 fn a_plugin_that_waits_too_long_is_stopped() {

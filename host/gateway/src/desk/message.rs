@@ -2,17 +2,19 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::{Answer, Session};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::handover::Disposal;
 use super::{Desk, answer_of};
 use crate::config::sidecar::Event;
 use crate::id;
-use crate::plugin::context::{BodyChunk, Cause, Message, Occasion};
+use crate::plugin::context::{BodyChunk, Cause, Message, MessageOutcome, Occasion};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Spool;
 use crate::submission;
@@ -174,12 +176,21 @@ impl Desk {
         if self.pipeline.handles(Event::Outcome)
             && let Some(outcome) = self.outcome(&disposal)
         {
-            self.ask_about(Event::Outcome, Occasion::Outcome(outcome))
-                .await;
-            self.take_occasion();
+            self.tell_outcome(outcome).await;
         }
         self.reset();
         disposal.answer
+    }
+
+    /// The backend has said its yes by now, and a client that gives up waiting for ours sends the
+    /// message once more: all plugins together have only so long.
+    async fn tell_outcome(&mut self, outcome: MessageOutcome) {
+        let told = self.ask_about(Event::Outcome, Occasion::Outcome(outcome));
+        if timeout(OUTCOME_PATIENCE, told).await.is_err() {
+            let session = &self.context.session.id;
+            warn!(session, limit = ?OUTCOME_PATIENCE, "plugins take too long at outcome");
+        }
+        self.take_occasion();
     }
 }
 
@@ -226,6 +237,9 @@ impl Incoming {
 
 /// The most octets of a body that plugins are shown at a time.
 const MAX_CHUNK: usize = 65_536;
+
+/// How long plugins may take to hear of an outcome, all of them together.
+const OUTCOME_PATIENCE: Duration = Duration::from_secs(10);
 
 /// So many Received lines are the sign of a loop (RFC 5321 §6.3).
 const MAX_HOPS: usize = 100;
