@@ -15,7 +15,7 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
     let transaction = context.transaction.as_ref()?;
     // With several recipients, naming them would tell one of the others.
     let recipient = match transaction.recipients.as_slice() {
-        [only] => format!(" for <{}>", only.as_str()),
+        [only] => format!(" for <{}>", only.path.as_str()),
         _ => String::new(),
     };
     // As a comment (RFC 5322 section 3.2.2), in the words that Postfix uses.

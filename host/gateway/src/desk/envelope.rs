@@ -14,7 +14,7 @@ use super::{Desk, answer_of};
 use crate::config::sidecar::Event;
 use crate::delivery::DeliveryError;
 use crate::id;
-use crate::plugin::context::{Cause, Context, Occasion, Transaction};
+use crate::plugin::context::{Cause, Context, Occasion, Recipient, Transaction};
 use crate::plugin::pipeline::Decision;
 
 impl Desk {
@@ -26,7 +26,6 @@ impl Desk {
             sender,
             parameters,
             recipients: Vec::new(),
-            recipient_parameters: Vec::new(),
             refused: Vec::new(),
             candidate: None,
         });
@@ -45,9 +44,7 @@ impl Desk {
         }
         let context = Arc::make_mut(&mut self.context);
         context.occasion = Some(Occasion::Reset(Cause::Refused));
-        let told = self
-            .pipeline
-            .ask_witnesses(Event::Reset, &mut self.context);
+        let told = self.pipeline.ask_witnesses(Event::Reset, &mut self.context);
         told.await;
         self.take_occasion();
     }
@@ -57,30 +54,27 @@ impl Desk {
         recipient: ForwardPath,
         parameters: Vec<Parameter>,
     ) -> Answer {
-        self.set_candidate(Some((recipient, parameters)));
+        self.set_candidate(Some(Recipient {
+            path: recipient,
+            parameters,
+        }));
         let decision = self.ask(Event::Rcpt).await;
         let candidate = self.set_candidate(None);
-        let (Decision::Pass | Decision::Defer(_), Some((recipient, parameters))) =
-            (&decision, candidate)
-        else {
+        let (Decision::Pass | Decision::Defer(_), Some(recipient)) = (&decision, candidate) else {
             return answer_of(decision);
         };
-        if let Some(refusal) = self.deferred_refusal(&recipient) {
+        if let Some(refusal) = self.deferred_refusal(&recipient.path) {
             return Answer::Refuse(refusal);
         }
         if let Decision::Defer(refusal) = decision {
             if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
-                transaction.refused.push((recipient, refusal));
+                transaction.refused.push((recipient.path, refusal));
             }
             return Answer::Proceed(None);
         }
-        match self.offer(&recipient, &parameters).await {
+        match self.offer(&recipient).await {
             Ok(acceptance) => {
                 if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
-                    if !parameters.is_empty() {
-                        let named = &mut transaction.recipient_parameters;
-                        named.push((recipient.clone(), parameters));
-                    }
                     transaction.recipients.push(recipient);
                 }
                 // The words of a backend would show whom a plugin has not let through to it.
@@ -108,20 +102,13 @@ impl Desk {
         Some(refusal)
     }
 
-    fn set_candidate(
-        &mut self,
-        candidate: Option<(ForwardPath, Vec<Parameter>)>,
-    ) -> Option<(ForwardPath, Vec<Parameter>)> {
+    fn set_candidate(&mut self, candidate: Option<Recipient>) -> Option<Recipient> {
         let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
         mem::replace(&mut transaction.candidate, candidate)
     }
 
     /// The backend hears of the transaction with its first recipient.
-    async fn offer(
-        &mut self,
-        recipient: &ForwardPath,
-        parameters: &[Parameter],
-    ) -> Result<Acceptance, Refusal> {
+    async fn offer(&mut self, recipient: &Recipient) -> Result<Acceptance, Refusal> {
         let Some(transaction) = &self.context.transaction else {
             return Err(Refusal::TRY_LATER);
         };
@@ -132,12 +119,13 @@ impl Desk {
             sender: transaction.sender.clone(),
             recipients: Vec::new(),
         });
-        let offered = at_backend.transaction.offer(recipient, parameters).await;
+        let Recipient { path, parameters } = recipient;
+        let offered = at_backend.transaction.offer(path, parameters).await;
         let acceptance = offered.map_err(|error| {
             note_backend(&self.context, &error);
             error.refusal()
         })?;
-        at_backend.recipients.push(recipient.clone());
+        at_backend.recipients.push(path.clone());
         Ok(acceptance)
     }
 }

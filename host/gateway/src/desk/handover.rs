@@ -64,12 +64,13 @@ impl Desk {
             return Err(DeliveryError::NoRecipients);
         };
         let (sender, refused) = (&transaction.sender, &transaction.refused);
+        let recipients: Vec<_> = transaction.paths().cloned().collect();
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let message = outgoing(&self.context, &head, given);
-        let left =
-            self.delivery
-                .without_delivered(sender, &transaction.recipients, message.given)?;
+        let left = self
+            .delivery
+            .without_delivered(sender, &recipients, message.given)?;
         let acceptance = match left.is_empty() {
             true => delivery::delivered_before(),
             false => at_backend.deliver(sender, &left, &message).await?,
@@ -133,11 +134,7 @@ impl Desk {
         };
         let fate = disposal.fate.name();
         self.metrics.message(fate);
-        let recipients: Vec<_> = transaction
-            .recipients
-            .iter()
-            .map(ForwardPath::as_str)
-            .collect();
+        let recipients: Vec<_> = transaction.paths().map(ForwardPath::as_str).collect();
         let refused = transaction.refused.iter();
         let refused: Vec<_> = refused.map(|(path, _)| path.as_str()).collect();
         let tags: Vec<_> = self

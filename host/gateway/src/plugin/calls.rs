@@ -149,10 +149,10 @@ impl Guests {
             }
             Event::Rcpt => {
                 let candidate = transaction.and_then(|transaction| transaction.candidate.as_ref());
-                if let (Some(guest), Some((recipient, parameters))) = (&self.rcpt, candidate) {
-                    let parameters = convert::parameters(parameters);
+                if let (Some(guest), Some(recipient)) = (&self.rcpt, candidate) {
+                    let parameters = convert::parameters(&recipient.parameters);
                     let answer = guest
-                        .call_on_rcpt(store, recipient.as_str(), &parameters)
+                        .call_on_rcpt(store, recipient.path.as_str(), &parameters)
                         .await?;
                     return Ok(convert::rcpt(answer, charset));
                 }

@@ -259,21 +259,36 @@ pub struct Transaction {
     /// The parameters of MAIL.
     pub parameters: MailParameters,
     /// The recipients that were accepted.
-    pub recipients: Vec<ForwardPath>,
-    /// The parameters of those of them that have some.
-    pub recipient_parameters: Vec<(ForwardPath, Vec<Parameter>)>,
+    pub recipients: Vec<Recipient>,
     /// Recipients that do not get the message, of which the client hears when it has come.
     pub refused: Vec<(ForwardPath, Refusal)>,
     /// The recipient that is being decided on.
-    pub candidate: Option<(ForwardPath, Vec<Parameter>)>,
+    pub candidate: Option<Recipient>,
 }
 
 impl Transaction {
-    /// The parameters with which this recipient came.
-    pub fn parameters_of(&self, recipient: &ForwardPath) -> Option<&[Parameter]> {
-        let mut named = self.recipient_parameters.iter();
-        let (_, parameters) = named.find(|(path, _)| path == recipient)?;
-        Some(parameters)
+    /// Where the message goes.
+    pub fn paths(&self) -> impl Iterator<Item = &ForwardPath> {
+        self.recipients.iter().map(|recipient| &recipient.path)
+    }
+}
+
+/// A recipient, with what the client asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Where the message goes.
+    pub path: ForwardPath,
+    /// The parameters of RCPT.
+    pub parameters: Vec<Parameter>,
+}
+
+impl From<ForwardPath> for Recipient {
+    /// One that no client has named.
+    fn from(path: ForwardPath) -> Self {
+        Self {
+            path,
+            parameters: Vec::new(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use postgate_proto::session::Helo;
 
 use super::HostState;
 use crate::plugin::bindings::host::{session, types};
-use crate::plugin::context::ClientCertificate;
+use crate::plugin::context::{ClientCertificate, Transaction};
 
 impl session::Host for HostState {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -148,16 +148,16 @@ impl session::Host for HostState {
 
     fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
         let transaction = self.transaction()?;
-        let recipients = transaction.map_or(&[][..], |transaction| &transaction.recipients);
-        Ok(recipients.iter().map(|path| path.as_str().into()).collect())
+        let paths = transaction.into_iter().flat_map(Transaction::paths);
+        Ok(paths.map(|path| path.as_str().into()).collect())
     }
 
     fn recipient_parameters(&mut self, index: u32) -> wasmtime::Result<Vec<types::Pair>> {
         let parameters = self.transaction()?.and_then(|transaction| {
-            let path = transaction.recipients.get(index as usize)?;
-            transaction.parameters_of(path)
+            let recipient = transaction.recipients.get(index as usize)?;
+            Some(pairs(&recipient.parameters))
         });
-        Ok(pairs(parameters.unwrap_or_default()))
+        Ok(parameters.unwrap_or_default())
     }
 
     fn error_count(&mut self) -> wasmtime::Result<u32> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use postgate_proto::address::ForwardPath;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::session::Settings;
 
@@ -61,29 +62,33 @@ pub(super) fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Conte
 
 fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
     match edit {
-        EnvelopeEdit::AddRecipient(path) if !transaction.recipients.contains(&path) => {
-            transaction.recipients.push(path);
+        EnvelopeEdit::AddRecipient(path) => {
+            if !transaction.paths().any(|known| *known == path) {
+                transaction.recipients.push(path.into());
+            }
         }
-        EnvelopeEdit::AddRecipient(_) => {}
         EnvelopeEdit::RefuseRecipient(path, refused) => {
-            let recipients = &mut transaction.recipients;
-            if let Some(index) = recipients.iter().position(|recipient| *recipient == path) {
-                recipients.remove(index);
+            if remove(&path, transaction) {
                 transaction.refused.push((path, refused.refusal));
             }
         }
-        EnvelopeEdit::RemoveRecipient(path) => {
-            transaction
-                .recipients
-                .retain(|recipient| *recipient != path);
-        }
+        EnvelopeEdit::RemoveRecipient(path) => _ = remove(&path, transaction),
         EnvelopeEdit::RewriteRecipient(path) => {
-            if let Some((recipient, _)) = &mut transaction.candidate {
-                *recipient = path;
+            if let Some(candidate) = &mut transaction.candidate {
+                candidate.path = path;
             }
         }
         EnvelopeEdit::RewriteSender(path) => transaction.sender = path,
     }
+}
+
+/// Removes a recipient, however often the client has named it. Says whether it was there.
+fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
+    let before = transaction.recipients.len();
+    transaction
+        .recipients
+        .retain(|recipient| recipient.path != *path);
+    transaction.recipients.len() < before
 }
 
 /// So many tags are kept in a session; more are dropped.

@@ -289,7 +289,7 @@ pub(crate) fn subject(event: Event, context: &Context) -> String {
         }
         Event::Rcpt => transaction
             .and_then(|transaction| transaction.candidate.as_ref())
-            .map(|(recipient, _)| recipient.to_string())
+            .map(|recipient| recipient.path.to_string())
             .unwrap_or_default(),
         Event::Mail
         | Event::Data

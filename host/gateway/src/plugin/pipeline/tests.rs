@@ -111,10 +111,9 @@ fn context() -> Arc<Context> {
         id: "t".into(),
         sender: ReversePath::Null,
         parameters: MailParameters::default(),
-        recipients: vec![path("a@example.org")],
-        recipient_parameters: vec![],
+        recipients: vec![path("a@example.org").into()],
         refused: Vec::new(),
-        candidate: Some((path("b@example.org"), vec![])),
+        candidate: Some(path("b@example.org").into()),
     });
     context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);
     Arc::new(context)
@@ -262,7 +261,11 @@ async fn who_gave_the_keys_vouches_for_who_has_them() {
             Proof::Verified,
             Decision::Refuse(refusal()),
         ),
-        (&[(other, Tempfail)], Proof::Password("p".to_owned().into()), bob),
+        (
+            &[(other, Tempfail)],
+            Proof::Password("p".to_owned().into()),
+            bob,
+        ),
     ];
     for (answers, proof, expected) in table {
         let mut pipeline = pipeline(answers);
@@ -381,7 +384,7 @@ async fn the_next_plugin_sees_what_the_one_before_changed() {
     fn look(_: Event, context: &Context) -> Result<Opinion, PluginError> {
         let transaction = context.transaction.as_ref().unwrap();
         assert_eq!(
-            transaction.candidate.as_ref().unwrap().0,
+            transaction.candidate.as_ref().unwrap().path,
             path("c@example.org")
         );
         assert_eq!(context.tags, [("k".into(), "v".into())]);
@@ -393,6 +396,30 @@ async fn the_next_plugin_sees_what_the_one_before_changed() {
     let outcome = pipeline.ask(Event::Rcpt, &mut context()).await;
     assert_eq!(outcome.decision, Decision::Pass);
     assert_eq!(pipeline.notes(), "fake=rcpt:next+4 fake=next");
+}
+
+#[tokio::test]
+async fn a_recipient_that_was_named_twice_is_refused_once() {
+    fn refuse_one(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+        let refused = Refused {
+            refusal: refusal(),
+            reason: None,
+        };
+        let bob = path("bob@example.org");
+        edit(vec![Edit::Envelope(EnvelopeEdit::RefuseRecipient(
+            bob, refused,
+        ))])
+    }
+    let mut context = context();
+    let transaction = Arc::make_mut(&mut context).transaction.as_mut().unwrap();
+    let paths = ["bob@example.org", "carol@example.org", "bob@example.org"];
+    transaction.recipients = paths.map(|text| path(text).into()).into();
+    let mut pipeline = pipeline(&[(refuse_one, OnFailure::Tempfail)]);
+    pipeline.ask(Event::Message, &mut context).await;
+    let transaction = context.transaction.as_ref().unwrap();
+    let left: Vec<_> = transaction.paths().collect();
+    assert_eq!(left, [&path("carol@example.org")]);
+    assert_eq!(transaction.refused, [(path("bob@example.org"), refusal())]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use postgate_proto::parameters::{Extensions, MailParameters, Parameter};
 use serde::{Deserialize, Serialize};
 
 use crate::config::sidecar::Event;
-use crate::plugin::context::{Message, Transaction};
+use crate::plugin::context::{Message, Recipient, Transaction};
 use crate::recording::octets::Octets;
 use crate::spool::Content;
 
@@ -46,20 +46,22 @@ pub(super) fn envelope(transaction: &Transaction) -> Envelope {
         sender: transaction.sender.as_str().to_owned(),
         parameters: pairs(&transaction.parameters.all),
         recipients: transaction
-            .recipients
-            .iter()
+            .paths()
             .map(|path| path.as_str().to_owned())
             .collect(),
         recipient_parameters: transaction
-            .recipient_parameters
+            .recipients
             .iter()
-            .map(|(path, parameters)| (path.as_str().to_owned(), pairs(parameters)))
+            .filter(|recipient| !recipient.parameters.is_empty())
+            .map(named)
             .collect(),
-        candidate: transaction
-            .candidate
-            .as_ref()
-            .map(|(path, parameters)| (path.as_str().to_owned(), pairs(parameters))),
+        candidate: transaction.candidate.as_ref().map(named),
     }
+}
+
+fn named(recipient: &Recipient) -> (String, Parameters) {
+    let path = recipient.path.as_str().to_owned();
+    (path, pairs(&recipient.parameters))
 }
 
 pub(super) fn pairs(parameters: &[Parameter]) -> Parameters {
@@ -84,25 +86,32 @@ impl Envelope {
         let path = |text: &String| {
             ForwardPath::parse(text, Charset::Utf8).map_err(|_| format!("{text} is no recipient"))
         };
-        let named = |(text, pairs): &(String, Parameters)| Ok((path(text)?, parameters(pairs)));
+        let recipient = |text: &String, pairs: Option<&Parameters>| {
+            Ok::<_, String>(Recipient {
+                path: path(text)?,
+                parameters: pairs.map(parameters).unwrap_or_default(),
+            })
+        };
+        let mut recipients = Vec::with_capacity(self.recipients.len());
+        // Those that have parameters are in the order of the recipients.
+        let mut named = self.recipient_parameters.iter().peekable();
+        for text in &self.recipients {
+            let pairs = named.next_if(|(of, _)| of == text);
+            recipients.push(recipient(text, pairs.map(|(_, pairs)| pairs))?);
+        }
         Ok(Transaction {
             id: self.id.clone(),
             sender: ReversePath::parse(&self.sender, Charset::Utf8)
                 .map_err(|_| format!("{} is no sender", self.sender))?,
             parameters: self.mail_parameters()?,
-            recipients: self
-                .recipients
-                .iter()
-                .map(path)
-                .collect::<Result<_, String>>()?,
-            recipient_parameters: self
-                .recipient_parameters
-                .iter()
-                .map(named)
-                .collect::<Result<_, String>>()?,
+            recipients,
             // Plugins do not see them.
             refused: Vec::new(),
-            candidate: self.candidate.as_ref().map(named).transpose()?,
+            candidate: self
+                .candidate
+                .as_ref()
+                .map(|(text, pairs)| recipient(text, Some(pairs)))
+                .transpose()?,
         })
     }
 
