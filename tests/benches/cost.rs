@@ -87,11 +87,11 @@ fn context(recipient: &str) -> Context {
     context.transaction = Some(Transaction {
         id: "bench".to_owned(),
         sender: ReversePath::Null,
+        given_sender: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: Vec::new(),
-        recipient_parameters: Vec::new(),
         refused: Vec::new(),
-        candidate: Some((recipient, Vec::new())),
+        candidate: Some(recipient.into()),
     });
     context
 }

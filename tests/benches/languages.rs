@@ -149,11 +149,11 @@ fn context() -> Context {
     context.transaction = Some(Transaction {
         id: "bench".to_owned(),
         sender: ReversePath::Null,
+        given_sender: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: Vec::new(),
-        recipient_parameters: Vec::new(),
         refused: Vec::new(),
-        candidate: Some((recipient, Vec::new())),
+        candidate: Some(recipient.into()),
     });
     let headers =
         HeaderBlock::parse(b"From: alice@client.example\r\nSubject: a bench\r\n".to_vec());

@@ -99,6 +99,30 @@ fn a_recipient_of_a_complete_message_can_be_refused() {
     assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
 }
 
+/// What a plugin makes of the sender is another one at each attempt, for all that the gateway knows.
+#[test]
+fn a_sender_that_is_rewritten_makes_no_difference() {
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .plugin("10-verdicts", "guests/verdicts", "")
+        .plugin("20-editor", "guests/editor", "")
+        .start();
+    let message = b"X-Rewrite-Sender: list@client.example\r\n\r\nbody\r\n";
+    for sender in [ALICE, "rewrite@client.example"] {
+        let recipients = ["bob@example.org", "defer550@example.org"];
+        let reply = send(&gateway, sender, &recipients, message);
+        assert!(reply.starts_with("451 4.3.0"), "{sender}: {reply}");
+        let mut client = Client::greeted(gateway.address());
+        client.says(&format!("MAIL FROM:<{sender}>"), "250");
+        client.says("RCPT TO:<bob@example.org>", "250");
+        client.says("RCPT TO:<defer550@example.org>", "550 5.7.1");
+        let reply = client.message(message);
+        assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
+    }
+    assert_eq!(backend.taken().len(), 2);
+}
+
 #[test]
 fn chunks_make_no_difference() {
     let (gateway, backend) = start("guests/verdicts");

@@ -63,26 +63,20 @@ impl Deferred {
     /// Those of the recipients that do not have the message yet.
     pub(super) fn without_delivered(
         &self,
-        sender: &ReversePath,
         recipients: &[ForwardPath],
         given: Given<'_>,
     ) -> io::Result<Vec<ForwardPath>> {
         if self.delivered.is_empty() {
             return Ok(recipients.to_vec());
         }
-        let message = Fingerprint::new(sender, given)?;
+        let message = Fingerprint::new(given)?;
         let is_new = |path: &&ForwardPath| !self.delivered.holds(&message, path);
         Ok(recipients.iter().filter(is_new).cloned().collect())
     }
 
     /// Remembers that these recipients have the message.
-    pub(super) fn delivered(
-        &self,
-        sender: &ReversePath,
-        recipients: &[ForwardPath],
-        given: Given<'_>,
-    ) -> io::Result<()> {
-        let message = Fingerprint::new(sender, given)?;
+    pub(super) fn delivered(&self, recipients: &[ForwardPath], given: Given<'_>) -> io::Result<()> {
+        let message = Fingerprint::new(given)?;
         for path in recipients {
             self.delivered.add(&message, path);
         }

@@ -162,7 +162,7 @@ mod tests {
             ("", "Return-Path: <>\r\n"),
         ] {
             let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
-            let message = Message::new(b"A: b\r\n\r\n", &content);
+            let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &content);
             maildir.store(&sender, &message).await.unwrap();
             let expected = [expected.as_bytes(), b"A: b\r\n\r\n", &body].concat();
             assert!(stored(&path).contains(&expected));
@@ -202,7 +202,7 @@ mod tests {
         symlink("/proc", directory.path().join("new")).unwrap();
         let maildir = Maildir::new(directory.path(), "mx");
         let content = Content::default();
-        let message = Message::new(b"A: b\r\n", &content);
+        let message = Message::new(&ReversePath::Null, b"A: b\r\n", &content);
         maildir
             .store(&ReversePath::Null, &message)
             .await

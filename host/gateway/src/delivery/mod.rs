@@ -140,11 +140,10 @@ impl Delivery {
     /// Where the message can not be read to be recognised.
     pub fn without_delivered(
         &self,
-        sender: &ReversePath,
         recipients: &[ForwardPath],
         given: Given<'_>,
     ) -> Result<Vec<ForwardPath>, DeliveryError> {
-        let left = self.deferred.without_delivered(sender, recipients, given);
+        let left = self.deferred.without_delivered(recipients, given);
         left.map_err(DeliveryError::Content)
     }
 
@@ -157,15 +156,14 @@ impl Delivery {
     pub fn delivered_in_part(
         &self,
         client: IpAddr,
-        sender: &ReversePath,
         recipients: &[ForwardPath],
         refused: &[(ForwardPath, Refusal)],
         given: Given<'_>,
     ) -> Result<(), DeliveryError> {
         for (path, refusal) in refused {
-            self.deferred.refuse(client, sender, path, refusal);
+            self.deferred.refuse(client, given.sender, path, refusal);
         }
-        let remembered = self.deferred.delivered(sender, recipients, given);
+        let remembered = self.deferred.delivered(recipients, given);
         remembered.map_err(DeliveryError::Content)
     }
 
@@ -258,11 +256,11 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// A message that goes on as it came.
-    pub const fn new(head: &'a [u8], body: &'a Content) -> Self {
+    pub const fn new(sender: &'a ReversePath, head: &'a [u8], body: &'a Content) -> Self {
         Self {
             head,
             body,
-            given: Given { head, body },
+            given: Given { sender, head, body },
         }
     }
 }
@@ -270,6 +268,8 @@ impl<'a> Message<'a> {
 /// A message as the client gave it: what stays the same when it sends the message once more.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
+    /// Where errors go.
+    pub sender: &'a ReversePath,
     /// The header block.
     pub head: &'a [u8],
     /// What follows.

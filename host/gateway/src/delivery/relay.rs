@@ -166,7 +166,7 @@ impl Relay {
             mut connection,
             recipients,
         } = *open;
-        let left = self.without_remembered(&recipients, envelope, message)?;
+        let left = self.without_remembered(&recipients, message)?;
         if left.is_empty() {
             self.server.pool.put(connection);
             return Ok(delivered_before());
@@ -197,7 +197,7 @@ impl Relay {
             }
             Protocol::Lmtp => {
                 let before = recipients.len() - left.len();
-                let answers = self.answers(connection, &left, envelope, message).await?;
+                let answers = self.answers(connection, &left, message).await?;
                 combined(answers, before)
             }
         }
@@ -207,14 +207,13 @@ impl Relay {
     fn without_remembered(
         &self,
         recipients: &[Recipient],
-        envelope: &Envelope,
         message: &Message<'_>,
     ) -> Result<Vec<Recipient>, DeliveryError> {
         let remembered = &self.server.remembered;
         if remembered.is_empty() {
             return Ok(recipients.to_vec());
         }
-        let fingerprint = Fingerprint::new(&envelope.sender, message.given);
+        let fingerprint = Fingerprint::new(message.given);
         let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
         let is_new = |recipient: &&Recipient| !remembered.holds(&fingerprint, &recipient.path);
         Ok(recipients.iter().filter(is_new).cloned().collect())
@@ -226,7 +225,6 @@ impl Relay {
         &self,
         mut connection: Connection,
         recipients: &[Recipient],
-        envelope: &Envelope,
         message: &Message<'_>,
     ) -> Result<Vec<Result<Acceptance, Refusal>>, DeliveryError> {
         let mut answers = Vec::with_capacity(recipients.len());
@@ -241,7 +239,7 @@ impl Relay {
             }
         }
         if failure.is_some() || answers.iter().any(Result::is_err) {
-            let fingerprint = Fingerprint::new(&envelope.sender, message.given);
+            let fingerprint = Fingerprint::new(message.given);
             let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
             for (recipient, answer) in recipients.iter().zip(&answers) {
                 if answer.is_ok() {

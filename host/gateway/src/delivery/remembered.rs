@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::address::ForwardPath;
 use sha2::{Digest, Sha256};
 
 use super::Given;
@@ -46,9 +46,9 @@ impl Remembered {
 pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    pub(super) fn new(sender: &ReversePath, given: Given<'_>) -> io::Result<Self> {
+    pub(super) fn new(given: Given<'_>) -> io::Result<Self> {
         let mut hash = Sha256::new();
-        update(&mut hash, sender.as_str().as_bytes());
+        update(&mut hash, given.sender.as_str().as_bytes());
         update(&mut hash, given.head);
         hash.update(given.body.len().to_be_bytes());
         let mut chunks = given.body.chunks();
@@ -76,7 +76,7 @@ fn update(hash: &mut Sha256, part: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use postgate_proto::address::Charset;
+    use postgate_proto::address::{Charset, ReversePath};
 
     use super::*;
     use crate::spool::Content;
@@ -84,8 +84,12 @@ mod tests {
     fn fingerprint(sender: &str, head: &str, body: &str) -> Fingerprint {
         let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
         let body = Content::from(body.as_bytes().to_vec());
-        let head = head.as_bytes();
-        Fingerprint::new(&sender, Given { head, body: &body }).unwrap()
+        let given = Given {
+            sender: &sender,
+            head: head.as_bytes(),
+            body: &body,
+        };
+        Fingerprint::new(given).unwrap()
     }
 
     fn path(address: &str) -> ForwardPath {

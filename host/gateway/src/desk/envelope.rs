@@ -23,6 +23,7 @@ impl Desk {
         self.pipeline.begin_transaction();
         Arc::make_mut(&mut self.context).transaction = Some(Transaction {
             id: id::next(),
+            given_sender: sender.clone(),
             sender,
             parameters,
             recipients: Vec::new(),
@@ -89,7 +90,7 @@ impl Desk {
     /// What was to be said about the recipient when the client came with the message before.
     fn deferred_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
         let session = &self.context.session;
-        let sender = &self.context.transaction.as_ref()?.sender;
+        let sender = &self.context.transaction.as_ref()?.given_sender;
         let refusal = self
             .delivery
             .deferred_refusal(session.remote.ip(), sender, recipient)?;

@@ -9,7 +9,7 @@ use tracing::{error, info};
 use super::Desk;
 use super::envelope::note_backend;
 use crate::delivery::{self, DeliveryError};
-use crate::plugin::context::{Context, Fate, MessageOutcome};
+use crate::plugin::context::{Context, Fate, MessageOutcome, Transaction};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Content;
 use crate::trace;
@@ -67,10 +67,10 @@ impl Desk {
         let recipients: Vec<_> = transaction.paths().cloned().collect();
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
-        let message = outgoing(&self.context, &head, given);
+        let message = outgoing(&self.context, transaction, &head, given);
         let left = self
             .delivery
-            .without_delivered(sender, &recipients, message.given)?;
+            .without_delivered(&recipients, message.given)?;
         let acceptance = match left.is_empty() {
             true => delivery::delivered_before(),
             false => at_backend.deliver(sender, &left, &message).await?,
@@ -80,7 +80,7 @@ impl Desk {
         }
         let client = self.context.session.remote.ip();
         self.delivery
-            .delivered_in_part(client, sender, &left, refused, message.given)?;
+            .delivered_in_part(client, &left, refused, message.given)?;
         Err(DeliveryError::Deferred {
             delivered: transaction.recipients.len(),
             recipients: transaction.recipients.len() + refused.len(),
@@ -99,7 +99,7 @@ impl Desk {
         };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
-        let message = outgoing(&self.context, &head, given);
+        let message = outgoing(&self.context, transaction, &head, given);
         match maildir.store(&transaction.sender, &message).await {
             Ok(()) => self.taken(Fate::Quarantined),
             Err(error) => {
@@ -185,11 +185,17 @@ impl AtBackend {
 }
 
 /// The message as it goes on, beside what the client gave.
-fn outgoing<'a>(context: &'a Context, head: &'a [u8], given: &'a Content) -> delivery::Message<'a> {
+fn outgoing<'a>(
+    context: &'a Context,
+    transaction: &'a Transaction,
+    head: &'a [u8],
+    given: &'a Content,
+) -> delivery::Message<'a> {
     delivery::Message {
         head,
         body: &context.message.body,
         given: delivery::Given {
+            sender: &transaction.given_sender,
             head: context.message.headers.given(),
             body: given,
         },

@@ -256,6 +256,8 @@ pub struct Transaction {
     pub id: String,
     /// Where errors go.
     pub sender: ReversePath,
+    /// The same as the client gave it, whatever plugins have made of it.
+    pub given_sender: ReversePath,
     /// The parameters of MAIL.
     pub parameters: MailParameters,
     /// The recipients that were accepted.

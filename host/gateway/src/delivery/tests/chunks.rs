@@ -88,7 +88,7 @@ async fn a_large_chunk_arrives_whole() {
     let mut transaction = begin(&delivery);
     offer(&mut transaction, "c@d").await;
     let body = Content::from(body.into_bytes());
-    let message = Message::new(b"A: b\r\n\r\n", &body);
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
         deliver_message(&mut transaction, &message).await,
         "250 2.6.0 queued"
@@ -117,7 +117,7 @@ async fn a_binary_message_goes_as_it_is() {
     let mut transaction = delivery.begin(sender("a@b"), binary());
     offer(&mut transaction, "c@d").await;
     let body = Content::from(b"\n\r.\r\0x\r.".to_vec());
-    let message = Message::new(b"A: b\r\n\r\n", &body);
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
         deliver_message(&mut transaction, &message).await,
         "250 2.6.0 queued"
@@ -157,7 +157,7 @@ async fn a_maildir_takes_a_binary_message() {
     let mut transaction = delivery.begin(sender("a@b"), binary());
     offer(&mut transaction, "c@d").await;
     let body = Content::from(b".\n\r\0.\r".to_vec());
-    let message = Message::new(b"A: b\r\n\r\n", &body);
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
         deliver_message(&mut transaction, &message).await,
         "250 2.0.0 Message stored"
@@ -227,7 +227,11 @@ async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
     offer(&mut transaction, "c@d").await;
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
-    let reply = deliver_message(&mut transaction, &Message::new(b"A: b\r\n\r\n", &body)).await;
+    let reply = deliver_message(
+        &mut transaction,
+        &Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body),
+    )
+    .await;
     // A system that resets the connection may throw away what the backend said last.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(

@@ -337,7 +337,7 @@ async fn a_large_message_arrives_whole() {
     let mut transaction = begin(&delivery);
     offer(&mut transaction, "c@d").await;
     let body = Content::from(body.into_bytes());
-    let message = Message::new(b"A: b\r\n\r\n", &body);
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
         deliver_message(&mut transaction, &message).await,
         "250 2.6.0 queued"

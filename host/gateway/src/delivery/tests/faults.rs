@@ -122,7 +122,11 @@ async fn a_message_that_the_backend_does_not_read_to_its_end() {
     offer(&mut transaction, "c@d").await;
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
-    let reply = deliver_message(&mut transaction, &Message::new(b"A: b\r\n\r\n", &body)).await;
+    let reply = deliver_message(
+        &mut transaction,
+        &Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body),
+    )
+    .await;
     // A system that resets the connection may throw away what the backend said last.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(

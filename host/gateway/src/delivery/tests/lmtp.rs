@@ -161,7 +161,7 @@ async fn a_message_is_recognised_by_what_the_client_gave() {
     let body = Content::from(b".body\r\n".to_vec());
     let message = Message {
         head: b"Received: again\r\n\r\n",
-        ..Message::new(b"A: b\r\n\r\n", &body)
+        ..Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body)
     };
     assert_eq!(
         deliver_message(&mut transaction, &message).await,

@@ -80,7 +80,11 @@ async fn amend(transaction: &mut Transaction, address: &str, recipients: &[&str]
 /// Hands over a short message; gives the reply that the client would get.
 async fn deliver(transaction: &mut Transaction) -> String {
     let body = Content::from(b".body\r\n".to_vec());
-    deliver_message(transaction, &Message::new(b"A: b\r\n\r\n", &body)).await
+    deliver_message(
+        transaction,
+        &Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body),
+    )
+    .await
 }
 
 async fn deliver_message(transaction: &mut Transaction, message: &Message<'_>) -> String {

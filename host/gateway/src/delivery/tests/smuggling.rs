@@ -130,7 +130,7 @@ async fn one_message_stays_one() {
                 let body = content([before, end, SECOND].concat().as_bytes());
                 let mut transaction = begin(&delivery);
                 assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-                let message = Message::new(b"A: b\r\n\r\n", &body);
+                let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
                 let reply = deliver_message(&mut transaction, &message).await;
                 assert_eq!(reply, "250 2.0.0 ok", "{}", end.escape_default());
                 commands.extend(["MAIL", "RCPT", begin_message]);

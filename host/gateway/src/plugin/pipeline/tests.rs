@@ -110,6 +110,7 @@ fn context() -> Arc<Context> {
     context.transaction = Some(Transaction {
         id: "t".into(),
         sender: ReversePath::Null,
+        given_sender: ReversePath::Null,
         parameters: MailParameters::default(),
         recipients: vec![path("a@example.org").into()],
         refused: Vec::new(),

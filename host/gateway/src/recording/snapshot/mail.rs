@@ -99,10 +99,13 @@ impl Envelope {
             let pairs = named.next_if(|(of, _)| of == text);
             recipients.push(recipient(text, pairs.map(|(_, pairs)| pairs))?);
         }
+        let sender = ReversePath::parse(&self.sender, Charset::Utf8)
+            .map_err(|_| format!("{} is no sender", self.sender))?;
         Ok(Transaction {
             id: self.id.clone(),
-            sender: ReversePath::parse(&self.sender, Charset::Utf8)
-                .map_err(|_| format!("{} is no sender", self.sender))?,
+            // Plugins do not see what it was before.
+            given_sender: sender.clone(),
+            sender,
             parameters: self.mail_parameters()?,
             recipients,
             // Plugins do not see them.
