@@ -99,6 +99,51 @@ fn a_recipient_of_a_complete_message_can_be_refused() {
     assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
 }
 
+/// What was said once is not held against the next message.
+#[test]
+fn a_refusal_is_for_one_message() {
+    let (gateway, backend) = start("guests/editor");
+    let message = b"X-Refuse-Recipient: bob@example.org\r\n\r\nbody\r\n";
+    let recipients = ["bob@example.org", "carol@example.org"];
+    let reply = send(&gateway, ALICE, &recipients, message);
+    assert!(reply.starts_with("451 4.3.0"), "{reply}");
+    // The client comes again with a transaction for each.
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "550 5.7.1 not this message");
+    client.says("RSET", "250");
+    client.envelope(ALICE, &recipients[1..]);
+    let reply = client.message(message);
+    assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
+    let reply = send(&gateway, ALICE, &recipients, MESSAGE);
+    assert!(reply.starts_with("250"), "{reply}");
+    // It has heard the last of the first one: who sends that again wants it delivered again.
+    let reply = send(&gateway, ALICE, &recipients[1..], message);
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(backend.taken().len(), 3);
+}
+
+#[test]
+fn a_client_that_is_cut_off_in_its_next_attempt_can_come_once_more() {
+    let (gateway, backend) = start("guests/editor");
+    let message = b"X-Refuse-Recipient: bob@example.org\r\n\r\nbody\r\n";
+    let recipients = ["bob@example.org", "carol@example.org"];
+    send(&gateway, ALICE, &recipients, message);
+    let attempt = |bob: &str| {
+        let mut client = Client::greeted(gateway.address());
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        client.says("RCPT TO:<bob@example.org>", bob);
+        client.says("RCPT TO:<carol@example.org>", "250");
+        client
+    };
+    drop(attempt("550 5.7.1 not this message"));
+    let reply = attempt("250").message(message);
+    assert!(reply.starts_with("451 4.3.0"), "{reply}");
+    let reply = attempt("550 5.7.1 not this message").message(message);
+    assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
+    assert_eq!(rcpts(&backend), ["RCPT TO:<carol@example.org>"]);
+}
+
 /// What a plugin makes of the sender is another one at each attempt, for all that the gateway knows.
 #[test]
 fn a_sender_that_is_rewritten_makes_no_difference() {

@@ -1,6 +1,5 @@
 //! What policy refuses after a message has come, while other recipients get it.
 
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,43 +7,36 @@ use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::reply::{Refusal, Reply};
 use sha2::{Digest, Sha256};
 
-use super::Given;
 use super::fading::{Fading, Key};
-use super::remembered::{Fingerprint, Remembered};
 
-/// What is kept from one attempt of a client to the next.
+/// What a client is to read at its next attempt.
 ///
 /// SMTP has one reply for a message, whoever it is for. Where some recipients are refused only then,
-/// the client is asked to try again. At its next attempt it hears of each refusal at RCPT, and those
-/// that have the message do not get it twice. Both are kept for a time, and only so many of them; a
-/// restart forgets them. Then a client may be asked to try once more, and a recipient may get the
-/// message twice; nothing is lost.
+/// the client is asked to try again, and at its next attempt it hears of each refusal at RCPT: once,
+/// since the next message to the same recipient may be another one. A client that is cut off before
+/// it has sent the message again may be refused as it was the first time, and asked to come once
+/// more; who has the message is remembered meanwhile. Refusals are kept for a time, and only so many
+/// of them; a restart forgets them, which also costs an attempt and nothing else.
 #[derive(Debug)]
-pub(super) struct Deferred {
-    refusals: Fading<Refusal>,
-    delivered: Remembered,
-}
+pub(super) struct Deferred(Fading<Refusal>);
 
 impl Default for Deferred {
     fn default() -> Self {
-        Self {
-            refusals: Fading::new(LIFETIME),
-            delivered: Remembered::default(),
-        }
+        Self(Fading::new(LIFETIME))
     }
 }
 
 impl Deferred {
-    /// The refusal that the client at this address is to read for this recipient.
-    pub(super) fn refusal(
+    /// The refusal that the client at this address is to read for this recipient now.
+    pub(super) fn take(
         &self,
         client: IpAddr,
         sender: &ReversePath,
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
-        match self.refusals.is_empty() {
+        match self.0.is_empty() {
             true => None,
-            false => self.refusals.get(&key(client, sender, recipient)),
+            false => self.0.take(&key(client, sender, recipient)),
         }
     }
 
@@ -56,31 +48,7 @@ impl Deferred {
         recipient: &ForwardPath,
         refusal: &Refusal,
     ) {
-        let key = key(client, sender, recipient);
-        self.refusals.add(key, short(refusal));
-    }
-
-    /// Those of the recipients that do not have the message yet.
-    pub(super) fn without_delivered(
-        &self,
-        recipients: &[ForwardPath],
-        given: Given<'_>,
-    ) -> io::Result<Vec<ForwardPath>> {
-        if self.delivered.is_empty() {
-            return Ok(recipients.to_vec());
-        }
-        let message = Fingerprint::new(given)?;
-        let is_new = |path: &&ForwardPath| !self.delivered.holds(&message, path);
-        Ok(recipients.iter().filter(is_new).cloned().collect())
-    }
-
-    /// Remembers that these recipients have the message.
-    pub(super) fn delivered(&self, recipients: &[ForwardPath], given: Given<'_>) -> io::Result<()> {
-        let message = Fingerprint::new(given)?;
-        for path in recipients {
-            self.delivered.add(&message, path);
-        }
-        Ok(())
+        self.0.add(key(client, sender, recipient), short(refusal));
     }
 }
 
@@ -137,10 +105,9 @@ mod tests {
     #[test]
     fn a_refusal_is_for_one_sender_recipient_and_network() {
         let deferred = Deferred::default();
-        let client = "192.0.2.1".parse().unwrap();
+        let own = "192.0.2.1".parse().unwrap();
         let (alice, bob) = (sender("alice@client.example"), path("bob@example.org"));
-        assert_eq!(deferred.refusal(client, &alice, &bob), None);
-        deferred.refuse(client, &alice, &bob, &refusal(1));
+        assert_eq!(deferred.take(own, &alice, &bob), None);
         let table = [
             ("192.0.2.1", "alice@client.example", "bob@example.org", true),
             (
@@ -176,9 +143,13 @@ mod tests {
             ),
         ];
         for (client, from, to, expected) in table {
+            deferred.refuse(own, &alice, &bob, &refusal(1));
             let client = client.parse().unwrap();
-            let found = deferred.refusal(client, &sender(from), &path(to));
+            let found = deferred.take(client, &sender(from), &path(to));
             assert_eq!(found.is_some(), expected, "{client} {from} {to}");
+            // It is read once.
+            let again = deferred.take(own, &alice, &bob);
+            assert_eq!(again.is_some(), !expected, "{client} {from} {to}");
         }
     }
 

@@ -26,33 +26,43 @@ impl<V: Clone> Fading<V> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.memory().by_key.is_empty()
+        let mut memory = self.memory();
+        memory.forget_old(Instant::now(), self.lifetime);
+        memory.by_key.is_empty()
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<V> {
         self.get_at(key, Instant::now())
     }
 
+    /// Keeps a value, for a whole lifetime from now on.
     pub(super) fn add(&self, key: Key, value: V) {
         self.add_at(key, value, Instant::now());
+    }
+
+    /// Gives a value, and forgets it.
+    pub(super) fn take(&self, key: &Key) -> Option<V> {
+        self.take_at(key, Instant::now())
     }
 
     fn get_at(&self, key: &Key, now: Instant) -> Option<V> {
         let mut memory = self.memory();
         memory.forget_old(now, self.lifetime);
-        memory.by_key.get(key).cloned()
+        let kept = memory.by_key.get(key)?;
+        Some(kept.value.clone())
+    }
+
+    fn take_at(&self, key: &Key, now: Instant) -> Option<V> {
+        let mut memory = self.memory();
+        memory.forget_old(now, self.lifetime);
+        let kept = memory.by_key.remove(key)?;
+        Some(kept.value)
     }
 
     fn add_at(&self, key: Key, value: V, now: Instant) {
         let mut memory = self.memory();
         memory.forget_old(now, self.lifetime);
-        if memory.by_key.insert(key, value).is_some() {
-            return;
-        }
-        memory.by_age.push_back((now, key));
-        if memory.by_age.len() > CAPACITY {
-            memory.forget_oldest();
-        }
+        memory.add(key, value, now);
     }
 
     /// Nothing is left half done where a holder of the lock panics.
@@ -63,8 +73,16 @@ impl<V: Clone> Fading<V> {
 
 #[derive(Debug)]
 struct Memory<V> {
-    by_key: HashMap<Key, V>,
-    by_age: VecDeque<(Instant, Key)>,
+    by_key: HashMap<Key, Kept<V>>,
+    /// Each addition, of which only the last one of a key counts.
+    by_age: VecDeque<(Instant, u64, Key)>,
+    additions: u64,
+}
+
+#[derive(Debug)]
+struct Kept<V> {
+    value: V,
+    addition: u64,
 }
 
 impl<V> Default for Memory<V> {
@@ -72,13 +90,30 @@ impl<V> Default for Memory<V> {
         Self {
             by_key: HashMap::new(),
             by_age: VecDeque::new(),
+            additions: 0,
         }
     }
 }
 
 impl<V> Memory<V> {
+    fn add(&mut self, key: Key, value: V, now: Instant) {
+        self.additions += 1;
+        let addition = self.additions;
+        self.by_key.insert(key, Kept { value, addition });
+        self.by_age.push_back((now, addition, key));
+        while self.by_key.len() > CAPACITY {
+            self.forget_oldest();
+        }
+        // Keys that come again and again leave additions behind that do not count any more.
+        if self.by_age.len() > 2 * CAPACITY {
+            let by_key = &self.by_key;
+            self.by_age
+                .retain(|(_, addition, key)| is_last(by_key, *addition, key));
+        }
+    }
+
     fn forget_old(&mut self, now: Instant, lifetime: Duration) {
-        while let Some((since, _)) = self.by_age.front()
+        while let Some((since, ..)) = self.by_age.front()
             && now.duration_since(*since) >= lifetime
         {
             self.forget_oldest();
@@ -86,10 +121,17 @@ impl<V> Memory<V> {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.by_age.pop_front() {
+        if let Some((_, addition, key)) = self.by_age.pop_front()
+            && is_last(&self.by_key, addition, &key)
+        {
             self.by_key.remove(&key);
         }
     }
+}
+
+fn is_last<V>(by_key: &HashMap<Key, Kept<V>>, addition: u64, key: &Key) -> bool {
+    let kept = by_key.get(key);
+    kept.is_some_and(|kept| kept.addition == addition)
 }
 
 #[cfg(test)]
@@ -111,10 +153,7 @@ mod tests {
             fading.add_at(key(index), index, start);
         }
         fading.add_at(key(CAPACITY), 7, start);
-        let memory = fading.memory();
-        let counts = (memory.by_key.len(), memory.by_age.len());
-        drop(memory);
-        assert_eq!(counts, (CAPACITY, CAPACITY));
+        assert_eq!(fading.memory().by_key.len(), CAPACITY);
         assert_eq!(fading.get_at(&key(0), start), None);
         assert_eq!(fading.get_at(&key(1), start), Some(1));
         assert_eq!(fading.get_at(&key(CAPACITY), start), Some(7));
@@ -123,5 +162,25 @@ mod tests {
         assert_eq!(fading.get_at(&key(1), later), None);
         assert_eq!(fading.get_at(&key(0), later), Some(0));
         assert!(!fading.is_empty());
+    }
+
+    #[test]
+    fn what_comes_again_begins_anew() {
+        let lifetime = Duration::from_secs(60);
+        let fading = Fading::new(lifetime);
+        let start = Instant::now();
+        fading.add_at(key(0), 0, start);
+        for second in 1..=u64::try_from(3 * CAPACITY).unwrap() {
+            fading.add_at(key(0), second, start + Duration::from_millis(second));
+        }
+        assert!(fading.memory().by_age.len() <= 2 * CAPACITY);
+        let later = start + lifetime + Duration::from_millis(1);
+        assert_eq!(fading.get_at(&key(0), later), Some(30_000));
+        assert_eq!(fading.take_at(&key(0), later), Some(30_000));
+        assert_eq!(fading.take_at(&key(0), later), None);
+        assert!(fading.memory().by_key.is_empty());
+        // An addition that was taken away does not take one with it that came after.
+        fading.add_at(key(0), 1, later);
+        assert_eq!(fading.get_at(&key(0), start + lifetime * 3 / 2), Some(1));
     }
 }

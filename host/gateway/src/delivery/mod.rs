@@ -44,6 +44,7 @@ use self::deferred::Deferred;
 pub use self::error::DeliveryError;
 pub use self::maildir::Maildir;
 use self::relay::Relay;
+use self::remembered::{Fingerprint, Remembered};
 use self::server::{Server, Socket};
 pub use self::setup::{PasswordFault, SetupError};
 pub use self::tls::TlsFailure;
@@ -57,6 +58,7 @@ use crate::tls::Reloaded;
 pub struct Delivery {
     store: Store,
     deferred: Arc<Deferred>,
+    remembered: Arc<Remembered>,
 }
 
 impl Delivery {
@@ -119,52 +121,84 @@ impl Delivery {
         Self {
             store,
             deferred: Arc::default(),
+            remembered: Arc::default(),
         }
     }
 
     /// The refusal that was kept for the client at this address to read at RCPT; see
-    /// [`Self::delivered_in_part`].
-    pub fn deferred_refusal(
+    /// [`Self::refused_in_part`]. It is forgotten with that.
+    pub fn take_refusal(
         &self,
         client: IpAddr,
         sender: &ReversePath,
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
-        self.deferred.refusal(client, sender, recipient)
+        self.deferred.take(client, sender, recipient)
     }
 
-    /// Those of the recipients that do not have the message from an earlier attempt.
+    /// What is left to do of a message after earlier attempts of its client.
     ///
     /// # Errors
     ///
     /// Where the message can not be read to be recognised.
-    pub fn without_delivered(
+    pub async fn rest(
         &self,
-        recipients: &[ForwardPath],
+        recipients: Vec<ForwardPath>,
         given: Given<'_>,
-    ) -> Result<Vec<ForwardPath>, DeliveryError> {
-        let left = self.deferred.without_delivered(recipients, given);
-        left.map_err(DeliveryError::Content)
+    ) -> Result<Rest, DeliveryError> {
+        if self.remembered.is_empty() {
+            return Ok(Rest {
+                recipients,
+                before: Vec::new(),
+                message: None,
+            });
+        }
+        let message = recognised(given).await?;
+        let (before, recipients) = recipients
+            .into_iter()
+            .partition(|path| self.remembered.holds(&message, path));
+        Ok(Rest {
+            recipients,
+            before,
+            message: Some(message),
+        })
     }
 
-    /// Remembers for the next attempt of a client which recipients have its message, and how policy
-    /// has refused the others.
+    /// The client has heard the last of a message: nothing of it is remembered any more.
+    pub fn complete(&self, rest: Rest) {
+        if let Some(message) = rest.message {
+            for path in rest.before {
+                self.remembered.forget(&message, &path);
+            }
+        }
+    }
+
+    /// Remembers for the next attempt of the client that all recipients have its message.
     ///
     /// # Errors
     ///
     /// Where the message can not be read to be recognised.
-    pub fn delivered_in_part(
+    pub async fn delivered(&self, rest: Rest, given: Given<'_>) -> Result<(), DeliveryError> {
+        let message = match rest.message {
+            Some(message) => message,
+            None => recognised(given).await?,
+        };
+        for path in rest.before.iter().chain(&rest.recipients) {
+            self.remembered.add(&message, path);
+        }
+        Ok(())
+    }
+
+    /// Remembers for the next attempt of a client how policy has refused some recipients.
+    pub fn refused_in_part(
         &self,
         client: IpAddr,
-        recipients: &[ForwardPath],
+        sender: &ReversePath,
         refused: &[(ForwardPath, Refusal)],
-        given: Given<'_>,
-    ) -> Result<(), DeliveryError> {
+    ) {
         for (path, refusal) in refused {
-            self.deferred.refuse(client, given.sender, path, refusal);
+            self.deferred.refuse(client, sender, path, refusal);
         }
-        let remembered = self.deferred.delivered(recipients, given);
-        remembered.map_err(DeliveryError::Content)
     }
 
     /// Begins a transaction. The backend hears of it with the first recipient.
@@ -174,10 +208,55 @@ impl Delivery {
             route: match &self.store {
                 Store::Maildir(maildir) => Route::Maildir(maildir.clone()),
                 Store::Nowhere => Route::Nowhere,
-                Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
+                Store::Server(server) => {
+                    let remembered = Arc::clone(&self.remembered);
+                    Route::Server(Relay::new(Arc::clone(server), remembered))
+                }
             },
         }
     }
+}
+
+/// The recipients of a message, and which of them have it from earlier attempts of its client.
+#[derive(Debug)]
+pub struct Rest {
+    /// Those that do not have it.
+    pub recipients: Vec<ForwardPath>,
+    before: Vec<ForwardPath>,
+    message: Option<Fingerprint>,
+}
+
+impl Rest {
+    /// Whether everybody has the message already.
+    pub const fn is_delivered(&self) -> bool {
+        self.recipients.is_empty() && !self.before.is_empty()
+    }
+
+    /// How many recipients there are in all.
+    pub const fn count(&self) -> usize {
+        self.recipients.len() + self.before.len()
+    }
+
+    /// What a failure to deliver to the others means for the message: no refusal of it is for all
+    /// where some have it.
+    pub fn failure(&self, error: DeliveryError) -> DeliveryError {
+        let (before, recipients) = (self.before.len(), self.count());
+        match error {
+            DeliveryError::Mixed { delivered, .. } => DeliveryError::Mixed {
+                delivered: before + delivered,
+                recipients,
+            },
+            DeliveryError::Refused(_) if before > 0 => DeliveryError::Mixed {
+                delivered: before,
+                recipients,
+            },
+            error => error,
+        }
+    }
+}
+
+async fn recognised(given: Given<'_>) -> Result<Fingerprint, DeliveryError> {
+    Fingerprint::of(given).await.map_err(DeliveryError::Content)
 }
 
 /// One mail transaction with the backend. To be dropped where the client gives it up: its connection
@@ -229,7 +308,7 @@ impl Transaction {
     /// all recipients.
     ///
     /// Over LMTP the backend may take it for some of them only. That is a temporary failure for the
-    /// client, whose next attempt leaves out the recipients that have the message already.
+    /// client, and [`Delivery::rest`] leaves out who has the message at the next attempt.
     pub async fn deliver(&mut self, message: &Message<'_>) -> Result<Acceptance, DeliveryError> {
         match &mut self.route {
             Route::Maildir(maildir) => maildir

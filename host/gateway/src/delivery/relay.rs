@@ -9,22 +9,25 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
 use super::connection::{Connection, Opened};
-use super::remembered::Fingerprint;
+use super::remembered::Remembered;
 use super::server::Server;
-use super::{DeliveryError, Envelope, Message, Recipient, delivered_before};
+use super::{DeliveryError, Envelope, Message, Recipient, recognised};
 
 /// One transaction. Dropped between two calls it leaves its connection to the next one; dropped in
 /// the midst of a call it takes the connection with it.
 #[derive(Debug)]
 pub(super) struct Relay {
     server: Arc<Server>,
+    /// Who has a message that the client is to send again.
+    remembered: Arc<Remembered>,
     state: State,
 }
 
 impl Relay {
-    pub(super) const fn new(server: Arc<Server>) -> Self {
+    pub(super) const fn new(server: Arc<Server>, remembered: Arc<Remembered>) -> Self {
         Self {
             server,
+            remembered,
             state: State::New,
         }
     }
@@ -166,21 +169,13 @@ impl Relay {
             mut connection,
             recipients,
         } = *open;
-        let left = self.without_remembered(&recipients, message)?;
-        if left.is_empty() {
-            self.server.pool.put(connection);
-            return Ok(delivered_before());
-        }
-        if left.len() < recipients.len() {
-            connection = self.replay(Some(connection), envelope, &left).await?;
-        }
         // The connection may have gone stale while the client was sending the message. Nothing was
         // handed over yet, so that another one can be tried.
         let answer = match connection.begin(message).await {
             Ok(answer) => answer,
             Err(error) => {
                 self.again(&error);
-                connection = self.replay(None, envelope, &left).await?;
+                connection = self.replay(None, envelope, &recipients).await?;
                 connection.begin(message).await?
             }
         };
@@ -196,27 +191,10 @@ impl Relay {
                 answer.map_err(DeliveryError::Refused)
             }
             Protocol::Lmtp => {
-                let before = recipients.len() - left.len();
-                let answers = self.answers(connection, &left, message).await?;
-                combined(answers, before)
+                let answers = self.answers(connection, &recipients, message).await?;
+                combined(answers)
             }
         }
-    }
-
-    /// The recipients that do not have the message from an earlier attempt.
-    fn without_remembered(
-        &self,
-        recipients: &[Recipient],
-        message: &Message<'_>,
-    ) -> Result<Vec<Recipient>, DeliveryError> {
-        let remembered = &self.server.remembered;
-        if remembered.is_empty() {
-            return Ok(recipients.to_vec());
-        }
-        let fingerprint = Fingerprint::new(message.given);
-        let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
-        let is_new = |recipient: &&Recipient| !remembered.holds(&fingerprint, &recipient.path);
-        Ok(recipients.iter().filter(is_new).cloned().collect())
     }
 
     /// The answer for each recipient. Where not all of them get the message, those who do are
@@ -239,11 +217,10 @@ impl Relay {
             }
         }
         if failure.is_some() || answers.iter().any(Result::is_err) {
-            let fingerprint = Fingerprint::new(message.given);
-            let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
+            let fingerprint = recognised(message.given).await?;
             for (recipient, answer) in recipients.iter().zip(&answers) {
                 if answer.is_ok() {
-                    self.server.remembered.add(&fingerprint, &recipient.path);
+                    self.remembered.add(&fingerprint, &recipient.path);
                 }
             }
         }
@@ -304,13 +281,9 @@ fn with_parameters(recipients: &[ForwardPath], known: &[Recipient]) -> Vec<Recip
     recipients.iter().map(recipient).collect()
 }
 
-/// One reply for the client out of those for each recipient, of whom `before` have had the message
-/// before.
-fn combined(
-    answers: Vec<Result<Acceptance, Refusal>>,
-    before: usize,
-) -> Result<Acceptance, DeliveryError> {
-    let recipients = before + answers.len();
+/// One reply for the client out of those for each recipient.
+fn combined(answers: Vec<Result<Acceptance, Refusal>>) -> Result<Acceptance, DeliveryError> {
+    let recipients = answers.len();
     let mut acceptances = Vec::new();
     let mut refusals = Vec::new();
     for answer in answers {
@@ -319,7 +292,7 @@ fn combined(
             Err(refusal) => refusals.push(refusal),
         }
     }
-    let delivered = before + acceptances.len();
+    let delivered = acceptances.len();
     // A temporary refusal goes first: the client must come back for that recipient.
     refusals.sort_by_key(|refusal| !refusal.is_temporary());
     match (refusals.into_iter().next(), acceptances.pop()) {
@@ -346,19 +319,17 @@ mod tests {
 
     #[test]
     fn one_reply_out_of_many() {
-        let table: [(&[u16], usize, &str); 8] = [
-            (&[250], 0, "250 2.0.0 said 250"),
-            (&[250, 251], 0, "251 2.1.5 said 251"),
-            (&[250], 1, "250 2.0.0 said 250"),
-            (&[550], 0, "550 5.7.1 said 550"),
-            (&[550, 450, 552], 0, "450 4.2.0 said 450"),
-            (&[552, 550], 0, "552 5.2.2 said 552"),
-            (&[250, 550], 0, "451 4.3.0 Not yet"),
-            (&[550], 1, "451 4.3.0 Not yet"),
+        let table: [(&[u16], &str); 6] = [
+            (&[250], "250 2.0.0 said 250"),
+            (&[250, 251], "251 2.1.5 said 251"),
+            (&[550], "550 5.7.1 said 550"),
+            (&[550, 450, 552], "450 4.2.0 said 450"),
+            (&[552, 550], "552 5.2.2 said 552"),
+            (&[250, 550], "451 4.3.0 Not yet"),
         ];
-        for (codes, before, expected) in table {
+        for (codes, expected) in table {
             let answers = codes.iter().map(|code| answer(*code)).collect();
-            let shown = match combined(answers, before) {
+            let shown = match combined(answers) {
                 Ok(acceptance) => acceptance.reply().to_string(),
                 Err(error) => error.refusal().reply().to_string(),
             };

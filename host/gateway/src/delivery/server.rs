@@ -11,7 +11,6 @@ use tracing::warn;
 
 use super::connection::{Connection, Peer};
 use super::pool::Pool;
-use super::remembered::Remembered;
 use super::security::Current;
 use super::stream::Stream;
 use super::{DeliveryError, SetupError};
@@ -24,7 +23,6 @@ pub(super) struct Server {
     pub(super) peer: Arc<Peer>,
     pub(super) security: Current,
     pub(super) pool: Arc<Pool>,
-    pub(super) remembered: Remembered,
 }
 
 /// Where a server listens.
@@ -56,7 +54,6 @@ impl Server {
             peer: Arc::new(peer),
             security: Current::read(backend)?,
             pool: Pool::new(max_idle, backend.idle_timeout),
-            remembered: Remembered::default(),
         })
     }
 

@@ -64,7 +64,7 @@ impl Desk {
         let (Decision::Pass | Decision::Defer(_), Some(recipient)) = (&decision, candidate) else {
             return answer_of(decision);
         };
-        if let Some(refusal) = self.deferred_refusal(&recipient.path) {
+        if let Some(refusal) = self.take_refusal(&recipient.path) {
             return Answer::Refuse(refusal);
         }
         if let Decision::Defer(refusal) = decision {
@@ -87,13 +87,14 @@ impl Desk {
         }
     }
 
-    /// What was to be said about the recipient when the client came with the message before.
-    fn deferred_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
+    /// What was to be said about the recipient when the client came with the message before. It is
+    /// said once.
+    fn take_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
         let session = &self.context.session;
         let sender = &self.context.transaction.as_ref()?.given_sender;
         let refusal = self
             .delivery
-            .deferred_refusal(session.remote.ip(), sender, recipient)?;
+            .take_refusal(session.remote.ip(), sender, recipient)?;
         info!(
             session = session.id,
             recipient = recipient.as_str(),

@@ -64,26 +64,30 @@ impl Desk {
             return Err(DeliveryError::NoRecipients);
         };
         let (sender, refused) = (&transaction.sender, &transaction.refused);
-        let recipients: Vec<_> = transaction.paths().cloned().collect();
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let message = outgoing(&self.context, transaction, &head, given);
-        let left = self
-            .delivery
-            .without_delivered(&recipients, message.given)?;
-        let acceptance = match left.is_empty() {
+        let recipients = transaction.paths().cloned().collect();
+        let rest = self.delivery.rest(recipients, message.given).await?;
+        let acceptance = match rest.is_delivered() {
             true => delivery::delivered_before(),
-            false => at_backend.deliver(sender, &left, &message).await?,
+            false => {
+                let taken = at_backend.deliver(sender, &rest.recipients, &message);
+                taken.await.map_err(|error| rest.failure(error))?
+            }
         };
         if refused.is_empty() {
+            self.delivery.complete(rest);
             return Ok(acceptance);
         }
+        let (delivered, recipients) = (rest.count(), rest.count() + refused.len());
         let client = self.context.session.remote.ip();
         self.delivery
-            .delivered_in_part(client, &left, refused, message.given)?;
+            .refused_in_part(client, &transaction.given_sender, refused);
+        self.delivery.delivered(rest, message.given).await?;
         Err(DeliveryError::Deferred {
-            delivered: transaction.recipients.len(),
-            recipients: transaction.recipients.len() + refused.len(),
+            delivered,
+            recipients,
         })
     }
 

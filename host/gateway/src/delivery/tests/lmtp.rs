@@ -1,5 +1,6 @@
 use super::script::{greeted_lmtp, play};
 use super::*;
+use crate::delivery::delivered_before;
 
 const ENVELOPE: [&str; 6] = [
     "C: MAIL FROM:<a@b>",
@@ -33,7 +34,35 @@ async fn attempt(delivery: &Delivery) -> String {
     let mut transaction = begin(delivery);
     assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
     assert_eq!(offer(&mut transaction, "e@f").await, "250 2.0.0 ok");
-    deliver(&mut transaction).await
+    let body = Content::from(b".body\r\n".to_vec());
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+    deliver_rest(delivery, &mut transaction, &["c@d", "e@f"], &message).await
+}
+
+/// Hands a message over to those who do not have it.
+async fn deliver_rest(
+    delivery: &Delivery,
+    transaction: &mut Transaction,
+    recipients: &[&str],
+    message: &Message<'_>,
+) -> String {
+    let recipients: Vec<_> = recipients
+        .iter()
+        .map(|address| recipient(address))
+        .collect();
+    let all = recipients.len();
+    let rest = delivery.rest(recipients, message.given).await.unwrap();
+    if rest.is_delivered() {
+        return delivered_before().reply().to_string();
+    }
+    if rest.recipients.len() < all {
+        let amended = transaction.amend(sender("a@b"), &rest.recipients).await;
+        amended.unwrap();
+    }
+    match transaction.deliver(message).await {
+        Ok(acceptance) => acceptance.reply().to_string(),
+        Err(error) => rest.failure(error).refusal().reply().to_string(),
+    }
 }
 
 #[tokio::test]
@@ -110,8 +139,10 @@ async fn a_message_for_nobody_else_needs_no_second_delivery() {
     attempt(&delivery).await;
     let mut transaction = begin(&delivery);
     offer(&mut transaction, "c@d").await;
+    let body = Content::from(b".body\r\n".to_vec());
+    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
-        deliver(&mut transaction).await,
+        deliver_rest(&delivery, &mut transaction, &["c@d"], &message).await,
         "250 2.0.0 Delivered before"
     );
     drop((transaction, delivery));
@@ -164,7 +195,7 @@ async fn a_message_is_recognised_by_what_the_client_gave() {
         ..Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body)
     };
     assert_eq!(
-        deliver_message(&mut transaction, &message).await,
+        deliver_rest(&delivery, &mut transaction, &["c@d", "e@f"], &message).await,
         "250 2.0.0 at last"
     );
     drop((transaction, delivery));
