@@ -1,8 +1,9 @@
 //! Recipients that are refused only after the message has come.
 
-use postgate_tests::backend::Backend;
+use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::client::{Client, Reply};
 use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::mail::maildir;
 
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nbody\r\n";
 const ALICE: &str = "alice@client.example";
@@ -142,6 +143,85 @@ fn a_client_that_is_cut_off_in_its_next_attempt_can_come_once_more() {
     let reply = attempt("550 5.7.1 not this message").message(message);
     assert!(reply.starts_with("250 2.0.0 Delivered before"), "{reply}");
     assert_eq!(rcpts(&backend), ["RCPT TO:<carol@example.org>"]);
+}
+
+/// A gateway with one guest that defers and one that edits.
+fn start_both(backend: &Backend) -> Gateway {
+    Setup::new()
+        .backend(&backend.smtp())
+        .set("quarantine.maildir = \"quarantine\"")
+        .plugin("10-verdicts", "guests/verdicts", "")
+        .plugin("20-editor", "guests/editor", "")
+        .start()
+}
+
+#[test]
+fn who_is_added_gets_the_message_where_all_others_are_refused() {
+    let backend = Backend::working();
+    let gateway = start_both(&backend);
+    let message = b"X-Add-Recipient: archive@example.org\r\n\r\nbody\r\n";
+    for (recipient, expected) in [
+        ("defer550@example.org", "550 5.7.1 asked to refuse"),
+        ("defer450@example.org", "450 4.7.1 asked to refuse"),
+        // The client comes again, and the message does not.
+        ("defer450@example.org", "450 4.7.1 asked to refuse"),
+    ] {
+        let sender = format!("for-{recipient}.client.example");
+        let reply = send(&gateway, &sender, &[recipient], message);
+        assert!(reply.starts_with(expected), "{reply}");
+    }
+    assert_eq!(rcpts(&backend), ["RCPT TO:<archive@example.org>"; 2]);
+}
+
+/// The client has not named it, and cannot do anything about it.
+#[test]
+fn a_recipient_that_a_plugin_adds_is_never_the_end_of_a_message() {
+    let backend = Backend::scripted(|event| match event.step {
+        Step::Rcpt(line) if line.contains("archive") => Act::reply("550 5.1.1 who is that"),
+        _ => Act::Work,
+    });
+    let gateway = start_both(&backend);
+    let message = b"X-Add-Recipient: archive@example.org\r\n\r\nbody\r\n";
+    for recipient in ["bob@example.org", "defer550@example.org"] {
+        let reply = send(&gateway, ALICE, &[recipient], message);
+        assert!(reply.starts_with("451 4.3.0"), "{recipient}: {reply}");
+    }
+    assert_eq!(backend.taken().len(), 0);
+}
+
+/// Where the message ends for the others makes no difference to who is refused.
+#[test]
+fn a_refused_recipient_hears_of_it_wherever_the_message_ends() {
+    let backend = Backend::working();
+    let gateway = start_both(&backend);
+    for verdict in ["discard", "quarantine"] {
+        let message = format!("X-Verdict: {verdict}\r\n\r\nbody\r\n");
+        let message = message.as_bytes();
+        let sender = format!("{verdict}@client.example");
+        let recipients = [
+            "bob@example.org",
+            "defer550@example.org",
+            "carol@example.org",
+        ];
+        let reply = send(&gateway, &sender, &recipients[1..2], message);
+        assert!(reply.starts_with("550 5.7.1"), "{verdict}: {reply}");
+        let reply = send(&gateway, &sender, &recipients, message);
+        assert!(reply.starts_with("451 4.3.0"), "{verdict}: {reply}");
+        let mut client = Client::greeted(gateway.address());
+        client.says(&format!("MAIL FROM:<{sender}>"), "250");
+        client.says("RCPT TO:<bob@example.org>", "250");
+        client.says("RCPT TO:<defer550@example.org>", "550 5.7.1");
+        client.says("RCPT TO:<carol@example.org>", "250");
+        let reply = client.message(message);
+        assert!(reply.starts_with("250"), "{verdict}: {reply}");
+    }
+    let quarantined = maildir(&gateway.directory().join("quarantine"));
+    assert_eq!(quarantined.len(), 1);
+    let head = "X-Envelope-To: <bob@example.org>\r\nX-Envelope-To: <carol@example.org>\r\n\
+                Return-Path: <quarantine@client.example>\r\n";
+    let text = String::from_utf8_lossy(&quarantined[0]);
+    assert!(text.starts_with(head), "{text}");
+    assert_eq!(backend.taken().len(), 0);
 }
 
 /// What a plugin makes of the sender is another one at each attempt, for all that the gateway knows.

@@ -31,6 +31,10 @@ pub enum DeliveryError {
     /// The message can not be read from where the gateway keeps it.
     #[error("the message can not be read: {0}")]
     Content(io::Error),
+    /// The backend refused for good what a plugin has made of the envelope, which is not the fault of
+    /// the client.
+    #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
+    Added(Refusal),
     /// The backend does not follow the protocol.
     #[error("{0}")]
     Fault(#[from] ClientFault),
@@ -91,6 +95,17 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
+    /// What it means that this has come of recipients that the client has not named: nothing for
+    /// good.
+    #[must_use]
+    pub fn about_added(self) -> Self {
+        match self {
+            Self::Refused(refusal) if !refusal.is_temporary() => Self::Added(refusal),
+            Self::NoRecipients => Self::Added(NO_RECIPIENTS),
+            error => error,
+        }
+    }
+
     /// What the client is told. The backend's own words reach it only where they are about its mail:
     /// a 421 of the backend, for example, must not close the session of the client.
     pub fn refusal(&self) -> Refusal {
@@ -103,7 +118,9 @@ impl DeliveryError {
             Self::Tls(
                 TlsFailure::Certificate(_) | TlsFailure::Identity(_) | TlsFailure::Protocol(_),
             ) => BAD_TLS,
-            Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => Refusal::TRY_LATER,
+            Self::Added(_) | Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => {
+                Refusal::TRY_LATER
+            }
             Self::Deferred { .. } | Self::Mixed { .. } => NOT_FOR_ALL,
             Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
@@ -200,6 +217,14 @@ mod tests {
                 "451 4.4.2",
             ),
             (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
+            (
+                DeliveryError::Refused(refusal(550, 5)).about_added(),
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)).about_added(),
+                "450 4.7.1 said the backend",
+            ),
             (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),

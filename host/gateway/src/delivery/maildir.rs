@@ -1,6 +1,7 @@
 //! A Maildir as a store of its own: no other server is needed.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postgate_proto::address::ReversePath;
+use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
 use tokio::task::spawn_blocking;
 
@@ -35,10 +36,34 @@ impl Maildir {
     /// (RFC 5321 §4.4), and else octet for octet. It is on the disk, and readers see it whole, once
     /// this returns.
     pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
+        let head = format!("Return-Path: {sender}\r\n");
+        self.store_below(head, &without(&["Return-Path"], message.head), message.body)
+            .await
+    }
+
+    /// The same for mail that somebody may send on by hand: with a field `X-Envelope-To` for each
+    /// recipient, above all others, and without any that it brought along.
+    pub async fn store_with_envelope(
+        &self,
+        sender: &ReversePath,
+        recipients: &[ForwardPath],
+        message: &Message<'_>,
+    ) -> io::Result<()> {
+        let mut head = String::new();
+        for recipient in recipients {
+            // Writing to a String does not fail.
+            _ = write!(head, "{ENVELOPE_TO}: <{}>\r\n", recipient.as_str());
+        }
+        _ = write!(head, "Return-Path: {sender}\r\n");
+        let rest = without(&["Return-Path", ENVELOPE_TO], message.head);
+        self.store_below(head, &rest, message.body).await
+    }
+
+    async fn store_below(&self, head: String, rest: &[u8], body: &Content) -> io::Result<()> {
         let place = Arc::clone(&self.0);
-        let mut head = format!("Return-Path: {sender}\r\n").into_bytes();
-        head.extend_from_slice(&without_return_path(message.head));
-        let body = message.body.clone();
+        let mut head = head.into_bytes();
+        head.extend_from_slice(rest);
+        let body = body.clone();
         // Waiting for the disk would keep other sessions waiting too.
         spawn_blocking(move || place.store(&head, &body))
             .await
@@ -100,16 +125,20 @@ impl Place {
     }
 }
 
-fn without_return_path(head: &[u8]) -> Cow<'_, [u8]> {
+/// The name that amavisd-new and others use for it.
+const ENVELOPE_TO: &str = "X-Envelope-To";
+
+/// The header block without the fields of these names.
+fn without<'a>(names: &[&str], head: &'a [u8]) -> Cow<'a, [u8]> {
     let mut block = HeaderBlock::parse(head.to_vec());
-    let name = HeaderName::new("Return-Path");
-    let name = name
-        .ok()
-        .filter(|_| block.named("Return-Path").next().is_some());
-    let Some(name) = name else {
+    let is_there = |name: &&&str| block.named(name).next().is_some();
+    let found: Vec<_> = names.iter().filter(is_there).collect();
+    if found.is_empty() {
         return Cow::Borrowed(head);
-    };
-    block.apply(&HeaderEdit::RemoveAll(name));
+    }
+    for name in found.into_iter().flat_map(|name| HeaderName::new(name)) {
+        block.apply(&HeaderEdit::RemoveAll(name));
+    }
     let mut rest = Vec::with_capacity(head.len());
     block.render(&mut rest);
     Cow::Owned(rest)
@@ -172,6 +201,23 @@ mod tests {
         assert_eq!(fs::read_dir(path.join("cur")).unwrap().count(), 0);
     }
 
+    #[tokio::test]
+    async fn a_message_can_be_stored_with_its_recipients() {
+        let directory = tempfile::tempdir().unwrap();
+        let maildir = Maildir::new(directory.path(), "mx");
+        let sender = ReversePath::parse("a@b", Charset::Ascii).unwrap();
+        let recipients = ["c@d", "e@f"].map(|text| ForwardPath::parse(text, Charset::Ascii));
+        let recipients = recipients.map(Result::unwrap);
+        let body = Content::default();
+        let head = b"x-envelope-to: <x@y>\r\nA: b\r\n\r\n";
+        let message = Message::new(&sender, head, &body);
+        let stored_it = maildir.store_with_envelope(&sender, &recipients, &message);
+        stored_it.await.unwrap();
+        let expected = "X-Envelope-To: <c@d>\r\nX-Envelope-To: <e@f>\r\nReturn-Path: <a@b>\r\n\
+                        A: b\r\n\r\n";
+        assert_eq!(stored(directory.path()), [expected.as_bytes()]);
+    }
+
     #[test]
     fn a_return_path_that_came_along_is_left_out() {
         for (head, expected) in [
@@ -184,7 +230,7 @@ mod tests {
             ("Return-Path-Of: a\r\n\r\n", "Return-Path-Of: a\r\n\r\n"),
             ("", ""),
         ] {
-            let rest = without_return_path(head.as_bytes());
+            let rest = without(&["Return-Path"], head.as_bytes());
             assert_eq!(
                 rest.escape_ascii().to_string(),
                 expected.escape_default().to_string()

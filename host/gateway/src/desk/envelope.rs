@@ -114,13 +114,9 @@ impl Desk {
         let Some(transaction) = &self.context.transaction else {
             return Err(Refusal::TRY_LATER);
         };
-        let at_backend = self.at_backend.get_or_insert_with(|| AtBackend {
-            transaction: self
-                .delivery
-                .begin(transaction.sender.clone(), transaction.parameters.clone()),
-            sender: transaction.sender.clone(),
-            recipients: Vec::new(),
-        });
+        let at_backend = self
+            .at_backend
+            .get_or_insert_with(|| AtBackend::begin(&self.delivery, transaction));
         let Recipient { path, parameters } = recipient;
         let offered = at_backend.transaction.offer(path, parameters).await;
         let acceptance = offered.map_err(|error| {
@@ -136,6 +132,7 @@ impl Desk {
 pub(super) fn note_backend(context: &Context, error: &DeliveryError) {
     let session = &context.session.id;
     match error {
+        DeliveryError::Added(_) => warn!(session, %error, "not taken by the backend"),
         DeliveryError::Deferred { .. } => info!(session, %error, "the client is to try again"),
         DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
         _ => warn!(session, %error, "backend failed"),

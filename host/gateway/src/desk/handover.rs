@@ -8,7 +8,7 @@ use tracing::{error, info};
 
 use super::Desk;
 use super::envelope::note_backend;
-use crate::delivery::{self, DeliveryError};
+use crate::delivery::{self, Delivery, DeliveryError};
 use crate::plugin::context::{Context, Fate, MessageOutcome, Transaction};
 use crate::plugin::pipeline::Decision;
 use crate::spool::Content;
@@ -18,37 +18,25 @@ impl Desk {
     /// Does with a message what was decided. The answer is a yes only where somebody has it, or was
     /// told to drop it.
     pub(super) async fn dispose(&mut self, decision: Decision, given: &Content) -> Disposal {
-        match decision {
+        let fate = match decision {
             Decision::Answer(_)
             | Decision::Authenticate(_)
             | Decision::Keys(_)
-            | Decision::Pass => self.deliver(given).await,
-            Decision::Discard => self.taken(Fate::Discarded),
-            Decision::Disconnect(refusal) => Disposal {
-                fate: Fate::Refused,
-                answer: Answer::Disconnect(refusal),
-            },
-            Decision::Quarantine => self.put_into_quarantine(given).await,
-            Decision::Defer(refusal) | Decision::Refuse(refusal) => Disposal::refused(refusal),
-        }
-    }
-
-    async fn deliver(&mut self, given: &Content) -> Disposal {
-        let Some(transaction) = &self.context.transaction else {
-            return Disposal::refused(Refusal::TRY_LATER);
+            | Decision::Pass => Fate::Delivered,
+            Decision::Discard => Fate::Discarded,
+            Decision::Disconnect(refusal) => {
+                return Disposal {
+                    fate: Fate::Refused,
+                    answer: Answer::Disconnect(refusal),
+                };
+            }
+            Decision::Quarantine => Fate::Quarantined,
+            Decision::Defer(refusal) | Decision::Refuse(refusal) => {
+                return Disposal::refused(refusal);
+            }
         };
-        if transaction.recipients.is_empty() {
-            return match transaction.refused.last() {
-                Some((_, refusal)) => Disposal::refused(refusal.clone()),
-                // Plugins have removed every recipient, which means to drop the message.
-                None => self.taken(Fate::Discarded),
-            };
-        }
-        match self.hand_over(given).await {
-            Ok(acceptance) => Disposal {
-                fate: Fate::Delivered,
-                answer: Answer::Proceed(Some(acceptance)),
-            },
+        match self.give(fate, given).await {
+            Ok(disposal) => disposal,
             Err(error) => {
                 note_backend(&self.context, &error);
                 Disposal::refused(error.refusal())
@@ -56,59 +44,90 @@ impl Desk {
         }
     }
 
-    /// Hands the message over to the backend, for the recipients that do not have it already.
-    async fn hand_over(&mut self, given: &Content) -> Result<Acceptance, DeliveryError> {
-        let (Some(transaction), Some(at_backend)) =
-            (&self.context.transaction, &mut self.at_backend)
-        else {
-            return Err(DeliveryError::NoRecipients);
+    /// Gives the message to where it is to end, for the recipients that are left and do not have it
+    /// already. Recipients that policy has refused are the client's to come again for, wherever the
+    /// message ends for the others.
+    async fn give(&mut self, fate: Fate, given: &Content) -> Result<Disposal, DeliveryError> {
+        let Some(transaction) = &self.context.transaction else {
+            return Ok(Disposal::refused(Refusal::TRY_LATER));
         };
-        let (sender, refused) = (&transaction.sender, &transaction.refused);
+        let refused = &transaction.refused;
+        let fate = match (transaction.recipients.is_empty(), refused.last(), fate) {
+            (true, Some((_, refusal)), _) => return Ok(Disposal::refused(refusal.clone())),
+            // Plugins have removed every recipient, which means to drop the message.
+            (true, None, Fate::Delivered) => Fate::Discarded,
+            (_, _, fate) => fate,
+        };
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let message = outgoing(&self.context, transaction, &head, given);
         let recipients = transaction.paths().cloned().collect();
         let rest = self.delivery.rest(recipients, message.given).await?;
-        let acceptance = match rest.is_delivered() {
-            true => delivery::delivered_before(),
-            false => {
-                let taken = at_backend.deliver(sender, &rest.recipients, &message);
-                taken.await.map_err(|error| rest.failure(error))?
+        // Nobody has heard of the transaction where every recipient was deferred.
+        let at_backend = self
+            .at_backend
+            .get_or_insert_with(|| AtBackend::begin(&self.delivery, transaction));
+        let has_named = transaction
+            .paths()
+            .any(|path| at_backend.recipients.contains(path));
+        let disposal = match fate {
+            Fate::Discarded | Fate::Refused => self.taken(fate),
+            _ if rest.is_delivered() => Disposal::taken(fate, delivery::delivered_before()),
+            Fate::Delivered => {
+                let taken = at_backend.deliver(&transaction.sender, &rest.recipients, &message);
+                let acceptance = taken.await.map_err(|error| match has_named {
+                    true => rest.failure(error),
+                    false => error.about_added(),
+                })?;
+                Disposal::taken(fate, acceptance)
+            }
+            Fate::Quarantined => {
+                self.put_into_quarantine(transaction, &rest.recipients, &message)
+                    .await?
             }
         };
-        if refused.is_empty() {
-            self.delivery.complete(rest);
-            return Ok(acceptance);
+        if disposal.is_refused() {
+            return Ok(disposal);
         }
+        let Some((_, refusal)) = refused.last() else {
+            self.delivery.complete(rest);
+            return Ok(disposal);
+        };
         let (delivered, recipients) = (rest.count(), rest.count() + refused.len());
+        self.delivery.delivered(rest, message.given).await?;
+        if !has_named {
+            // Whoever the client has named is refused, and it can hear that at once.
+            return Ok(Disposal::refused(refusal.clone()));
+        }
         let client = self.context.session.remote.ip();
         self.delivery
             .refused_in_part(client, &transaction.given_sender, refused);
-        self.delivery.delivered(rest, message.given).await?;
         Err(DeliveryError::Deferred {
             delivered,
             recipients,
         })
     }
 
-    async fn put_into_quarantine(&self, given: &Content) -> Disposal {
+    async fn put_into_quarantine(
+        &self,
+        transaction: &Transaction,
+        recipients: &[ForwardPath],
+        message: &delivery::Message<'_>,
+    ) -> Result<Disposal, DeliveryError> {
         let session = &self.context.session.id;
-        let (Some(maildir), Some(transaction)) = (&self.quarantine, &self.context.transaction)
-        else {
+        let Some(maildir) = &self.quarantine else {
             error!(
                 session,
                 "a plugin wants a quarantine, and quarantine.maildir is not set"
             );
-            return Disposal::refused(Refusal::TRY_LATER);
+            return Ok(Disposal::refused(Refusal::TRY_LATER));
         };
-        let mut head = Vec::new();
-        render_head(&self.context, &mut head);
-        let message = outgoing(&self.context, transaction, &head, given);
-        match maildir.store(&transaction.sender, &message).await {
-            Ok(()) => self.taken(Fate::Quarantined),
+        let stored = maildir.store_with_envelope(&transaction.sender, recipients, message);
+        match stored.await {
+            Ok(()) => Ok(self.taken(Fate::Quarantined)),
             Err(error) => {
                 error!(session, %error, "cannot write to the quarantine");
-                Disposal::refused(DeliveryError::Store(error).refusal())
+                Ok(Disposal::refused(DeliveryError::Store(error).refusal()))
             }
         }
     }
@@ -174,6 +193,15 @@ pub(super) struct AtBackend {
 }
 
 impl AtBackend {
+    pub(super) fn begin(delivery: &Delivery, transaction: &Transaction) -> Self {
+        let (sender, parameters) = (&transaction.sender, &transaction.parameters);
+        Self {
+            transaction: delivery.begin(sender.clone(), parameters.clone()),
+            sender: sender.clone(),
+            recipients: Vec::new(),
+        }
+    }
+
     /// Hands the message over, after the envelope where plugins have changed it since.
     async fn deliver(
         &mut self,
@@ -182,7 +210,14 @@ impl AtBackend {
         message: &delivery::Message<'_>,
     ) -> Result<Acceptance, DeliveryError> {
         if self.sender != *sender || self.recipients != recipients {
-            self.transaction.amend(sender.clone(), recipients).await?;
+            let has_added = recipients
+                .iter()
+                .any(|path| !self.recipients.contains(path));
+            let amended = self.transaction.amend(sender.clone(), recipients).await;
+            amended.map_err(|error| match has_added {
+                true => error.about_added(),
+                false => error,
+            })?;
         }
         self.transaction.deliver(message).await
     }
@@ -230,6 +265,17 @@ impl Disposal {
             fate: Fate::Refused,
             answer: Answer::Refuse(refusal),
         }
+    }
+
+    const fn taken(fate: Fate, acceptance: Acceptance) -> Self {
+        Self {
+            fate,
+            answer: Answer::Proceed(Some(acceptance)),
+        }
+    }
+
+    const fn is_refused(&self) -> bool {
+        matches!(self.fate, Fate::Refused)
     }
 
     const fn reply(&self) -> Option<&Reply> {
