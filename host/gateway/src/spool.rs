@@ -4,6 +4,8 @@
 //! go to the page cache in chunks of at most 64 KiB, which takes microseconds, less than the
 //! hand-over would.
 
+mod scratch;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postgate_proto::reply::{Enhanced, Refusal};
+
+pub use self::scratch::Scratch;
 
 /// How a spool keeps its octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +86,10 @@ impl Spool {
                 len,
             },
         };
-        Ok(Content(Arc::new(kept)))
+        Ok(Content {
+            kept: Arc::new(kept),
+            settings: Some(Arc::clone(&self.settings)),
+        })
     }
 
     /// Forgets what was written. The memory stays for the next message.
@@ -96,7 +103,7 @@ impl Spool {
 
     /// Takes back the memory of a content that nobody else holds, for the next message.
     pub fn recycle(&mut self, content: Content) {
-        let Ok(Kept::Memory(mut buffer)) = Arc::try_unwrap(content.0) else {
+        let Ok(Kept::Memory(mut buffer)) = Arc::try_unwrap(content.kept) else {
             return;
         };
         if let Place::Memory(current) = &mut self.place
@@ -130,12 +137,16 @@ impl Spool {
 
 /// The octets of a message that is complete. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Content(Arc<Kept>);
+pub struct Content {
+    kept: Arc<Kept>,
+    /// Those of the spool that it comes from.
+    settings: Option<Arc<SpoolSettings>>,
+}
 
 impl Content {
     /// The number of octets.
     pub fn len(&self) -> u64 {
-        match &*self.0 {
+        match &*self.kept {
             Kept::Memory(buffer) => buffer.len() as u64,
             Kept::File { len, .. } => *len,
         }
@@ -148,7 +159,7 @@ impl Content {
 
     /// All octets, where they are in memory.
     pub fn as_slice(&self) -> Option<&[u8]> {
-        match &*self.0 {
+        match &*self.kept {
             Kept::Memory(buffer) => Some(buffer),
             Kept::File { .. } => None,
         }
@@ -157,7 +168,7 @@ impl Content {
     /// Fills the buffer from `offset` on. Gives how many octets that were: fewer than fit only at
     /// the end of the content.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        match &*self.0 {
+        match &*self.kept {
             Kept::Memory(octets) => {
                 let start = usize::try_from(offset)
                     .unwrap_or(usize::MAX)
@@ -173,6 +184,21 @@ impl Content {
                 Ok(count)
             }
         }
+    }
+
+    /// Other octets in its place.
+    #[must_use]
+    pub fn replaced(&self, octets: Vec<u8>) -> Self {
+        Self {
+            kept: Arc::new(Kept::Memory(octets)),
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// Room for what is made of it, where it is kept itself.
+    pub fn scratch(&self) -> Scratch {
+        let settings = self.settings.as_ref();
+        Scratch::new(settings.and_then(|settings| settings.directory.clone()))
     }
 
     /// All octets in order, in pieces of at most 64 KiB.
@@ -193,7 +219,10 @@ impl Default for Content {
 
 impl From<Vec<u8>> for Content {
     fn from(octets: Vec<u8>) -> Self {
-        Self(Arc::new(Kept::Memory(octets)))
+        Self {
+            kept: Arc::new(Kept::Memory(octets)),
+            settings: None,
+        }
     }
 }
 
@@ -212,7 +241,7 @@ impl Chunks<'_> {
         reason = "a piece is borrowed from the buffer"
     )]
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
-        let chunk = match &*self.content.0 {
+        let chunk = match &*self.content.kept {
             Kept::Memory(octets) => {
                 // Octets in memory can be counted by a usize.
                 let rest = &octets[self.offset as usize..];

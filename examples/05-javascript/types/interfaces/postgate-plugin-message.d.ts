@@ -60,7 +60,8 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function readPart(index: number, offset: number, length: number): Uint8Array;
   /**
-   * The header fields of a part, from the top. Nothing for a part that is not there.
+   * The header fields of a part, from the top; of a header block of more than 65,536 octets those
+   * at its beginning. Nothing for a part that is not there.
    */
   export function partHeaders(index: number): Array<Header>;
   /**
@@ -97,6 +98,11 @@ declare module 'postgate:plugin/message@0.1.0' {
   }
   /**
    * A MIME part (RFC 2045). Part 0 is the message itself.
+   * 
+   * No message is too much: 1,000 parts are looked for, 32 within one another, and 65,536 octets of
+   * the header block of each are read. What goes beyond is one part of type
+   * `application/x-unparsed` with its content as it stands in the message: the last of too many
+   * parts holds all the rest, one that lies too deep or has too long a header block is not opened.
    */
   export interface Part {
     /**
@@ -104,7 +110,8 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     parent: number,
     /**
-     * Type and subtype in lower case; `text/plain` where absent or garbled.
+     * Type and subtype in lower case. Where absent or garbled `text/plain`, or `message/rfc822`
+     * in a multipart/digest.
      */
     contentType: string,
     /**

@@ -162,8 +162,6 @@ impl Desk {
         message.set_body(body);
         message.completed_at = id::now();
         let decision = self.ask(Event::Message).await;
-        // The backend may take its time, and other sessions wait for this memory.
-        Arc::make_mut(&mut self.context).message.forget_mime();
         let disposal = self.dispose(decision, &given).await;
         let answer = self.finish(disposal).await;
         self.incoming.spool.recycle(given);

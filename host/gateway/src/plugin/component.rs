@@ -14,7 +14,7 @@ use crate::plugin::breaker::Breaker;
 use crate::plugin::calls::{Exports, Guests};
 use crate::plugin::context::Context;
 use crate::plugin::files::Files;
-use crate::plugin::host::{HostState, MimeMemory, PluginFacts};
+use crate::plugin::host::{HostState, PluginFacts};
 use crate::plugin::instance::{Budget, Instance, shown};
 use crate::plugin::meter::used;
 use crate::plugin::shared::{Borrowed, SharedInstances};
@@ -49,14 +49,12 @@ impl Component {
         sidecar: Sidecar,
         pre: InstancePre<HostState>,
         dns: Dns,
-        mime_memory: MimeMemory,
         metrics: &PluginMetricsFamily,
     ) -> Self {
         let breaker = Breaker::new(sidecar.breaker.clone());
         let facts = PluginFacts {
             dns,
             files: Files::new(&identity.name, &sidecar.files, sidecar.limits.file_size),
-            mime_memory,
             name: identity.name,
             config: sidecar.config.clone(),
             grants: sidecar.grants.clone(),

@@ -428,11 +428,6 @@ impl Message {
         _ = self.mime.set(mime);
     }
 
-    /// Gives back the memory that its parts take; whoever wants them looks for them again.
-    pub fn forget_mime(&mut self) {
-        self.mime = OnceLock::new();
-    }
-
     /// The size in octets.
     pub fn size(&self) -> u64 {
         self.headers.size() as u64 + self.body.len()

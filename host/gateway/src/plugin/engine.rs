@@ -17,7 +17,7 @@ use crate::config::sidecar::PluginLimits;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 use crate::plugin::bindings::AllEvents;
-use crate::plugin::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MimeMemory, wasi};
+use crate::plugin::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, wasi};
 
 /// The engine, what plugins may import from it, and how many instances there may be.
 pub struct Runtime {
@@ -25,7 +25,6 @@ pub struct Runtime {
     linker: Linker<HostState>,
     instances: Arc<Semaphore>,
     dns: Dns,
-    mime_memory: MimeMemory,
     metrics: Arc<Metrics>,
 }
 
@@ -62,7 +61,6 @@ impl Runtime {
             linker,
             instances: Arc::new(Semaphore::new(instances as usize)),
             dns,
-            mime_memory: MimeMemory::new(),
             metrics: Arc::default(),
         })
     }
@@ -80,10 +78,6 @@ impl Runtime {
     /// Where what plugins do is counted.
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
-    }
-
-    pub(super) const fn mime_memory(&self) -> &MimeMemory {
-        &self.mime_memory
     }
 
     pub(super) const fn engine(&self) -> &Engine {

@@ -86,7 +86,6 @@ pub(super) async fn load(
         sidecar,
         pre,
         runtime.dns().clone(),
-        runtime.mime_memory().clone(),
         runtime.metrics().plugins(),
     );
     let events: Vec<_> = plugin.exported_events().collect();

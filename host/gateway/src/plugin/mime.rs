@@ -1,24 +1,39 @@
-//! The MIME parts of a message, as plugins see them (RFC 2045).
+//! The MIME parts of a message, as plugins see them (RFC 2045). Only where they are is kept; what is in
+//! them is read, and decoded, when a plugin asks for it.
 
+mod decode;
+mod found;
+mod head;
+mod scan;
+mod search;
 mod version;
 
+use std::collections::HashMap;
 use std::io;
-use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
 
-use mail_parser::{MessageParser, MimeHeaders, PartType};
 use postgate_proto::header::HeaderBlock;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::decode::Decoder;
+pub use self::head::Facts;
+use self::head::{Head, MAX_HEAD};
+use self::scan::{PIECE, Scanner, scan};
+use self::search::{MAX_NESTED, Search};
 pub use self::version::MimeVersion;
-use crate::spool::Content;
+use crate::spool::{Content, Scratch};
 
 /// All parts of a message, in the order in which they stand in it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Mime {
+    /// What the header block of the message says.
+    facts: Facts,
+    body: Content,
     parts: Vec<Part>,
     plain: Option<u32>,
     html: Option<u32>,
-    _memory: Option<OwnedSemaphorePermit>,
+    decoded: Arc<Mutex<Decoded>>,
 }
 
 /// One part.
@@ -26,80 +41,71 @@ pub struct Mime {
 pub struct Part {
     /// The part that holds this one. The first names itself.
     pub parent: u32,
-    /// Type and subtype in lower case.
-    pub content_type: String,
-    /// The decoded file name.
-    pub filename: Option<String>,
-    /// The disposition in lower case.
-    pub disposition: Option<String>,
     /// Whether it holds other parts.
     pub container: bool,
-    /// The parameters of Content-Type, names in lower case, decoded (RFC 2231).
-    pub parameters: Vec<(String, String)>,
-    /// Content-Transfer-Encoding in lower case; `7bit` where there is none.
-    pub encoding: String,
-    /// Content-ID without its angle brackets.
-    pub content_id: Option<String>,
-    /// Content-Description, decoded (RFC 2047).
-    pub description: Option<String>,
-    /// The header block, as it stands in the message.
-    pub head: Vec<u8>,
-    /// Whether the content is text, and therefore UTF-8, whatever its charset was.
-    pub is_text: bool,
-    /// The decoded content; nothing for a container.
-    pub content: Vec<u8>,
+    /// Whether nobody has looked for what it holds: a message has more than there is room for.
+    pub is_opaque: bool,
+    /// Its type where it does not say any.
+    default: &'static str,
+    source: Source,
+    head: Range<u64>,
+    body: Range<u64>,
 }
 
-/// A message as it is read for its parts, in one piece.
+/// Where the octets of a part are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Body,
+    /// In a part that had to be decoded.
+    Decoded,
+}
+
+/// Where the decoded content of a part is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    source: Source,
+    range: Range<u64>,
+    /// Whether the content is text, and therefore UTF-8.
+    is_text: bool,
+}
+
+/// What was decoded so far, each part once.
 #[derive(Debug)]
-pub struct Whole(Vec<u8>);
-
-impl Whole {
-    /// Reads a message.
-    ///
-    /// # Errors
-    ///
-    /// Where the body can not be read from its file.
-    pub fn read(headers: &HeaderBlock, body: &Content) -> io::Result<Self> {
-        let mut octets = Vec::new();
-        headers.render(&mut octets);
-        let mut chunks = body.chunks();
-        while let Some(chunk) = chunks.next()? {
-            octets.extend_from_slice(chunk);
-        }
-        Ok(Self(octets))
-    }
-
-    /// At most so many parts can be in it: each begins behind a line that starts with two hyphens,
-    /// or behind the header of an attached message.
-    pub fn most_parts(&self) -> usize {
-        let lines = self.0.split(|octet| *octet == b'\n');
-        lines
-            .filter(|line| {
-                let line = line.trim_ascii_start();
-                line.starts_with(b"--") || contains_ignoring_case(line, b"message/")
-            })
-            .count()
-    }
+struct Decoded {
+    scratch: Scratch,
+    places: HashMap<u32, Place>,
 }
 
 impl Mime {
-    /// Finds the parts. Never fails for what stands in the message. Takes long for a large one, and
-    /// holds `memory` for as long as it lives.
-    pub fn parse(whole: Whole, memory: Option<OwnedSemaphorePermit>) -> Self {
-        let mut mime = Self {
-            parts: Vec::new(),
-            plain: None,
-            html: None,
-            _memory: memory,
-        };
-        if let Some(message) = MessageParser::new().parse(&whole.0) {
-            mime.add(message);
+    /// Finds the parts. Takes no longer than reading the message, whatever stands in it.
+    ///
+    /// # Errors
+    ///
+    /// Where the body, or what is decoded of it, can not be read from its file.
+    pub fn find(headers: &HeaderBlock, body: Content) -> io::Result<Self> {
+        let mut head = Head::default();
+        for field in headers.fields() {
+            head.field(field.name(), field.value());
         }
-        if mime.parts.is_empty() {
-            mime.parts.push(Part::plain());
-        }
-        mime
+        let facts = head.facts("text/plain");
+        let scanner = Scanner::of_body(&facts, MAX_PARTS);
+        let found = scan(scanner, body.len(), |offset, buffer| {
+            body.read_at(offset, buffer)
+        })?;
+        let shown = (found.plain, found.html);
+        let mut search = Search::new(&body, &facts);
+        let places = search.add(found, Source::Body, 0, None, MAX_NESTED)?;
+        let place = |index: Option<usize>| Some(*places.get(index?)?);
+        let (plain, html) = (place(shown.0), place(shown.1));
+        let (parts, decoded) = search.finish();
+        Ok(Self {
+            plain,
+            html,
+            facts,
+            parts,
+            decoded: Arc::new(Mutex::new(decoded)),
+            body,
+        })
     }
 
     /// All parts.
@@ -117,151 +123,204 @@ impl Mime {
         self.html
     }
 
-    /// Adds the parts of a message in the order in which they stand in the text. Messages within
-    /// messages are taken out of one another on the way: neither walking them nor dropping them may
-    /// recurse, or a deep enough message would use up the stack.
-    fn add(&mut self, message: mail_parser::Message<'_>) {
-        let plain = first(&message, &message.text_body, |body| {
-            matches!(body, PartType::Text(_))
+    /// What the header block of a part says, and the size of its decoded content.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn facts(&self, index: u32) -> io::Result<Option<(Facts, u64)>> {
+        let Some(part) = self.part(index) else {
+            return Ok(None);
+        };
+        let decoded = Arc::clone(&self.decoded).lock_owned().await;
+        let facts = decoded.facts(&self.body, &self.facts, index, part)?;
+        let (place, _) = self.place_of(index, part, decoded, Some(&facts)).await?;
+        let size = place.map_or(0, |place| place.range.end - place.range.start);
+        Ok(Some((facts, size)))
+    }
+
+    /// The header block of a part that is not the first, as it stands in the message; of a very long
+    /// one only the beginning.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn head(&self, index: u32) -> io::Result<Vec<u8>> {
+        match self.part(index) {
+            None => Ok(Vec::new()),
+            Some(part) => self.decoded.lock().await.head(&self.body, part),
+        }
+    }
+
+    /// Octets of the decoded content of a part.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn read(&self, index: u32, offset: u32, length: u32) -> io::Result<Vec<u8>> {
+        let (place, decoded) = self.place(index).await?;
+        match place {
+            None => Ok(Vec::new()),
+            Some(place) => decoded.read(&self.body, &place, offset, length),
+        }
+    }
+
+    /// The same of a text, where it does not begin inside a character. Its end is moved to where a
+    /// character ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn text(&self, index: u32, offset: u32, length: u32) -> io::Result<Option<String>> {
+        let (place, decoded) = self.place(index).await?;
+        let Some(place) = place.filter(|place| place.is_text) else {
+            return Ok(None);
+        };
+        // With the beginning of the next character one can tell where the last one ends.
+        let mut octets = decoded.read(&self.body, &place, offset, length.saturating_add(1))?;
+        let is_inside = |octet: &u8| octet & 0xC0 == 0x80;
+        if octets.first().is_some_and(is_inside) {
+            return Ok(None);
+        }
+        if octets.len() > length as usize {
+            let end = octets.iter().rposition(|octet| !is_inside(octet));
+            octets.truncate(end.unwrap_or_default());
+        }
+        // The decoder has made UTF-8 of it.
+        Ok(String::from_utf8(octets).ok())
+    }
+
+    fn part(&self, index: u32) -> Option<&Part> {
+        self.parts.get(index as usize)
+    }
+
+    /// Decodes a part, where that was not done before. Nothing for one that only holds others.
+    async fn place(&self, index: u32) -> io::Result<(Option<Place>, OwnedMutexGuard<Decoded>)> {
+        let decoded = Arc::clone(&self.decoded).lock_owned().await;
+        match self.part(index) {
+            None => Ok((None, decoded)),
+            Some(part) => self.place_of(index, part, decoded, None).await,
+        }
+    }
+
+    async fn place_of(
+        &self,
+        index: u32,
+        part: &Part,
+        mut decoded: OwnedMutexGuard<Decoded>,
+        facts: Option<&Facts>,
+    ) -> io::Result<(Option<Place>, OwnedMutexGuard<Decoded>)> {
+        if part.container {
+            return Ok((None, decoded));
+        }
+        if let Some(place) = decoded.places.get(&index) {
+            return Ok((Some(place.clone()), decoded));
+        }
+        let facts = match facts {
+            Some(facts) => facts.clone(),
+            None => decoded.facts(&self.body, &self.facts, index, part)?,
+        };
+        if part.body.end - part.body.start <= PIECE as u64 {
+            let place = decoded.decode(&self.body, index, part, &facts)?;
+            return Ok((Some(place), decoded));
+        }
+        // A large one takes longer than a thread that serves sessions has.
+        let (body, part) = (self.body.clone(), part.clone());
+        let decoding = tokio::task::spawn_blocking(move || {
+            let place = decoded.decode(&body, index, &part, &facts)?;
+            Ok((Some(place), decoded))
         });
-        let html = first(&message, &message.html_body, |body| {
-            matches!(body, PartType::Html(_))
-        });
-        let mut messages = vec![(message, vec![(0, None)])];
-        let mut depth = messages.len();
-        while let Some((message, waiting)) = messages.last_mut() {
-            let Some((index, parent)) = waiting.pop() else {
-                messages.pop();
-                depth = messages.len();
-                continue;
-            };
-            let Some(part) = message.parts.get_mut(index as usize) else {
-                continue;
-            };
-            // A message of 4 GiB has fewer parts than a u32 counts.
-            let place = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-            if depth == 1 && Some(index) == plain {
-                self.plain = Some(place);
-            }
-            if depth == 1 && Some(index) == html {
-                self.html = Some(place);
-            }
-            let head = head_of(&message.raw_message, part);
-            self.parts
-                .push(Part::of(part, head, parent.unwrap_or(place)));
-            match mem::replace(&mut part.body, PartType::Multipart(Vec::new())) {
-                PartType::Multipart(children) => {
-                    let children = children.into_iter().rev();
-                    waiting.extend(children.map(|child| (child, Some(place))));
+        decoding.await.map_err(io::Error::other)?
+    }
+}
+
+impl Decoded {
+    fn read_at(
+        &self,
+        body: &Content,
+        source: Source,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        match source {
+            Source::Body => body.read_at(offset, buffer),
+            Source::Decoded => self.scratch.read_at(offset, buffer),
+        }
+    }
+
+    fn head(&self, body: &Content, part: &Part) -> io::Result<Vec<u8>> {
+        let length = part.head.end.saturating_sub(part.head.start).min(MAX_HEAD);
+        let mut octets = vec![0; length as usize];
+        let count = self.read_at(body, part.source, part.head.start, &mut octets)?;
+        octets.truncate(count);
+        Ok(octets)
+    }
+
+    fn facts(&self, body: &Content, first: &Facts, index: u32, part: &Part) -> io::Result<Facts> {
+        let mut facts = match index {
+            0 => first.clone(),
+            _ => Head::read(&self.head(body, part)?).facts(part.default),
+        };
+        if part.is_opaque {
+            facts.content_type = OPAQUE.into();
+        }
+        Ok(facts)
+    }
+
+    fn read(&self, body: &Content, place: &Place, from: u32, length: u32) -> io::Result<Vec<u8>> {
+        let size = place.range.end - place.range.start;
+        let left = size.saturating_sub(from.into()).min(length.into());
+        let mut octets = vec![0; left as usize];
+        let offset = place.range.start + u64::from(from);
+        let count = self.read_at(body, place.source, offset, &mut octets)?;
+        octets.truncate(count);
+        Ok(octets)
+    }
+
+    /// Makes the decoded content of a part, unless it is its own, and remembers where it is.
+    fn decode(
+        &mut self,
+        body: &Content,
+        index: u32,
+        part: &Part,
+        facts: &Facts,
+    ) -> io::Result<Place> {
+        let mut place = Place {
+            source: part.source,
+            range: part.body.clone(),
+            is_text: facts.is_text(),
+        };
+        let decoder = Decoder::of(facts).filter(|_| !part.is_opaque);
+        if let Some(mut decoder) = decoder {
+            let begin = self.scratch.len();
+            let mut piece = vec![0; PIECE];
+            let mut out = Vec::new();
+            let mut offset = part.body.start;
+            while offset < part.body.end {
+                let length = (part.body.end - offset).min(PIECE as u64) as usize;
+                let count = self.read_at(body, part.source, offset, &mut piece[..length])?;
+                if count == 0 {
+                    break;
                 }
-                PartType::Message(inner) => {
-                    messages.push((inner, vec![(0, Some(place))]));
-                    depth = messages.len();
-                }
-                PartType::Text(_)
-                | PartType::Html(_)
-                | PartType::Binary(_)
-                | PartType::InlineBinary(_) => {}
+                offset += count as u64;
+                decoder.feed(&piece[..count], &mut out);
+                self.scratch.append(&out)?;
+                out.clear();
             }
+            decoder.finish(&mut out);
+            self.scratch.append(&out)?;
+            place.source = Source::Decoded;
+            place.range = begin..self.scratch.len();
         }
+        self.places.insert(index, place.clone());
+        Ok(place)
     }
 }
 
-/// The first of these parts whose body is of a kind.
-fn first(
-    message: &mail_parser::Message<'_>,
-    shown: &[u32],
-    is_meant: impl Fn(&PartType<'_>) -> bool,
-) -> Option<u32> {
-    let mut shown = shown.iter().copied();
-    shown.find(|index| {
-        let part = message.parts.get(*index as usize);
-        part.is_some_and(|part| is_meant(&part.body))
-    })
-}
-
-/// The octets of the header block of a part.
-fn head_of(message: &[u8], part: &mail_parser::MessagePart<'_>) -> Vec<u8> {
-    let head = message.get(part.offset_header as usize..part.offset_body as usize);
-    head.unwrap_or_default().to_vec()
-}
-
-/// The most parts that a message may have for its parts to be looked at.
-pub(super) const MAX_PARTS: usize = 20_000;
-
-fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len())
-        .any(|window| window.eq_ignore_ascii_case(word))
-}
-
-impl Part {
-    fn of(part: &mail_parser::MessagePart<'_>, head: Vec<u8>, parent: u32) -> Self {
-        let content_type = part.content_type().map_or_else(
-            || "text/plain".into(),
-            |content_type| {
-                let subtype = content_type.subtype().unwrap_or("plain");
-                format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase()
-            },
-        );
-        let parameters = part.content_type().and_then(|ct| ct.attributes());
-        let is_text = matches!(part.body, PartType::Text(_) | PartType::Html(_))
-            && content_type.starts_with("text/");
-        let container = matches!(part.body, PartType::Multipart(_) | PartType::Message(_));
-        Self {
-            parent,
-            content_type,
-            filename: part.attachment_name().map(Into::into),
-            disposition: part
-                .content_disposition()
-                .map(|disposition| disposition.ctype().to_ascii_lowercase()),
-            container,
-            parameters: parameters
-                .unwrap_or_default()
-                .iter()
-                .map(|attribute| {
-                    (
-                        attribute.name.to_ascii_lowercase(),
-                        attribute.value.to_string(),
-                    )
-                })
-                .collect(),
-            encoding: match part.content_transfer_encoding().map(str::trim) {
-                None | Some("") => SEVEN_BIT.into(),
-                Some(encoding) => encoding.to_ascii_lowercase(),
-            },
-            content_id: part
-                .content_id()
-                .map(|id| id.trim_matches(['<', '>']).to_owned()),
-            description: part.content_description().map(Into::into),
-            head,
-            is_text,
-            content: match container {
-                true => Vec::new(),
-                false => part.contents().to_vec(),
-            },
-        }
-    }
-
-    fn plain() -> Self {
-        Self {
-            parent: 0,
-            content_type: "text/plain".into(),
-            filename: None,
-            disposition: None,
-            container: false,
-            parameters: Vec::new(),
-            encoding: SEVEN_BIT.into(),
-            content_id: None,
-            description: None,
-            head: Vec::new(),
-            is_text: true,
-            content: Vec::new(),
-        }
-    }
-}
-
-/// What holds without a Content-Transfer-Encoding (RFC 2045 §6.1).
-const SEVEN_BIT: &str = "7bit";
+/// The most parts that are looked for in a message. The last of more is all the rest.
+pub(super) const MAX_PARTS: usize = 1_000;
+/// The type of a part that nobody has looked into.
+const OPAQUE: &str = "application/x-unparsed";
 
 #[cfg(test)]
 mod tests;

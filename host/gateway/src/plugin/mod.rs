@@ -35,6 +35,6 @@ pub use instance::Instance;
 pub use inventory::{Inventory, PluginListing, PluginState, State};
 pub use library::{Library, LibrarySettings};
 pub use load::{Inspection, LoadError, PluginSet, inspect, load_file};
-pub use mime::{Mime, MimeVersion, Part};
+pub use mime::{Facts, Mime, MimeVersion, Part};
 pub use store::SessionStores;
 pub(crate) use watch::{WatchSettings, watch};

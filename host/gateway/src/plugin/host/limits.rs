@@ -1,9 +1,5 @@
 //! The limits that hold for a guest, in one call and over all of them.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 /// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
 /// into it. A component made of several modules has several memories.
 #[derive(Debug)]
@@ -68,27 +64,6 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
         MAX_MEMORIES as usize
     }
 }
-
-/// The memory in which the parts of messages are looked for, over all sessions.
-#[derive(Clone, Debug)]
-pub(in crate::plugin) struct MimeMemory(Arc<Semaphore>);
-
-impl MimeMemory {
-    pub(in crate::plugin) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MIME_MEMORY_KIB as usize)))
-    }
-
-    /// Takes what a message of this size in octets needs: once as it is, once decoded. Waits for
-    /// others to give it back.
-    pub(super) async fn take(&self, size: u32) -> Option<OwnedSemaphorePermit> {
-        let needed = (size / 512).saturating_add(1).min(MIME_MEMORY_KIB);
-        // The semaphore is never closed.
-        Arc::clone(&self.0).acquire_many_owned(needed).await.ok()
-    }
-}
-
-/// How much memory that is, in KiB.
-const MIME_MEMORY_KIB: u32 = 64 << 10;
 
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// The most core instances that a component may be made of.

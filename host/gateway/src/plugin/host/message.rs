@@ -7,28 +7,22 @@ use postgate_proto::header::{Field, HeaderBlock};
 use super::HostState;
 use crate::plugin::bindings::host::message;
 use crate::plugin::bindings::host::types::Pair;
-use crate::plugin::mime::{MAX_PARTS, Mime, MimeVersion, Whole};
+use crate::plugin::mime::{Mime, MimeVersion};
 
 impl HostState {
-    /// The parts of the message. Finding them takes memory and time that a client chooses: the one
-    /// is bounded over all sessions, the other is not spent on a thread that serves them.
+    /// The parts of the message. A large one takes longer to look through than a thread that serves
+    /// sessions has.
     async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
         let message = &self.context()?.message;
         if let Some(mime) = message.mime() {
             return Ok(Arc::clone(mime));
         }
-        let lookout = &self.plugin.mime_memory;
-        let size = clamped(message.size());
-        let memory = lookout.take(size).await;
         let (headers, body) = (message.headers.clone(), message.body.clone());
-        let parsing = tokio::task::spawn_blocking(move || {
-            let whole = Whole::read(&headers, &body)?;
-            match whole.most_parts() > MAX_PARTS {
-                true => Err(std::io::Error::other("the message has too many parts")),
-                false => Ok(Arc::new(Mime::parse(whole, memory))),
-            }
-        });
-        let mime = parsing.await??;
+        let mime = match body.len() <= SMALL {
+            true => Mime::find(&headers, body)?,
+            false => tokio::task::spawn_blocking(move || Mime::find(&headers, body)).await??,
+        };
+        let mime = Arc::new(mime);
         message.set_mime(Arc::clone(&mime));
         Ok(mime)
     }
@@ -108,17 +102,23 @@ impl message::Host for HostState {
 
     async fn part_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Part>> {
         let mime = self.mime().await?;
-        Ok(mime.parts().get(index as usize).map(|part| message::Part {
+        let Some(part) = mime.parts().get(index as usize) else {
+            return Ok(None);
+        };
+        let Some((facts, size)) = mime.facts(index).await? else {
+            return Ok(None);
+        };
+        Ok(Some(message::Part {
             parent: part.parent,
-            content_type: part.content_type.clone(),
-            filename: part.filename.clone(),
-            disposition: part.disposition.clone(),
-            size: clamped(part.content.len() as u64),
+            size: clamped(size),
             container: part.container,
-            parameters: pairs(&part.parameters),
-            encoding: part.encoding.clone(),
-            content_id: part.content_id.clone(),
-            description: part.description.clone(),
+            content_type: facts.content_type,
+            filename: facts.filename,
+            disposition: facts.disposition,
+            parameters: pairs(facts.parameters),
+            encoding: facts.encoding,
+            content_id: facts.content_id,
+            description: facts.description,
         }))
     }
 
@@ -129,20 +129,16 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Vec<u8>> {
         let mime = self.mime().await?;
-        let Some(part) = mime.parts().get(index as usize) else {
-            return Ok(Vec::new());
-        };
-        let rest = part.content.get(offset as usize..).unwrap_or_default();
-        let length = rest.len().min(length.min(MAX_READ) as usize);
-        Ok(rest[..length].to_vec())
+        Ok(mime.read(index, offset, length.min(MAX_READ)).await?)
     }
 
     async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
-        let mime = self.mime().await?;
-        let Some(part) = mime.parts().get(index as usize) else {
-            return Ok(Vec::new());
-        };
-        let headers = HeaderBlock::parse(part.head.clone());
+        if index == 0 {
+            let headers = &self.context()?.message.headers;
+            return Ok(headers.fields().map(header).collect());
+        }
+        let head = self.mime().await?.head(index).await?;
+        let headers = HeaderBlock::parse(head);
         Ok(headers.fields().map(header).collect())
     }
 
@@ -171,21 +167,12 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Option<String>> {
         let mime = self.mime().await?;
-        let text = mime
-            .parts()
-            .get(index as usize)
-            .filter(|part| part.is_text)
-            .and_then(|part| str::from_utf8(&part.content).ok());
-        let rest = text.and_then(|text| text.get((offset as usize).min(text.len())..));
-        Ok(rest.map(|rest| {
-            let end = rest.floor_char_boundary(length.min(MAX_READ) as usize);
-            rest[..end].to_owned()
-        }))
+        Ok(mime.text(index, offset, length.min(MAX_READ)).await?)
     }
 }
 
-fn pairs(parameters: &[(String, String)]) -> Vec<Pair> {
-    let parameters = parameters.iter().cloned();
+fn pairs(parameters: Vec<(String, String)>) -> Vec<Pair> {
+    let parameters = parameters.into_iter();
     parameters
         .map(|(name, value)| Pair { name, value })
         .collect()
@@ -193,3 +180,5 @@ fn pairs(parameters: &[(String, String)]) -> Vec<Pair> {
 
 /// The most octets that one read of a body or of a part gives.
 const MAX_READ: u32 = 262_144;
+/// The most octets of a body that are looked through at once, in no other thread.
+const SMALL: u64 = 65_536;

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
-pub(super) use self::limits::{MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MemoryLimit, MimeMemory};
+pub(super) use self::limits::{MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MemoryLimit};
 use self::wasi::Wasi;
 use crate::config::sidecar::{Grant, PluginLimits};
 use crate::dns::Dns;
@@ -51,7 +51,6 @@ pub(super) struct PluginFacts {
     pub(super) limits: PluginLimits,
     pub(super) dns: Dns,
     pub(super) files: Files,
-    pub(super) mime_memory: MimeMemory,
 }
 
 impl HostState {

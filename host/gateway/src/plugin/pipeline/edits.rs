@@ -8,7 +8,6 @@ use postgate_proto::session::Settings;
 
 use crate::plugin::context::{Context, Transaction};
 use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError};
-use crate::spool::Content;
 
 /// A plugin can not make the gateway an open relay.
 pub(super) fn check_relaying(
@@ -51,7 +50,8 @@ pub(super) fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Conte
         Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
         Edit::ReplaceBody(body) => {
             context.message.headers.separate();
-            context.message.set_body(Content::from(body));
+            let body = context.message.body.replaced(body);
+            context.message.set_body(body);
         }
         Edit::SetId(id) => context.message.id = Some(id),
         Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => context.tags.push((name, value)),

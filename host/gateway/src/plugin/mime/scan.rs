@@ -1,0 +1,398 @@
+//! Where the parts of a message begin and end: one pass over its lines, whatever is in them.
+
+use std::io;
+use std::mem;
+
+use memchr::memchr2;
+
+use super::found::{Found, Kind, Scan};
+use super::head::{Facts, Head};
+
+/// Reads lines and finds the parts in them. Every octet is looked at once, and those of a line that
+/// could be a boundary once more for each multipart that is open.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    scan: Scan,
+    /// No more parts than this.
+    room: usize,
+    open: Vec<Open>,
+    state: State,
+    mark: Mark,
+    /// Where the text of the last line ended.
+    text_end: u64,
+    /// Where the line under way begins.
+    start: u64,
+    /// The beginning of the line under way, where it came in more than one piece.
+    line: Vec<u8>,
+    line_length: u64,
+    /// The last line ended with a CR, to which an LF would belong.
+    is_after_cr: bool,
+}
+
+/// A part whose end is not known, and which may hold others.
+#[derive(Debug)]
+struct Open {
+    part: usize,
+    /// Nothing for a message.
+    boundary: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// In the content of the last part.
+    Body,
+    /// There is no room for more parts: the rest belongs to the last one.
+    Full,
+    /// In the header block of the last part.
+    Head(Head),
+    /// Before the header block of the message that the last part holds.
+    Message,
+    /// Before the first part of a multipart, or behind its last.
+    Outside,
+}
+
+/// What begins with the next line, in the last part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Body,
+    Head,
+    None,
+}
+
+impl Scanner {
+    /// For the body of a message whose header block says this.
+    pub(super) fn of_body(facts: &Facts, room: usize) -> Self {
+        let mut scanner = Self::new(room);
+        scanner.begin_part(None);
+        scanner.state = State::Body;
+        scanner.mark = Mark::None;
+        scanner.end_head(facts);
+        scanner.mark = Mark::None;
+        scanner
+    }
+
+    /// For a message with its header block.
+    pub(super) fn of_message(room: usize) -> Self {
+        let mut scanner = Self::new(room);
+        scanner.begin_part(None);
+        scanner
+    }
+
+    const fn new(room: usize) -> Self {
+        Self {
+            scan: Scan {
+                parts: Vec::new(),
+                plain: None,
+                html: None,
+                #[cfg(test)]
+                work: 0,
+            },
+            room,
+            open: Vec::new(),
+            state: State::Outside,
+            mark: Mark::None,
+            text_end: 0,
+            start: 0,
+            line: Vec::new(),
+            line_length: 0,
+            is_after_cr: false,
+        }
+    }
+
+    /// Whether it makes no difference what follows.
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Full) && self.mark == Mark::None
+    }
+
+    /// Takes the next piece. A line ends with CRLF, and also with a lone CR or LF, as in a header
+    /// block.
+    pub(super) fn feed(&mut self, mut octets: &[u8]) {
+        while !octets.is_empty() {
+            if mem::take(&mut self.is_after_cr)
+                && let Some(rest) = octets.strip_prefix(b"\n")
+            {
+                self.start += 1;
+                octets = rest;
+                continue;
+            }
+            if matches!(self.state, State::Full) {
+                self.reach(self.start);
+                return;
+            }
+            let Some(end) = memchr2(b'\r', b'\n', octets) else {
+                self.keep(octets);
+                return;
+            };
+            let text = &octets[..end];
+            let length = self.line_length + text.len() as u64;
+            self.text_end = match self.line_length {
+                0 => self.take_line(text, length),
+                _ => {
+                    self.keep(text);
+                    let line = mem::take(&mut self.line);
+                    let text_end = self.take_line(&line, length);
+                    self.line = line;
+                    self.line.clear();
+                    text_end
+                }
+            };
+            self.line_length = 0;
+            self.start += length + 1;
+            self.is_after_cr = octets[end] == b'\r';
+            octets = &octets[end + 1..];
+        }
+    }
+
+    /// The message ends here, after so many octets in all.
+    pub(super) fn finish(mut self, length: u64) -> Scan {
+        if self.line_length > 0 {
+            let line = mem::take(&mut self.line);
+            self.take_line(&line, self.line_length);
+        }
+        self.reach(length);
+        self.end_last(length, length);
+        self.close(0, length);
+        self.scan
+    }
+
+    /// Keeps as much of a line as could matter.
+    fn keep(&mut self, octets: &[u8]) {
+        self.line_length += octets.len() as u64;
+        let room = MAX_LINE.saturating_sub(self.line.len());
+        self.line
+            .extend_from_slice(&octets[..room.min(octets.len())]);
+    }
+
+    /// Looks at a line without its ending. Gives where its text ends.
+    fn take_line(&mut self, text: &[u8], length: u64) -> u64 {
+        #[cfg(test)]
+        {
+            let again = match text.starts_with(b"--") {
+                true => self.open.len() as u64,
+                false => 0,
+            };
+            self.scan.work += (1 + again) * text.len() as u64;
+        }
+        let (start, end) = (self.start, self.start + length);
+        self.reach(start);
+        if let Some(rest) = text.strip_prefix(b"--")
+            && let Some((index, is_last)) = self.boundary(rest)
+        {
+            let before = self.text_end;
+            self.end_last(start, before);
+            let parent = self.open[index].part;
+            match is_last {
+                true => {
+                    self.close(index, before);
+                    self.state = State::Outside;
+                }
+                false => {
+                    self.close(index + 1, before);
+                    self.begin_part(Some(parent));
+                }
+            }
+            return end;
+        }
+        if matches!(self.state, State::Message) {
+            let parent = self.scan.parts.len() - 1;
+            self.begin_part(Some(parent));
+            self.reach(start);
+        }
+        if let State::Head(head) = &mut self.state {
+            if !text.is_empty() {
+                head.line(text, length);
+                return end;
+            }
+            let head = mem::take(head);
+            let facts = head.facts(self.default_type());
+            self.end_head(&facts);
+            if let Some(part) = self.scan.parts.last_mut() {
+                part.head.end = start;
+            }
+        }
+        end
+    }
+
+    /// What was to begin with the next line begins here.
+    fn reach(&mut self, start: u64) {
+        let Some(part) = self.scan.parts.last_mut() else {
+            return;
+        };
+        match mem::replace(&mut self.mark, Mark::None) {
+            Mark::Body => part.body = start..start,
+            Mark::Head => {
+                part.head = start..start;
+                part.body = start..start;
+            }
+            Mark::None => {}
+        }
+    }
+
+    /// The multipart whose boundary this line is, and whether the line is the last of them. It is
+    /// enough that a line begins with a boundary (RFC 2046 §5.1.2). Where it begins with more than
+    /// one, it is the longest; the innermost of those that are the same.
+    fn boundary(&self, rest: &[u8]) -> Option<(usize, bool)> {
+        let mut found: Option<(usize, &[u8])> = None;
+        for (index, open) in self.open.iter().enumerate().rev() {
+            let Some(boundary) = open.boundary.as_deref() else {
+                continue;
+            };
+            if rest.starts_with(boundary)
+                && found.is_none_or(|(_, longest)| boundary.len() > longest.len())
+            {
+                found = Some((index, boundary));
+            }
+        }
+        found.map(|(index, boundary)| (index, rest[boundary.len()..].starts_with(b"--")))
+    }
+
+    /// Another part begins with the next line.
+    fn begin_part(&mut self, parent: Option<usize>) {
+        let index = self.scan.parts.len();
+        if let Some(parent) = parent {
+            self.scan.parts[parent].container = true;
+        }
+        let is_opaque = parent.is_some() && index + 1 >= self.room;
+        self.scan.parts.push(Found {
+            parent: parent.unwrap_or(index),
+            head: 0..0,
+            body: 0..0,
+            kind: Kind::Other,
+            container: false,
+            is_opaque,
+        });
+        (self.mark, self.state) = match is_opaque {
+            true => (Mark::Body, State::Full),
+            false => (Mark::Head, State::Head(Head::default())),
+        };
+    }
+
+    /// The header block of the last part is over, and its content begins with the next line.
+    fn end_head(&mut self, facts: &Facts) {
+        self.mark = Mark::Body;
+        self.state = State::Body;
+        let kind = self.set_kind(facts);
+        let index = self.scan.parts.len() - 1;
+        if facts.is_cut {
+            self.scan.parts[index].is_opaque = true;
+            return;
+        }
+        let boundary = match kind {
+            Kind::Message => None,
+            _ if kind.is_multipart() => match &facts.boundary {
+                Some(boundary) => Some(boundary.clone().into_bytes()),
+                None => return,
+            },
+            _ => {
+                self.show(index, kind, facts);
+                return;
+            }
+        };
+        if self.open.len() >= MAX_DEPTH {
+            self.scan.parts[index].is_opaque = true;
+            return;
+        }
+        self.state = match boundary {
+            None => State::Message,
+            Some(_) => State::Outside,
+        };
+        self.open.push(Open {
+            part: index,
+            boundary,
+        });
+    }
+
+    fn set_kind(&mut self, facts: &Facts) -> Kind {
+        let kind = Kind::of(facts);
+        if let Some(part) = self.scan.parts.last_mut() {
+            part.kind = kind;
+        }
+        kind
+    }
+
+    /// What a part without Content-Type is (RFC 2046 §5.1.5).
+    fn default_type(&self) -> &'static str {
+        match self.parent_of_last() {
+            Some(parent) if parent.kind == Kind::Digest => "message/rfc822",
+            _ => "text/plain",
+        }
+    }
+
+    fn parent_of_last(&self) -> Option<&Found> {
+        let index = self.scan.parts.len().checked_sub(1)?;
+        let parent = self.scan.parts[index].parent;
+        (parent != index).then(|| &self.scan.parts[parent])
+    }
+
+    /// Remembers the first text that a reader would be shown. What belongs to an attached message is
+    /// not shown with this one.
+    fn show(&mut self, index: usize, kind: Kind, facts: &Facts) {
+        if self.open.iter().any(|open| open.boundary.is_none()) {
+            return;
+        }
+        let siblings = self.parent_of_last().map(|parent| parent.kind);
+        let is_first = self.scan.parts[index].parent + 1 >= index;
+        let is_shown = siblings == Some(Kind::Alternative)
+            || !facts.is_attachment()
+                && (is_first || siblings != Some(Kind::Related) && !facts.has_name);
+        match kind {
+            Kind::Plain if is_shown => self.scan.plain.get_or_insert(index),
+            Kind::Html if is_shown => self.scan.html.get_or_insert(index),
+            _ => return,
+        };
+    }
+
+    /// Ends the last part, if it still goes on: a line end before a boundary belongs to that.
+    fn end_last(&mut self, line: u64, before: u64) {
+        let Some(part) = self.scan.parts.last_mut() else {
+            return;
+        };
+        match &mut self.state {
+            State::Body | State::Full | State::Message => {
+                part.body.end = before.max(part.body.start);
+            }
+            State::Head(head) => {
+                let head = mem::take(head);
+                part.head.end = line;
+                part.body = line..line;
+                let facts = head.facts(self.default_type());
+                self.set_kind(&facts);
+            }
+            State::Outside => {}
+        }
+    }
+
+    /// Closes the parts that were opened last, down to this one.
+    fn close(&mut self, index: usize, end: u64) {
+        for open in self.open.drain(index..) {
+            let body = &mut self.scan.parts[open.part].body;
+            body.end = end.max(body.start);
+        }
+    }
+}
+
+/// Feeds a scanner with octets that are read in pieces.
+pub(super) fn scan(
+    mut scanner: Scanner,
+    length: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> io::Result<usize>,
+) -> io::Result<Scan> {
+    let mut buffer = vec![0; PIECE];
+    let mut offset = 0;
+    while offset < length && !scanner.is_done() {
+        let count = read(offset, &mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        scanner.feed(&buffer[..count]);
+        offset += count as u64;
+    }
+    Ok(scanner.finish(length))
+}
+
+/// The most multiparts and messages that are open within one another.
+const MAX_DEPTH: usize = 32;
+/// So much of a line is looked at, in octets: longer than any field that matters and any boundary.
+const MAX_LINE: usize = 16_384;
+/// How much is read at a time, in octets.
+pub(super) const PIECE: usize = 65_536;
