@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::auth::Credentials;
 use postgate_proto::data::LineEndings;
-use postgate_proto::header::HeaderBlock;
+use postgate_proto::header::{HeaderBlock, HeaderEdit};
 use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::proxy::ProxyHeader;
 use postgate_proto::reply::{Refusal, Reply};
@@ -414,6 +414,12 @@ impl Message {
     /// Puts the body behind the header block.
     pub fn set_body(&mut self, body: Content) {
         self.body = body;
+        self.mime = OnceLock::new();
+    }
+
+    /// Changes the header block, which may say something else about the parts then.
+    pub fn edit_headers(&mut self, edit: &HeaderEdit) {
+        self.headers.apply(edit);
         self.mime = OnceLock::new();
     }
 

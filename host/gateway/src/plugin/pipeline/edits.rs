@@ -46,7 +46,7 @@ pub(super) fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Conte
                 apply_to_envelope(edit, transaction);
             }
         }
-        Edit::Header(edit) => context.message.headers.apply(&edit),
+        Edit::Header(edit) => context.message.edit_headers(&edit),
         Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
         Edit::ReplaceBody(body) => {
             context.message.headers.separate();
@@ -93,3 +93,48 @@ fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
 
 /// So many tags are kept in a session; more are dropped.
 const MAX_TAGS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use postgate_proto::data::LineEndings;
+    use postgate_proto::header::{HeaderBlock, HeaderName, HeaderValue};
+
+    use super::*;
+    use crate::plugin::context::{Message, SessionFacts};
+    use crate::plugin::mime::Mime;
+
+    fn context() -> Context {
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Context::new(Arc::new(SessionFacts {
+            id: "s".into(),
+            connected_at: 0,
+            listener: "in".into(),
+            hostname: "mx.example.org".into(),
+            local: nobody,
+            remote: nobody,
+            remote_host: None,
+            proxy: None,
+            line_endings: LineEndings::Strict,
+        }))
+    }
+
+    #[test]
+    fn the_parts_are_looked_for_again_where_they_may_have_changed() {
+        let field = HeaderEdit::Set(
+            HeaderName::new("Content-Type").unwrap(),
+            HeaderValue::new(b"text/html").unwrap(),
+        );
+        for edit in [Edit::Header(field), Edit::ReplaceBody(b"x\r\n".to_vec())] {
+            let mut context = context();
+            let headers = HeaderBlock::parse(b"Subject: x\r\n\r\n".to_vec());
+            context.message = Message::of_headers(headers, 0);
+            let message = &context.message;
+            let mime = Mime::find(&message.headers, message.body.clone()).unwrap();
+            message.set_mime(Arc::new(mime));
+            apply(edit, &mut Vec::new(), &mut context);
+            assert!(context.message.mime().is_none());
+        }
+    }
+}
