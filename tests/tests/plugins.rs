@@ -132,6 +132,31 @@ fn blocked_attachments_can_be_tagged() {
     assert!(line["tags"].to_string().contains("attachment"), "{line}");
 }
 
+/// Content may look like MIME and be none, and there may be any amount of it.
+#[test]
+fn no_content_is_too_much_to_look_for_attachments() {
+    let (gateway, backend) = start(&[("attachment-blocker", "")]);
+    let multipart = "Content-Type: multipart/mixed; boundary=a\r\n\r\n";
+    let dump = "--\r\n-- Table structure\r\nINSERT INTO x VALUES (1);\r\n".repeat(30_000);
+    let nested = "--a\r\nContent-Type: multipart/x; boundary=q\r\n\r\n".repeat(400);
+    for message in [
+        format!("Subject: dump\r\n\r\n{dump}"),
+        format!("{multipart}--a\r\n\r\n{dump}--a--\r\n"),
+        format!("{multipart}{nested}{dump}"),
+    ] {
+        let reply = deliver(&gateway, message.as_bytes());
+        assert!(reply.starts_with("250"), "{reply}");
+        let arrived = backend.taken().remove(0).content;
+        let body = message.split_once("\r\n\r\n").unwrap().1;
+        assert_eq!(digest(split(&arrived).1), digest(body.as_bytes()));
+    }
+    // What nobody can look into is not let through.
+    let parts = "--a\r\n\r\nx\r\n".repeat(100_000);
+    let reply = deliver(&gateway, format!("{multipart}{parts}").as_bytes());
+    assert!(reply.starts_with("550 5.7.1"), "{reply}");
+    assert!(reply.contains("more parts than"), "{reply}");
+}
+
 /// The order of the files decides who sees a message first.
 #[test]
 fn plugins_work_one_after_the_other() {

@@ -70,6 +70,9 @@ impl AttachmentBlocker {
 
     /// By what the part says about itself.
     fn object_to_kind(&self, part: &Part) -> Option<String> {
+        if part.content_type == message::UNPARSED {
+            return Some("more parts than can be looked into".into());
+        }
         if let Some(filename) = &part.filename
             && self.is_blocked(filename)
         {

@@ -51,6 +51,10 @@ fn attachments_good_and_bad() {
             Some("a part without name of type application/HTA"),
         ),
         (
+            Part::new(message::UNPARSED).content("--a"),
+            Some("more parts than can be looked into"),
+        ),
+        (
             file("film.mp4").content(vec![b'x'; 10_485_761]),
             Some("film.mp4 is too large"),
         ),

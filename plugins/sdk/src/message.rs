@@ -10,6 +10,10 @@ use crate::host;
 /// The most octets that [`read_body`] and [`read_part`] give in one call.
 pub const MAX_READ: u32 = 262_144;
 
+/// The type of a part that nobody has looked into, since the message has more parts, or deeper ones,
+/// than there is room for: [`part_at`] may say so of what could be anything.
+pub const UNPARSED: &str = "application/x-unparsed";
+
 /// When the client began to send the message, in seconds since 1970-01-01 UTC; `None` before.
 pub fn started_at() -> Option<u32> {
     Some(host::message::started_at()).filter(|&time| time != 0)
