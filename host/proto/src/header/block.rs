@@ -1,7 +1,12 @@
 //! A header block as an index over one buffer.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::collections::vec_deque;
+use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use memchr::memchr2;
 
@@ -19,9 +24,15 @@ pub struct HeaderBlock {
     /// The block as it came, followed by the fields that edits have made.
     buffer: Vec<u8>,
     given: usize,
-    lines: Vec<Line>,
+    /// A queue, since most fields are added at one of its ends.
+    lines: VecDeque<Line>,
     /// How many of the lines are fields.
     fields: usize,
+    /// Which lines are fields, where not all of them are, once somebody asked.
+    places: OnceLock<Vec<usize>>,
+    /// What the tags of names are made with. A client that does not know it can not make names that
+    /// have the same.
+    hasher: RandomState,
     ending: Ending,
 }
 
@@ -30,21 +41,19 @@ impl HeaderBlock {
     /// There is none where the message ends before it. Never fails: what is no field is kept and
     /// not counted; what follows an empty line is no header, and is kept as well.
     pub fn parse(octets: Vec<u8>) -> Self {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: VecDeque<Line> = VecDeque::new();
+        let hasher = RandomState::new();
         let mut at = 0;
         let mut ending = Ending::None;
         while at < octets.len() {
             let end = line_end(&octets, at);
-            match (octets[at], lines.last_mut()) {
+            match (octets[at], lines.back_mut()) {
                 (b'\r' | b'\n', _) => {
                     ending = Ending::Given(at..octets.len());
                     break;
                 }
                 (b' ' | b'\t', Some(line)) => line.range.end = end,
-                _ => lines.push(Line {
-                    range: at..end,
-                    colon: find_colon(&octets[at..end]),
-                }),
+                _ => lines.push_back(Line::new(&octets, at..end, &hasher)),
             }
             at = end;
         }
@@ -53,12 +62,15 @@ impl HeaderBlock {
             fields: lines.iter().filter(|line| line.is_field()).count(),
             buffer: octets,
             lines,
+            places: OnceLock::new(),
+            hasher,
             ending,
         }
     }
 
     /// Makes one change.
     pub fn apply(&mut self, edit: &HeaderEdit) {
+        self.places = OnceLock::new();
         match edit {
             HeaderEdit::Prepend(name, value) => self.insert(self.top(), name, value),
             HeaderEdit::Append(name, value) => self.insert(self.lines.len(), name, value),
@@ -112,10 +124,11 @@ impl HeaderBlock {
     /// The field with this index, 0 being the topmost.
     pub fn field(&self, index: usize) -> Option<Field<'_>> {
         // Lines that are no field are rare: without them an index of a field is that of its line.
-        match self.fields == self.lines.len() {
-            true => self.lines.get(index)?.field(&self.buffer),
-            false => self.fields().nth(index),
-        }
+        let line = match self.fields == self.lines.len() {
+            true => index,
+            false => *self.places.get_or_init(|| self.find_fields()).get(index)?,
+        };
+        self.lines.get(line)?.field(&self.buffer)
     }
 
     /// All fields, from the top.
@@ -128,14 +141,19 @@ impl HeaderBlock {
 
     /// All fields of this name, from the top; letter case does not matter.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Field<'a>> {
-        self.fields()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+        let name = self.tagged(name);
+        let named = self.lines.iter();
+        named
+            .filter(move |line| line.is_named(&self.buffer, name))
+            .filter_map(|line| line.field(&self.buffer))
     }
 
     /// The topmost field of this name, unfolded and trimmed, where it is valid UTF-8.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let is_named = |field: &Field<'_>| field.name.eq_ignore_ascii_case(name.as_bytes());
-        self.fields().find(is_named)?.text()
+        let name = self.tagged(name);
+        let mut lines = self.lines.iter();
+        let line = lines.find(|line| line.is_named(&self.buffer, name))?;
+        line.field(&self.buffer)?.text()
     }
 
     /// The size of the rendered block in octets.
@@ -156,10 +174,7 @@ impl HeaderBlock {
         let start = self.buffer.len();
         let name = name.as_str().as_bytes();
         write_field(name, value, &mut self.buffer);
-        let added = Line {
-            range: start..self.buffer.len(),
-            colon: Some(name.len()),
-        };
+        let added = Line::new(&self.buffer, start..self.buffer.len(), &self.hasher);
         self.lines.insert(line, added);
         self.fields += 1;
     }
@@ -171,29 +186,27 @@ impl HeaderBlock {
         let name = field.name.to_vec();
         let start = self.buffer.len();
         write_field(&name, value, &mut self.buffer);
-        self.lines[line] = Line {
-            range: start..self.buffer.len(),
-            colon: Some(name.len()),
-        };
+        self.lines[line] = Line::new(&self.buffer, start..self.buffer.len(), &self.hasher);
     }
 
     fn remove_all_but(&mut self, kept: Option<usize>, name: &HeaderName) {
+        let name = self.tagged(name.as_str());
         let buffer = &self.buffer;
-        let name = name.as_str().as_bytes();
         let mut index = 0;
+        let before = self.lines.len();
         self.lines.retain(|line| {
             let stays = Some(index) == kept || !line.is_named(buffer, name);
             index += 1;
             stays
         });
-        self.fields = self.lines.iter().filter(|line| line.is_field()).count();
+        self.fields -= before - self.lines.len();
     }
 
     /// Above everything but two kinds of a first line that is no field. The `From ` line of an mbox
     /// would be taken for the start of the body where fields stand before it, and a folded line
     /// would become a part of the field before it.
     fn top(&self) -> usize {
-        let stays_first = self.lines.first().is_some_and(|line| {
+        let stays_first = self.lines.front().is_some_and(|line| {
             let text = &self.buffer[line.range.clone()];
             let prefixes: [&[u8]; 4] = [b"From ", b">From ", b" ", b"\t"];
             !line.is_field() && prefixes.iter().any(|prefix| text.starts_with(prefix))
@@ -204,18 +217,46 @@ impl HeaderBlock {
     fn line_before(&self, field: usize) -> usize {
         match field {
             0 => self.top(),
-            _ => (0..self.lines.len())
-                .filter(|line| self.lines[*line].is_field())
-                .nth(field)
-                .unwrap_or(self.lines.len()),
+            _ if field >= self.fields => self.lines.len(),
+            _ if self.fields == self.lines.len() => field,
+            _ => {
+                let mut lines = self.lines.iter();
+                let mut left = field;
+                let place = lines.position(|line| match (line.is_field(), left) {
+                    (true, 0) => true,
+                    (is_field, _) => {
+                        left -= usize::from(is_field);
+                        false
+                    }
+                });
+                place.unwrap_or(self.lines.len())
+            }
         }
     }
 
+    fn find_fields(&self) -> Vec<usize> {
+        let lines = self.lines.iter().enumerate();
+        lines
+            .filter_map(|(place, line)| line.is_field().then_some(place))
+            .collect()
+    }
+
     fn line_named(&self, name: &HeaderName, index: usize) -> Option<usize> {
-        let name = name.as_str().as_bytes();
-        (0..self.lines.len())
-            .filter(|line| self.lines[*line].is_named(&self.buffer, name))
+        let name = self.tagged(name.as_str());
+        let lines = self.lines.iter().enumerate();
+        lines
+            .filter(|(_, line)| line.is_named(&self.buffer, name))
+            .map(|(place, _)| place)
             .nth(index)
+    }
+
+    /// A name with its tag, to look for.
+    fn tagged<'a>(&self, name: &'a str) -> Tagged<'a> {
+        let name = name.as_bytes();
+        Tagged {
+            name,
+            tag: tag(name, &self.hasher),
+        }
     }
 
     /// The rendered block. A line that came without a line end gets one where something follows,
@@ -288,7 +329,7 @@ impl<'a> Field<'a> {
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     buffer: &'a [u8],
-    lines: std::slice::Iter<'a, Line>,
+    lines: vec_deque::Iter<'a, Line>,
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -305,21 +346,47 @@ impl<'a> Iterator for Fields<'a> {
 struct Line {
     range: Range<usize>,
     /// Where the colon of a field stands, counted from its start.
-    colon: Option<usize>,
+    colon: Option<NonZeroU32>,
+    /// The tag of its name: other names have another one, nearly always.
+    tag: u32,
+}
+
+/// A name that is looked for.
+#[derive(Clone, Copy, Debug)]
+struct Tagged<'a> {
+    name: &'a [u8],
+    tag: u32,
 }
 
 impl Line {
+    fn new(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
+        let line = &buffer[range.clone()];
+        // A name of 4 GiB is none.
+        let colon = find_colon(line).and_then(|colon| u32::try_from(colon).ok());
+        let colon = colon.and_then(NonZeroU32::new);
+        Self {
+            range,
+            colon,
+            tag: match colon {
+                None => 0,
+                Some(colon) => tag(line[..colon.get() as usize].trim_ascii_end(), hasher),
+            },
+        }
+    }
+
     const fn is_field(&self) -> bool {
         self.colon.is_some()
     }
 
-    fn is_named(&self, buffer: &[u8], name: &[u8]) -> bool {
-        self.field(buffer)
-            .is_some_and(|field| field.name.eq_ignore_ascii_case(name))
+    fn is_named(&self, buffer: &[u8], name: Tagged<'_>) -> bool {
+        self.tag == name.tag
+            && self
+                .field(buffer)
+                .is_some_and(|field| field.name.eq_ignore_ascii_case(name.name))
     }
 
     fn field<'a>(&self, buffer: &'a [u8]) -> Option<Field<'a>> {
-        let colon = self.colon?;
+        let colon = self.colon?.get() as usize;
         let line = &buffer[self.range.clone()];
         let value = &line[colon + 1..];
         Some(Field {
@@ -344,6 +411,24 @@ enum Ending {
     #[default]
     None,
 }
+
+/// The same for names that differ in letter case.
+fn tag(name: &[u8], hasher: &RandomState) -> u32 {
+    let mut short = [0; SHORT_NAME];
+    let tag = match short.get_mut(..name.len()) {
+        Some(lower) => {
+            lower.copy_from_slice(name);
+            lower.make_ascii_lowercase();
+            hasher.hash_one(lower)
+        }
+        None => hasher.hash_one(name.to_ascii_lowercase()),
+    };
+    // The lower half of it is as good.
+    tag as u32
+}
+
+/// Longer names are copied to be hashed.
+const SHORT_NAME: usize = 80;
 
 /// Where the line that begins at `start` ends, its line end included.
 fn line_end(octets: &[u8], start: usize) -> usize {

@@ -192,7 +192,117 @@ fn any_edit() -> impl Strategy<Value = HeaderEdit> {
     })
 }
 
+/// What the edits mean, by the words of the contract and without any haste: a list of lines.
+struct Plain(Vec<(Option<String>, Vec<u8>)>);
+
+impl Plain {
+    fn of(block: &HeaderBlock) -> Self {
+        let lines = block.lines.iter().map(|line| {
+            let field = line.field(&block.buffer);
+            let name = field.map(|field| field.name().to_ascii_lowercase());
+            (name, block.buffer[line.range.clone()].to_vec())
+        });
+        Self(lines.collect())
+    }
+
+    fn named(&self, name: &HeaderName, index: usize) -> Option<usize> {
+        let name = name.as_str().to_ascii_lowercase();
+        let is_named = |line: &usize| self.0[*line].0.as_ref() == Some(&name);
+        (0..self.0.len()).filter(is_named).nth(index)
+    }
+
+    fn line(name: &str, value: &HeaderValue) -> (Option<String>, Vec<u8>) {
+        let mut octets = Vec::new();
+        write_field(name.as_bytes(), value, &mut octets);
+        (Some(name.to_ascii_lowercase()), octets)
+    }
+
+    fn replace(&mut self, line: usize, value: &HeaderValue) {
+        let octets = &self.0[line].1;
+        let colon = octets.iter().position(|octet| *octet == b':').unwrap();
+        let name = str::from_utf8(octets[..colon].trim_ascii_end()).unwrap();
+        self.0[line] = Self::line(name, value);
+    }
+
+    fn apply(&mut self, edit: &HeaderEdit, top: usize) {
+        let end = self.0.len();
+        match edit {
+            HeaderEdit::Prepend(name, value) => {
+                self.0.insert(top, Self::line(name.as_str(), value));
+            }
+            HeaderEdit::Append(name, value) => self.0.push(Self::line(name.as_str(), value)),
+            HeaderEdit::Insert { index, name, value } => {
+                let mut fields = (0..end).filter(|line| self.0[*line].0.is_some());
+                let line = match index {
+                    0 => top,
+                    _ => fields.nth(*index).unwrap_or(end),
+                };
+                self.0.insert(line, Self::line(name.as_str(), value));
+            }
+            HeaderEdit::Replace { name, index, value } => {
+                if let Some(line) = self.named(name, *index) {
+                    self.replace(line, value);
+                }
+            }
+            HeaderEdit::Set(name, value) => match self.named(name, 0) {
+                None => self.0.push(Self::line(name.as_str(), value)),
+                Some(line) => {
+                    self.replace(line, value);
+                    while let Some(other) = self.named(name, 1) {
+                        self.0.remove(other);
+                    }
+                }
+            },
+            HeaderEdit::Remove { name, index } => {
+                if let Some(line) = self.named(name, *index) {
+                    self.0.remove(line);
+                }
+            }
+            HeaderEdit::RemoveAll(name) => {
+                while let Some(line) = self.named(name, 0) {
+                    self.0.remove(line);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_no_field_do_not_slow_down_the_others() {
+    let mut block = HeaderBlock::parse(("A:1\r\n".repeat(50_000) + "none\r\n").into_bytes());
+    assert!((0..50_000).all(|index| block.field(index).is_some()));
+    let places = block.places.get().unwrap();
+    assert_eq!(places.len(), 50_000);
+    block.apply(&HeaderEdit::RemoveAll(name("A")));
+    assert_eq!(block.field(0), None);
+    assert_eq!(rendered(&block), "none\r\n");
+}
+
 proptest! {
+    #[test]
+    fn edits_do_what_they_would_do_to_a_list_of_lines(
+        octets in any_block(),
+        edits in prop::collection::vec(any_edit(), 0..24),
+    ) {
+        let mut block = HeaderBlock::parse(octets);
+        let mut plain = Plain::of(&block);
+        for edit in &edits {
+            plain.apply(edit, block.top());
+            block.apply(edit);
+            let lines = block.lines.iter().map(|line| &block.buffer[line.range.clone()]);
+            prop_assert!(lines.eq(plain.0.iter().map(|line| line.1.as_slice())), "{:?}", edit);
+            for (index, field) in block.fields().enumerate() {
+                prop_assert_eq!(block.field(index), Some(field));
+            }
+            prop_assert_eq!(block.field(block.len()), None);
+            for wanted in ["a", "B", "x-long-name", "C"] {
+                let fields = block.fields();
+                let named = fields.filter(|field| field.name().eq_ignore_ascii_case(wanted));
+                prop_assert!(block.named(wanted).eq(named));
+            }
+        }
+    }
+
     #[test]
     fn an_unedited_block_stays_as_it_is(octets: Vec<u8>) {
         let mut out = Vec::new();
