@@ -1,16 +1,15 @@
 //! A header block as an index over one buffer.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::collections::vec_deque;
-use std::hash::{BuildHasher as _, RandomState};
-use std::num::NonZeroU32;
+use std::collections::{VecDeque, vec_deque};
+use std::hash::RandomState;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use memchr::memchr2;
 
-use super::field::{is_name_byte, is_white_space, trim, write_field};
+use super::field::{trim, write_field};
+use super::line::{Line, Tagged};
 use super::{HeaderEdit, HeaderName, HeaderValue};
 
 /// The header block of one message, with the empty line that ends it.
@@ -250,13 +249,8 @@ impl HeaderBlock {
             .nth(index)
     }
 
-    /// A name with its tag, to look for.
     fn tagged<'a>(&self, name: &'a str) -> Tagged<'a> {
-        let name = name.as_bytes();
-        Tagged {
-            name,
-            tag: tag(name, &self.hasher),
-        }
+        Tagged::new(name.as_bytes(), &self.hasher)
     }
 
     /// The rendered block. A line that came without a line end gets one where something follows,
@@ -288,8 +282,8 @@ impl HeaderBlock {
 /// A header field as it stands in the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
+    pub(super) name: &'a [u8],
+    pub(super) value: &'a [u8],
 }
 
 impl<'a> Field<'a> {
@@ -341,65 +335,6 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A field with its continuation lines, or a line that is none.
-#[derive(Clone, Debug)]
-struct Line {
-    range: Range<usize>,
-    /// Where the colon of a field stands, counted from its start.
-    colon: Option<NonZeroU32>,
-    /// The tag of its name: other names have another one, nearly always.
-    tag: u32,
-}
-
-/// A name that is looked for.
-#[derive(Clone, Copy, Debug)]
-struct Tagged<'a> {
-    name: &'a [u8],
-    tag: u32,
-}
-
-impl Line {
-    fn new(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
-        let line = &buffer[range.clone()];
-        // A name of 4 GiB is none.
-        let colon = find_colon(line).and_then(|colon| u32::try_from(colon).ok());
-        let colon = colon.and_then(NonZeroU32::new);
-        Self {
-            range,
-            colon,
-            tag: match colon {
-                None => 0,
-                Some(colon) => tag(line[..colon.get() as usize].trim_ascii_end(), hasher),
-            },
-        }
-    }
-
-    const fn is_field(&self) -> bool {
-        self.colon.is_some()
-    }
-
-    fn is_named(&self, buffer: &[u8], name: Tagged<'_>) -> bool {
-        self.tag == name.tag
-            && self
-                .field(buffer)
-                .is_some_and(|field| field.name.eq_ignore_ascii_case(name.name))
-    }
-
-    fn field<'a>(&self, buffer: &'a [u8]) -> Option<Field<'a>> {
-        let colon = self.colon?.get() as usize;
-        let line = &buffer[self.range.clone()];
-        let value = &line[colon + 1..];
-        Some(Field {
-            name: line[..colon].trim_ascii_end(),
-            value: value
-                .strip_suffix(b"\r\n")
-                .or_else(|| value.strip_suffix(b"\n"))
-                .or_else(|| value.strip_suffix(b"\r"))
-                .unwrap_or(value),
-        })
-    }
-}
-
 /// What stands after the last field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Ending {
@@ -412,24 +347,6 @@ enum Ending {
     None,
 }
 
-/// The same for names that differ in letter case.
-fn tag(name: &[u8], hasher: &RandomState) -> u32 {
-    let mut short = [0; SHORT_NAME];
-    let tag = match short.get_mut(..name.len()) {
-        Some(lower) => {
-            lower.copy_from_slice(name);
-            lower.make_ascii_lowercase();
-            hasher.hash_one(lower)
-        }
-        None => hasher.hash_one(name.to_ascii_lowercase()),
-    };
-    // The lower half of it is as good.
-    tag as u32
-}
-
-/// Longer names are copied to be hashed.
-const SHORT_NAME: usize = 80;
-
 /// Where the line that begins at `start` ends, its line end included.
 fn line_end(octets: &[u8], start: usize) -> usize {
     let Some(length) = memchr2(b'\r', b'\n', &octets[start..]) else {
@@ -440,16 +357,6 @@ fn line_end(octets: &[u8], start: usize) -> usize {
         true => end + 2,
         false => end + 1,
     }
-}
-
-/// The colon that ends a field name. White space may stand before it (RFC 5322 §4.5).
-fn find_colon(line: &[u8]) -> Option<usize> {
-    let name = line.iter().position(|byte| !is_name_byte(*byte))?;
-    let space = line[name..]
-        .iter()
-        .position(|byte| !is_white_space(*byte))?;
-    let colon = name + space;
-    (name > 0 && line[colon] == b':').then_some(colon)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod block;
 mod edit;
 mod field;
+mod line;
 
 pub use block::{Field, Fields, HeaderBlock};
 pub use edit::HeaderEdit;
