@@ -91,6 +91,20 @@ impl Reply {
         self
     }
 
+    /// The same reply, and no more of it than a client is to read: [`MAX_LINES`] lines, each no longer
+    /// than it can be written.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        let Text::Lines(lines) = &self.text else {
+            return self;
+        };
+        // What is cut off is not kept either.
+        let lines = lines.iter().take(MAX_LINES);
+        let lines = lines.map(|line| line[..floor_char_boundary(line, MAX_LINE)].to_owned());
+        self.text = Text::Lines(lines.collect());
+        self
+    }
+
     /// The reply code, 200 to 599.
     pub const fn code(&self) -> u16 {
         self.code
@@ -333,6 +347,8 @@ impl std::error::Error for InvalidReply {}
 
 /// The longest reply line, CRLF included (RFC 5321 §4.5.3.1.5).
 pub const MAX_LINE: usize = 512;
+/// The most lines of a [shortened](Reply::shortened) reply.
+pub const MAX_LINES: usize = 100;
 
 #[derive(Clone, Debug)]
 enum Text {

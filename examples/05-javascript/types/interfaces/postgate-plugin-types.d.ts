@@ -30,7 +30,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     enhanced?: EnhancedCode,
     /**
      * One item a line, without code and line ending; filled in by the host where empty. A
-     * line that would exceed 512 octets is cut by the host.
+     * line that would exceed 512 octets is cut by the host, and so is a reply of more than 100
+     * lines.
      */
     lines: Array<string>,
   }

@@ -176,14 +176,26 @@ impl Desk {
             refused = refused.join(" "),
             size = self.context.message.size(),
             verdict = fate,
-            reply = disposal.reply().map(ToString::to_string),
+            reply = disposal.reply().map(|reply| shortened(reply.to_string())),
             plugins = self.pipeline.notes(),
             edits = self.pipeline.journal(),
-            tags = tags.join(" "),
+            tags = shortened(tags.join(" ")),
             "message"
         );
     }
 }
+
+/// A text that plugins have made as long as they like, as a line of the log shows it.
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_FIELD {
+        text.truncate(text.floor_char_boundary(MAX_FIELD));
+        text.push_str(" …");
+    }
+    text
+}
+
+/// So much of a text stands in a line of the log, in octets.
+const MAX_FIELD: usize = 8_192;
 
 /// What the backend knows of the transaction.
 pub(super) struct AtBackend {

@@ -13,8 +13,8 @@ pub(super) use self::argument::{
     body_chunk, cause, command_line, credentials, outcome, parameters, summary,
 };
 use self::edit::{
-    ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, one_line, recipient,
-    replace_body, rewrite_sender, session_edit,
+    ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, mechanisms, one_line,
+    recipient, replace_body, rewrite_sender, session_edit,
 };
 use crate::plugin::bindings::events::{
     on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_expn, on_headers,
@@ -61,7 +61,9 @@ pub(super) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
         HeloEdit::AddMailParameter(name) => keyword(name, TextEdit::AddMailParameter),
         HeloEdit::AddRcptParameter(name) => keyword(name, TextEdit::AddRcptParameter),
         HeloEdit::AddVerb(verb) => keyword(verb, TextEdit::AddVerb),
-        HeloEdit::LimitAuthMechanisms(names) => Ok(Edit::Text(TextEdit::LimitMechanisms(names))),
+        HeloEdit::LimitAuthMechanisms(names) => {
+            Ok(Edit::Text(TextEdit::LimitMechanisms(mechanisms(&names))))
+        }
         HeloEdit::SetGreeting(text) => Ok(Edit::Text(TextEdit::SetGreeting(one_line(&text)))),
         HeloEdit::Session(edit) => session_edit(edit),
     })
@@ -260,7 +262,9 @@ fn checked_reply(reply: types::Reply) -> Result<Reply, Broken> {
                 .ok_or_else(|| String::from("this is no enhanced status code"))?,
         ),
     };
-    Reply::new(reply.code, enhanced, reply.lines).map_err(|error| error.to_string())
+    Reply::new(reply.code, enhanced, reply.lines)
+        .map(Reply::shortened)
+        .map_err(|error| error.to_string())
 }
 
 fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
@@ -288,6 +292,20 @@ mod tests {
             },
             reason: None,
         }
+    }
+
+    #[test]
+    fn a_reply_is_no_longer_than_a_client_is_to_read() {
+        let long = "\u{e9}".repeat(2_000_000);
+        let mut given = refusal(550, None, &long);
+        given.reply.lines.push("a\r\n".repeat(170_000));
+        let refused = refused(given).unwrap();
+        let lines: Vec<_> = refused.refusal.reply().lines().collect();
+        assert_eq!(lines.len(), 100);
+        assert_eq!((lines[0].len(), lines[99]), (512, "a"));
+        let mut out = Vec::new();
+        refused.refusal.reply().write(&mut out);
+        assert_eq!(out.iter().filter(|octet| **octet == b'\n').count(), 100);
     }
 
     #[test]

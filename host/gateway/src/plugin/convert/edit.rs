@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::auth::Mechanism;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::session::is_own_keyword;
 
@@ -109,6 +110,17 @@ pub(super) fn is_keyword(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
+/// The mechanisms of which there is one, each once: names of others mean nothing.
+pub(super) fn mechanisms(names: &[String]) -> Vec<String> {
+    let mut known = Vec::new();
+    for mechanism in names.iter().filter_map(|name| Mechanism::parse(name)) {
+        if !known.contains(&mechanism) {
+            known.push(mechanism);
+        }
+    }
+    known.iter().map(|known| known.name().to_owned()).collect()
+}
+
 pub(super) fn is_host_name(name: &str) -> bool {
     (1..=255).contains(&name.len())
         && name
@@ -159,6 +171,15 @@ mod tests {
         assert!(tag(MAX_TEXT).is_err());
         assert_eq!(one_line(&"\u{e9}".repeat(MAX_TEXT)).len(), MAX_TEXT);
         assert_eq!(one_line("a\r\nb"), "ab");
+    }
+
+    #[test]
+    fn mechanisms_are_named_once() {
+        let mut names = vec!["nonsense".to_owned(), "plain".to_owned()];
+        names.extend(vec!["PLAIN".to_owned(); 170_000]);
+        names.push("XOAUTH2".to_owned());
+        assert_eq!(mechanisms(&names), ["PLAIN", "XOAUTH2"]);
+        assert_eq!(mechanisms(&[]), [""; 0]);
     }
 
     #[test]
