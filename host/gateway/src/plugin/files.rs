@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use memchr::memmem;
 use tokio::sync::Mutex;
@@ -31,7 +31,15 @@ pub(super) enum FileError {
 struct Listed {
     path: PathBuf,
     /// Locked while the file is looked at, so that many sessions do not read it at the same time.
-    kept: Mutex<Option<Kept>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a file.
+#[derive(Debug, Default)]
+struct Known {
+    kept: Option<Kept>,
+    /// Why it could not be read at the last look.
+    failure: Option<String>,
 }
 
 impl Files {
@@ -39,7 +47,7 @@ impl Files {
         let listed = listed.iter().map(|(name, path)| {
             let listed = Listed {
                 path: path.clone(),
-                kept: Mutex::default(),
+                known: Mutex::default(),
             };
             (name.clone(), listed)
         });
@@ -53,20 +61,34 @@ impl Files {
     /// What is in a file now.
     pub(super) async fn content(&self, name: &str) -> Result<Arc<[u8]>, FileError> {
         let listed = self.listed.get(name).ok_or(FileError::NotListed)?;
-        let mut kept = listed.kept.lock().await;
-        let before = kept.take();
+        let mut known = listed.known.lock().await;
+        let before = known.kept.as_ref().map(|kept| kept.seen);
         let (path, limit) = (listed.path.clone(), self.size_limit);
-        // Looking at a file can take long, for example over a network.
+        // Looking at a file can take long, for example over a network. Until that is over, what is
+        // known stays: the session may give up before.
         let looked = tokio::task::spawn_blocking(move || look(&path, limit, before)).await;
-        let looked = looked.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let now = looked.map_err(|error| {
-            let file = listed.path.display();
-            warn!(plugin = self.plugin, name, %file, %error, "a plugin cannot read a file");
-            FileError::Unreadable
-        })?;
-        let content = Arc::clone(&now.content);
-        *kept = Some(now);
-        Ok(content)
+        match looked.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(now) => {
+                known.failure = None;
+                if let Some(now) = now {
+                    known.kept = Some(now);
+                }
+            }
+            Err(error) => {
+                known.kept = None;
+                let failure = error.to_string();
+                // One line is enough for as long as nothing changes.
+                if known.failure.as_ref() != Some(&failure) {
+                    let file = listed.path.display();
+                    warn!(plugin = self.plugin, name, %file, %error, "a plugin cannot read a file");
+                }
+                known.failure = Some(failure);
+            }
+        }
+        match &known.kept {
+            Some(kept) => Ok(Arc::clone(&kept.content)),
+            None => Err(FileError::Unreadable),
+        }
     }
 }
 
@@ -74,14 +96,22 @@ impl Files {
 #[derive(Debug)]
 struct Kept {
     content: Arc<[u8]>,
+    seen: Seen,
+}
+
+/// Which version of a file was read.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
     version: Version,
+    /// When it was seen for the first time.
+    since: Instant,
     /// Whether the file had been left alone for a while. Two changes in one tick of the clock look
     /// like one.
     is_settled: bool,
 }
 
 /// What tells a version of a file from others.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Version {
     device: u64,
     inode: u64,
@@ -102,36 +132,53 @@ impl Version {
     }
 }
 
-fn look(path: &Path, limit: u32, before: Option<Kept>) -> io::Result<Kept> {
+/// Reads a file, unless it is what was seen before.
+fn look(path: &Path, limit: u32, before: Option<Seen>) -> io::Result<Option<Kept>> {
     let metadata = fs::metadata(path)?;
     // Opening a pipe would wait for its other end.
     if !metadata.is_file() {
         return Err(io::Error::other("this is no regular file"));
     }
+    if metadata.len() > limit.into() {
+        return Err(too_large(limit));
+    }
     let version = Version::of(&metadata);
+    let before = before.filter(|before| before.version == version);
     match before {
-        Some(kept) if kept.is_settled && kept.version == version => Ok(kept),
-        _ => read(path, limit, version, &metadata),
+        Some(before) if before.is_settled => Ok(None),
+        _ => {
+            let since = before.map_or_else(Instant::now, |before| before.since);
+            let age = metadata.modified().ok().and_then(|modified| {
+                let now = SystemTime::now();
+                now.duration_since(modified).ok()
+            });
+            let seen = Seen {
+                version,
+                since,
+                // The time of a change may lie in the future.
+                is_settled: age.is_some_and(|age| age > SETTLED) || since.elapsed() > SETTLED,
+            };
+            let content = read(path, limit, &metadata)?.into();
+            Ok(Some(Kept { content, seen }))
+        }
     }
 }
 
-fn read(path: &Path, limit: u32, version: Version, metadata: &Metadata) -> io::Result<Kept> {
+fn read(path: &Path, limit: u32, metadata: &Metadata) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(metadata.len().min(limit.into()) as usize);
     let open = fs::File::open(path)?;
     open.take(u64::from(limit) + 1).read_to_end(&mut content)?;
-    if content.len() > limit as usize {
-        let text = format!("it is larger than limits.file-size of {limit} octets");
-        return Err(io::Error::other(text));
+    // It may have grown.
+    match content.len() > limit as usize {
+        true => Err(too_large(limit)),
+        false => Ok(content),
     }
-    let age = metadata.modified().ok().and_then(|modified| {
-        let now = SystemTime::now();
-        now.duration_since(modified).ok()
-    });
-    Ok(Kept {
-        content: content.into(),
-        version,
-        is_settled: age.is_some_and(|age| age > SETTLED),
-    })
+}
+
+fn too_large(limit: u32) -> io::Error {
+    io::Error::other(format!(
+        "it is larger than limits.file-size of {limit} octets"
+    ))
 }
 
 /// The first line that begins with these octets, without its line ending.
@@ -203,6 +250,71 @@ mod tests {
         let first = files.content("users").await.unwrap();
         let second = files.content("users").await.unwrap();
         assert!(!Arc::ptr_eq(&first, &second));
+    }
+
+    #[tokio::test]
+    async fn a_change_in_the_future_settles_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, "one").unwrap();
+        let later = SystemTime::now() + Duration::from_secs(1_000_000);
+        let later = later.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        age(&path, later.as_secs());
+        let kept = look(&path, 100, None).unwrap().unwrap();
+        assert!(!kept.seen.is_settled);
+        let seen = Seen {
+            since: kept.seen.since - 2 * SETTLED,
+            ..kept.seen
+        };
+        // It is read once more, and then no more.
+        let again = look(&path, 100, Some(seen)).unwrap().unwrap();
+        assert!(again.seen.is_settled);
+        assert!(look(&path, 100, Some(again.seen)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_look_that_nobody_waits_for_forgets_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, "one").unwrap();
+        age(&path, 1_000);
+        let files = files(&path, 100);
+        runtime.block_on(async {
+            let first = files.content("users").await.unwrap();
+            // The only thread that could look is busy.
+            let (free, busy) = std::sync::mpsc::channel::<()>();
+            tokio::task::spawn_blocking(move || busy.recv());
+            let given_up = tokio::time::timeout(Duration::ZERO, files.content("users")).await;
+            assert!(given_up.is_err());
+            drop(free);
+            let known = files.listed["users"].known.lock().await;
+            assert!(Arc::ptr_eq(&known.kept.as_ref().unwrap().content, &first));
+        });
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_news_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        fs::write(&path, "four").unwrap();
+        let files = files(&path, 3);
+        let failure = async || {
+            _ = files.content("users").await;
+            files.listed["users"].known.lock().await.failure.clone()
+        };
+        let large = failure().await;
+        assert!(large.as_ref().unwrap().contains("limits.file-size of 3"));
+        assert_eq!(failure().await, large);
+        fs::remove_file(&path).unwrap();
+        let missing = failure().await;
+        assert!(missing.is_some() && missing != large);
+        fs::write(&path, "fit").unwrap();
+        assert_eq!(failure().await, None);
     }
 
     #[tokio::test]
