@@ -56,6 +56,7 @@ impl Component {
             dns,
             files: Files::new(&identity.name, &sidecar.files, sidecar.limits.file_size),
             name: identity.name,
+            config_json: sidecar.config.to_string(),
             config: sidecar.config.clone(),
             grants: sidecar.grants.clone(),
             limits: sidecar.limits.clone(),

@@ -47,6 +47,8 @@ pub(super) struct HostState {
 pub(super) struct PluginFacts {
     pub(super) name: String,
     pub(super) config: Value,
+    /// The same as JSON, for guests that ask for all of it.
+    pub(super) config_json: String,
     pub(super) grants: Vec<Grant>,
     pub(super) limits: PluginLimits,
     pub(super) dns: Dns,
@@ -203,7 +205,7 @@ impl log::Host for HostState {
 
 impl config::Host for HostState {
     fn json(&mut self) -> wasmtime::Result<String> {
-        Ok(self.plugin.config.to_string())
+        Ok(self.plugin.config_json.clone())
     }
 
     fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
