@@ -195,7 +195,7 @@ pub struct PluginLimits {
     pub edits: u32,
     /// The longest delay that an answer may ask for.
     pub delay: Duration,
-    /// Octets that one call of the host may carry in or out.
+    /// Octets that the guest may hand over in one call of the host, or in an answer.
     pub hostcall_bytes: u32,
     /// Questions to the Domain Name System in one event.
     pub dns_queries: u32,
