@@ -3,6 +3,7 @@
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
+use serde_json::json;
 
 /// A gateway with one misbehaving plugin, and the backend behind it.
 fn start(guest: &str, sidecar: &str) -> (Gateway, Backend) {
@@ -105,22 +106,70 @@ fn a_reply_code_that_does_not_exist_is_a_failure() {
     assert_logged(&gateway);
 }
 
-#[test]
-fn a_header_with_a_line_break_is_a_failure() {
-    for place in ["headers", "message"] {
-        let (gateway, backend) = start("bad-header", &format!("[config]\nat = \"{place}\""));
-        let reply = deliver(&mut Client::greeted(gateway.address()));
-        assert!(reply.starts_with("451 4.3.0"), "{place}: {reply}");
-        assert_eq!(backend.taken(), [], "{place}");
-        assert_logged(&gateway);
+/// A case of the guest `bad-header`: an event, an edit, a name and a value.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// The sidecar that tells the guest of its cases.
+fn bad_headers(cases: &[Case<'_>], settings: &str) -> String {
+    let mut sidecar = format!("breaker.failures = 0\n{settings}\n");
+    for (at, edit, name, value) in cases {
+        let case = json!({ "at": at, "edit": edit, "name": name, "value": value });
+        let case: toml::Table = serde_json::from_value(case).unwrap();
+        sidecar += &format!("[[config.cases]]\n{case}");
     }
+    sidecar
+}
+
+fn deliver_to(gateway: &Gateway, recipient: usize) -> String {
+    let mut client = Client::greeted(gateway.address());
+    client.envelope(
+        "alice@client.example",
+        &[&format!("{recipient}@example.org")],
+    );
+    client.message(b"Subject: x\r\n\r\nhello\r\n")
+}
+
+/// No edit at any event gets a line break into the header block, or a name that is none.
+#[test]
+fn a_header_that_could_be_two_is_a_failure() {
+    let bad_value = ("X-Note", "harmless\r\nInjected: yes");
+    let bad_name = ("X-Note: harmless\r\nInjected", "yes");
+    let mut table = Vec::new();
+    for (name, value) in [
+        bad_value,
+        ("X-Note", "a\nb"),
+        ("X-Note", "a\u{0}b"),
+        bad_name,
+    ] {
+        table.push(("data", "prepend", name, value));
+        for at in ["headers", "message"] {
+            for edit in ["append", "insert", "prepend", "replace", "set"] {
+                table.push((at, edit, name, value));
+            }
+        }
+    }
+    for name in ["", "a b", "a:", "\u{e9}", "X-Note\r\n"] {
+        table.push(("data", "prepend", name, "value"));
+        for edit in ["append", "remove", "remove-all", "replace"] {
+            table.push(("headers", edit, name, "value"));
+        }
+    }
+    let (gateway, backend) = start("bad-header", &bad_headers(&table, ""));
+    for (number, case) in table.iter().enumerate() {
+        let reply = deliver_to(&gateway, number);
+        assert!(reply.starts_with("451 4.3.0"), "{case:?}: {reply}");
+    }
+    assert_eq!(backend.taken(), []);
+    assert_logged(&gateway);
 }
 
 /// With `accept` the message goes on, and not one edit of the failed answer with it.
 #[test]
 fn a_failed_answer_changes_nothing() {
-    let (gateway, backend) = start("bad-header", "on-failure = \"accept\"");
-    let reply = deliver(&mut Client::greeted(gateway.address()));
+    let case = ("headers", "prepend", "X-Note", "harmless\r\nInjected: yes");
+    let sidecar = bad_headers(&[case], "on-failure = \"accept\"");
+    let (gateway, backend) = start("bad-header", &sidecar);
+    let reply = deliver_to(&gateway, 0);
     assert!(reply.starts_with("250"), "{reply}");
     let content = backend.taken().remove(0).content;
     let content = String::from_utf8_lossy(&content);
