@@ -473,6 +473,7 @@ fn who_must_not_send_passwords_in_clear_may_over_tls() {
     let local = ([127, 0, 0, 1], gateway.address().port()).into();
     let mut client = Client::greeted(local);
     client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "538 5.7.11 ");
+    client.says("AUTH SCRAM-SHA-256 biwsbj1ub2JvZHkscj14", "538 5.7.11 ");
     let config = authority.client();
     let mut client = Client::start_tls(local, &config, "mx.example.org");
     client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "535 5.7.8 ");

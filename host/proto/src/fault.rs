@@ -22,7 +22,7 @@ pub enum Fault {
     AuthLineTooLong,
     /// A mechanism that is not offered.
     AuthMechanism,
-    /// A mechanism that would tell the password to who listens, over a connection that is not encrypted.
+    /// AUTH over a connection that is not encrypted.
     AuthNeedsTls,
     /// No plugin knows these credentials.
     AuthRejected,

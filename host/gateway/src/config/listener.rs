@@ -25,7 +25,7 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Whether clients may or must authenticate.
     pub auth: AuthMode,
-    /// Whether credentials may cross the network in clear; true on loopback addresses only.
+    /// Whether clients may authenticate without TLS; true on loopback addresses only.
     pub auth_in_clear: bool,
     /// The mechanisms of AUTH, in the order in which those are listed that can be used; at least one.
     pub auth_mechanisms: Vec<Mechanism>,

@@ -67,14 +67,6 @@ impl Mechanism {
         }
     }
 
-    /// Whether who listens learns what he needs to do the same.
-    pub const fn is_in_clear(self) -> bool {
-        matches!(
-            self,
-            Self::Login | Self::OauthBearer | Self::Plain | Self::Xoauth2
-        )
-    }
-
     /// What the client is told before it hears that its credentials are refused, where the mechanism
     /// has something for that (RFC 7628 §3.2.2).
     pub(crate) const fn last_challenge(self) -> Option<&'static str> {

@@ -54,6 +54,9 @@ impl Session {
         }
         match stage {
             Stage::Known(client) if client.kind == Helo::Ehlo && !self.authenticated => {
+                if !self.is_fit_for_auth() {
+                    return Err(Fault::AuthNeedsTls);
+                }
                 let mechanism = Mechanism::parse(mechanism).ok_or(Fault::AuthMechanism)?;
                 self.check_mechanism(mechanism)?;
                 Ok(Legal::Auth(mechanism, initial))
@@ -81,13 +84,17 @@ impl Session {
             .as_ref()
             .is_none_or(|limit| limit.contains(&mechanism));
         let is_listed = self.settings.mechanisms.contains(&mechanism);
-        if !is_possible || !is_listed || !is_allowed {
-            return Err(Fault::AuthMechanism);
+        match is_possible && is_listed && is_allowed && self.is_fit_for_auth() {
+            true => Ok(()),
+            false => Err(Fault::AuthMechanism),
         }
-        match mechanism.is_in_clear() && channel.is_none() && !self.settings.auth_in_clear {
-            true => Err(Fault::AuthNeedsTls),
-            false => Ok(()),
-        }
+    }
+
+    /// Whether anybody may authenticate over this connection. Who listens learns a password or a token
+    /// at once, can guess a password by what he has seen of SCRAM and CRAM-MD5, and can send mail of
+    /// his own behind any of them.
+    fn is_fit_for_auth(&self) -> bool {
+        self.offers.tls.channel().is_some() || self.settings.auth_in_clear
     }
 
     pub(super) fn begin_auth(

@@ -19,7 +19,7 @@ pub struct Settings {
     pub hostname: String,
     /// Whether AUTH is offered and needed.
     pub auth: Auth,
-    /// Whether passwords and tokens are taken over a connection that is not encrypted.
+    /// Whether AUTH is offered over a connection that is not encrypted.
     pub auth_in_clear: bool,
     /// The text behind the host name in the banner.
     pub banner: String,
