@@ -24,7 +24,7 @@ pub struct Rogue {
     usual: Duration,
 }
 
-/// How long a session of others took while something happened.
+/// How long the longest session of others took while something happened.
 #[derive(Clone, Copy, Debug)]
 struct Meanwhile {
     /// Beside how long it usually takes.
@@ -34,8 +34,8 @@ struct Meanwhile {
 }
 
 impl Meanwhile {
-    /// Whether others were served all the same: on one thread, who had to wait for the end would have
-    /// taken as long as all of it, and hundreds of usual sessions.
+    /// Whether all others were served all the same: on one thread, whoever had to wait for the end would
+    /// have taken as long as all of it, and hundreds of usual sessions.
     fn was_nobody_kept_waiting(self) -> bool {
         self.slowdown < 100.0 || self.share < 0.5
     }
@@ -113,11 +113,11 @@ impl Rogue {
             happens();
             let happened_for = start.elapsed();
             drop(over);
-            let mut times = bystander.join().expect("others are served");
-            let session = median(&mut times).as_secs_f64();
+            let times = bystander.join().expect("others are served");
+            let longest = times.into_iter().max().unwrap_or_default();
             Meanwhile {
-                slowdown: session / self.usual.as_secs_f64(),
-                share: session / happened_for.as_secs_f64(),
+                slowdown: longest.div_duration_f64(self.usual),
+                share: longest.div_duration_f64(happened_for),
             }
         })
     }

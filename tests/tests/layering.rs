@@ -187,6 +187,21 @@ fn a_word_is_found_as_a_word_and_not_in_comments() {
     for (word, expected) in table {
         assert_eq!(source.names(word), expected, "{word}");
     }
+    let grouped = Source {
+        path: "x.rs".into(),
+        code: code_of(
+            "use crate::{\n    config, delivery::{self, Maildir},\n};\n#[cfg(test)]\nfn f() { std::io::x() }\n\
+             #[cfg(test)]\nmod tests {\n    use crate::plugin;\n}",
+        ),
+    };
+    for (word, expected) in [
+        ("crate::config", true),
+        ("crate::delivery", true),
+        ("std::io", true),
+        ("crate::plugin", false),
+    ] {
+        assert_eq!(grouped.names(word), expected, "{word}");
+    }
 }
 
 /// A source file, without its comments.
@@ -249,10 +264,19 @@ fn collect(host: &Path, directory: &Path, sources: &mut Vec<Source>) {
 }
 
 /// The code without comments, and without the tests at the end of a file, which may do as they like.
+/// `use crate::{a, b}` is written out, so that it is found as well.
 fn code_of(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let tests = "#[cfg(test)]\nmod tests {";
+    let code = text.split(tests).next().unwrap_or_default();
     let lines = code
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default());
-    lines.collect::<Vec<_>>().join("\n")
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let groups = code.split("use crate::{").skip(1);
+    let groups = groups.filter_map(|group| group.split_once("};"));
+    let names = groups.flat_map(|(group, _)| group.split([',', '{', '}']));
+    let names: Vec<_> = names
+        .map(|name| format!("crate::{}", name.trim()))
+        .collect();
+    format!("{code}\n{}", names.join("\n"))
 }
