@@ -2,6 +2,7 @@
 //! have. They are written in the text format of WebAssembly, and made components as the gateway does it.
 
 use postgate_tests::client::Client;
+use postgate_tests::edition::guest;
 use postgate_tests::gateway::{Gateway, Setup, program, repository};
 use postgate_tests::peer::run;
 use wit_component::{StringEncoding, embed_component_metadata};
@@ -83,6 +84,28 @@ fn assert_fails(what: &str, module: &[u8], cause: &str, text: &str) {
     let error = line["error"].as_str().unwrap_or_default();
     assert!(error.contains(text), "{what}: {error}");
     assert!(gateway.is_up(), "{what}");
+}
+
+/// A plugin of another version of the contract does not become one that is never asked.
+#[test]
+fn an_event_that_there_is_not_keeps_a_plugin_out() {
+    let mut wasm = guest("rogue");
+    let (known, unknown) = (b"on-vrfy", b"on-vrfx");
+    let at = |wasm: &[u8]| wasm.windows(known.len()).position(|found| found == known);
+    while let Some(at) = at(&wasm) {
+        wasm[at..at + known.len()].copy_from_slice(unknown);
+    }
+    let setup = Setup::new().plugin_file(
+        "10-late",
+        &wasm,
+        "grants = [\"clock\", \"dns\", \"random\", \"store\"]",
+    );
+    let output = run(program().args(["check", "--config"]).arg(setup.write()));
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected =
+        "10-late.wasm: it exports postgate:plugin/on-vrfx@0.1.0, which this gateway never calls";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ pub const WIT: [(&str, &str); 4] = [
     ("world.wit", include_str!("../../../wit/world.wit")),
 ];
 
+/// The version of the contract, as its package says it.
+pub const VERSION: &str = "0.1.0";
+
 /// What the bindings are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -214,6 +217,12 @@ mod tests {
             events: owned(events),
             grants: owned(grants),
         }
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_package() {
+        let (_, types) = WIT[0];
+        assert!(types.contains(&format!("package postgate:plugin@{VERSION};")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ macro_rules! functions {
         /// Where the event functions of a component are.
         pub(super) struct Exports {
             pub(super) init: Option<on_init::GuestIndices>,
-            self_test: Option<on_self_test::GuestIndices>,
+            pub(super) self_test: Option<on_self_test::GuestIndices>,
             $($field: Option<$interface::GuestIndices>,)+
         }
 

@@ -162,6 +162,15 @@ impl Component {
             .filter(|event| self.exports.handles(*event))
     }
 
+    /// Whether this is something that the plugin exports and that is called when it is loaded.
+    pub(super) fn is_called_at_loading(&self, name: &str) -> bool {
+        match name {
+            "init" => self.exports.init.is_some(),
+            "self-test" => self.exports.self_test.is_some(),
+            _ => false,
+        }
+    }
+
     /// Makes an instance and initialises it.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use wit_component::ComponentEncoder;
 use crate::config::ConfigError;
 use crate::config::sidecar::{Event, Grant, Sidecar};
 use crate::plugin::component::{Component, Identity};
-use crate::plugin::context::{Context, SessionFacts};
+use crate::plugin::context::{Context, RemoteHost, SessionFacts};
 use crate::plugin::engine::Runtime;
 use crate::plugin::host::wasi;
 use crate::plugin::source::Source;
@@ -88,6 +88,7 @@ pub(super) async fn load(
         runtime.dns().clone(),
         runtime.metrics().plugins(),
     );
+    check_exports(runtime.engine(), code, file, &plugin).map_err(|error| vec![error])?;
     let events: Vec<_> = plugin.exported_events().collect();
     if events.is_empty() {
         return Err(vec![LoadError::NoEvent(file.to_owned())]);
@@ -306,6 +307,32 @@ fn check_imports(
     }
 }
 
+/// An event that is not called would be a filter that lets everything through without a word.
+fn check_exports(
+    engine: &Engine,
+    code: &WasmComponent,
+    file: &Path,
+    plugin: &Component,
+) -> Result<(), LoadError> {
+    let is_called = |event: &str| {
+        let mut events = plugin.exported_events();
+        plugin.is_called_at_loading(event) || events.any(|known| known.name() == event)
+    };
+    let component_type = code.component_type();
+    let exports = component_type.exports(engine).filter_map(|(name, _)| {
+        let event = interface_of(name)?.strip_prefix("on-")?;
+        (!is_called(event)).then(|| name.to_owned())
+    });
+    let exports: Vec<_> = exports.collect();
+    match exports.is_empty() {
+        true => Ok(()),
+        false => Err(LoadError::Export {
+            file: file.to_owned(),
+            exports,
+        }),
+    }
+}
+
 fn import_names(engine: &Engine, component: &WasmComponent) -> Vec<String> {
     let component_type = component.component_type();
     component_type
@@ -350,7 +377,7 @@ async fn try_out(plugin: &Component) -> Result<(), PluginError> {
         hostname: "localhost".into(),
         local: nowhere,
         remote: nowhere,
-        remote_host: None,
+        remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     };

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::contract::VERSION;
 use crate::plugin::verdict::PluginError;
 
 /// Why a plugin can not be loaded. The file is the operator's or the author's to mend.
@@ -20,6 +21,19 @@ pub enum LoadError {
     /// Sessions had all instances that there may be, so that it could not be tried.
     #[error("{}: could not be tried, all of plugins.instances are in use", .0.display())]
     Full(PathBuf),
+    /// The component wants to be asked about what nobody would ask it.
+    #[error(
+        "{file}: it exports {exports}, which this gateway never calls: the plugin is written against \
+         another version of the contract than {VERSION}",
+        file = .file.display(),
+        exports = .exports.join(", ")
+    )]
+    Export {
+        /// The file.
+        file: PathBuf,
+        /// The names of the exports.
+        exports: Vec<String>,
+    },
     /// The file or its directory can not be read.
     #[error("{file}: {error}", file = file.display())]
     Io {
