@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use postgate::config::sidecar::Event;
 use postgate::dns::Dns;
-use postgate::plugin::context::{Context, Message, SessionFacts, Transaction};
+use postgate::plugin::context::{Context, Message, RemoteHost, SessionFacts, Transaction};
 use postgate::plugin::{Component, Runtime, load_file};
 use postgate::spool::Content;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
@@ -140,7 +140,7 @@ fn context() -> Context {
         hostname: "mx.example.org".to_owned(),
         local: nowhere,
         remote: nowhere,
-        remote_host: None,
+        remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     };

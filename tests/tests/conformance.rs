@@ -169,6 +169,7 @@ fn every_fact_can_be_read_at_every_event() {
         ("hostname", "", "connect", "mx.example.org"),
         ("remote-ip", "", "connect", "127.0.0.1"),
         ("remote-host", "", "connect", "127.0.0.1"),
+        ("remote-host-check", "", "connect", "HostCheck::Unknown"),
         ("local-ip", "", "connect", "127.0.0.1"),
         ("proxy", "", "connect", "None"),
         ("line-endings", "", "connect", "LineEndingMode::Strict"),

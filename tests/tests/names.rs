@@ -42,11 +42,11 @@ fn a_client_has_the_name_that_its_address_has_where_the_name_says_so_too() {
     ]);
     let gateway = gateway(&names, "reverse-dns = true");
     for (client, name) in [
-        ("192.0.2.7", "seven.example"),
-        ("192.0.2.8", "192.0.2.8"),
-        ("192.0.2.9", "192.0.2.9"),
-        ("192.0.2.10", "192.0.2.10"),
-        ("192.0.2.11", "192.0.2.11"),
+        ("192.0.2.7", "seven.example HostCheck::Confirmed"),
+        ("192.0.2.8", "192.0.2.8 HostCheck::Unconfirmed"),
+        ("192.0.2.9", "192.0.2.9 HostCheck::Unconfirmed"),
+        ("192.0.2.10", "192.0.2.10 HostCheck::Unknown"),
+        ("192.0.2.11", "192.0.2.11 HostCheck::Unconfirmed"),
     ] {
         assert_eq!(seen(&gateway, client), name, "{client}");
     }
@@ -59,14 +59,14 @@ fn nobody_is_asked_where_names_are_not_wanted() {
         ("seven.example", CLIENT),
     ]);
     let gateway = gateway(&names, "reverse-dns = false");
-    assert_eq!(seen(&gateway, "192.0.2.7"), "192.0.2.7");
+    assert_eq!(seen(&gateway, "192.0.2.7"), "192.0.2.7 HostCheck::Unknown");
 }
 
 #[test]
 fn a_dead_name_server_does_not_keep_a_client_from_its_banner() {
     let names = NameServer::dead();
     let gateway = gateway(&names, "reverse-dns = true");
-    assert_eq!(seen(&gateway, "192.0.2.7"), "192.0.2.7");
+    assert_eq!(seen(&gateway, "192.0.2.7"), "192.0.2.7 HostCheck::Unknown");
 }
 
 /// Both kinds of questions about the domains of an envelope, by the stock plugin.

@@ -112,21 +112,30 @@ impl Dns {
 
     /// The name of a client, where it is confirmed by the name's own addresses: anybody can claim
     /// any name for his own address. All the questions together wait no longer than one.
-    pub async fn confirmed_name(&self, address: IpAddr) -> Option<String> {
-        timeout(self.patience, self.find_name(address)).await.ok()?
+    pub async fn reverse_name(&self, address: IpAddr) -> ReverseName {
+        let found = timeout(self.patience, self.find_name(address)).await;
+        match found {
+            Ok(Ok(name)) => ReverseName::Confirmed(name),
+            Ok(Err(DnsError::NotFound | DnsError::Invalid)) => ReverseName::Unconfirmed,
+            Ok(Err(DnsError::Failed)) | Err(_) => ReverseName::Unanswered,
+        }
     }
 
-    async fn find_name(&self, address: IpAddr) -> Option<String> {
-        for name in self.ptr(address).await.ok()?.into_iter().take(MAX_NAMES) {
+    async fn find_name(&self, address: IpAddr) -> Result<String, DnsError> {
+        let mut fault = DnsError::NotFound;
+        for name in self.ptr(address).await?.into_iter().take(MAX_NAMES) {
             let addresses = match address {
                 IpAddr::V4(_) => self.ipv4(&name).await,
                 IpAddr::V6(_) => self.ipv6(&name).await,
             };
-            if addresses.is_ok_and(|addresses| addresses.contains(&address)) {
-                return Some(name);
+            match addresses {
+                Ok(addresses) if addresses.contains(&address) => return Ok(name),
+                // One of these names may still be the right one.
+                Err(DnsError::Failed) => fault = DnsError::Failed,
+                Ok(_) | Err(_) => {}
             }
         }
-        None
+        Err(fault)
     }
 
     async fn records<T>(
@@ -153,6 +162,17 @@ impl Dns {
             false => Ok(records),
         }
     }
+}
+
+/// What is known about the name of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReverseName {
+    /// This is its name, and leads back to it.
+    Confirmed(String),
+    /// The name servers did not answer.
+    Unanswered,
+    /// It has no name, or none that leads back to it.
+    Unconfirmed,
 }
 
 /// So many names of one address are looked at.

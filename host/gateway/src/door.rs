@@ -25,7 +25,7 @@ use crate::desk::{Desk, Login};
 use crate::house::{self, House, Phase, reached};
 use crate::id;
 use crate::metrics::Counted;
-use crate::plugin::context::{SessionFacts, TlsFacts};
+use crate::plugin::context::{RemoteHost, SessionFacts, TlsFacts};
 use crate::plugin::pipeline::Pipeline;
 use crate::plugin::{Component, PluginSet};
 use crate::recording::Recorder;
@@ -297,7 +297,7 @@ impl Visit {
             hostname: self.shared.settings.hostname.clone(),
             local: canonical(local),
             remote: canonical(remote),
-            remote_host: None,
+            remote_host: RemoteHost::Unknown,
             proxy,
             line_endings: self.shared.settings.line_endings,
         }
@@ -318,15 +318,9 @@ impl Visit {
             Some(_) => desk.proxy().await,
         };
         if listener.reverse_dns && !desk.has_remote_host() {
-            let name = shared
-                .house
-                .runtime
-                .dns()
-                .confirmed_name(desk.remote_ip())
-                .await;
-            if let Some(name) = name {
-                desk.set_remote_host(name);
-            }
+            let dns = shared.house.runtime.dns();
+            let name = dns.reverse_name(desk.remote_ip()).await;
+            desk.set_reverse_name(name);
         }
         let hears_early =
             arrival.early.is_empty() && listener.early_talkers == EarlyTalkers::Refuse;

@@ -28,7 +28,7 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
         harmless(helo),
         session
             .remote_host
-            .as_ref()
+            .name()
             .map(|name| harmless(name) + " ")
             .unwrap_or_default(),
         literal(session.remote.ip()),

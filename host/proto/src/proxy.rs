@@ -23,6 +23,17 @@ pub struct ProxyHeader {
     pub tls: bool,
 }
 
+impl ProxyHeader {
+    /// What client and proxy speak, in the words of version 1: `TCP4`, `TCP6` or `UNKNOWN`.
+    pub const fn protocol(&self) -> &'static str {
+        match self.addresses {
+            Some((SocketAddr::V4(_), _)) => "TCP4",
+            Some((SocketAddr::V6(_), _)) => "TCP6",
+            None => "UNKNOWN",
+        }
+    }
+}
+
 /// What became of parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {

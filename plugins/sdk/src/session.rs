@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 pub use crate::bindings::imports::postgate::plugin::session::{
-    AuthenticationFacts, ClientCertificate, ClientError, HeloKind, LineEndingMode, TlsFacts,
+    AuthenticationFacts, ClientCertificate, ClientError, HeloKind, HostCheck, LineEndingMode,
+    TlsFacts,
 };
 
 use crate::bindings::imports::postgate::plugin::session::ProxyHeader;
@@ -15,7 +16,7 @@ pub fn id() -> String {
     host::session::id()
 }
 
-/// Unique among all transactions; changes with each MAIL and RSET. Empty before the first MAIL.
+/// Unique among all transactions: each MAIL begins a new one. Empty outside a transaction.
 pub fn transaction_id() -> String {
     host::session::transaction_id()
 }
@@ -35,17 +36,17 @@ pub fn hostname() -> String {
     host::session::hostname()
 }
 
-/// The address the client connected to; `None` on a Unix socket.
+/// The address the client connected to.
 pub fn local_ip() -> Option<IpAddr> {
     host::session::local_ip().parse().ok()
 }
 
-/// The port the client connected to; 0 on a Unix socket.
+/// The port the client connected to.
 pub fn local_port() -> u16 {
     host::session::local_port()
 }
 
-/// The client's address; `None` on a Unix socket.
+/// The client's address.
 pub fn remote_ip() -> Option<IpAddr> {
     host::session::remote_ip().parse().ok()
 }
@@ -55,9 +56,14 @@ pub fn remote_port() -> u16 {
     host::session::remote_port()
 }
 
-/// The client's name by reverse DNS; the address where there is none or it is switched off.
+/// The client's name by reverse DNS; the address where there is none that is confirmed.
 pub fn remote_host() -> String {
     host::session::remote_host()
+}
+
+/// How far [`remote_host`] can be trusted.
+pub fn remote_host_check() -> HostCheck {
+    host::session::remote_host_check()
 }
 
 /// The name that the client gave in HELO or EHLO; empty before.
@@ -163,6 +169,9 @@ pub fn tags() -> Vec<(String, String)> {
 pub struct Proxy {
     /// The version of the protocol, 1 or 2.
     pub version: u8,
+    /// The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` where the proxy does not
+    /// know, or speaks for itself.
+    pub protocol: String,
     /// Where the client connected from; `None` where the proxy did not say.
     pub source_ip: Option<IpAddr>,
     /// The port the client connected from; 0 where the proxy did not say.
@@ -184,6 +193,7 @@ impl From<ProxyHeader> for Proxy {
         let address = |text: Option<String>| text?.parse().ok();
         Self {
             version: header.version,
+            protocol: header.protocol,
             source_ip: address(header.source_ip),
             source_port: header.source_port,
             destination_ip: address(header.destination_ip),

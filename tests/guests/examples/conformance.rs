@@ -243,6 +243,10 @@ fn facts() -> Vec<(&'static str, String)> {
         ("remote-port", session::remote_port().to_string()),
         ("remote-host", session::remote_host()),
         (
+            "remote-host-check",
+            format!("{:?}", session::remote_host_check()),
+        ),
+        (
             "proxy",
             format!("{:?}", session::proxy().map(|proxy| proxy.source_port)),
         ),

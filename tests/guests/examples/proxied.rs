@@ -51,7 +51,8 @@ impl OnProxy for Proxied {
 impl OnConnect for Proxied {
     fn on_connect(&mut self) -> ConnectAnswer {
         let address = session::remote_ip().map_or_else(|| "-".into(), |ip| ip.to_string());
-        log::info(format!("connect {address} {}", session::remote_host()));
+        let (name, check) = (session::remote_host(), session::remote_host_check());
+        log::info(format!("connect {address} {name} {check:?}"));
         ConnectAnswer::next()
     }
 }

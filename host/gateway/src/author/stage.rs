@@ -24,7 +24,7 @@ use crate::delivery::{Delivery, Maildir};
 use crate::desk::{Desk, Login};
 use crate::dns::Dns;
 use crate::id;
-use crate::plugin::context::SessionFacts;
+use crate::plugin::context::{RemoteHost, SessionFacts};
 use crate::plugin::observer::{Asked, Observer};
 use crate::plugin::pipeline::Pipeline;
 use crate::plugin::{Component, LoadError, Runtime, load_file, shown};
@@ -211,7 +211,10 @@ fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
         hostname: settings.hostname.clone(),
         local: SocketAddr::from(([127, 0, 0, 1], 25)),
         remote: SocketAddr::new(client.ip, 49_152),
-        remote_host: client.host.clone(),
+        remote_host: client
+            .host
+            .clone()
+            .map_or_else(RemoteHost::default, RemoteHost::Confirmed),
         proxy: None,
         line_endings: settings.line_endings,
     }

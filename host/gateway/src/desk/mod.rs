@@ -24,13 +24,14 @@ use self::message::Incoming;
 use crate::config::Submission;
 use crate::config::sidecar::Event;
 use crate::delivery::{Delivery, Maildir};
+use crate::dns::ReverseName;
 use crate::house::{self, Phase};
 use crate::id;
 use crate::metrics::Metrics;
 use crate::plugin::Component;
 use crate::plugin::context::{
-    Authentication, Cause, ClientError, CommandLine, Context, Message, Occasion, SessionFacts,
-    Summary, TlsFacts,
+    Authentication, Cause, ClientError, CommandLine, Context, Message, Occasion, RemoteHost,
+    SessionFacts, Summary, TlsFacts,
 };
 use crate::plugin::pipeline::{Decision, Pipeline};
 use crate::plugin::tape::Tape;
@@ -166,13 +167,17 @@ impl Desk {
 
     /// Whether the client's name is known already.
     pub(crate) fn has_remote_host(&self) -> bool {
-        self.context.session.remote_host.is_some()
+        self.context.session.remote_host.name().is_some()
     }
 
-    /// The client has this name by reverse DNS.
-    pub(crate) fn set_remote_host(&mut self, name: String) {
+    /// This is what reverse DNS says about the client.
+    pub(crate) fn set_reverse_name(&mut self, name: ReverseName) {
         let context = Arc::make_mut(&mut self.context);
-        Arc::make_mut(&mut context.session).remote_host = Some(name);
+        Arc::make_mut(&mut context.session).remote_host = match name {
+            ReverseName::Confirmed(name) => RemoteHost::Confirmed(name),
+            ReverseName::Unanswered => RemoteHost::Unknown,
+            ReverseName::Unconfirmed => RemoteHost::Unconfirmed,
+        };
     }
 
     /// Keeps what plugins learn from outside, for a recording.
@@ -326,13 +331,16 @@ impl Desk {
         let session = Arc::make_mut(&mut context.session);
         if let Some(address) = xclient.address {
             session.remote.set_ip(address);
-            session.remote_host = None;
+            session.remote_host = RemoteHost::Unknown;
         }
         if let Some(port) = xclient.port {
             session.remote.set_port(port);
         }
         if let Some(name) = xclient.name {
-            session.remote_host = (!name.is_empty()).then_some(name);
+            session.remote_host = match name.is_empty() {
+                true => RemoteHost::Unknown,
+                false => RemoteHost::Told(name),
+            };
         }
         if let Some(address) = xclient.local_address {
             session.local.set_ip(address);

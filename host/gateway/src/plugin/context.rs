@@ -153,8 +153,8 @@ pub struct SessionFacts {
     pub local: SocketAddr,
     /// Where the client connected from.
     pub remote: SocketAddr,
-    /// The name of the client by reverse DNS, where it is known.
-    pub remote_host: Option<String>,
+    /// What is known about the client's name.
+    pub remote_host: RemoteHost,
     /// What a proxy said about the client.
     pub proxy: Option<ProxyHeader>,
     /// What the listener does with line endings that are not CRLF.
@@ -164,9 +164,33 @@ pub struct SessionFacts {
 impl SessionFacts {
     /// The name of the client, or its address where it has none.
     pub fn remote_name(&self) -> String {
-        match &self.remote_host {
-            Some(name) => name.clone(),
+        match self.remote_host.name() {
+            Some(name) => name.to_owned(),
             None => self.remote.ip().to_string(),
+        }
+    }
+}
+
+/// What is known about the name of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RemoteHost {
+    /// Its address has this name, which leads back to it.
+    Confirmed(String),
+    /// A plugin or a trusted client says so.
+    Told(String),
+    /// Its address has no name, or none that leads back to it.
+    Unconfirmed,
+    /// Nobody has looked, or nobody has answered.
+    #[default]
+    Unknown,
+}
+
+impl RemoteHost {
+    /// The name, where there is one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Confirmed(name) | Self::Told(name) => Some(name),
+            Self::Unconfirmed | Self::Unknown => None,
         }
     }
 }

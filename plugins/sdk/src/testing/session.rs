@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::WORLD;
 use crate::bindings::imports::postgate::plugin::types::Pair;
-use crate::session::{AuthenticationFacts, ClientError, HeloKind, LineEndingMode, Proxy, TlsFacts};
+use crate::session::{
+    AuthenticationFacts, ClientError, HeloKind, HostCheck, LineEndingMode, Proxy, TlsFacts,
+};
 
 /// A session, built up from one of a client that has only connected.
 #[derive(Clone, Debug)]
@@ -13,6 +15,7 @@ pub struct Session {
     pub(super) listener: String,
     pub(super) remote_ip: String,
     pub(super) remote_host: String,
+    pub(super) remote_host_check: HostCheck,
     pub(super) helo: HeloKind,
     pub(super) helo_name: String,
     pub(super) proxy: Option<Proxy>,
@@ -48,9 +51,15 @@ impl Session {
         self
     }
 
-    /// The client's name by reverse DNS.
+    /// The client's name by reverse DNS, which is confirmed.
     pub fn remote_host(mut self, name: &str) -> Self {
         self.remote_host = name.into();
+        self
+    }
+
+    /// How far the client's name can be trusted.
+    pub fn remote_host_check(mut self, check: HostCheck) -> Self {
+        self.remote_host_check = check;
         self
     }
 
@@ -180,6 +189,7 @@ impl Default for Session {
             listener: "mx".into(),
             remote_ip: "192.0.2.1".into(),
             remote_host: "client.example.net".into(),
+            remote_host_check: HostCheck::Confirmed,
             helo: HeloKind::None,
             helo_name: String::new(),
             proxy: None,
@@ -210,6 +220,7 @@ mod tests {
     fn what_a_proxy_said_comes_back() {
         let header = Proxy {
             version: 2,
+            protocol: "TCP4".into(),
             source_ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             source_port: 40_000,
             destination_ip: None,
@@ -222,5 +233,6 @@ mod tests {
         assert_eq!(session::proxy(), None);
         Session::new().proxy(header.clone()).install();
         assert_eq!(session::proxy(), Some(header));
+        assert_eq!(session::remote_host_check(), HostCheck::Confirmed);
     }
 }

@@ -6,7 +6,7 @@ use postgate_proto::session::Helo;
 
 use super::HostState;
 use crate::plugin::bindings::host::{session, types};
-use crate::plugin::context::{ClientCertificate, Transaction};
+use crate::plugin::context::{ClientCertificate, RemoteHost, Transaction};
 
 impl session::Host for HostState {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -50,6 +50,15 @@ impl session::Host for HostState {
         Ok(self.context()?.session.remote_name())
     }
 
+    fn remote_host_check(&mut self) -> wasmtime::Result<session::HostCheck> {
+        Ok(match self.context()?.session.remote_host {
+            RemoteHost::Confirmed(_) => session::HostCheck::Confirmed,
+            RemoteHost::Told(_) => session::HostCheck::Told,
+            RemoteHost::Unconfirmed => session::HostCheck::Unconfirmed,
+            RemoteHost::Unknown => session::HostCheck::Unknown,
+        })
+    }
+
     fn helo_name(&mut self) -> wasmtime::Result<String> {
         let helo = &self.context()?.helo;
         Ok(helo
@@ -75,6 +84,7 @@ impl session::Host for HostState {
             let (source, destination) = header.addresses.unzip();
             session::ProxyHeader {
                 version: header.version,
+                protocol: header.protocol().to_owned(),
                 source_ip: source.map(|address| address.ip().to_string()),
                 source_port: source.map_or(0, |address| address.port()),
                 destination_ip: destination.map(|address| address.ip().to_string()),
@@ -83,7 +93,7 @@ impl session::Host for HostState {
                 alpn: header
                     .alpn
                     .as_ref()
-                    .map(|alpn| String::from_utf8_lossy(alpn).into_owned()),
+                    .and_then(|alpn| String::from_utf8(alpn.clone()).ok()),
                 tls: header.tls,
             }
         }))

@@ -6,7 +6,7 @@ use postgate_proto::address::ForwardPath;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::session::Settings;
 
-use crate::plugin::context::{Context, Transaction};
+use crate::plugin::context::{Context, RemoteHost, Transaction};
 use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError};
 
 /// A plugin can not make the gateway an open relay.
@@ -37,7 +37,7 @@ pub(super) fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Conte
         Edit::Client(edit) => {
             let session = Arc::make_mut(&mut context.session);
             match edit {
-                ClientEdit::Host(name) => session.remote_host = Some(name),
+                ClientEdit::Host(name) => session.remote_host = RemoteHost::Told(name),
                 ClientEdit::Ip(address) => session.remote.set_ip(address),
             }
         }
@@ -114,7 +114,7 @@ mod tests {
             hostname: "mx.example.org".into(),
             local: nobody,
             remote: nobody,
-            remote_host: None,
+            remote_host: RemoteHost::Unknown,
             proxy: None,
             line_endings: LineEndings::Strict,
         }))

@@ -17,7 +17,7 @@ use crate::config::sidecar::BreakerRules;
 use crate::config::sidecar::OnFailure;
 use crate::metrics::Metrics;
 use crate::plugin::breaker::Call;
-use crate::plugin::context::{Authentication, Message, SessionFacts, Transaction};
+use crate::plugin::context::{Authentication, Message, RemoteHost, SessionFacts, Transaction};
 use crate::plugin::verdict::{EnvelopeEdit, Refused};
 
 type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
@@ -103,7 +103,7 @@ fn context() -> Arc<Context> {
         hostname: "mx.example.org".into(),
         local: nowhere,
         remote: nowhere,
-        remote_host: None,
+        remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     }));

@@ -6,7 +6,7 @@ use postgate_proto::proxy::ProxyHeader;
 use serde::{Deserialize, Serialize};
 
 use super::names::{LINE_ENDINGS, find, find_name};
-use crate::plugin::context::{ClientCertificate, SessionFacts, TlsFacts};
+use crate::plugin::context::{ClientCertificate, RemoteHost, SessionFacts, TlsFacts};
 use crate::recording::octets::Octets;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub(super) struct Session {
     local: SocketAddr,
     remote: SocketAddr,
     remote_host: Option<String>,
+    remote_host_check: String,
     proxy: Option<Proxy>,
     line_endings: String,
 }
@@ -63,7 +64,8 @@ pub(super) fn session(facts: &SessionFacts) -> Session {
         hostname: facts.hostname.clone(),
         local: facts.local,
         remote: facts.remote,
-        remote_host: facts.remote_host.clone(),
+        remote_host: facts.remote_host.name().map(str::to_owned),
+        remote_host_check: check(&facts.remote_host).to_owned(),
         proxy: facts.proxy.as_ref().map(|proxy| Proxy {
             version: proxy.version,
             addresses: proxy.addresses,
@@ -75,7 +77,27 @@ pub(super) fn session(facts: &SessionFacts) -> Session {
     }
 }
 
+const fn check(host: &RemoteHost) -> &'static str {
+    match host {
+        RemoteHost::Confirmed(_) => "confirmed",
+        RemoteHost::Told(_) => "told",
+        RemoteHost::Unconfirmed => "unconfirmed",
+        RemoteHost::Unknown => "unknown",
+    }
+}
+
 impl Session {
+    fn remote_host(&self) -> Result<RemoteHost, String> {
+        let name = self.remote_host.clone();
+        match (self.remote_host_check.as_str(), name) {
+            ("confirmed", Some(name)) => Ok(RemoteHost::Confirmed(name)),
+            ("told", Some(name)) => Ok(RemoteHost::Told(name)),
+            ("unconfirmed", None) => Ok(RemoteHost::Unconfirmed),
+            ("unknown", None) => Ok(RemoteHost::Unknown),
+            (check, _) => Err(format!("{check:?} means nothing to this gateway here")),
+        }
+    }
+
     pub(super) fn facts(&self) -> Result<SessionFacts, String> {
         Ok(SessionFacts {
             id: self.id.clone(),
@@ -84,7 +106,7 @@ impl Session {
             hostname: self.hostname.clone(),
             local: self.local,
             remote: self.remote,
-            remote_host: self.remote_host.clone(),
+            remote_host: self.remote_host()?,
             proxy: self.proxy.clone().map(|proxy| ProxyHeader {
                 version: proxy.version,
                 addresses: proxy.addresses,

@@ -1,7 +1,7 @@
 //! Facts about the session that the test made up.
 
 use crate::bindings::imports::postgate::plugin::session::{
-    AuthenticationFacts, ClientError, ProxyHeader, TlsFacts,
+    AuthenticationFacts, ClientError, HostCheck, ProxyHeader, TlsFacts,
 };
 use crate::bindings::imports::postgate::plugin::types::Pair;
 use crate::session::{HeloKind, LineEndingMode};
@@ -48,6 +48,10 @@ pub(crate) fn remote_host() -> String {
     session(|session| session.remote_host.clone())
 }
 
+pub(crate) fn remote_host_check() -> HostCheck {
+    session(|session| session.remote_host_check)
+}
+
 pub(crate) fn helo_name() -> String {
     session(|session| session.helo_name.clone())
 }
@@ -78,6 +82,7 @@ pub(crate) fn proxy() -> Option<ProxyHeader> {
         let proxy = session.proxy.clone()?;
         Some(ProxyHeader {
             version: proxy.version,
+            protocol: proxy.protocol,
             source_ip: proxy.source_ip.map(|ip| ip.to_string()),
             source_port: proxy.source_port,
             destination_ip: proxy.destination_ip.map(|ip| ip.to_string()),
