@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::PrivateKeyDer;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
@@ -80,6 +81,18 @@ struct Served {
     key: KeyPair,
 }
 
+/// Notes the names that clients ask for (SNI), and shows one certificate whatever they are.
+#[derive(Debug)]
+struct Asked(Arc<CertifiedKey>, Mutex<Vec<Option<String>>>);
+
+impl ResolvesServerCert for Asked {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().map(str::to_owned);
+        self.1.lock().unwrap().push(name);
+        Some(Arc::clone(&self.0))
+    }
+}
+
 impl Served {
     fn key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
@@ -90,6 +103,55 @@ impl Served {
         let chain = vec![self.certificate.der().clone()];
         let config = config.with_single_cert(chain, self.key()).unwrap();
         Arc::new(config).into()
+    }
+}
+
+#[tokio::test]
+async fn the_backend_hears_the_name_that_it_is_verified_by() {
+    let authority = Authority::new();
+    let served = authority.server("store.example", |_| ());
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let chain = vec![served.certificate.der().clone()];
+    let key = CertifiedKey::from_der(chain, served.key(), &provider).unwrap();
+    let asked = Arc::new(Asked(Arc::new(key), Mutex::default()));
+    let config = server_config().with_no_client_auth();
+    let config = config.with_cert_resolver(Arc::clone(&asked) as _);
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let session = starting(&[&["TLS"], HELLO.as_slice(), &ENVELOPE].concat());
+    let (address, playing) = play_tls(Some(acceptor), vec![session]).await;
+    let delivery = to(address, authority.trusting());
+    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    drop(delivery);
+    playing.await.unwrap();
+    assert_eq!(*asked.1.lock().unwrap(), [Some("store.example".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_backend_that_speaks_old_versions_only_is_good_where_they_are_taken() {
+    let authority = Authority::new();
+    let served = authority.server("store.example", |_| ());
+    for (minimum, is_good) in [(TlsVersion::V1_2, true), (TlsVersion::V1_3, false)] {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_no_client_auth();
+        let chain = vec![served.certificate.der().clone()];
+        let config = config.with_single_cert(chain, served.key()).unwrap();
+        let session = match is_good {
+            true => starting(&[&["TLS"], HELLO.as_slice(), &ENVELOPE].concat()),
+            false => starting(&["no TLS"]),
+        };
+        let (address, playing) = play_tls(Some(Arc::new(config).into()), vec![session]).await;
+        let tls = BackendTls {
+            minimum,
+            ..authority.trusting()
+        };
+        let delivery = to(address, tls);
+        let expected = if is_good { "250 2.1.5 fine" } else { INSECURE };
+        assert_eq!(offer(&mut begin(&delivery), "c@d").await, expected);
+        drop(delivery);
+        playing.await.unwrap();
     }
 }
 
