@@ -7,6 +7,7 @@ use postgate_tests::certificate::{Authority, Issued, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, program as gateway};
 use postgate_tests::peer::{program, run};
+use rustls::ClientConnection;
 use serde_json::Value;
 
 fn start(authority: &Authority, listener: &str) -> Gateway {
@@ -43,6 +44,19 @@ fn a_handshake_that_fails_ends_one_connection() {
         client.drain();
     }
     failed(&gateway, "the client does not speak TLS");
+    // One that speaks SSL 3 knows no extensions, and nothing that is safe.
+    let hello = [
+        &b"\x16\x03\0\0\x2d\x01\0\0\x29\x03\0"[..],
+        &[7; 32],
+        b"\0\0\x02\0\x0a\x01\0",
+    ];
+    let mut client = gateway.connect();
+    client.write(&hello.concat());
+    client.drain();
+    failed(
+        &gateway,
+        "the client speaks no version of TLS that is taken here",
+    );
     // One that takes no certificate of this authority.
     let mut client = gateway.connect();
     let stranger = Authority::new("strangers").client();
@@ -101,6 +115,29 @@ fn silence_in_place_of_a_handshake_has_an_end() {
         client.expect_close();
         failed(&gateway, "not complete within limits.tls-timeout");
     }
+}
+
+/// It has as long as one that says nothing.
+#[test]
+fn a_client_that_stops_in_the_midst_of_its_hello_is_not_waited_for() {
+    let authority = Authority::new("tests");
+    let settings = "tls = \"implicit\"\nlimits = { tls-timeout = \"500ms\" }";
+    let gateway = start(&authority, settings);
+    let name = "mx.example.org".try_into().unwrap();
+    let mut connection = ClientConnection::new(authority.client(), name).unwrap();
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).unwrap();
+    // Within the header of the record, behind it, and all but the last octet.
+    for end in [3, 5, hello.len() / 2, hello.len() - 1] {
+        let mut client = gateway.connect();
+        client.write(&hello[..end]);
+        client.expect_close();
+    }
+    let is_it = |line: &Value| {
+        let reason = line["reason"].as_str().unwrap_or_default();
+        reason.contains("not complete within limits.tls-timeout")
+    };
+    gateway.log().wait_for_all("the deadline", 4, is_it);
 }
 
 /// What `postgate serve` says with these files as chain and key, which it must refuse to start with.
@@ -168,6 +205,31 @@ fn certificates_that_cannot_be_used_are_mistakes() {
         let said = refused(&setup, chain, key);
         assert!(said.contains(told), "no {told:?} in {said}");
         assert!(said.trim_end().ends_with("1 mistake"), "{said}");
+    }
+}
+
+/// Whoever may read every file can not read a directory.
+#[test]
+fn a_directory_is_no_certificate() {
+    let issued = Authority::new("tests").issue(&["mx.example.org"]);
+    for (chain, key, told) in [
+        ("live", "mx.key", "certificate mx: chain: "),
+        ("mx.pem", "live", "certificate mx: key: "),
+    ] {
+        let setup = Setup::new().listener("tls = \"optional\"");
+        issued.write(setup.directory(), "mx");
+        fs::create_dir(setup.directory().join("live")).expect("a directory");
+        let setup = setup.set(&format!(
+            "certificate = [{{ name = \"mx\", chain = \"{chain}\", key = \"{key}\" }}]"
+        ));
+        let output = run(gateway().args(["serve", "--config"]).arg(setup.write()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains(told), "{said}");
+        assert!(
+            said.contains("live: cannot be read: Is a directory"),
+            "{said}"
+        );
     }
 }
 
