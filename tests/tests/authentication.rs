@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use postgate_tests::backend::Backend;
+use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, repository};
 use postgate_tests::mail::fields;
@@ -47,10 +48,20 @@ fn users_of(gateway: &Gateway) -> PathBuf {
 
 /// Logs in with Python, and says whether that went as it should: 0 for 235, 1 for 535.
 fn login(gateway: &Gateway, mechanism: &str, user: &str, secret: &str) -> (Option<i32>, String) {
+    login_over(gateway, &[], [mechanism, user, secret])
+}
+
+/// The same, over TLS where it says so.
+fn login_over(
+    gateway: &Gateway,
+    tls: &[&str],
+    [mechanism, user, secret]: [&str; 3],
+) -> (Option<i32>, String) {
     let script = repository().join("tests/tests/clients/login.py");
     let address = gateway.address().to_string();
     let mut python = program("python3");
-    let output = run(python.arg(script).args([&address, mechanism, user, secret]));
+    python.arg(script).args([&address, mechanism, user, secret]);
+    let output = run(python.args(tls));
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said.into_owned())
 }
@@ -101,6 +112,42 @@ fn users_of_the_program_can_log_in() {
         assert!(output.status.success(), "{transcript}");
     }
     assert_eq!(backend.taken().len(), 2);
+}
+
+/// Both ways into TLS, and each mechanism that swaks knows.
+#[test]
+fn clients_of_others_log_in_over_tls() {
+    let authority = Authority::new("tests");
+    for (mode, of_swaks, of_python) in [
+        ("required", "--tls", "starttls"),
+        ("implicit", "--tls-on-connect", "implicit"),
+    ] {
+        let backend = Backend::working();
+        let gateway = Setup::new()
+            .backend(&backend.smtp())
+            .certified_by(&authority)
+            .listener(&format!("auth = \"required\"\ntls = \"{mode}\""))
+            .listener(ALL_MECHANISMS)
+            .plugin("10-logins", "guests/logins", "")
+            .start();
+        let ca = gateway.directory().join("ca.pem").display().to_string();
+        let mechanisms = ["PLAIN", "LOGIN", "CRAM-MD5"];
+        for mechanism in mechanisms {
+            let mut command = swaks(gateway.address());
+            command.args([of_swaks, "--tls-verify", "--tls-ca-path", &ca]);
+            command.args(["--auth", mechanism, "--auth-user", "bob"]);
+            let output = run(command.args(["--auth-password", "pencil"]));
+            let transcript = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{mode} {mechanism}: {transcript}");
+
+            let tls = [of_python, &ca];
+            let right = login_over(&gateway, &tls, [mechanism, "bob", "pencil"]);
+            assert_eq!(right.0, Some(0), "{mode} {mechanism}: {}", right.1);
+            let wrong = login_over(&gateway, &tls, [mechanism, "bob", "pen"]);
+            assert_eq!(wrong.0, Some(1), "{mode} {mechanism}: {}", wrong.1);
+        }
+        assert_eq!(backend.taken().len(), mechanisms.len());
+    }
 }
 
 fn add_user(file: &Path, name: &str, password: &str) {
