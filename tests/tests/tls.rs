@@ -2,11 +2,13 @@
 //! trace line say of it. What goes wrong stands in `tls_trouble.rs`, renewal in `renewal.rs`.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use postgate_tests::backend::Backend;
-use postgate_tests::certificate::Authority;
+use postgate_tests::certificate::{Authority, Issued};
 use postgate_tests::client::Client;
+use postgate_tests::control::SOCKET;
 use postgate_tests::gateway::{Gateway, Setup, program as gateway};
 use postgate_tests::peer::{converse, program, run, s_client, s_client_starttls, swaks};
 use serde_json::Value;
@@ -502,4 +504,38 @@ fn certificates_can_be_printed() {
             .arg(&config),
     );
     assert_eq!(pem.replace('\r', ""), issued.certificate.replace('\r', ""));
+}
+
+#[test]
+fn a_running_gateway_prints_the_certificate_that_it_has_made() {
+    let setup = Setup::new().set(SOCKET).listener("tls = \"implicit\"");
+    let certificate = |config: &Path, more: &[&str]| {
+        let mut command = gateway();
+        command.args(["certificate", "--config"]).arg(config);
+        said(command.args(more))
+    };
+    // Where none runs, there is none that clients see.
+    let config = setup.write();
+    let (is_well, told) = certificate(&config, &[]);
+    assert!(
+        is_well && told.contains("is made anew at each start"),
+        "{told}"
+    );
+    assert!(told.contains("no gateway listens on "), "{told}");
+    let (is_well, told) = certificate(&config, &["--pem"]);
+    assert!(!is_well && !told.contains("BEGIN"), "{told}");
+
+    let gateway = setup.start();
+    let (is_well, certificate_in_pem) = certificate(&config, &["--pem"]);
+    assert!(is_well, "{certificate_in_pem}");
+    let made = Issued {
+        certificate: certificate_in_pem,
+        key: String::new(),
+    };
+    gateway.log().wait_for("the fingerprint", |line| {
+        line["certificate"] == "self-signed" && line["fingerprint"] == made.fingerprint()
+    });
+    let (_, told) = certificate(&config, &[]);
+    assert!(told.contains(&made.fingerprint()), "{told}");
+    assert!(told.ends_with("shown by the running gateway\n"), "{told}");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::delivery;
 use crate::house::House;
 use crate::plugin::Inventory;
-use crate::tls;
+use crate::tls::{self, CertificateListing};
 
 /// A handle to a gateway: what an operator can see of it, and change in it while it serves.
 ///
@@ -29,6 +29,11 @@ impl Controller {
     /// can not be used leaves the version before in its place.
     pub async fn reload_plugins(&self) -> Arc<Inventory> {
         self.house.library.reload().await
+    }
+
+    /// The certificates that clients are shown now.
+    pub fn certificates(&self) -> CertificateListing {
+        self.house.tls.listing()
     }
 
     /// Everything that the gateway counts, as text in the OpenMetrics format.

@@ -1,51 +1,102 @@
-//! `postgate certificate`: what clients would be shown.
+//! `postgate certificate`: what clients are shown.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use postgate::config::{Config, TlsMode};
-use postgate::tls::{Certificate, Store};
+use postgate::control::{self, ControlError, Request, Response};
+use postgate::tls::{CertificateListing, Store};
 
-use super::{Failure, Source};
+use super::{Failure, RunningGateway};
 
-pub(super) fn run(source: &Source, pem: bool) -> Result<(), Failure> {
-    let config = source.load()?;
-    let store = Store::load(&config).map_err(Failure::mistakes)?;
-    match pem {
-        true => super::say(store.all().iter().map(Certificate::pem).collect::<String>()),
-        false => super::say(Report(&config, &store)),
+pub(super) fn run(gateway: &RunningGateway, pem: bool) -> Result<(), Failure> {
+    let (listing, origin) = match gateway.socket_if_any()? {
+        None => (of_files(gateway)?, Origin::Files),
+        Some(socket) => match control::ask(&socket, Request::Certificates) {
+            Ok(Response::Certificates(listing)) => (listing, Origin::Gateway),
+            Ok(_) => return Err(gateway.unexpected()),
+            Err(ControlError::NoGateway { .. }) if !gateway.names_socket() => {
+                (of_files(gateway)?, Origin::Nobody(socket))
+            }
+            Err(error) => return Err(Failure::run_time(error)),
+        },
+    };
+    let is_shown = matches!(origin, Origin::Gateway);
+    let mut certificates = listing.certificates.iter();
+    if !pem {
+        return super::say(Report { listing, origin });
+    }
+    if !is_shown && certificates.any(|certificate| certificate.is_self_signed) {
+        return Err(Failure::run_time(format!("{origin}: {MADE_ANEW}")));
+    }
+    let pem = listing.certificates.into_iter();
+    super::say(pem.map(|certificate| certificate.pem).collect::<String>())
+}
+
+fn of_files(gateway: &RunningGateway) -> Result<CertificateListing, Failure> {
+    let store = Store::load(&gateway.config()?).map_err(Failure::mistakes)?;
+    Ok(store.listing())
+}
+
+struct Report {
+    listing: CertificateListing,
+    origin: Origin,
+}
+
+/// Who says what is shown.
+enum Origin {
+    /// The files: no gateway can be asked.
+    Files,
+    /// The gateway that runs.
+    Gateway,
+    /// The files: no gateway listens on this socket.
+    Nobody(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files => f.write_str(
+                "read from the files: without control.socket, no running gateway can be asked",
+            ),
+            Self::Gateway => f.write_str("shown by the running gateway"),
+            Self::Nobody(socket) => write!(
+                f,
+                "read from the files: no gateway listens on {}",
+                socket.display()
+            ),
+        }
     }
 }
 
-struct Report<'a>(&'a Config, &'a Store);
-
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(config, store) = self;
-        for certificate in store.all() {
-            let Certificate { name, facts, .. } = &certificate;
-            writeln!(f, "certificate {name}")?;
-            writeln!(f, "  subject      {}", facts.subject)?;
-            writeln!(f, "  issuer       {}", facts.issuer)?;
-            writeln!(f, "  names        {}", facts.names.join(" "))?;
-            writeln!(f, "  fingerprint  {}", facts.fingerprint)?;
+        let Self { listing, origin } = self;
+        for certificate in &listing.certificates {
+            writeln!(f, "certificate {}", certificate.name)?;
+            writeln!(f, "  subject      {}", certificate.subject)?;
+            writeln!(f, "  issuer       {}", certificate.issuer)?;
+            writeln!(f, "  names        {}", certificate.names.join(" "))?;
+            writeln!(f, "  fingerprint  {}", certificate.fingerprint)?;
             writeln!(
                 f,
                 "  valid        {} to {}",
-                facts.not_before, facts.not_after
+                certificate.not_before, certificate.not_after
             )?;
-            if certificate.is_self_signed {
-                writeln!(f, "  for tests only, and made anew at each start")?;
+            match (certificate.is_self_signed, origin) {
+                (false, _) => {}
+                (true, Origin::Gateway) => writeln!(f, "  for tests only")?,
+                (true, Origin::Files | Origin::Nobody(_)) => writeln!(f, "  {MADE_ANEW}")?,
             }
         }
-        for (index, listener) in config.listeners.iter().enumerate() {
-            let shown = store.shown_at(index);
-            let names: Vec<_> = shown.iter().map(|shown| shown.name.as_str()).collect();
-            let names = match listener.tls {
-                TlsMode::Off => "no TLS".to_owned(),
-                _ => names.join(" "),
+        for shown in &listing.listeners {
+            let names = match &shown.certificates {
+                None => "no TLS".to_owned(),
+                Some(names) => names.join(" "),
             };
-            writeln!(f, "listener {}: {names}", listener.name)?;
+            writeln!(f, "listener {}: {names}", shown.listener)?;
         }
-        Ok(())
+        writeln!(f, "{origin}")
     }
 }
+
+const MADE_ANEW: &str = "the certificate for tests is made anew at each start: ask the gateway that runs, over control.socket";

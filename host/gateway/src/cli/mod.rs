@@ -34,7 +34,7 @@ impl Arguments {
     /// Does what is asked, to its end.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
-            Command::Certificate { source, pem } => certificate::run(&source, pem),
+            Command::Certificate { gateway, pem } => certificate::run(&gateway, pem),
             Command::Check(source) => check::run(&source),
             Command::Metrics(gateway) => metrics::run(&gateway),
             Command::Plugin(command) => command.run(),
@@ -46,10 +46,13 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say which certificates clients would be shown, with their fingerprints, and start nothing.
+    /// Say which certificates clients are shown, with their fingerprints.
+    ///
+    /// A running gateway is asked where it has a control socket; where none runs, the files say what
+    /// one would show.
     Certificate {
         #[command(flatten)]
-        source: Source,
+        gateway: RunningGateway,
         /// Write the certificates themselves, in PEM, and nothing else.
         #[arg(long)]
         pem: bool,

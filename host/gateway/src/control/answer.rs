@@ -5,6 +5,7 @@ use crate::controller::Controller;
 
 pub(super) async fn answer(controller: &Controller, request: Request) -> Response {
     match request {
+        Request::Certificates => Response::Certificates(controller.certificates()),
         Request::Metrics => Response::Metrics {
             text: controller.metrics(),
         },

@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plugin::PluginListing;
+use crate::tls::CertificateListing;
 
 /// What can be asked of a running gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
+    /// Which certificates clients are shown: [`Response::Certificates`].
+    Certificates,
     /// What the gateway counts: [`Response::Metrics`].
     Metrics,
     /// Which plugins there are: [`Response::Plugins`].
@@ -20,6 +23,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "response", rename_all = "kebab-case")]
 pub enum Response {
+    /// What clients are shown.
+    Certificates(CertificateListing),
     /// It did not understand.
     Error {
         /// Why.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
 use super::error::CertificateError;
+use super::listing::{CertificateListing, CertificateState, ShownAt};
 use super::self_signed::{self, SelfSignedError};
 use super::{ListenerTls, Terms};
 use crate::config::{CertificateFiles, Config, Listener, TlsMode};
@@ -118,11 +119,19 @@ impl Store {
         tls.clone()
     }
 
-    /// The certificates that a listener shows now, by its place in the configuration.
-    pub fn shown_at(&self, index: usize) -> Vec<Certificate> {
-        match self.of_listener(index) {
-            Some(tls) => tls.terms.load().certificates.clone(),
-            None => Vec::new(),
+    /// What clients are shown now.
+    pub fn listing(&self) -> CertificateListing {
+        let listeners = self.listeners.iter().map(|(listener, tls)| ShownAt {
+            listener: listener.name.clone(),
+            certificates: tls.as_ref().map(|tls| {
+                let terms = tls.terms.load();
+                let names = terms.certificates.iter();
+                names.map(|certificate| certificate.name.clone()).collect()
+            }),
+        });
+        CertificateListing {
+            certificates: self.all().iter().map(CertificateState::from).collect(),
+            listeners: listeners.collect(),
         }
     }
 

@@ -16,7 +16,8 @@ use postgate::config::Config;
 use postgate::control::{self, Request, Response};
 use postgate::plugin::PluginListing;
 
-use super::Failure;
+use super::overrides::Flags;
+use super::{Failure, Source};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
@@ -89,12 +90,28 @@ impl RunningGateway {
         ))
     }
 
-    fn socket(&self) -> Result<PathBuf, Failure> {
+    /// Whether the operator says where it is, so that one is meant to run.
+    pub(super) const fn names_socket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Where it can be asked, where it can.
+    pub(super) fn socket_if_any(&self) -> Result<Option<PathBuf>, Failure> {
         if let Some(socket) = &self.socket {
-            return Ok(socket.clone());
+            return Ok(Some(socket.clone()));
         }
-        let socket = Config::control_socket_of(self.config.as_deref());
-        socket.map_err(Failure::mistakes)?.ok_or_else(|| {
+        Config::control_socket_of(self.config.as_deref()).map_err(Failure::mistakes)
+    }
+
+    /// What a gateway would run with.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let flags = Flags::default();
+        let config = self.config.clone();
+        Source { config, flags }.load()
+    }
+
+    fn socket(&self) -> Result<PathBuf, Failure> {
+        self.socket_if_any()?.ok_or_else(|| {
             Failure::Mistakes(vec![
                 "control.socket: missing; name a file there and start the gateway again, or say where its \
                  control socket is with --socket"
