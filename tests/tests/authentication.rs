@@ -10,6 +10,7 @@ use postgate_tests::gateway::{Gateway, Setup, repository};
 use postgate_tests::mail::fields;
 use postgate_tests::peer::{program, run, swaks};
 use postgate_users::{Cost, Secret, User};
+use tempfile::TempDir;
 
 const ALL_MECHANISMS: &str = r#"auth-mechanisms = ["SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"]"#;
 const CLEAR_AUTH: &str = "auth = \"optional\"\nauth-in-clear = true";
@@ -198,6 +199,48 @@ fn tokens_and_digests_are_for_plugins_that_know_them() {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
+}
+
+/// Where the gateways of a name share a secret, or one starts anew.
+#[test]
+fn unknown_users_have_the_same_salt_at_each_gateway_with_the_secret() {
+    let backend = Backend::working();
+    let alice = user("alice", "pencil").to_string();
+    let directory = TempDir::new().unwrap();
+    let secret = directory.path().join("secret");
+    let setting = format!("auth-secret-file = {:?}", secret.display().to_string());
+    let salt = |setting: &str, name: &str| {
+        let gateway = setup(&alice, &backend).set(setting).start();
+        let mut client = Client::greeted(gateway.address());
+        let first = format!(
+            "AUTH SCRAM-SHA-256 {}",
+            base64(&format!("n,,n={name},r=abc"))
+        );
+        let challenge = client.says(&first, "334 ").to_string();
+        let script =
+            "import base64, sys; print(base64.b64decode(sys.argv[1]).decode().split(',', 1)[1])";
+        let encoded = challenge.trim().trim_start_matches("334 ");
+        let output = run(program("python3").args(["-c", script, encoded]));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shared = salt(&setting, "eve");
+    assert_eq!(salt(&setting, "eve"), shared);
+    assert_ne!(salt(&setting, "mallory"), shared);
+    assert_ne!(salt("", "eve"), shared);
+    assert_eq!(salt("", "alice"), salt(&setting, "alice"));
+
+    fs::write(&secret, "too short").unwrap();
+    for command in ["check", "serve"] {
+        let mut program = postgate_tests::gateway::program();
+        let setup = setup(&alice, &backend).set(&setting);
+        let output = run(program.args([command, "--config"]).arg(setup.write()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(
+            said.contains("secret: it has 9 octets, and needs at least 32"),
+            "{said}"
+        );
+    }
 }
 
 /// Whoever has listened to an exchange cannot repeat it.
