@@ -47,7 +47,7 @@ impl fmt::Debug for Input {
 
 impl Input {
     /// Where received octets are appended: with room for so many more, and where nothing is kept for
-    /// no more than that.
+    /// no more than twice as many.
     pub(super) fn buffer(&mut self, room: usize) -> &mut Vec<u8> {
         if self.used > 0 {
             let left = self.unused().len();
@@ -64,9 +64,9 @@ impl Input {
             // Nor do those that move because the buffer grows.
             let mut larger = Vec::with_capacity((kept + room).max(2 * kept));
             larger.extend_from_slice(&self.buffer);
-            self.buffer.zeroize();
+            self.buffer.as_mut_slice().zeroize();
             self.buffer = larger;
-        } else if kept == 0 && capacity > room {
+        } else if kept == 0 && capacity / 2 > room {
             self.buffer = Vec::with_capacity(room);
         }
         &mut self.buffer
@@ -157,7 +157,7 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        self.buffer.zeroize();
+        self.buffer.as_mut_slice().zeroize();
     }
 }
 
@@ -217,11 +217,15 @@ mod tests {
     #[test]
     fn there_is_the_room_that_is_asked_for() {
         let mut input = Input::default();
-        for (kept, room, expected) in [(0, 100, 100), (60, 40, 100), (60, 41, 120), (60, 200, 260)]
-        {
-            input.take(input.unused().len());
-            assert!(input.buffer(100).is_empty());
-            assert_eq!(input.buffer.capacity(), 100);
+        for (kept, room, expected) in [
+            (0, 100, 100),
+            (60, 40, 100),
+            (60, 41, 120),
+            (60, 200, 260),
+            (0, 50, 100),
+            (0, 49, 49),
+        ] {
+            input.buffer = Vec::with_capacity(100);
             input.buffer.resize(kept, b'x');
             assert_eq!(input.buffer(room), &vec![b'x'; kept]);
             assert_eq!(input.buffer.capacity(), expected, "{kept} {room}");

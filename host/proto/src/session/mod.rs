@@ -127,7 +127,7 @@ impl Session {
 
     /// Where a driver can append octets from the client without a copy in between: with room for so
     /// many, beyond which credentials would leave a copy behind. What was appended counts as received.
-    /// While nothing is kept, the buffer is not larger than that.
+    /// While nothing is kept, the buffer is at most twice as large.
     pub fn receive_buffer(&mut self, room: usize) -> &mut Vec<u8> {
         self.input.buffer(room)
     }
