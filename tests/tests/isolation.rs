@@ -120,15 +120,6 @@ fn bad_headers(cases: &[Case<'_>], settings: &str) -> String {
     sidecar
 }
 
-fn deliver_to(gateway: &Gateway, recipient: usize) -> String {
-    let mut client = Client::greeted(gateway.address());
-    client.envelope(
-        "alice@client.example",
-        &[&format!("{recipient}@example.org")],
-    );
-    client.message(b"Subject: x\r\n\r\nhello\r\n")
-}
-
 /// No edit at any event gets a line break into the header block, or a name that is none.
 #[test]
 fn a_header_that_could_be_two_is_a_failure() {
@@ -156,7 +147,12 @@ fn a_header_that_could_be_two_is_a_failure() {
     }
     let (gateway, backend) = start("bad-header", &bad_headers(&table, ""));
     for (number, case) in table.iter().enumerate() {
-        let reply = deliver_to(&gateway, number);
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("alice@client.example", &[&format!("{number}@example.org")]);
+        let reply = match case.0 {
+            "data" => client.ask("DATA"),
+            _ => client.message(b"Subject: x\r\n\r\nhello\r\n"),
+        };
         assert!(reply.starts_with("451 4.3.0"), "{case:?}: {reply}");
     }
     assert_eq!(backend.taken(), []);
@@ -169,7 +165,9 @@ fn a_failed_answer_changes_nothing() {
     let case = ("headers", "prepend", "X-Note", "harmless\r\nInjected: yes");
     let sidecar = bad_headers(&[case], "on-failure = \"accept\"");
     let (gateway, backend) = start("bad-header", &sidecar);
-    let reply = deliver_to(&gateway, 0);
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["0@example.org"]);
+    let reply = client.message(b"Subject: x\r\n\r\nhello\r\n");
     assert!(reply.starts_with("250"), "{reply}");
     let content = backend.taken().remove(0).content;
     let content = String::from_utf8_lossy(&content);

@@ -146,7 +146,7 @@ fn no_content_is_too_much_to_look_for_attachments() {
     ] {
         let reply = deliver(&gateway, message.as_bytes());
         assert!(reply.starts_with("250"), "{reply}");
-        let arrived = backend.taken().remove(0).content;
+        let arrived = backend.taken().pop().unwrap().content;
         let body = message.split_once("\r\n\r\n").unwrap().1;
         assert_eq!(digest(split(&arrived).1), digest(body.as_bytes()));
     }

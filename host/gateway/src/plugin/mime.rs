@@ -249,10 +249,15 @@ impl Decoded {
     }
 
     fn head(&self, body: &Content, part: &Part) -> io::Result<Vec<u8>> {
-        let length = part.head.end.saturating_sub(part.head.start).min(MAX_HEAD);
-        let mut octets = vec![0; length as usize];
+        let length = part.head.end.saturating_sub(part.head.start);
+        let mut octets = vec![0; length.min(MAX_HEAD) as usize];
         let count = self.read_at(body, part.source, part.head.start, &mut octets)?;
         octets.truncate(count);
+        if length > MAX_HEAD {
+            // No field is shown in part.
+            let end = memchr::memrchr2(b'\r', b'\n', &octets);
+            octets.truncate(end.map_or(0, |end| end + 1));
+        }
         Ok(octets)
     }
 

@@ -355,6 +355,7 @@ fn a_header_block_that_is_too_long_is_not_trusted() {
         assert_eq!(parts[1].facts.content_type, OPAQUE);
         assert_eq!(parts[1].content, b"--b\r\n\r\nx");
         assert!(parts[1].head.len() as u64 <= MAX_HEAD);
+        assert!(parts[1].head.ends_with(b"\n"));
     }
 }
 
