@@ -114,6 +114,33 @@ fn a_plugin_that_works_again_is_back() {
     other.envelope("alice@client.example", &["bob@example.org"]);
 }
 
+/// At an event to which few sessions ever come, all of a session without a failure is as good.
+#[test]
+fn a_plugin_that_failed_where_nobody_goes_is_back() {
+    let rogue = Rogue::start(
+        &["trap@vrfy"],
+        "breaker = { failures = 1, back-off = \"50ms\" }",
+    );
+    rogue.provoke("trap@vrfy");
+    rogue.gateway.log().wait_for_message(TAKEN_OUT);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut client = Client::connect(rogue.gateway.address());
+        if client.reply().starts_with("220") {
+            client.says("QUIT", "221");
+            break;
+        }
+        assert!(Instant::now() < deadline, "the plugin is never tried again");
+        pause();
+    }
+    let line = rogue
+        .gateway
+        .log()
+        .wait_for_message("plugin works again and is back");
+    assert_eq!(line["plugin"], PLUGIN);
+    assert_eq!(is_open(&rogue), 0);
+}
+
 /// A client behind a proxy, so that each can have an address of its own.
 fn client_from(gateway: &Gateway, address: &str) -> Client {
     let mut client = gateway.connect();
@@ -137,7 +164,11 @@ fn one_client_alone_does_not_take_out_what_works_for_others() {
         .start();
     let mut good = client_from(&gateway, "192.0.2.1");
     let mut bad = client_from(&gateway, "192.0.2.66");
-    bad.says("RCPT TO:<trap@example.org>", "451");
+    // A burst before anybody else has come so far.
+    bad.write(b"RCPT TO:<trap@example.org>\r\n".repeat(6).as_slice());
+    for _ in 0..6 {
+        bad.expect("451");
+    }
     for _ in 0..20 {
         good.says("RCPT TO:<bob@example.org>", "250");
         bad.says("RCPT TO:<trap@example.org>", "451");

@@ -6,24 +6,32 @@
 //!
 //! A client must not be able to take a plugin out for all others by mail that it fails on. So a
 //! client counts once, however often it makes the plugin fail, for as long as the plugin works for
-//! other clients at the same event.
+//! other clients at the same event. Where it has worked for no other one lately, nobody can say whose
+//! fault it is: then each session counts once, and once more with each [`BreakerRules::failures`] of
+//! its own. A burst in one session is no reason to take a plugin out, while one that is broken for
+//! everybody goes out also where one client brings all mail, over one connection even. An instance
+//! that can not be made is nobody's fault but the plugin's: each time counts.
 
 mod circuit;
+mod served;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::circuit::Circuit;
+use self::served::Served;
 use crate::config::sidecar::{BreakerRules, Event};
 
 /// The breaker of one plugin, shared by all sessions.
 #[derive(Debug)]
 pub struct Breaker {
     circuit: Mutex<Circuit>,
-    /// Whether there is anything to remember: while a plugin works, no call takes the lock.
-    is_alert: AtomicBool,
+    /// Whether sessions have to ask first: while a plugin is in, no call that succeeds takes the lock.
+    is_open: AtomicBool,
+    /// Whom the plugin works for.
+    served: Served,
 }
 
 /// Whether a session may ask the plugin now.
@@ -52,11 +60,14 @@ pub enum Change {
 
 /// A call of a plugin, as far as it matters to a breaker.
 #[derive(Clone, Copy, Debug)]
-pub struct Call {
-    /// What the plugin was asked about.
-    pub event: Event,
+pub struct Call<'a> {
+    /// What the plugin was asked about. Nothing where it came to no question, since no instance could
+    /// be made.
+    pub event: Option<Event>,
     /// For which client.
     pub client: IpAddr,
+    /// In which session.
+    pub session: &'a str,
     /// The right by which a plugin was asked that is taken out.
     pub trial: Option<Trial>,
 }
@@ -65,52 +76,70 @@ impl Breaker {
     /// Closed.
     pub fn new(rules: BreakerRules) -> Self {
         Self {
+            served: Served::new(rules.window),
             circuit: Mutex::new(Circuit::new(rules)),
-            is_alert: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
         }
     }
 
     /// Whether the plugin is taken out.
     pub fn is_open(&self) -> bool {
-        self.is_alert.load(Ordering::Relaxed) && self.circuit().is_open()
+        self.is_open.load(Ordering::Relaxed)
     }
 
-    /// Asks whether a session may ask the plugin now.
-    pub fn enter(&self, trial: Option<Trial>, now: Instant) -> Entry {
-        match self.is_alert.load(Ordering::Relaxed) {
-            true => self.circuit().enter(trial, now),
+    /// Asks whether a session of this client may ask the plugin now.
+    pub fn enter(&self, trial: Option<Trial>, client: IpAddr, now: Instant) -> Entry {
+        match self.is_open() {
+            true => self.circuit().enter(trial, network(client), now),
             false => Entry::Run,
         }
     }
 
     /// The plugin has answered.
-    pub fn succeeded(&self, call: Call, now: Instant) -> Option<Change> {
-        if !self.is_alert.load(Ordering::Relaxed) {
-            return None;
+    pub fn succeeded(&self, call: Call<'_>, now: Instant) -> Option<Change> {
+        if let Some(event) = call.event {
+            self.served.note(event, network(call.client), now);
         }
-        let mut circuit = self.circuit();
-        let change = circuit.succeeded(call, now);
-        self.is_alert
-            .store(circuit.is_alert(now), Ordering::Relaxed);
-        change
+        match self.is_open() {
+            true => self.change(|circuit| circuit.succeeded(call, now)),
+            false => None,
+        }
     }
 
     /// The plugin has failed.
-    pub fn failed(&self, call: Call, now: Instant) -> Option<Change> {
-        let mut circuit = self.circuit();
-        let change = circuit.failed(call, now);
-        self.is_alert
-            .store(circuit.is_alert(now), Ordering::Relaxed);
-        change
+    pub fn failed(&self, call: Call<'_>, now: Instant) -> Option<Change> {
+        let client = network(call.client);
+        let works_for_others = call
+            .event
+            .is_some_and(|event| self.served.has_others(event, client, now));
+        self.change(|circuit| circuit.failed(call, client, works_for_others, now))
     }
 
-    /// The session that was to try the plugin is over, and has not come to where it had failed.
-    pub fn abandoned(&self, trial: Trial, now: Instant) {
-        self.circuit().abandoned(trial, now);
+    /// The session that was to try the plugin is over, or has come no further.
+    pub fn over(&self, trial: Trial, now: Instant) -> Option<Change> {
+        self.change(|circuit| circuit.over(trial, now))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Circuit) -> Option<Change>) -> Option<Change> {
+        let mut circuit = self.circuit();
+        let change = change(&mut circuit);
+        self.is_open.store(circuit.is_open(), Ordering::Relaxed);
+        change
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         // Each change of a circuit is whole: nothing in them can panic half-way.
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One client of IPv6 has a network of 64 bits to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The states of a breaker. Time is passed in.
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Call, Change, Entry, Trial};
@@ -11,32 +11,45 @@ use crate::config::sidecar::{BreakerRules, Event};
 pub(super) struct Circuit {
     rules: BreakerRules,
     state: State,
-    /// The last failures, at most as many as open the breaker.
-    failures: VecDeque<Instant>,
-    /// The last failure of each client, at most as many as open the breaker.
-    clients: Vec<(IpAddr, Instant)>,
-    /// Whom the plugin has worked for since it first failed, at most two clients an event.
-    served: Vec<(Event, IpAddr, Instant)>,
+    /// The sessions that have failed lately, at most as many as open the breaker.
+    failures: VecDeque<Failures>,
     /// How often it was opened without having been closed for a window in between.
     level: u32,
     closed_at: Option<Instant>,
     trials: u64,
 }
 
+/// What a session has failed at: an event, or nothing where no instance could be made.
+#[derive(Debug)]
+struct Failures {
+    event: Option<Event>,
+    client: IpAddr,
+    session: Box<str>,
+    count: u32,
+    since: Instant,
+    last: Instant,
+}
+
 #[derive(Debug)]
 enum State {
     Closed,
-    /// `cause` is the event at which the plugin failed last.
-    Open {
-        cause: Event,
-        until: Instant,
-    },
+    Open(Outage),
     /// One session has until then to show that the plugin works.
     HalfOpen {
-        cause: Event,
+        outage: Outage,
         trial: Trial,
-        until: Instant,
+        /// Whether it has had an answer, to whatever question.
+        has_answer: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    /// At what the plugin failed last.
+    cause: Option<Event>,
+    /// For which client.
+    client: IpAddr,
+    until: Instant,
 }
 
 impl Circuit {
@@ -45,8 +58,6 @@ impl Circuit {
             rules,
             state: State::Closed,
             failures: VecDeque::new(),
-            clients: Vec::new(),
-            served: Vec::new(),
             level: 0,
             closed_at: None,
             trials: 0,
@@ -58,64 +69,63 @@ impl Circuit {
         !matches!(self.state, State::Closed)
     }
 
-    /// Whether calls can change anything but by failing.
-    pub(super) fn is_alert(&self, now: Instant) -> bool {
-        self.is_open()
-            || self
-                .failures
-                .back()
-                .is_some_and(|last| self.is_recent(*last, now))
-    }
-
-    pub(super) fn enter(&mut self, trial: Option<Trial>, now: Instant) -> Entry {
-        let (cause, until) = match &self.state {
+    pub(super) fn enter(&mut self, trial: Option<Trial>, client: IpAddr, now: Instant) -> Entry {
+        let outage = match &self.state {
             State::Closed => return Entry::Run,
             State::HalfOpen { trial: current, .. } if trial == Some(*current) => return Entry::Run,
-            State::HalfOpen { cause, until, .. } | State::Open { cause, until } => (*cause, *until),
+            State::HalfOpen { outage, .. } | State::Open(outage) => *outage,
         };
-        if now < until {
+        // Who has made it fail could do so again, and keep it out for ever longer. Others go first,
+        // where there are any.
+        let from = match client == outage.client {
+            true => outage.until + self.back_off(),
+            false => outage.until,
+        };
+        if now < from {
             return Entry::Out;
         }
         self.trials += 1;
         let trial = Trial(self.trials);
         self.state = State::HalfOpen {
-            cause,
+            outage: Outage {
+                until: now + self.back_off(),
+                ..outage
+            },
             trial,
-            until: now + self.back_off(),
+            has_answer: false,
         };
         Entry::Try(trial)
     }
 
-    pub(super) fn succeeded(&mut self, call: Call, now: Instant) -> Option<Change> {
-        match &self.state {
-            State::Closed => {
-                self.note_served(call, now);
-                None
+    pub(super) fn succeeded(&mut self, call: Call<'_>, now: Instant) -> Option<Change> {
+        match &mut self.state {
+            State::HalfOpen {
+                outage,
+                trial,
+                has_answer,
+            } if call.trial == Some(*trial) => {
+                *has_answer = true;
+                let has_shown_it = outage.cause.is_none() || outage.cause == call.event;
+                has_shown_it.then(|| self.close(now))
             }
-            State::HalfOpen { cause, trial, .. }
-                if call.trial == Some(*trial) && call.event == *cause =>
-            {
-                self.state = State::Closed;
-                self.closed_at = Some(now);
-                Some(Change::Closed)
-            }
-            State::HalfOpen { .. } | State::Open { .. } => None,
+            State::Closed | State::HalfOpen { .. } | State::Open(_) => None,
         }
     }
 
-    pub(super) fn failed(&mut self, call: Call, now: Instant) -> Option<Change> {
+    pub(super) fn failed(
+        &mut self,
+        call: Call<'_>,
+        client: IpAddr,
+        works_for_others: bool,
+        now: Instant,
+    ) -> Option<Change> {
         match &self.state {
             State::Closed => {
-                let client = network(call.client);
-                self.note_failure(client, now);
-                let works_for_others = self.served.iter().any(|(event, served, at)| {
-                    *event == call.event && *served != client && self.is_recent(*at, now)
-                });
-                let count = match works_for_others {
-                    true => self.clients.len(),
-                    false => self.failures.len(),
-                };
-                if self.rules.failures == 0 || count < self.rules.failures as usize {
+                if self.rules.failures == 0 {
+                    return None;
+                }
+                self.note_failure(call, client, now);
+                if self.count(call.event, works_for_others) < u64::from(self.rules.failures) {
                     return None;
                 }
                 let was_closed_for_long = self
@@ -125,34 +135,51 @@ impl Circuit {
                     true => 0,
                     false => self.level.saturating_add(1),
                 };
-                Some(self.open(call.event, now))
+                Some(self.open(call.event, client, now))
             }
             State::HalfOpen { trial, .. } if call.trial == Some(*trial) => {
                 self.level = self.level.saturating_add(1);
-                Some(self.open(call.event, now))
+                Some(self.open(call.event, client, now))
             }
             // It was asked before the breaker opened, or has taken too long to try.
-            State::HalfOpen { .. } | State::Open { .. } => None,
+            State::HalfOpen { .. } | State::Open(_) => None,
         }
     }
 
-    pub(super) fn abandoned(&mut self, over: Trial, now: Instant) {
-        if let State::HalfOpen { cause, trial, .. } = self.state
-            && trial == over
-        {
-            self.state = State::Open { cause, until: now };
+    /// The session that was to try the plugin is over. It may not have come to where the plugin had
+    /// failed, where few sessions ever come: all of a session without a failure shows as much.
+    pub(super) fn over(&mut self, over: Trial, now: Instant) -> Option<Change> {
+        match self.state {
+            State::HalfOpen {
+                trial,
+                has_answer: true,
+                ..
+            } if trial == over => Some(self.close(now)),
+            State::HalfOpen { trial, outage, .. } if trial == over => {
+                self.state = State::Open(Outage {
+                    until: now,
+                    ..outage
+                });
+                None
+            }
+            _ => None,
         }
     }
 
-    fn open(&mut self, cause: Event, now: Instant) -> Change {
+    const fn close(&mut self, now: Instant) -> Change {
+        self.state = State::Closed;
+        self.closed_at = Some(now);
+        Change::Closed
+    }
+
+    fn open(&mut self, cause: Option<Event>, client: IpAddr, now: Instant) -> Change {
         let back_off = self.back_off();
-        self.state = State::Open {
+        self.state = State::Open(Outage {
             cause,
+            client,
             until: now + back_off,
-        };
+        });
         self.failures.clear();
-        self.clients.clear();
-        self.served.clear();
         Change::Opened(back_off)
     }
 
@@ -162,44 +189,65 @@ impl Circuit {
         back_off.min(self.rules.max_back_off)
     }
 
-    fn is_recent(&self, at: Instant, now: Instant) -> bool {
-        now.saturating_duration_since(at) <= self.rules.window
-    }
-
-    fn note_failure(&mut self, client: IpAddr, now: Instant) {
-        let most = self.rules.failures as usize;
+    fn note_failure(&mut self, call: Call<'_>, client: IpAddr, now: Instant) {
         let window = self.rules.window;
-        let is_recent = |at: &Instant| now.saturating_duration_since(*at) <= window;
-        self.failures.retain(is_recent);
-        if self.failures.len() >= most {
-            self.failures.pop_front();
+        let is_recent = |at: Instant| now.saturating_duration_since(at) <= window;
+        self.failures.retain(|failures| is_recent(failures.last));
+        let of_client =
+            |failures: &Failures| failures.event == call.event && failures.client == client;
+        let mut known = self.failures.iter_mut();
+        if let Some(known) =
+            known.find(|failures| of_client(failures) && *failures.session == *call.session)
+        {
+            if !is_recent(known.since) {
+                known.since = now;
+                known.count = 0;
+            }
+            known.count = known.count.saturating_add(1);
+            known.last = now;
+            return;
         }
-        self.failures.push_back(now);
-        self.clients
-            .retain(|(known, at)| *known != client && is_recent(at));
-        self.clients.push((client, now));
+        if self.failures.len() >= self.rules.failures as usize {
+            let own = self.failures.iter().position(of_client);
+            let index = own.or_else(|| self.repeated()).unwrap_or_default();
+            self.failures.remove(index);
+        }
+        self.failures.push_back(Failures {
+            event: call.event,
+            client,
+            session: call.session.into(),
+            count: 1,
+            since: now,
+            last: now,
+        });
     }
 
-    /// Two clients an event are enough to find one that is another than any given one.
-    fn note_served(&mut self, call: Call, now: Instant) {
-        let client = network(call.client);
-        let of_event = |(event, _, _): &&mut (Event, IpAddr, Instant)| *event == call.event;
-        let mut known = self.served.iter_mut().filter(of_event);
-        match (known.next(), known.next()) {
-            (Some(first), _) if first.1 == client => first.2 = now,
-            (_, Some(second)) => *second = (call.event, client, now),
-            (_, None) => self.served.push((call.event, client, now)),
-        }
+    /// The session of a client who has another one: who comes with many sessions must not make those
+    /// of others forgotten.
+    fn repeated(&self) -> Option<usize> {
+        let mut seen = HashSet::new();
+        let mut failures = self.failures.iter();
+        failures.rposition(|failures| {
+            let new = (failures.event.map(Event::name), failures.client);
+            !seen.insert(new)
+        })
     }
-}
 
-/// One client of IPv6 has a network of 64 bits to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from(network))
+    /// How much the failures at an event count.
+    fn count(&self, event: Option<Event>, works_for_others: bool) -> u64 {
+        let of_event = self
+            .failures
+            .iter()
+            .filter(|failures| failures.event == event);
+        match (event, works_for_others) {
+            (None, _) => of_event.map(|failures| u64::from(failures.count)).sum(),
+            (Some(_), true) => {
+                let clients: HashSet<_> = of_event.map(|failures| failures.client).collect();
+                clients.len() as u64
+            }
+            (Some(_), false) => of_event
+                .map(|failures| u64::from(failures.count.div_ceil(self.rules.failures)))
+                .sum(),
         }
     }
 }

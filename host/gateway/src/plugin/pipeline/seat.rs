@@ -33,8 +33,10 @@ pub(super) struct Seat<P: Plugin> {
 
 impl<P: Plugin> Drop for Seat<P> {
     fn drop(&mut self) {
-        if let Some(trial) = self.trial {
-            self.plugin.breaker().abandoned(trial, Instant::now());
+        let breaker = self.plugin.breaker();
+        let over = self.trial.map(|trial| breaker.over(trial, Instant::now()));
+        if let Some(change) = over.flatten() {
+            self.note_change(change, None);
         }
     }
 }
@@ -91,19 +93,26 @@ impl<P: Plugin> Seat<P> {
         settings: &Settings,
     ) -> Result<Opinion, PluginError> {
         let began = Instant::now();
-        match self.plugin.breaker().enter(self.trial, began) {
+        let client = context.session.remote.ip();
+        match self.plugin.breaker().enter(self.trial, client, began) {
             Entry::Out => return Err(PluginError::Out),
             Entry::Run => {}
             Entry::Try(trial) => self.trial = Some(trial),
         }
-        let asked = self.ask_instance(event, context, settings).await;
+        let instance = self.take_instance(context).await;
+        let is_made = instance.is_ok();
+        let asked = match instance {
+            Ok(instance) => self.ask_instance(instance, event, context, settings).await,
+            Err(error) => Err(error),
+        };
         let now = Instant::now();
         if let Some(calls) = self.plugin.metrics().calls(event) {
             calls.observe(now.duration_since(began));
         }
         let call = Call {
-            event,
-            client: context.session.remote.ip(),
+            event: is_made.then_some(event),
+            client,
+            session: &context.session.id,
             trial: self.trial,
         };
         let change = match &asked {
@@ -113,7 +122,7 @@ impl<P: Plugin> Seat<P> {
             Err(_) => self.plugin.breaker().failed(call, now),
         };
         if let Some(change) = change {
-            self.note_change(change, event);
+            self.note_change(change, Some(event));
         }
         if event == Event::Mail {
             self.has_answered_mail = asked.is_ok();
@@ -121,18 +130,22 @@ impl<P: Plugin> Seat<P> {
         asked
     }
 
-    /// Asks the instance, and makes it first where there is none: at the first event, where the last
-    /// call failed, or as the isolation wants it.
+    /// The instance of the session, which is made where there is none: at the first event, where the
+    /// last call failed, or as the isolation wants it.
+    async fn take_instance(&mut self, context: &Arc<Context>) -> Result<P::Instance, PluginError> {
+        match self.instance.take() {
+            Some(instance) => Ok(instance),
+            None => self.plugin.start(context).await,
+        }
+    }
+
     async fn ask_instance(
         &mut self,
+        mut instance: P::Instance,
         event: Event,
         context: &Arc<Context>,
         settings: &Settings,
     ) -> Result<Opinion, PluginError> {
-        let mut instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => self.plugin.start(context).await?,
-        };
         let opinion = instance.ask(event, context).await?;
         check_relaying(&opinion, context, settings)?;
         match self.isolation() {
@@ -144,18 +157,24 @@ impl<P: Plugin> Seat<P> {
     }
 
     /// Tells the operator that the plugin was taken out, or is back.
-    fn note_change(&self, change: Change, event: Event) {
+    fn note_change(&self, change: Change, event: Option<Event>) {
         let plugin = self.plugin.name();
         let metrics = self.plugin.metrics();
+        let event = event.map(tracing::field::display);
         match change {
             Change::Opened(back_off) => {
                 metrics.opened.inc();
                 metrics.note_breaker(true);
-                error!(plugin, %event, ?back_off, "plugin keeps failing and is taken out");
+                error!(
+                    plugin,
+                    event,
+                    ?back_off,
+                    "plugin keeps failing and is taken out"
+                );
             }
             Change::Closed => {
                 metrics.note_breaker(false);
-                info!(plugin, %event, "plugin works again and is back");
+                info!(plugin, event, "plugin works again and is back");
             }
         }
     }

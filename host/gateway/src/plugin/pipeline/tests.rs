@@ -334,8 +334,9 @@ async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
             // Nor does it stop at one that is out.
             let breaker = pipeline.seats[0].plugin.breaker();
             let call = Call {
-                event: Event::Rcpt,
+                event: None,
                 client: Ipv4Addr::LOCALHOST.into(),
+                session: "s",
                 trial: None,
             };
             while !breaker.is_open() {

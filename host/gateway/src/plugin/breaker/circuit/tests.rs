@@ -1,85 +1,116 @@
 //! Breakers by the clock of the tests: each line of a table is a second and what happens then.
 
-use self::Act::{Fail, Opens, Out, Runs, Try, TryFails, TryGoesOn, TryLeaves, TryWorks, Works};
+use self::Act::{
+    Again, AgainOpens, Fail, Opens, Out, OutFor, Runs, Try, TryEnds, TryFails, TryFor, TryGoesOn,
+    TryLeaves, TryWorks, Works,
+};
+use super::super::{Breaker, network};
 use super::*;
 
 /// What happens to a breaker that opens at three failures within 60 s, for 10 s at first and 40 s at
 /// most, and what comes of it.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    /// A client's call fails.
+    /// A client's call fails, in a session of its own.
     Fail(u8),
     /// The same, and the breaker opens for so many seconds.
     Opens(u8, u64),
+    /// A client's call fails, always in the same session.
+    Again(u8),
+    /// The same, and the breaker opens for so many seconds.
+    AgainOpens(u8, u64),
     /// A client's call succeeds.
     Works(u8),
     /// A session asks, and may.
     Runs,
     /// A session asks, and may not.
     Out,
+    /// A session of this client asks, and may not.
+    OutFor(u8),
     /// A session asks, and is the one to try it. It keeps the right for what follows.
     Try,
+    /// The same of this client.
+    TryFor(u8),
     /// The session that tries it fails, and the breaker opens for so many seconds.
     TryFails(u64),
     /// The session that tries it has an answer at another event than the one that failed.
     TryGoesOn,
     /// The session that tries it has an answer, and the breaker closes.
     TryWorks,
-    /// The session that tries it goes away.
+    /// The session that tries it goes away, and another one has to.
     TryLeaves,
+    /// The session that tries it is over, and the breaker closes.
+    TryEnds,
+}
+
+/// A client of whom nothing is known.
+const STRANGER: u8 = 99;
+
+fn address(client: u8) -> IpAddr {
+    [192, 0, 2, client].into()
 }
 
 fn play(rules: BreakerRules, acts: &[(u64, Act)]) {
     let start = Instant::now();
-    let mut circuit = Circuit::new(rules);
+    let breaker = Breaker::new(rules);
     let mut trial = None;
     for (line, (second, act)) in acts.iter().enumerate() {
         let now = start + Duration::from_secs(*second);
-        let call = |client: u8, event, trial| Call {
-            event,
-            client: [192, 0, 2, client].into(),
+        let at = format!("line {line}: {act:?}");
+        let opened = |seconds| Some(Change::Opened(Duration::from_secs(seconds)));
+        let call = |event, client, trial| Call {
+            event: Some(event),
+            client: address(client),
+            session: &at,
             trial,
         };
-        let at = format!("line {line}: {act:?}");
+        let again = |client| Call {
+            session: "the same",
+            ..call(Event::Rcpt, client, None)
+        };
+        let fails = |call| breaker.failed(call, now);
+        let works = |call| breaker.succeeded(call, now);
+        let mut enter = |client| match breaker.enter(None, address(client), now) {
+            Entry::Try(right) => {
+                trial = Some(right);
+                "try"
+            }
+            Entry::Run => "run",
+            Entry::Out => "out",
+        };
         match *act {
-            Fail(client) => {
-                assert_eq!(
-                    circuit.failed(call(client, Event::Rcpt, None), now),
-                    None,
-                    "{at}"
-                );
-            }
+            Runs => assert_eq!(enter(STRANGER), "run", "{at}"),
+            Out => assert_eq!(enter(STRANGER), "out", "{at}"),
+            OutFor(client) => assert_eq!(enter(client), "out", "{at}"),
+            Try => assert_eq!(enter(STRANGER), "try", "{at}"),
+            TryFor(client) => assert_eq!(enter(client), "try", "{at}"),
+            Fail(client) => assert_eq!(fails(call(Event::Rcpt, client, None)), None, "{at}"),
             Opens(client, seconds) => {
-                let opened = Some(Change::Opened(Duration::from_secs(seconds)));
-                let change = circuit.failed(call(client, Event::Rcpt, None), now);
-                assert_eq!(change, opened, "{at}");
+                let change = fails(call(Event::Rcpt, client, None));
+                assert_eq!(change, opened(seconds), "{at}");
             }
-            Works(client) => {
-                let change = circuit.succeeded(call(client, Event::Rcpt, None), now);
-                assert_eq!(change, None, "{at}");
+            Again(client) => assert_eq!(fails(again(client)), None, "{at}"),
+            AgainOpens(client, seconds) => {
+                assert_eq!(fails(again(client)), opened(seconds), "{at}");
             }
-            Runs => assert_eq!(circuit.enter(None, now), Entry::Run, "{at}"),
-            Out => assert_eq!(circuit.enter(None, now), Entry::Out, "{at}"),
-            Try => match circuit.enter(None, now) {
-                Entry::Try(right) => trial = Some(right),
-                other => panic!("{at}: {other:?}"),
-            },
+            Works(client) => assert_eq!(works(call(Event::Rcpt, client, None)), None, "{at}"),
             TryFails(seconds) => {
-                assert_eq!(circuit.enter(trial, now), Entry::Run, "{at}");
-                let opened = Some(Change::Opened(Duration::from_secs(seconds)));
-                let change = circuit.failed(call(1, Event::Rcpt, trial), now);
-                assert_eq!(change, opened, "{at}");
+                assert_eq!(breaker.enter(trial, address(1), now), Entry::Run, "{at}");
+                assert_eq!(fails(call(Event::Rcpt, 1, trial)), opened(seconds), "{at}");
             }
             TryGoesOn => {
-                assert_eq!(circuit.enter(trial, now), Entry::Run, "{at}");
-                let change = circuit.succeeded(call(1, Event::Mail, trial), now);
-                assert_eq!(change, None, "{at}");
+                assert_eq!(breaker.enter(trial, address(1), now), Entry::Run, "{at}");
+                assert_eq!(works(call(Event::Mail, STRANGER, trial)), None, "{at}");
             }
             TryWorks => {
-                let change = circuit.succeeded(call(1, Event::Rcpt, trial), now);
+                let change = works(call(Event::Rcpt, STRANGER, trial));
                 assert_eq!(change, Some(Change::Closed), "{at}");
             }
-            TryLeaves => circuit.abandoned(trial.unwrap(), now),
+            TryLeaves => assert_eq!(breaker.over(trial.unwrap(), now), None, "{at}"),
+            TryEnds => {
+                let change = breaker.over(trial.unwrap(), now);
+                assert_eq!(change, Some(Change::Closed), "{at}");
+            }
         }
     }
 }
@@ -234,33 +265,115 @@ fn one_client_alone_can_not_take_out_what_works_for_others() {
 }
 
 #[test]
+fn a_burst_in_one_session_is_one_failure() {
+    let burst = [(0, Again(1)); 6];
+    // Whether or not it has worked for others yet.
+    play(rules(3), &[&burst[..], &[(0, Runs)]].concat());
+    // A session that goes on failing is taken for what it looks like, where nobody else says better.
+    play(rules(3), &[&burst[..], &[(1, AgainOpens(1, 10))]].concat());
+    let much: Vec<_> = [(0, Works(2))]
+        .into_iter()
+        .chain([(0, Again(1)); 50])
+        .collect();
+    play(rules(3), &much);
+    // What was long ago does not count.
+    play(
+        rules(3),
+        &[&burst[..], &[(30, Again(1)), (61, Again(1))]].concat()[1..],
+    );
+}
+
+#[test]
+fn a_client_with_many_sessions_does_not_hide_the_others() {
+    play(
+        rules(3),
+        &[
+            (0, Works(9)),
+            (0, Fail(1)),
+            (0, Fail(2)),
+            (0, Fail(2)),
+            (0, Fail(2)),
+            (0, Opens(3, 10)),
+        ],
+    );
+}
+
+#[test]
+fn all_of_a_session_without_a_failure_shows_that_it_works() {
+    play(
+        rules(1),
+        &[
+            (0, Opens(1, 10)),
+            (10, Try),
+            (11, TryGoesOn),
+            (12, TryEnds),
+            (12, Runs),
+            // It is remembered how bad it was.
+            (13, Opens(1, 20)),
+        ],
+    );
+}
+
+#[test]
+fn who_made_it_fail_tries_it_only_where_nobody_else_comes() {
+    play(
+        rules(1),
+        &[
+            (0, Opens(1, 10)),
+            (10, OutFor(1)),
+            (19, OutFor(1)),
+            (20, TryFor(1)),
+        ],
+    );
+    play(
+        rules(1),
+        &[
+            (0, Opens(1, 10)),
+            (10, OutFor(1)),
+            (11, TryFor(2)),
+            (11, OutFor(1)),
+        ],
+    );
+}
+
+#[test]
 fn an_event_that_works_does_not_excuse_another() {
-    let mut circuit = Circuit::new(rules(2));
+    let breaker = Breaker::new(rules(2));
     let now = Instant::now();
-    let call = |event, client: u8| Call {
-        event,
-        client: [192, 0, 2, client].into(),
+    let call = |event, client, session| Call {
+        event: Some(event),
+        client: address(client),
+        session,
         trial: None,
     };
-    assert_eq!(circuit.failed(call(Event::Message, 1), now), None);
-    assert_eq!(circuit.succeeded(call(Event::Rcpt, 2), now), None);
-    let change = circuit.failed(call(Event::Message, 1), now);
+    assert_eq!(breaker.failed(call(Event::Message, 1, "a"), now), None);
+    assert_eq!(breaker.succeeded(call(Event::Rcpt, 2, "b"), now), None);
+    let change = breaker.failed(call(Event::Message, 1, "c"), now);
     assert_eq!(change, Some(Change::Opened(Duration::from_secs(10))));
 }
 
 #[test]
-fn it_is_alert_while_there_is_something_to_remember() {
-    let mut circuit = Circuit::new(rules(2));
+fn an_instance_that_can_not_be_made_counts_each_time() {
+    let breaker = Breaker::new(rules(3));
     let now = Instant::now();
-    assert!(!circuit.is_alert(now));
-    let call = Call {
-        event: Event::Rcpt,
-        client: [192, 0, 2, 1].into(),
-        trial: None,
+    let call = |event, trial| Call {
+        event,
+        client: address(1),
+        session: "a",
+        trial,
     };
-    circuit.failed(call, now);
-    assert!(circuit.is_alert(now));
-    assert!(!circuit.is_alert(now + Duration::from_secs(61)));
+    breaker.succeeded(call(Some(Event::Rcpt), None), now);
+    assert_eq!(breaker.failed(call(None, None), now), None);
+    assert_eq!(breaker.failed(call(None, None), now), None);
+    let change = breaker.failed(call(None, None), now);
+    assert_eq!(change, Some(Change::Opened(Duration::from_secs(10))));
+    // One that answers was made.
+    let later = now + Duration::from_secs(10);
+    let Entry::Try(trial) = breaker.enter(None, address(2), later) else {
+        panic!("it is not tried");
+    };
+    let change = breaker.succeeded(call(Some(Event::Connect), Some(trial)), later);
+    assert_eq!(change, Some(Change::Closed));
 }
 
 #[test]
