@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use postgate::config::sidecar::Event;
 use postgate::dns::Dns;
-use postgate::plugin::context::{Context, SessionFacts, Transaction};
+use postgate::plugin::context::{Context, RemoteHost, SessionFacts, Transaction};
 use postgate::plugin::{Component, Runtime, load_file};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
@@ -78,7 +78,7 @@ fn context(recipient: &str) -> Context {
         hostname: "mx.example.org".to_owned(),
         local: nowhere,
         remote: nowhere,
-        remote_host: None,
+        remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     };
