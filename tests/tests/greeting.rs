@@ -5,7 +5,7 @@ use postgate_tests::client::Client;
 use postgate_tests::gateway::Setup;
 use postgate_tests::mail::fields;
 
-/// A plugin can not make two lines of one.
+/// A plugin cannot make two lines of one.
 #[test]
 fn line_breaks_are_left_out_of_a_banner_and_a_greeting() {
     let setup = Setup::new().plugin("10-breaks", "guests/line-breaks", "");

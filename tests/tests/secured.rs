@@ -82,7 +82,7 @@ fn dovecot_takes_mail_over_lmtp_with_starttls() {
     assert_eq!(digest(split(&arrived).1), digest(split(&message).1));
 }
 
-/// Whoever can not be trusted gets nothing, and clients are asked to come back.
+/// Whoever cannot be trusted gets nothing, and clients are asked to come back.
 #[test]
 fn dovecot_with_a_wrong_certificate_gets_no_mail() {
     let authority = Authority::new("of the store");

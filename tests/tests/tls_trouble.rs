@@ -208,7 +208,7 @@ fn certificates_that_cannot_be_used_are_mistakes() {
     }
 }
 
-/// Whoever may read every file can not read a directory.
+/// Whoever may read every file cannot read a directory.
 #[test]
 fn a_directory_is_no_certificate() {
     let issued = Authority::new("tests").issue(&["mx.example.org"]);

@@ -19,11 +19,11 @@ pub trait Server {
     fn hear(&mut self) -> Heard;
     /// Keeps an answer for the policy.
     fn script(&mut self, answer: &ScriptedAnswer);
-    /// Whether the server has said nothing more; `None` where that can not be told.
+    /// Whether the server has said nothing more; `None` where that cannot be told.
     fn is_quiet(&mut self) -> Option<bool>;
-    /// The policy's questions since the last call; `None` where they can not be seen.
+    /// The policy's questions since the last call; `None` where they cannot be seen.
     fn asked(&mut self) -> Option<Vec<String>>;
-    /// The last message; `None` where it can not be seen.
+    /// The last message; `None` where it cannot be seen.
     fn stored(&mut self) -> Option<Vec<u8>>;
     /// What is left over at the end and should not be.
     fn leftovers(&mut self) -> Option<String>;

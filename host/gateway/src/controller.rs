@@ -26,7 +26,7 @@ impl Controller {
     }
 
     /// Looks at the plugin directory now, whatever else watches it, and says what came of it. What
-    /// can not be used leaves the version before in its place.
+    /// cannot be used leaves the version before in its place.
     pub async fn reload_plugins(&self) -> Arc<Inventory> {
         self.house.library.reload().await
     }

@@ -68,22 +68,22 @@ pub use server::Gateway;
 ///
 /// # Errors
 ///
-/// Where it can not start. Once it serves, nothing ends it but `shutdown`.
+/// Where it cannot start. Once it serves, nothing ends it but `shutdown`.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     Gateway::start(config).await?.serve(shutdown).await;
     Ok(())
 }
 
-/// Why a gateway can not start.
+/// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The secret of `auth-secret-file` can not be had.
+    /// The secret of `auth-secret-file` cannot be had.
     #[error(transparent)]
     AuthSecret(#[from] AuthSecretError),
     /// Nothing can be delivered to the backend as it is configured.
     #[error(transparent)]
     Backend(#[from] SetupError),
-    /// An address can not be listened on.
+    /// An address cannot be listened on.
     #[error("listener {listener}: cannot listen on {address}: {error}{}", remedy(.address, .error))]
     Bind {
         /// The name of the listener.
@@ -93,7 +93,7 @@ pub enum RunError {
         /// What the system says.
         error: io::Error,
     },
-    /// The control socket can not be listened on.
+    /// The control socket cannot be listened on.
     #[error("control.socket: cannot listen on {socket}: {error}", socket = socket.display())]
     Control {
         /// The file of the socket.
@@ -101,7 +101,7 @@ pub enum RunError {
         /// What the system says.
         error: io::Error,
     },
-    /// The engine for plugins can not be made.
+    /// The engine for plugins cannot be made.
     #[error("cannot make the plugin engine: {0:#}")]
     Engine(wasmtime::Error),
     /// The system has no random octets.
@@ -110,7 +110,7 @@ pub enum RunError {
     /// There can be no TLS: everything that is wrong.
     #[error("{}", listed(.0))]
     Tls(Vec<TlsError>),
-    /// Plugins can not be loaded.
+    /// Plugins cannot be loaded.
     #[error("{}", listed(.0))]
     Plugins(Vec<LoadError>),
 }

@@ -49,7 +49,7 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// Where the file can not be used.
+    /// Where the file cannot be used.
     pub(crate) fn with_decoys_of(self, file: &Path) -> Result<Self, AuthSecretError> {
         Ok(Self {
             decoy: file::secret(file)?,

@@ -258,14 +258,14 @@ impl Chunks<'_> {
     }
 }
 
-/// Why a message can not be kept.
+/// Why a message cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// There is no room left where files are made.
     #[error("no room for the message")]
     Full(#[source] io::Error),
-    /// The file can not be made, written or read.
-    #[error("the message can not be kept")]
+    /// The file cannot be made, written or read.
+    #[error("the message cannot be kept")]
     Io(#[source] io::Error),
     /// The message exceeds the limit; that is the client's fault.
     #[error("the message is too large")]

@@ -14,7 +14,7 @@ pub enum Fault {
     AuthNotOffered,
     /// The exchange of AUTH was cancelled by the client (RFC 4954 §4).
     AuthCancelled,
-    /// What came in the exchange of AUTH can not be decoded.
+    /// What came in the exchange of AUTH cannot be decoded.
     AuthEncoding,
     /// An initial response to a mechanism in which the server speaks first.
     AuthInitialResponse,
@@ -48,7 +48,7 @@ pub enum Fault {
     NoRecipients,
     /// A verb of SMTP that is not served here.
     NotImplemented,
-    /// An ESMTP parameter with a value that it can not have.
+    /// An ESMTP parameter with a value that it cannot have.
     ParameterValue,
     /// The argument of RCPT is no address.
     Recipient(InvalidAddress),

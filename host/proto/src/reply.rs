@@ -8,7 +8,7 @@ pub use parse::{MAX_REPLY_LINES, MalformedReply, ReplyParser};
 
 /// A reply to a client or from a server: code, enhanced status code, one or more lines of text.
 ///
-/// The text can not hold a control character, whoever it came from: a reply never carries a
+/// The text cannot hold a control character, whoever it came from: a reply never carries a
 /// second reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -315,7 +315,7 @@ impl fmt::Display for Enhanced {
     }
 }
 
-/// Why a reply can not be said.
+/// Why a reply cannot be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidReply {
     /// The enhanced status code belongs to another class than the reply code.

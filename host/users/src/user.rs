@@ -58,7 +58,7 @@ pub enum NameError {
 ///
 /// # Errors
 ///
-/// Why it can not.
+/// Why it cannot.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let ends = |c: char| c.is_whitespace() || c.is_control() || c == ':';
     match name {

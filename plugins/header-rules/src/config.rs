@@ -149,9 +149,9 @@ impl TryFrom<Written> for Rule {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         match (&written.r#match, &written.action) {
-            (Match::Absent, Action::Remove) => Err("a field that is absent can not be removed"),
+            (Match::Absent, Action::Remove) => Err("a field that is absent cannot be removed"),
             (Match::Absent, Action::Replace(_)) => {
-                Err("a field that is absent can not be replaced; prepend or append it")
+                Err("a field that is absent cannot be replaced; prepend or append it")
             }
             (Match::AtLeast(0), _) => Err("at-least: every message has at least 0 fields"),
             _ => Ok(Self {

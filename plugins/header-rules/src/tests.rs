@@ -157,11 +157,11 @@ fn mistakes_name_their_place() {
         ),
         (
             rule("match = 'absent'\naction = 'remove'"),
-            "rules[0]: a field that is absent can not be removed",
+            "rules[0]: a field that is absent cannot be removed",
         ),
         (
             rule("match = 'absent'\naction = { replace = 'x' }"),
-            "rules[0]: a field that is absent can not be replaced; prepend or append it",
+            "rules[0]: a field that is absent cannot be replaced; prepend or append it",
         ),
         (
             rule("match = { at-least = 0 }\naction = 'remove'"),

@@ -17,7 +17,7 @@ pub fn warn(text: impl AsRef<str>) {
     host::log::write(host::log::Level::Warn, text.as_ref());
 }
 
-/// For the operator: the plugin can not do its work.
+/// For the operator: the plugin cannot do its work.
 pub fn error(text: impl AsRef<str>) {
     host::log::write(host::log::Level::Error, text.as_ref());
 }

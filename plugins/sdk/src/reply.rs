@@ -56,7 +56,7 @@ fn parse_enhanced(text: &str) -> Option<EnhancedCode> {
     (fits && parts.next().is_none()).then_some(code)
 }
 
-/// Why a reply can not be said.
+/// Why a reply cannot be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidReply {
     /// The enhanced status code belongs to another class than the reply code.

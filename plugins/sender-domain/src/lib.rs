@@ -29,16 +29,12 @@ impl OnMail for SenderDomain {
         };
         let refusal = match domain::route(domain) {
             Route::Exists => return MailAnswer::next(),
-            Route::Missing => {
-                Refusal::new(550, "5.1.8", "the sender's domain can not be mailed to")
-                    .because(format!("{domain} has no mail exchanger and no address"))
-            }
+            Route::Missing => Refusal::new(550, "5.1.8", "the sender's domain cannot be mailed to")
+                .because(format!("{domain} has no mail exchanger and no address")),
             Route::Null => Refusal::new(550, "5.7.27", "the sender's domain takes no mail")
                 .because(format!("{domain} has a null MX")),
-            Route::Unknown => {
-                Refusal::new(451, "4.4.3", "the sender's domain can not be looked up")
-                    .because(format!("no answer about {domain}"))
-            }
+            Route::Unknown => Refusal::new(451, "4.4.3", "the sender's domain cannot be looked up")
+                .because(format!("no answer about {domain}")),
         };
         MailAnswer::refuse(refusal)
     }

@@ -46,15 +46,15 @@ fn senders() {
         ("a@null.internal.example", None),
         (
             "a@absent.example",
-            Some("550 5.1.8 the sender's domain can not be mailed to"),
+            Some("550 5.1.8 the sender's domain cannot be mailed to"),
         ),
         (
             "a@host.mail.example",
-            Some("550 5.1.8 the sender's domain can not be mailed to"),
+            Some("550 5.1.8 the sender's domain cannot be mailed to"),
         ),
         (
             "a@-..example",
-            Some("550 5.1.8 the sender's domain can not be mailed to"),
+            Some("550 5.1.8 the sender's domain cannot be mailed to"),
         ),
         (
             "a@null.example",
@@ -62,7 +62,7 @@ fn senders() {
         ),
         (
             "a@broken.example",
-            Some("451 4.4.3 the sender's domain can not be looked up"),
+            Some("451 4.4.3 the sender's domain cannot be looked up"),
         ),
     ];
     for (sender, expected) in table {

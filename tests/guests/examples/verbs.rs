@@ -9,7 +9,7 @@ struct Verbs {
 }
 
 impl OnConnect for Verbs {
-    /// NOOP is the gateway's own, and can not be taken over.
+    /// NOOP is the gateway's own, and cannot be taken over.
     fn on_connect(&mut self) -> ConnectAnswer {
         ConnectAnswer::next()
             .add_ehlo_keyword("XFOO 1 2")

@@ -14,7 +14,7 @@ use super::{Failure, Source};
 use crate::telemetry;
 
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
-    // Where it can not be made, loading the configuration says that it is missing, unless another
+    // Where it cannot be made, loading the configuration says that it is missing, unless another
     // directory was named.
     if source.config.is_none()
         && let Err(error) = fs::create_dir_all(BUILT_IN_PLUGINS)

@@ -80,7 +80,7 @@ impl Report {
         self.mistakes.push((start.unwrap_or(0), error));
     }
 
-    /// Notes a value that an environment variable or a flag can not have.
+    /// Notes a value that an environment variable or a flag cannot have.
     pub(super) fn invalid_override(
         &mut self,
         given: &Override,

@@ -191,7 +191,7 @@ impl Connection {
     }
 
     /// What goes with MAIL: SMTPUTF8 also where a plugin has rewritten an address so that it needs
-    /// it. A refusal where the server can not take the sender or the message.
+    /// it. A refusal where the server cannot take the sender or the message.
     fn parameters(
         &self,
         envelope: &Envelope,
@@ -241,7 +241,7 @@ impl Connection {
         }
     }
 
-    /// The reply to RSET, which a server can not refuse and go on (RFC 5321 §4.1.1.5).
+    /// The reply to RSET, which a server cannot refuse and go on (RFC 5321 §4.1.1.5).
     async fn forgotten(&mut self) -> Result<(), DeliveryError> {
         let stage = Stage::Reset;
         match self.command(stage).await? {

@@ -28,8 +28,8 @@ pub enum DeliveryError {
         /// What the system said.
         cause: io::Error,
     },
-    /// The message can not be read from where the gateway keeps it.
-    #[error("the message can not be read: {0}")]
+    /// The message cannot be read from where the gateway keeps it.
+    #[error("the message cannot be read: {0}")]
     Content(io::Error),
     /// The backend refused for good what a plugin has made of the envelope, which is not the fault of
     /// the client.
@@ -57,7 +57,7 @@ pub enum DeliveryError {
     /// The gateway has nobody to hand mail over to.
     #[error("no backend is configured")]
     NoBackend,
-    /// The gateway can not authenticate.
+    /// The gateway cannot authenticate.
     #[error("the backend offers no mechanism of AUTH that the gateway can use: {offered:?}")]
     NoMechanism {
         /// What it offers; empty where it offers nothing.
@@ -69,8 +69,8 @@ pub enum DeliveryError {
     /// The backend refused the transaction, a recipient or the message.
     #[error("the backend refused: {}", .0.reply())]
     Refused(Refusal),
-    /// The message can not be written to the local store.
-    #[error("the message can not be stored: {0}")]
+    /// The message cannot be written to the local store.
+    #[error("the message cannot be stored: {0}")]
     Store(io::Error),
     /// The connection could not be encrypted. Nothing is ever sent over one that is not.
     #[error("{0}")]
@@ -90,7 +90,7 @@ pub enum DeliveryError {
         refusal: Refusal,
     },
     /// There is no connection to the backend.
-    #[error("the backend can not be reached: {0}")]
+    #[error("the backend cannot be reached: {0}")]
     Unreachable(io::Error),
 }
 
@@ -136,7 +136,7 @@ impl DeliveryError {
 const BAD_TLS: Refusal = Refusal::fixed(
     451,
     Enhanced::new(4, 7, 5),
-    "Mail store can not be reached securely, try again later",
+    "Mail store cannot be reached securely, try again later",
 );
 
 const BAD_CONNECTION: Refusal = Refusal::fixed(
@@ -172,7 +172,7 @@ const NO_ENTRY: Refusal = Refusal::fixed(
 const NO_TLS: Refusal = Refusal::fixed(
     451,
     Enhanced::new(4, 7, 4),
-    "Mail store can not be reached securely, try again later",
+    "Mail store cannot be reached securely, try again later",
 );
 
 const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
@@ -186,7 +186,7 @@ const NOT_FOR_ALL: Refusal = Refusal::fixed(
 const UNREACHABLE: Refusal = Refusal::fixed(
     451,
     Enhanced::new(4, 4, 1),
-    "Mail store can not be reached, try again later",
+    "Mail store cannot be reached, try again later",
 );
 
 #[cfg(test)]

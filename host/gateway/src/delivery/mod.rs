@@ -9,7 +9,7 @@
 //! delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and has no effect
 //! with others.
 //!
-//! A connection that is to be encrypted is never used in the clear: where TLS can not be had as the
+//! A connection that is to be encrypted is never used in the clear: where TLS cannot be had as the
 //! operator wants it, clients are told to come back later.
 
 mod connection;
@@ -140,7 +140,7 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Where the message can not be read to be recognised.
+    /// Where the message cannot be read to be recognised.
     pub async fn rest(
         &self,
         recipients: Vec<ForwardPath>,
@@ -177,7 +177,7 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Where the message can not be read to be recognised.
+    /// Where the message cannot be read to be recognised.
     pub async fn delivered(&self, rest: Rest, given: Given<'_>) -> Result<(), DeliveryError> {
         let message = match rest.message {
             Some(message) => message,

@@ -103,7 +103,7 @@ impl Current {
     }
 }
 
-/// What the files hold, or that they can not be read, and whom the system trusts where the backend is
+/// What the files hold, or that they cannot be read, and whom the system trusts where the backend is
 /// verified by that. Nothing where there are no files.
 fn digest(backend: &Backend) -> Option<FileDigest> {
     let mut files = files(backend).peekable();

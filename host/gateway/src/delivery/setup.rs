@@ -15,10 +15,10 @@ use crate::tls::BackendTlsError;
 /// Why nothing can be delivered to a backend: mistakes of the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The host name can not be given to a backend.
+    /// The host name cannot be given to a backend.
     #[error("hostname: {0}")]
     Hostname(#[from] InvalidName),
-    /// The password can not be had.
+    /// The password cannot be had.
     #[error("backend {backend}: password-file: {}: {fault}", file.display())]
     Password {
         /// The name of the backend.
@@ -42,7 +42,7 @@ pub enum PasswordFault {
     /// It is no text.
     #[error("expected a text in UTF-8")]
     NotText,
-    /// It can not be a password.
+    /// It cannot be a password.
     #[error(transparent)]
     Unfit(#[from] InvalidCredentials),
     /// The system does not let it be read.

@@ -35,7 +35,7 @@ impl Terms {
         self.has(recipient.path.as_str())
     }
 
-    /// The command that names a recipient, without what can not be said in this transaction.
+    /// The command that names a recipient, without what cannot be said in this transaction.
     pub(super) fn request(self, recipient: &Recipient) -> Request {
         let parameters = recipient.parameters.iter();
         let parameters = parameters.filter(|parameter| self.has(&parameter.value));

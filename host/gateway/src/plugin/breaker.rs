@@ -10,7 +10,7 @@
 //! fault it is: then each session counts once, and once more with each [`BreakerRules::failures`] of
 //! its own. A burst in one session is no reason to take a plugin out, while one that is broken for
 //! everybody goes out also where one client brings all mail, over one connection even. An instance
-//! that can not be made is nobody's fault but the plugin's: each time counts.
+//! that cannot be made is nobody's fault but the plugin's: each time counts.
 
 mod circuit;
 mod served;

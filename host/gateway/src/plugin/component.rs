@@ -175,7 +175,7 @@ impl Component {
     ///
     /// # Errors
     ///
-    /// Where the plugin can not be instantiated within its limits, or its `on-init` says no.
+    /// Where the plugin cannot be instantiated within its limits, or its `on-init` says no.
     pub async fn start(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
         let mut store = Store::new(self.pre.engine(), HostState::new(Arc::clone(&self.facts)));
         store.limiter(|state| &mut state.memory);

@@ -37,7 +37,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Where the cache directory can not be used.
+    /// Where the cache directory cannot be used.
     pub fn new(instances: Option<u32>, cache: Option<&Path>, dns: Dns) -> wasmtime::Result<Self> {
         let wall = instances_the_machine_holds();
         let instances = instances.unwrap_or(DEFAULT_INSTANCES).min(wall);

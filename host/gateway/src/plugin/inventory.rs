@@ -83,7 +83,7 @@ pub enum State {
     Active,
     /// Its files are good, but it keeps failing, and its breaker has taken it out for a while.
     Out,
-    /// Its files were changed to something that cannot be used; the version before serves on.
+    /// Its files were changed to something that cannot be used; the previous version stays in service.
     Outdated,
     /// Its files cannot be used, and no version before could.
     Refused,

@@ -330,7 +330,7 @@ impl Library {
         for error in errors {
             match shelf.sha256(name) {
                 Some(serves) => {
-                    error!(plugin, %error, serves, "plugin refused, the one before serves on");
+                    error!(plugin, %error, serves, "plugin refused, the previous version stays in service");
                 }
                 None => error!(plugin, %error, "plugin refused"),
             }

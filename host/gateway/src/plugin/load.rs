@@ -42,7 +42,7 @@ pub struct PluginSet {
 ///
 /// # Errors
 ///
-/// Every reason why it can not be loaded.
+/// Every reason why it cannot be loaded.
 pub async fn load_file(
     runtime: &Arc<Runtime>,
     file: &Path,
@@ -256,7 +256,7 @@ fn compile(runtime: &Runtime, file: &Path, wasm: Vec<u8>) -> Result<WasmComponen
 /// A component stays as it is; a core module that carries the metadata of one becomes one.
 fn as_component(octets: Vec<u8>) -> Result<Vec<u8>, String> {
     if Engine::detect_precompiled(&octets).is_some() {
-        return Err("precompiled code is not accepted, since it can not be checked".into());
+        return Err("precompiled code is not accepted, since it cannot be checked".into());
     }
     // The preamble: magic number, version, and layer (component-model binary format).
     match octets.get(..8) {

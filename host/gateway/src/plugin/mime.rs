@@ -81,7 +81,7 @@ impl Mime {
     ///
     /// # Errors
     ///
-    /// Where the body, or what is decoded of it, can not be read from its file.
+    /// Where the body, or what is decoded of it, cannot be read from its file.
     pub fn find(headers: &HeaderBlock, body: Content) -> io::Result<Self> {
         let mut head = Head::default();
         for field in headers.fields() {

@@ -43,7 +43,7 @@ pub(super) enum Care {
 pub(super) struct Shelf {
     generation: u64,
     entries: BTreeMap<OsString, Entry>,
-    /// Why the directory can not be looked into.
+    /// Why the directory cannot be looked into.
     trouble: Option<String>,
     orphans: BTreeSet<PathBuf>,
     /// Whether sessions are to see another set than before.
@@ -268,7 +268,7 @@ impl Shelf {
         if self.trouble.as_ref() != Some(&text) {
             error!(
                 error = text,
-                "cannot look for plugins, those of before serve on"
+                "cannot look for plugins, the previous ones stay in service"
             );
         }
         self.trouble = Some(text);

@@ -26,7 +26,7 @@ impl Opinion {
     };
 }
 
-/// The decision of one plugin at one event. What an event does not allow can not be said by the
+/// The decision of one plugin at one event. What an event does not allow cannot be said by the
 /// plugin in the first place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -171,7 +171,7 @@ pub enum PluginError {
         /// The limit.
         limit: Duration,
     },
-    /// `on-init` said that it can not work.
+    /// `on-init` said that it cannot work.
     #[error("on-init failed: {0}")]
     Init(String),
     /// It could not be instantiated.

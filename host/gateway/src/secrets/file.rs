@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-/// The file that `auth-secret-file` names can not be used.
+/// The file that `auth-secret-file` names cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("auth-secret-file: {}: {fault}", file.display())]
 pub struct AuthSecretError {
@@ -24,7 +24,7 @@ pub struct AuthSecretError {
 /// What is wrong with the file of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSecretFault {
-    /// It can not be made, where there is none.
+    /// It cannot be made, where there is none.
     #[error("cannot be made: {0}")]
     Make(io::Error),
     /// It can be guessed.

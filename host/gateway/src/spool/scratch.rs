@@ -26,7 +26,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// Where the file can not be made or written. Nothing was added then.
+    /// Where the file cannot be made or written. Nothing was added then.
     pub fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
             if self.memory.len() + octets.len() <= MEMORY {
@@ -54,7 +54,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// Where the file can not be read.
+    /// Where the file cannot be read.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let count = buffer.len().min(left);

@@ -27,10 +27,10 @@ use super::error::{CertificateError, CertificateFault};
 use super::pem;
 use crate::config::{BackendCertificate, BackendTls, BackendTrust, TlsVersion};
 
-/// Why connections to a backend can not be encrypted as the operator wants it.
+/// Why connections to a backend cannot be encrypted as the operator wants it.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendTlsError {
-    /// A file can not be used.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] CertificateError),
     /// Nobody is trusted on this machine.

@@ -85,7 +85,7 @@ impl ChunkMeter {
 
     /// Adds the next octets of the message, cut anywhere.
     pub fn add(&mut self, octets: &[u8]) {
-        // Encoded and thrown away, so that the size can not differ from what is sent.
+        // Encoded and thrown away, so that the size cannot differ from what is sent.
         self.encoder.encode(octets, &mut self.encoded);
         self.size += self.encoded.len() as u64;
         self.encoded.clear();

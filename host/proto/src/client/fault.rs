@@ -8,7 +8,7 @@ use crate::reply::MAX_REPLY_LINES;
 /// What a server did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFault {
-    /// It answered with a code that can not stand here.
+    /// It answered with a code that cannot stand here.
     Code {
         /// What it answered.
         stage: Stage,

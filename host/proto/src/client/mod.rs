@@ -329,7 +329,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Nothing where the code can not be an answer at this stage.
+    /// Nothing where the code cannot be an answer at this stage.
     fn new(stage: Stage, reply: Reply) -> Option<Self> {
         match (reply.code(), stage) {
             (354, Stage::Data) => Some(Self::GoAhead),

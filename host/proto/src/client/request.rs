@@ -121,7 +121,7 @@ impl fmt::Display for ClientName {
     }
 }
 
-/// A text can not be a client's name.
+/// A text cannot be a client's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidName;
 

@@ -82,7 +82,7 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
-/// A text can not be a user name or a password.
+/// A text cannot be a user name or a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidCredentials;
 

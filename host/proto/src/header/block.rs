@@ -29,7 +29,7 @@ pub struct HeaderBlock {
     fields: usize,
     /// Which lines are fields, where not all of them are, once somebody asked.
     places: OnceLock<Vec<usize>>,
-    /// What the tags of names are made with. A client that does not know it can not make names that
+    /// What the tags of names are made with. A client that does not know it cannot make names that
     /// have the same.
     hasher: RandomState,
     ending: Ending,

@@ -63,7 +63,7 @@ impl HeaderValue {
     }
 }
 
-/// Why a header field can not be made.
+/// Why a header field cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidHeader {
     /// The name is empty.

@@ -96,7 +96,7 @@ pub enum Ask {
         /// The ESMTP parameters.
         parameters: Vec<Parameter>,
     },
-    /// May the client begin TLS? Answer with a refusal where that can not be done; see
+    /// May the client begin TLS? Answer with a refusal where that cannot be done; see
     /// [`TLS_NOT_AVAILABLE`](super::TLS_NOT_AVAILABLE).
     StartTls,
     /// Does this user exist?

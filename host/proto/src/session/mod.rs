@@ -237,7 +237,7 @@ impl Session {
         }
     }
 
-    /// The message can not be kept: it will be refused, as soon as that may be said.
+    /// The message cannot be kept: it will be refused, as soon as that may be said.
     pub fn refuse_message(&mut self, refusal: Refusal) {
         if let State::Receiving(_, reception) = &mut self.state {
             reception.refuse(refusal);
@@ -426,7 +426,7 @@ impl Session {
     }
 }
 
-/// The refusal of STARTTLS where TLS can not be had for now (RFC 3207 §4).
+/// The refusal of STARTTLS where TLS cannot be had for now (RFC 3207 §4).
 pub const TLS_NOT_AVAILABLE: Refusal = Refusal::fixed(
     454,
     Enhanced::new(4, 7, 0),

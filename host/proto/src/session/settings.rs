@@ -158,7 +158,7 @@ impl fmt::Debug for Offers {
 pub enum Tls {
     /// It is: from its first octet on, or since STARTTLS.
     Active(Channel),
-    /// It is not, and can not be.
+    /// It is not, and cannot be.
     #[default]
     Off,
     /// It is not, and the client may say STARTTLS.

@@ -249,7 +249,7 @@ async fn hears(served: &Served, tls: BackendTls, is_good: bool) -> String {
     reply
 }
 
-const INSECURE: &str = "451 4.7.5 Mail store can not be reached securely, try again later";
+const INSECURE: &str = "451 4.7.5 Mail store cannot be reached securely, try again later";
 
 #[tokio::test]
 async fn only_the_right_certificate_is_good() {
@@ -543,7 +543,7 @@ async fn files_that_change_hold_for_new_connections() {
     assert_eq!(offer(&mut begin(&delivery), "c@d").await, INSECURE);
     fs::write(authority.file("ca.pem"), good).unwrap();
     assert!(matches!(delivery.reload(), Some(Ok(Reloaded::Changed))));
-    // What can not be used changes nothing, and is said once.
+    // What cannot be used changes nothing, and is said once.
     fs::write(authority.file("ca.pem"), "no certificate").unwrap();
     assert!(matches!(delivery.reload_changed(), Some(Err(_))));
     assert!(delivery.reload_changed().is_none());

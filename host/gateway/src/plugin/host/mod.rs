@@ -113,7 +113,7 @@ impl HostState {
             .context()
             .map_or("", |context| context.session.id.as_str());
         let text = &text[..text.floor_char_boundary(MAX_LOG_LINE)];
-        // Debug output of a text escapes control characters, so that a plugin can not forge a line.
+        // Debug output of a text escapes control characters, so that a plugin cannot forge a line.
         match level {
             log::Level::Debug => debug!(session, plugin, says = ?text, "plugin"),
             log::Level::Info => info!(session, plugin, says = ?text, "plugin"),

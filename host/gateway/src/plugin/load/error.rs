@@ -1,4 +1,4 @@
-//! Why a plugin can not be loaded.
+//! Why a plugin cannot be loaded.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 use crate::contract::VERSION;
 use crate::plugin::verdict::PluginError;
 
-/// Why a plugin can not be loaded. The file is the operator's or the author's to mend.
+/// Why a plugin cannot be loaded. The file is the operator's or the author's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file holds no component.
@@ -34,7 +34,7 @@ pub enum LoadError {
         /// The names of the exports.
         exports: Vec<String>,
     },
-    /// The file or its directory can not be read.
+    /// The file or its directory cannot be read.
     #[error("{file}: {error}", file = file.display())]
     Io {
         /// The file.

@@ -138,7 +138,7 @@ const DIGITS: [u8; 256] = {
 };
 const NO_DIGIT: u8 = 0xFF;
 
-/// What has come of quoted-printable, and can not be understood yet.
+/// What has come of quoted-printable, and cannot be understood yet.
 #[derive(Default)]
 struct Quoted {
     /// White space, which is dropped where the line ends behind it; or an equals sign with what

@@ -9,7 +9,7 @@ use postgate_proto::session::Settings;
 use crate::plugin::context::{Context, RemoteHost, Transaction};
 use crate::plugin::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError};
 
-/// A plugin can not make the gateway an open relay.
+/// A plugin cannot make the gateway an open relay.
 pub(super) fn check_relaying(
     opinion: &Opinion,
     context: &Context,

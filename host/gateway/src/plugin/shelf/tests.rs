@@ -165,7 +165,7 @@ fn what_may_pass_is_tried_again_ever_more_rarely() {
         }
         assert_eq!(tried, [1, 3, 7, 15]);
     }
-    // What can not pass is not tried again.
+    // What cannot pass is not tried again.
     let mut shelf = Shelf::default();
     _ = refuse(&mut shelf, stamp, vec![LoadError::NoEvent(NAME.into())]);
     for _ in 0..100 {
