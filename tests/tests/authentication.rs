@@ -38,7 +38,7 @@ fn setup(users: &str, backend: &Backend) -> Setup {
     let setup = Setup::new()
         .backend(&backend.smtp())
         .listener(CLEAR_AUTH)
-        .plugin("05-auth-file", "auth-file", SIDECAR);
+        .plugin("12-auth-file", "auth-file", SIDECAR);
     fs::write(setup.directory().join("users"), users).expect("the users");
     setup
 }
@@ -86,6 +86,22 @@ fn base64(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// Who restricts where users may come from is asked before who knows their passwords, since nobody is
+/// asked once the credentials are accepted.
+#[test]
+fn users_may_be_let_in_from_some_networks_only() {
+    let backend = Backend::working();
+    for (network, reply) in [("192.0.2.0/24", "535 5.7.8"), ("127.0.0.0/8", "235 2.7.0")] {
+        let users = user("alice", "pencil").to_string();
+        let access = format!("[config.auth]\nnetworks = [\"{network}\"]");
+        let gateway = setup(&users, &backend)
+            .plugin("10-access", "access", &access)
+            .start();
+        let mut client = Client::greeted(gateway.address());
+        client.says(&plain("", "alice", "pencil"), reply);
+    }
 }
 
 /// What `postgate user` writes, every client of the mechanisms that need the password or its keys
@@ -396,7 +412,7 @@ fn without_its_file_the_plugin_does_not_start() {
     assert_eq!(output.status.code(), Some(64));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
-        error.contains("05-auth-file") && error.contains("\"users\""),
+        error.contains("12-auth-file") && error.contains("\"users\""),
         "{error}"
     );
 }

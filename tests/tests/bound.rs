@@ -38,7 +38,7 @@ fn gateway(authority: &Authority) -> Gateway {
             "tls = \"optional\"\nauth = \"optional\"\nclient-certificates = \"optional\"\n\
              client-ca = \"ca.pem\"",
         )
-        .plugin("05-auth-file", "auth-file", SIDECAR);
+        .plugin("12-auth-file", "auth-file", SIDECAR);
     fs::write(setup.directory().join("users"), alice.to_string()).expect("the users");
     setup.start()
 }
