@@ -127,3 +127,35 @@ fn a_message_with_a_fault_is_refused_at_its_end_and_the_session_goes_on() {
 mod auth;
 mod commands;
 mod tls;
+
+/// What policy has said about one client is not said to the next one.
+#[test]
+fn a_client_named_by_xclient_hears_nothing_of_the_one_before() {
+    let offers = Offers {
+        xclient: true,
+        ..Offers::default()
+    };
+    let mut session = Session::new(Arc::default(), offers);
+    session.receive(b"EHLO a.example\r\nXCLIENT ADDR=192.0.2.1\r\nEHLO b.example\r\n");
+    let mut replies = Vec::new();
+    loop {
+        match session.step() {
+            Step::Ask(ask) => {
+                if matches!(&ask, Ask::Helo { name, .. } if &**name == "a.example") {
+                    session.add_ehlo_keyword("XFIRST");
+                    session.set_greeting("hello again");
+                }
+                session.decide(Answer::Proceed(None));
+            }
+            Step::Write(octets) => replies.extend_from_slice(octets),
+            _ => break,
+        }
+    }
+    let replies = String::from_utf8(replies).unwrap();
+    let (first, second) = replies.rsplit_once("220 ").unwrap();
+    for text in ["XFIRST", "hello again"] {
+        assert!(first.contains(text), "{first}");
+        assert!(!second.contains(text), "{second}");
+    }
+    assert!(second.contains("250-"), "{second}");
+}
