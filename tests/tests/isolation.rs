@@ -114,7 +114,7 @@ fn bad_headers(cases: &[Case<'_>], settings: &str) -> String {
     let mut sidecar = format!("breaker.failures = 0\n{settings}\n");
     for (at, edit, name, value) in cases {
         let case = json!({ "at": at, "edit": edit, "name": name, "value": value });
-        let case: toml::Table = serde_json::from_value(case).unwrap();
+        let case: toml::Table = serde_json::from_value(case).expect("a table");
         sidecar += &format!("[[config.cases]]\n{case}");
     }
     sidecar

@@ -5,7 +5,7 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function id(): string;
   /**
-   * Unique among all transactions; changes with each MAIL and RSET. Empty before the first MAIL.
+   * Unique among all transactions: each MAIL begins a new one. Empty outside a transaction.
    */
   export function transactionId(): string;
   /**
@@ -21,11 +21,11 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function hostname(): string;
   /**
-   * The address the client connected to, or nothing on a Unix socket.
+   * The address the client connected to, in its canonical text form.
    */
   export function localIp(): string;
   /**
-   * The port the client connected to, or 0 on a Unix socket.
+   * The port the client connected to.
    */
   export function localPort(): number;
   /**
@@ -37,9 +37,13 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function remotePort(): number;
   /**
-   * The client's name by reverse DNS; the address where there is none or it is switched off.
+   * The client's name by reverse DNS; the address where there is none that is confirmed.
    */
   export function remoteHost(): string;
+  /**
+   * How far `remote-host` can be trusted.
+   */
+  export function remoteHostCheck(): HostCheck;
   /**
    * The name that the client gave in HELO or EHLO; empty before.
    */
@@ -130,9 +134,27 @@ declare module 'postgate:plugin/session@0.1.0' {
    * EHLO (RFC 5321).
    * ## `"lhlo"`
    * 
-   * LHLO (RFC 2033).
+   * LHLO (RFC 2033); for listeners of LMTP, which there are none of yet.
    */
   export type HeloKind = 'none' | 'helo' | 'ehlo' | 'lhlo';
+  /**
+   * How far the client's name can be trusted.
+   * # Variants
+   * 
+   * ## `"unknown"`
+   * 
+   * Nobody has looked, since the listener does without, or the name servers did not answer.
+   * ## `"unconfirmed"`
+   * 
+   * The address has no name, or none that leads back to it.
+   * ## `"confirmed"`
+   * 
+   * The name is that of the address, and leads back to it.
+   * ## `"told"`
+   * 
+   * A plugin at `on-proxy` or a client with XCLIENT has said it.
+   */
+  export type HostCheck = 'unknown' | 'unconfirmed' | 'confirmed' | 'told';
   /**
    * What a proxy in front of the gateway said about the client (PROXY protocol).
    */
@@ -141,6 +163,11 @@ declare module 'postgate:plugin/session@0.1.0' {
      * The version of the protocol, 1 or 2.
      */
     version: number,
+    /**
+     * The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` where the proxy does not
+     * know, or speaks for itself.
+     */
+    protocol: string,
     /**
      * Where the client connected from; nothing where the proxy did not say.
      */
@@ -162,7 +189,8 @@ declare module 'postgate:plugin/session@0.1.0' {
      */
     authority?: string,
     /**
-     * The application protocol that the client and the proxy agreed on (ALPN).
+     * The application protocol that the client and the proxy agreed on (ALPN), where it is text
+     * in UTF-8.
      */
     alpn?: string,
     /**

@@ -183,7 +183,8 @@ declare module 'postgate:plugin/types@0.1.0' {
   }
   /**
    * Tell the client that the message was taken, and drop it. The text is the reason for the
-   * log.
+   * log. Where recipients are refused, the client hears of them as of a message that others
+   * get.
    */
   export interface MessageVerdictDiscard {
     tag: 'discard',
@@ -191,7 +192,8 @@ declare module 'postgate:plugin/types@0.1.0' {
   }
   /**
    * Tell the client that the message was taken, once it is in the operator's quarantine
-   * instead of the backend. The text is the reason for the log.
+   * instead of the backend. The text is the reason for the log. Where recipients are refused,
+   * the client hears of them as of a message that others get.
    */
   export interface MessageVerdictQuarantine {
     tag: 'quarantine',
@@ -606,7 +608,8 @@ declare module 'postgate:plugin/types@0.1.0' {
   }
   /**
    * Deliver to this mailbox too. It is offered to the backend before the message is, and
-   * must be one that the gateway may relay to.
+   * must be one that the gateway may relay to. Where the backend refuses it, the client is asked
+   * to try again (451), and nobody gets the message until then: it is no fault of the client's.
    */
   export interface MessageEditAddRecipient {
     tag: 'add-recipient',
