@@ -58,6 +58,11 @@ impl NameServer {
             Some(_) => "300ms",
             None => "5s",
         };
+        self.settings_with(timeout)
+    }
+
+    /// The same, with another time to wait for an answer.
+    pub fn settings_with(&self, timeout: &str) -> String {
         format!(
             "dns.servers = [\"{}\"]\ndns.timeout = \"{timeout}\"",
             self.address

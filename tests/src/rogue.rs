@@ -61,7 +61,8 @@ impl Rogue {
         let gateway = Setup::new()
             .backend(&backend.smtp())
             .set(SOCKET)
-            .set(&dns.settings())
+            // Longer than a plugin may wait.
+            .set(&dns.settings_with("1m"))
             .set("runtime.workers = 1")
             .set(&listeners(behaviours))
             .plugin(PLUGIN, "guests/rogue", &sidecar)
