@@ -177,6 +177,9 @@ fn a_mixed_result_over_lmtp_is_retried_and_not_doubled() {
     client.envelope("alice@client.example", &recipients);
     let first = client.message(message);
     assert!(first.starts_with('4'), "{first}");
+    gateway.log().wait_for("a message that some have", |line| {
+        line["message"] == "message" && line["verdict"] == "delivered-in-part"
+    });
     drop(client);
     let mut client = Client::greeted(gateway.address());
     client.envelope("alice@client.example", &recipients);

@@ -95,7 +95,8 @@ impl Metrics {
         self.turned_away.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// One more message met this fate: `delivered`, `discarded`, `quarantined` or `refused`.
+    /// One more message met this fate: `delivered`, `delivered-in-part`, `discarded`,
+    /// `quarantined` or `refused`.
     pub fn message(&self, fate: &'static str) {
         self.messages.get_or_create(&[("fate", fate)]).inc();
     }

@@ -546,7 +546,7 @@ impl OnOutcome for Conformance {
         self.equal("outcome", "id", outcome.id.clone(), message::id());
         let id = format!("conform-{}", session::transaction_id());
         self.equal("outcome", "message id", outcome.id.clone(), id);
-        let is_refused = outcome.fate == Fate::Refused;
+        let is_refused = matches!(outcome.fate, Fate::Refused | Fate::DeliveredInPart);
         self.equal("outcome", "refused", outcome.reply.code >= 400, is_refused);
     }
 }

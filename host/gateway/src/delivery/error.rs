@@ -106,6 +106,14 @@ impl DeliveryError {
         }
     }
 
+    /// Whether some recipients have the message, and the client is asked to come again for the others.
+    pub const fn is_in_part(&self) -> bool {
+        match self {
+            Self::Deferred { delivered, .. } | Self::Mixed { delivered, .. } => *delivered > 0,
+            _ => false,
+        }
+    }
+
     /// What the client is told. The backend's own words reach it only where they are about its mail:
     /// a 421 of the backend, for example, must not close the session of the client.
     pub fn refusal(&self) -> Refusal {

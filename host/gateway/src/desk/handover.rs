@@ -39,7 +39,12 @@ impl Desk {
             Ok(disposal) => disposal,
             Err(error) => {
                 note_backend(&self.context, &error);
-                Disposal::refused(error.refusal())
+                let fate = match error.is_in_part() {
+                    true => Fate::DeliveredInPart,
+                    false => Fate::Refused,
+                };
+                let answer = Answer::Refuse(error.refusal());
+                Disposal { fate, answer }
             }
         }
     }
@@ -71,7 +76,7 @@ impl Desk {
             .paths()
             .any(|path| at_backend.recipients.contains(path));
         let disposal = match fate {
-            Fate::Discarded | Fate::Refused => self.taken(fate),
+            Fate::DeliveredInPart | Fate::Discarded | Fate::Refused => self.taken(fate),
             _ if rest.is_delivered() => Disposal::taken(fate, delivery::delivered_before()),
             Fate::Delivered => {
                 let taken = at_backend.deliver(&transaction.sender, &rest.recipients, &message);

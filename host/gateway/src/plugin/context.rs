@@ -226,6 +226,8 @@ pub struct MessageOutcome {
 pub enum Fate {
     /// At the backend.
     Delivered,
+    /// At the backend for some recipients; the client is asked to send it again for the others.
+    DeliveredInPart,
     /// Nowhere: a plugin had it dropped.
     Discarded,
     /// In the operator's quarantine.
@@ -239,6 +241,7 @@ impl Fate {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::DeliveredInPart => "delivered-in-part",
             Self::Discarded => "discarded",
             Self::Quarantined => "quarantined",
             Self::Refused => "refused",

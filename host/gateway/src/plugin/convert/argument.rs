@@ -25,6 +25,7 @@ pub(in crate::plugin) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcom
     on_outcome::Outcome {
         fate: match outcome.fate {
             Fate::Delivered => on_outcome::Fate::Delivered,
+            Fate::DeliveredInPart => on_outcome::Fate::DeliveredInPart,
             Fate::Discarded => on_outcome::Fate::Discarded,
             Fate::Quarantined => on_outcome::Fate::Quarantined,
             Fate::Refused => on_outcome::Fate::Refused,

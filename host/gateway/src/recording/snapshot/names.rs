@@ -33,8 +33,9 @@ pub(super) const LINE_ENDINGS: Names<LineEndings, 4> = [
     ("strict", LineEndings::Strict),
 ];
 
-pub(super) const FATES: Names<Fate, 4> = [
+pub(super) const FATES: Names<Fate, 5> = [
     ("delivered", Fate::Delivered),
+    ("delivered-in-part", Fate::DeliveredInPart),
     ("discarded", Fate::Discarded),
     ("quarantined", Fate::Quarantined),
     ("refused", Fate::Refused),
