@@ -33,6 +33,8 @@ pub enum Validity {
     Days(u64),
     /// It was, until an hour ago.
     Expired,
+    /// It will be, in so many seconds.
+    Soon(u64),
     /// It will be, tomorrow.
     Tomorrow,
 }
@@ -90,6 +92,7 @@ impl Authority {
         let (from, days) = match validity {
             Validity::Days(days) => (now() - HOUR, days),
             Validity::Expired => (now() - 25 * HOUR, 1),
+            Validity::Soon(seconds) => (now() + Duration::from_secs(seconds), 1),
             Validity::Tomorrow => (now() + 24 * HOUR, 1),
         };
         parameters.not_before = date_time_ymd(1970, 1, 1) + from;

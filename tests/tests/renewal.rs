@@ -130,6 +130,16 @@ fn what_is_broken_leaves_the_old_in_its_place() {
     assert_eq!(shown(&gateway, &config), issued.fingerprint());
 }
 
+/// Whoever issued a certificate may have a clock that is ahead of the gateway's.
+#[test]
+fn a_certificate_that_comes_too_early_is_taken_in_time() {
+    let authority = Authority::new("tests");
+    let gateway = start(&authority, "tls = { rescan = \"100ms\" }");
+    let issued = authority.issue_for(&[NAME], Validity::Soon(3));
+    replace(&gateway, &issued);
+    replaced_by(&gateway, &issued);
+}
+
 /// Twenty clients at a time, each with a new session for each message.
 #[test]
 fn no_session_fails_while_certificates_change() {

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use super::error::CertificateError;
+use super::error::{CertificateError, CertificateFault};
 use super::listing::{CertificateListing, CertificateState, ShownAt};
 use super::self_signed::{self, SelfSignedError};
 use super::{ListenerTls, Terms};
@@ -30,6 +30,8 @@ pub struct Store {
 struct State {
     /// The files as they were at the last attempt, so that what is wrong in them is said once.
     seen: Digest,
+    /// Whether one of them is good but for the time: it may only be that a clock is behind.
+    is_early: bool,
     /// Those that hold, in the order of the configuration.
     certificates: Vec<Certificate>,
 }
@@ -109,7 +111,11 @@ impl Store {
             files: config.certificates.clone(),
             listeners,
             self_signed,
-            state: Mutex::new(State { seen, certificates }),
+            state: Mutex::new(State {
+                seen,
+                is_early: false,
+                certificates,
+            }),
         })
     }
 
@@ -152,21 +158,28 @@ impl Store {
         let mut state = self.state();
         state.seen = self.digest();
         let reloaded = self.replace(&mut state);
+        state.is_early = is_early(&reloaded);
         drop(state);
         self.log_ends();
         reloaded
     }
 
-    /// As [`Self::reload`], but only where the files are not those of the last attempt.
+    /// As [`Self::reload`], but only where the files are not those of the last attempt, or were too
+    /// early then. What is wrong is not said again.
     pub(super) fn reload_changed(&self) -> Option<Result<Reloaded, Vec<TlsError>>> {
         let mut state = self.state();
         let digest = self.digest();
-        if state.seen == digest {
+        let is_same = state.seen == digest;
+        if is_same && !state.is_early {
             return None;
         }
         state.seen = digest;
         let reloaded = self.replace(&mut state);
+        state.is_early = is_early(&reloaded);
         drop(state);
+        if is_same && reloaded.is_err() {
+            return None;
+        }
         self.log_ends();
         Some(reloaded)
     }
@@ -286,6 +299,17 @@ fn digest<'a>(files: impl Iterator<Item = &'a Path>) -> Digest {
         }
     }
     digest.finalize().into()
+}
+
+/// Whether nothing is wrong with the files but that a certificate is not valid yet.
+fn is_early(reloaded: &Result<Reloaded, Vec<TlsError>>) -> bool {
+    let is_early = |error: &TlsError| match error {
+        TlsError::Certificate(error) => matches!(error.fault, CertificateFault::NotYetValid(_)),
+        TlsError::SelfSigned(_) | TlsError::Setup { .. } => false,
+    };
+    reloaded
+        .as_ref()
+        .is_err_and(|errors| errors.iter().all(is_early))
 }
 
 /// Every certificate, in the order of the configuration.
