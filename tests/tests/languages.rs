@@ -154,12 +154,12 @@ const FAILURES: [(&str, &str, &str); 8] = [
 fn an_exception_costs_its_own_session_only() {
     let python = start(
         "guests/misbehaves-python",
-        "breaker.failures = 0\nlimits.cpu = \"2s\"\nlimits.wall = \"5s\"",
+        "breaker.failures = 0\nlimits.cpu = \"1s\"\nlimits.wall = \"10s\"",
     );
     // Filling a memory takes an interpreter some time.
     let javascript = start(
         "guests/misbehaves-javascript",
-        "breaker.failures = 0\nlimits.cpu = \"2s\"",
+        "breaker.failures = 0\nlimits.cpu = \"1s\"\nlimits.wall = \"10s\"",
     );
     for (language, deed, expected) in FAILURES {
         let (gateway, _) = match language {
