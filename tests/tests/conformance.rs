@@ -142,15 +142,7 @@ fn every_fact_can_be_read_at_every_event() {
     client.says("QUIT", "221");
     let said = said(&gateway, 1);
     assert_conforms(&said);
-    let mut facts: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for line in &said {
-        if let Some((event, (name, value))) = line
-            .split_once(' ')
-            .and_then(|(event, fact)| Some((event, fact.split_once('=')?)))
-        {
-            facts.insert((event, name), value);
-        }
-    }
+    let facts = facts(&said);
     const EVENTS: [&str; 10] = [
         "connect",
         "helo",
@@ -252,6 +244,74 @@ fn every_fact_can_be_read_at_every_event() {
     let id = facts[&("mail", "transaction-id")];
     assert_eq!(facts[&("message", "message-id")], id);
     assert_eq!(facts[&("outcome", "message-id")], format!("conform-{id}"));
+}
+
+/// The same at events that are none of a transaction's own, in the middle of one and after it.
+#[test]
+fn every_fact_can_be_read_at_questions_and_ends() {
+    let (gateway, _backend) = start("dump = true");
+    let mut client = gateway.connect();
+    client.expect("220");
+    client.says("EHLO client.example", "250");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "235");
+    client.says("MAIL FROM:<alice@client.example> XMAIL=m", "250");
+    client.says("RCPT TO:<carol@example.org>", "250");
+    for question in ["VRFY carol", "EXPN staff", "HELP", "NONSENSE"] {
+        client.ask(question);
+    }
+    client.says("RSET", "250");
+    client.says("QUIT", "221");
+    let said = said(&gateway, 1);
+    assert_conforms(&said);
+    let facts = facts(&said);
+    let of_session = [
+        ("listener", "main"),
+        ("hostname", "mx.example.org"),
+        ("remote-ip", "127.0.0.1"),
+        ("helo", "HeloKind::Ehlo"),
+        ("helo-name", "client.example"),
+        ("protocol", "ESMTPA"),
+        ("authenticated-as", "bob"),
+        ("auth-mechanism", "PLAIN"),
+        ("banner", "banner of conformance"),
+        ("greeting", "greeting of conformance"),
+        ("encrypted", "false"),
+        ("headers-complete", "false"),
+        ("body-size", "0"),
+    ];
+    let under_way = [
+        ("sender", "<alice@client.example>"),
+        ("recipients", "carol@example.org"),
+        ("mail-parameters", r#"[(\"XMAIL\", \"m\")]"#),
+    ];
+    let over = [
+        ("sender", "-"),
+        ("recipients", ""),
+        ("mail-parameters", "[]"),
+    ];
+    for (event, transaction) in [
+        ("vrfy", under_way),
+        ("expn", under_way),
+        ("help", under_way),
+        ("reset", over),
+        ("disconnect", over),
+    ] {
+        for (name, expected) in of_session.into_iter().chain(transaction) {
+            let got = facts.get(&(event, name)).copied();
+            assert_eq!(got, Some(expected), "{name} at {event}");
+        }
+    }
+}
+
+/// What was dumped last, by event and name.
+fn facts(said: &[String]) -> BTreeMap<(&str, &str), &str> {
+    said.iter()
+        .filter_map(|line| {
+            let (event, fact) = line.split_once(' ')?;
+            let (name, value) = fact.split_once('=')?;
+            Some(((event, name), value))
+        })
+        .collect()
 }
 
 /// Whatever stands where MIME should, a message is taken and can be looked at.
