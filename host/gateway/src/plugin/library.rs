@@ -113,8 +113,11 @@ impl Library {
                 return Err(vec![LoadError::Io { file, error }]);
             }
         };
-        let jobs = library.shelf().begin(&scan);
-        let loads = jobs.into_iter().map(|job| {
+        // Nothing is known yet: everything is to be read.
+        let all = library
+            .shelf()
+            .compare(&scan.plugins, Care::Reread, Instant::now());
+        let loads = all.jobs.into_iter().map(|job| {
             let loader = Arc::clone(&library);
             tokio::spawn(async move {
                 let taken = loader.take(&job, Care::Reread).await;
@@ -194,20 +197,22 @@ impl Library {
             .map(|job| self.start_load(job, care, &is_over))
             .collect();
         let all = async {
+            let mut has_changed = false;
             for load in loads {
                 // A panic was logged, and the file is read again once it changes.
-                _ = load.await;
+                has_changed |= load.await.unwrap_or(false);
             }
+            has_changed
         };
-        match care {
+        let has_changed = match care {
             Care::Reread => all.await,
-            // Those that take longer come one by one.
-            Care::Retry | Care::Settle => _ = timeout(TOGETHER, all).await,
-        }
+            // Those that take longer come one by one. One of the others may have changed.
+            Care::Retry | Care::Settle => timeout(TOGETHER, all).await.unwrap_or(true),
+        };
         let mut shelf = self.shelf();
         is_over.store(true, Ordering::Relaxed);
         self.publish(&mut shelf);
-        match todo.is_unsettled || shelf.take_unsettled() {
+        match todo.is_unsettled || has_changed {
             true => Looked::Unsettled,
             false => Looked::Settled,
         }
@@ -239,19 +244,20 @@ impl Library {
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 
-    /// Loads a plugin whatever becomes of who wants it. Where the look that found it is over by then,
-    /// it serves as soon as it is there.
+    /// Loads a plugin whatever becomes of who wants it, and says whether its file changed meanwhile.
+    /// Where the look that found it is over by then, it serves as soon as it is there.
     fn start_load(
         self: &Arc<Self>,
         job: Job,
         care: Care,
         is_over: &Arc<AtomicBool>,
-    ) -> JoinHandle<()> {
+    ) -> JoinHandle<bool> {
         let load = Load::new(Arc::clone(self), job);
         let is_over = Arc::clone(is_over);
         tokio::spawn(async move {
             let library = &load.library;
             let taken = library.take(&load.job, care).await;
+            let has_changed = matches!(taken, Taken::Changed(_));
             let mut shelf = library.shelf();
             if let Err(errors) = shelf.finish(&load.job, taken) {
                 library.tell(&shelf, &load.job.name, &errors);
@@ -260,6 +266,7 @@ impl Library {
                 library.publish(&mut shelf);
                 library.finished_late.notify_one();
             }
+            has_changed
         })
     }
 

@@ -17,7 +17,7 @@ use self::entry::Entry;
 use crate::plugin::component::Component;
 use crate::plugin::inventory::PluginListing;
 use crate::plugin::load::{LoadError, PluginSet, plugin_name};
-use crate::plugin::scan::{Scan, Stamp};
+use crate::plugin::scan::Stamp;
 use crate::plugin::source::Content;
 
 /// A file counts as whole when it has not changed for so long.
@@ -44,8 +44,6 @@ pub(super) struct Shelf {
     orphans: BTreeSet<PathBuf>,
     /// Whether sessions are to see another set than before.
     is_changed: bool,
-    /// Whether something may still be being written.
-    is_unsettled: bool,
     /// How many loads there were.
     jobs: u64,
 }
@@ -138,13 +136,6 @@ impl Shelf {
         todo
     }
 
-    /// Everything that was found is to be loaded.
-    pub(super) fn begin(&mut self, scan: &Scan) -> Vec<Job> {
-        let found = scan.plugins.iter();
-        let jobs = found.map(|(name, stamp)| self.job(name.clone(), *stamp));
-        jobs.collect()
-    }
-
     fn job(&mut self, name: OsString, stamp: Stamp) -> Job {
         self.jobs += 1;
         let number = self.jobs;
@@ -167,11 +158,6 @@ impl Shelf {
         if let Some(entry) = self.entry_of(job) {
             entry.load = None;
         }
-    }
-
-    /// Whether something may still be being written. Asking forgets it.
-    pub(super) fn take_unsettled(&mut self) -> bool {
-        mem::take(&mut self.is_unsettled)
     }
 
     /// Whether there is nothing to be done about what a file holds.
@@ -218,7 +204,6 @@ impl Shelf {
                 // It is none of what was tried.
                 entry.tried = None;
                 entry.seen = Some(stamp);
-                self.is_unsettled = true;
                 Ok(())
             }
             Taken::Known => Ok(()),
