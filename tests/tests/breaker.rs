@@ -104,12 +104,7 @@ fn a_plugin_that_works_again_is_back() {
         assert!(Instant::now() < deadline, "the plugin is never tried again");
         pause();
     }
-    let line = rogue
-        .gateway
-        .log()
-        .wait_for_message("plugin works again and is back");
-    assert_eq!(line["plugin"], PLUGIN);
-    assert_eq!(is_open(&rogue), 0);
+    assert_is_back(&rogue);
     let mut other = Client::greeted(rogue.gateway.address());
     other.envelope("alice@client.example", &["bob@example.org"]);
 }
@@ -133,12 +128,15 @@ fn a_plugin_that_failed_where_nobody_goes_is_back() {
         assert!(Instant::now() < deadline, "the plugin is never tried again");
         pause();
     }
-    let line = rogue
-        .gateway
-        .log()
-        .wait_for_message("plugin works again and is back");
+    assert_is_back(&rogue);
+}
+
+/// The log and the metrics say that the plugin is back.
+fn assert_is_back(rogue: &Rogue) {
+    let log = rogue.gateway.log();
+    let line = log.wait_for_message("plugin works again and is back");
     assert_eq!(line["plugin"], PLUGIN);
-    assert_eq!(is_open(&rogue), 0);
+    assert_eq!(is_open(rogue), 0);
 }
 
 /// A client behind a proxy, so that each can have an address of its own.

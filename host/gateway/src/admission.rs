@@ -67,7 +67,7 @@ impl Admission {
 
     /// Lets a client in, or says why not. Its address is the one that a proxy names, where one does.
     pub(crate) fn admit_client(&self, address: IpAddr) -> Result<ClientPlace, TurnedAway> {
-        let key = key(address);
+        let key = network(address);
         let counted = match self.most_by_address {
             0 => None,
             most => Some(ByAddress::take(&self.by_address, key, most).ok_or(TurnedAway::Address)?),
@@ -127,7 +127,7 @@ impl Drop for CountedAddress {
 }
 
 /// One client of IPv6 has a network of 64 bits to itself.
-pub(crate) fn key(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & (u128::MAX << 64);

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::admission::key;
+use crate::admission::network;
 use crate::config::Limits;
 
 /// The attempts at a whole gateway.
@@ -73,7 +73,7 @@ impl Attempts {
         now: Instant,
     ) -> Result<Attempt, TooMany> {
         let account = account.to_lowercase();
-        let address = key(address);
+        let address = network(address);
         let pair = self.hasher.hash_one((address, &account));
         let address = self.hasher.hash_one(address);
         let is_limited = !account.is_empty() && !lock(&self.known).pairs.contains(&pair);

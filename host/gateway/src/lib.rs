@@ -27,6 +27,7 @@ mod connection;
 mod controller;
 mod desk;
 mod door;
+mod file;
 mod house;
 mod id;
 mod running;

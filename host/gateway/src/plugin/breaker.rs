@@ -15,13 +15,14 @@
 mod circuit;
 mod served;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::circuit::Circuit;
 use self::served::Served;
+use crate::admission::network;
 use crate::config::sidecar::{BreakerRules, Event};
 
 /// The breaker of one plugin, shared by all sessions.
@@ -130,16 +131,5 @@ impl Breaker {
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         // Each change of a circuit is whole: nothing in them can panic half-way.
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One client of IPv6 has a network of 64 bits to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
     }
 }

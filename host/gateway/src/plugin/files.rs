@@ -1,9 +1,8 @@
 //! The files of the operator that a plugin may read: kept in memory, and read again when they change.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use memchr::memmem;
 use tokio::sync::Mutex;
 use tracing::warn;
+
+use crate::file::{FileVersion, ReadError, read_bounded};
 
 /// The files of one plugin, for all its instances.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ struct Kept {
 /// Which version of a file was read.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    version: Version,
+    version: FileVersion,
     /// When it was seen for the first time.
     since: Instant,
     /// Whether the file had been left alone for a while. Two changes in one tick of the clock look
@@ -110,39 +111,10 @@ struct Seen {
     is_settled: bool,
 }
 
-/// What tells a version of a file from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Version {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// Reads a file, unless it is what was seen before.
 fn look(path: &Path, limit: u32, before: Option<Seen>) -> io::Result<Option<Kept>> {
     let metadata = fs::metadata(path)?;
-    // Opening a pipe would wait for its other end.
-    if !metadata.is_file() {
-        return Err(io::Error::other("this is no regular file"));
-    }
-    if metadata.len() > limit.into() {
-        return Err(too_large(limit));
-    }
-    let version = Version::of(&metadata);
+    let version = FileVersion::from(&metadata);
     let before = before.filter(|before| before.version == version);
     match before {
         Some(before) if before.is_settled => Ok(None),
@@ -158,20 +130,13 @@ fn look(path: &Path, limit: u32, before: Option<Seen>) -> io::Result<Option<Kept
                 // The time of a change may lie in the future.
                 is_settled: age.is_some_and(|age| age > SETTLED) || since.elapsed() > SETTLED,
             };
-            let content = read(path, limit, &metadata)?.into();
+            let content = read_bounded(path, limit.into()).map_err(|error| match error {
+                ReadError::Io(error) => error,
+                ReadError::TooLarge(_) => too_large(limit),
+            })?;
+            let content = content.into();
             Ok(Some(Kept { content, seen }))
         }
-    }
-}
-
-fn read(path: &Path, limit: u32, metadata: &Metadata) -> io::Result<Vec<u8>> {
-    let mut content = Vec::with_capacity(metadata.len().min(limit.into()) as usize);
-    let open = fs::File::open(path)?;
-    open.take(u64::from(limit) + 1).read_to_end(&mut content)?;
-    // It may have grown.
-    match content.len() > limit as usize {
-        true => Err(too_large(limit)),
-        false => Ok(content),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::sidecar::Sidecar;
+use crate::file::FileVersion;
 use crate::plugin::load::is_visible;
 
 /// The plugins of a directory by the names of their files, which is their order.
@@ -65,42 +65,22 @@ impl Stamp {
 /// How one file looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FileStamp {
-    There {
-        device: u64,
-        inode: u64,
-        size: u64,
-        /// Seconds and nanoseconds.
-        modified: (i64, i64),
-        /// The same for owner, rights and name, and for a modification that was dated back.
-        changed: (i64, i64),
-    },
+    There(FileVersion),
     Unreadable(io::ErrorKind),
 }
 
 impl FileStamp {
     fn of(file: &Path) -> Self {
         match fs::metadata(file) {
-            Ok(metadata) => Self::from(&metadata),
+            Ok(metadata) => Self::There(FileVersion::from(&metadata)),
             Err(error) => Self::Unreadable(error.kind()),
         }
     }
 
     const fn file(&self) -> Option<(u64, u64)> {
         match *self {
-            Self::There { device, inode, .. } => Some((device, inode)),
+            Self::There(FileVersion { device, inode, .. }) => Some((device, inode)),
             Self::Unreadable(_) => None,
-        }
-    }
-}
-
-impl From<&Metadata> for FileStamp {
-    fn from(metadata: &Metadata) -> Self {
-        Self::There {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }
@@ -110,13 +90,13 @@ impl Stamp {
     /// How a plugin without a sidecar looks.
     pub(super) const fn fake(inode: u64, size: u64) -> Self {
         Self {
-            wasm: FileStamp::There {
+            wasm: FileStamp::There(FileVersion {
                 device: 0,
                 inode,
                 size,
                 modified: (0, 0),
                 changed: (0, 0),
-            },
+            }),
             sidecar: FileStamp::Unreadable(io::ErrorKind::NotFound),
         }
     }

@@ -1,16 +1,14 @@
 //! What the files of a plugin hold, read once, so that what is checked is what will run.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use crate::config::ConfigError;
 use crate::config::sidecar::Sidecar;
+use crate::file::{self, ReadError};
 use crate::plugin::load::LoadError;
 use crate::plugin::version::version_of;
 
@@ -67,41 +65,20 @@ fn text(octets: Vec<u8>, file: &Path) -> Result<String, LoadError> {
     })
 }
 
-/// Reads a regular file of at most so many octets. What is opened is what is looked at, and opening
-/// does not wait: a pipe would have its reader wait for ever.
-fn read_bounded(file: &Path, limit: u64, key: &'static str) -> Result<Vec<u8>, LoadError> {
-    let io = |error| LoadError::Io {
-        file: file.to_owned(),
-        error,
-    };
-    let too_large = |size| LoadError::TooLarge {
-        file: file.to_owned(),
-        size,
-        limit,
-        key,
-    };
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(file)
-        .map_err(io)?;
-    let metadata = open.metadata().map_err(io)?;
-    if !metadata.is_file() {
-        return Err(io(io::Error::other("this is no regular file")));
-    }
-    if metadata.len() > limit {
-        return Err(too_large(metadata.len()));
-    }
-    let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // It may have grown meanwhile.
-    open.take(limit.saturating_add(1))
-        .read_to_end(&mut octets)
-        .map_err(io)?;
-    let size = octets.len() as u64;
-    match size > limit {
-        true => Err(too_large(size)),
-        false => Ok(octets),
-    }
+fn read_bounded(path: &Path, limit: u64, key: &'static str) -> Result<Vec<u8>, LoadError> {
+    let file = || path.to_owned();
+    file::read_bounded(path, limit).map_err(|error| match error {
+        ReadError::Io(error) => LoadError::Io {
+            file: file(),
+            error,
+        },
+        ReadError::TooLarge(size) => LoadError::TooLarge {
+            file: file(),
+            size,
+            limit,
+            key,
+        },
+    })
 }
 
 fn hexadecimal(octets: &[u8]) -> String {

@@ -11,6 +11,8 @@ use tempfile::NamedTempFile;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
+use crate::file::directory_of;
+
 /// The file that `auth-secret-file` names cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("auth-secret-file: {}: {fault}", file.display())]
@@ -87,12 +89,8 @@ fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, AuthSecretError> {
 fn make(file: &Path) -> io::Result<()> {
     let mut octets = Zeroizing::new([0; LEAST]);
     getrandom::fill(&mut *octets)?;
-    let directory = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     // Only its owner may read a temporary file.
-    let mut new = NamedTempFile::new_in(directory)?;
+    let mut new = NamedTempFile::new_in(directory_of(file))?;
     for octet in octets.iter() {
         write!(new, "{octet:02x}")?;
     }

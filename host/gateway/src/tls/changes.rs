@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::file::directory_of;
+
 /// The changes of some files.
 pub(crate) struct Changes {
     hints: mpsc::Receiver<()>,
@@ -82,13 +84,6 @@ fn complain(error: &notify::Error, rescan: Duration) {
             %error,
             "the system gives no hints about changed files, tls.rescan alone counts"
         ),
-    }
-}
-
-fn directory_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 
