@@ -3,22 +3,13 @@
 //! What is counted at each call of a plugin is found once, when the plugin is loaded, and takes no
 //! lock from then on.
 
-mod duration;
-mod plugin;
-
-use std::sync::atomic::AtomicI64;
-
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge as AnyGauge;
 use prometheus_client::registry::Registry;
 
-pub use self::duration::Durations;
-pub use self::plugin::{PluginMetrics, PluginMetricsFamily};
-
-/// How many of something there are right now.
-pub type Gauge = AnyGauge<i64, AtomicI64>;
+use postgate_runtime::metrics::PluginMetricsFamily;
+pub use postgate_runtime::metrics::{Counted, Gauge};
 
 /// Everything that one gateway counts.
 #[derive(Debug)]
@@ -112,24 +103,6 @@ impl Metrics {
         // Writing to a String does not fail.
         _ = text::encode(&mut rendered, &self.registry);
         rendered
-    }
-}
-
-/// One of something, for as long as this lives.
-#[derive(Debug)]
-pub struct Counted(Gauge);
-
-impl Counted {
-    /// Counts one more.
-    pub fn on(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

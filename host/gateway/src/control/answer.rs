@@ -1,7 +1,7 @@
 //! The answer to each request.
 
+use crate::control::controller::Controller;
 use crate::control::protocol::{Request, Response};
-use crate::controller::Controller;
 
 pub(super) async fn answer(controller: &Controller, request: Request) -> Response {
     match request {

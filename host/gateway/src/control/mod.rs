@@ -12,10 +12,12 @@
 
 mod answer;
 mod client;
+pub(crate) mod controller;
 mod protocol;
 mod server;
 mod socket;
 
 pub use self::client::{ControlError, ask};
+pub use self::controller::Controller;
 pub use self::protocol::{Request, Response};
 pub(crate) use self::server::ControlServer;

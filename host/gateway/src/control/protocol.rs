@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::PluginListing;
 use crate::tls::CertificateListing;
+use postgate_runtime::PluginListing;
 
 /// What can be asked of a running gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

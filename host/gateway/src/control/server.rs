@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::control::answer::answer;
+use crate::control::controller::Controller;
 use crate::control::protocol::{MAX_REQUEST, Request, Response};
 use crate::control::socket::ControlSocket;
-use crate::controller::Controller;
 
 /// Answers on the control socket.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::Certificate;
+use postgate_tls::Certificate;
 
 /// The certificates of a listener.
 #[derive(Debug)]

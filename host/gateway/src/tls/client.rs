@@ -10,11 +10,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
-use super::certificate::{Facts, provider};
-use super::error::{CertificateError, CertificateFault};
-use super::pem;
-use crate::config::{ClientCertificates, Listener};
-use crate::plugin::context::ClientCertificate;
+use postgate_config::{ClientCertificates, Listener};
+use postgate_runtime::context::ClientCertificate;
+use postgate_tls::pem;
+use postgate_tls::{CertificateError, CertificateFault};
+use postgate_tls::{Facts, provider};
 
 /// Who is trusted for certificates of clients, and whether a client needs one.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use tracing::info;
 
 use super::Terms;
 use crate::id;
-use crate::plugin::context::TlsFacts;
+use postgate_runtime::context::TlsFacts;
 
 /// A session that is encrypted now.
 pub(crate) struct Encrypted {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::Certificate;
+use postgate_tls::Certificate;
 
 /// What clients are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

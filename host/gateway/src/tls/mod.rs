@@ -5,15 +5,10 @@
 //! what it found good takes the place of the old as a whole. Each listener has its `ListenerTls`,
 //! which a session asks once, for its handshake, so that a session keeps what it began with.
 
-pub(crate) mod backend;
-mod certificate;
-mod changes;
 mod choice;
 mod client;
-mod error;
 mod handshake;
 mod listing;
-mod pem;
 mod renewal;
 mod self_signed;
 mod store;
@@ -29,21 +24,17 @@ use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-pub use self::backend::BackendTlsError;
-pub use self::certificate::{Certificate, Facts};
-pub(crate) use self::changes::Changes;
-pub use self::error::{CertificateError, CertificateFault};
 pub(crate) use self::handshake::{Encrypted, HandshakeError};
 pub use self::listing::{CertificateListing, CertificateState, ShownAt};
 pub(crate) use self::renewal::{tell, watch as watch_files};
 pub use self::self_signed::SelfSignedError;
-pub use self::store::{Reloaded, Store, TlsError};
+pub use self::store::{Store, TlsError};
 
-use self::certificate::provider;
 use self::choice::Choice;
 use self::client::Clients;
-use crate::config::{Listener, TlsProfile};
-use crate::house::{Phase, reached};
+use crate::shutdown::{Phase, reached};
+use postgate_config::{Listener, TlsProfile};
+use postgate_tls::{Certificate, provider};
 
 /// The TLS of one listener.
 #[derive(Debug)]

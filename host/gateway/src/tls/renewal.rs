@@ -7,8 +7,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use super::changes::Changes;
-use super::store::{Reloaded, Store, TlsError};
+use postgate_tls::{Changes, Reloaded};
+
+use super::store::{Store, TlsError};
 
 /// Looks at the files whenever the system says that something has happened to them, and every now
 /// and then; and once a day at what the certificates in use say. It does not end by itself.

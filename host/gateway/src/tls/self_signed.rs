@@ -10,8 +10,8 @@ use rcgen::{
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::{Certificate, Facts, provider};
-use crate::config::{Config, Listener, TlsMode};
+use postgate_config::{Config, Listener, TlsMode};
+use postgate_tls::{Certificate, Facts, provider};
 
 /// Why no certificate can be made.
 #[derive(Debug, thiserror::Error)]

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use super::certificate::Certificate;
-use super::error::{CertificateError, CertificateFault};
 use super::listing::{CertificateListing, CertificateState, ShownAt};
 use super::self_signed::{self, SelfSignedError};
 use super::{ListenerTls, Terms};
-use crate::config::{CertificateFiles, Config, Listener, TlsMode};
+use postgate_config::{CertificateFiles, Config, Listener, TlsMode};
+use postgate_tls::Certificate;
+use postgate_tls::{CertificateError, CertificateFault, Reloaded};
 
 /// All certificates of a gateway.
 #[derive(Debug)]
@@ -55,15 +55,6 @@ pub enum TlsError {
         /// What the TLS library says.
         error: rustls::Error,
     },
-}
-
-/// What came of looking at the files again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// New sessions are shown something else from now on.
-    Changed,
-    /// The files say what they said before.
-    Same,
 }
 
 impl Store {

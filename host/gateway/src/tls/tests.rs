@@ -11,7 +11,7 @@ use rcgen::{CertificateParams, KeyPair};
 
 use super::certificate::Facts;
 use super::*;
-use crate::config::{Config, Overrides};
+use postgate_config::{Config, Overrides};
 
 /// A certificate for a name, signed by itself.
 pub(super) fn made_for(name: &str) -> Certificate {

@@ -1,0 +1,113 @@
+//! `postgate plugin inspect`: what a plugin is, before it is trusted with anything.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::Args;
+use postgate_config::sidecar::Sidecar;
+use postgate_contract::Event;
+use postgate_dns::Dns;
+use postgate_runtime::{self, Inspection, Runtime};
+use serde_json::{Value, json};
+
+use crate::commands::{Failure, say};
+
+/// Say what a plugin handles, what it wants to use, and what it may use up.
+///
+/// The plugin is compiled, but not run. The file beside it, if there is one, is read for its grants
+/// and limits.
+#[derive(Args, Debug)]
+pub(in crate::commands) struct Arguments {
+    /// The plugin: a `.wasm` file.
+    file: PathBuf,
+    /// Write one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let file = &arguments.file;
+    let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
+    let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
+    let inspection = plugin::inspect(&runtime, file, u64::MAX)
+        .map_err(|error| Failure::mistakes(vec![error]))?;
+    match arguments.json {
+        true => say(format_args!("{}\n", value(&inspection, &sidecar))),
+        false => say(Report(&inspection, &sidecar)),
+    }
+}
+
+fn value(inspection: &Inspection, sidecar: &Sidecar) -> Value {
+    let grants: Vec<_> = sidecar.grants.iter().map(|grant| grant.name()).collect();
+    json!({
+        "size": inspection.size,
+        "sha256": inspection.sha256,
+        "events": inspection.events,
+        "imports": inspection.imports,
+        "refused": inspection.refused,
+        "needs": inspection.grants,
+        "granted": grants,
+        "initial-memory": inspection.memory,
+    })
+}
+
+struct Report<'a>(&'a Inspection, &'a Sidecar);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(inspection, Sidecar { grants, limits, .. }) = self;
+        writeln!(f, "size      {} octets", inspection.size)?;
+        writeln!(f, "sha256    {}", inspection.sha256)?;
+        let events = LIFECYCLE.into_iter().chain(Event::ALL.map(Event::name));
+        let exported = |name: &&str| inspection.events.iter().any(|event| event == name);
+        let events: Vec<&str> = events.filter(exported).collect();
+        writeln!(f, "events    {}", Words(&events))?;
+        writeln!(f, "imports   {}", Words(&inspection.imports))?;
+        writeln!(f, "refused   {}", Words(&inspection.refused))?;
+        writeln!(f, "needs     {}", Words(&inspection.grants))?;
+        let granted: Vec<&str> = grants.iter().map(|grant| grant.name()).collect();
+        writeln!(f, "granted   {}", Words(&granted))?;
+        if let Some(memory) = inspection.memory {
+            let (memory, most) = (Octets(memory), Octets(limits.memory.into()));
+            writeln!(f, "memory    {memory} to begin with, {most} at most")?;
+        }
+        writeln!(
+            f,
+            "cpu       {:?} an event, {:?} a message",
+            limits.cpu, limits.message_cpu
+        )?;
+        writeln!(
+            f,
+            "wall      {:?} an event, {:?} a message",
+            limits.wall, limits.message_wall
+        )
+    }
+}
+
+/// A list as a line shows it.
+struct Words<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Words<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, rest)) = self.0.split_first() else {
+            return f.write_str("none");
+        };
+        write!(f, "{first}")?;
+        rest.iter().try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+/// A size as a person reads it.
+struct Octets(u64);
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            octets if octets % (1 << 20) == 0 => write!(f, "{} MiB", octets >> 20),
+            octets => write!(f, "{} KiB", octets.div_ceil(1 << 10)),
+        }
+    }
+}
+
+/// What a plugin may export beside the events of a session.
+const LIFECYCLE: [&str; 2] = ["init", "self-test"];

@@ -1,0 +1,159 @@
+//! The scene of a session: who the client is, and what the configuration of a gateway would say.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use postgate_dialog::Certificate;
+use toml::Table;
+
+use super::harness::StageError;
+use crate::id;
+use postgate_config::{Config, Overrides};
+use postgate_runtime::context::{ClientCertificate, TlsFacts};
+
+/// Who the client of a session is.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its name by reverse DNS.
+    pub host: Option<String>,
+    /// Whom it acts as, where it has authenticated before the session begins.
+    pub authenticated_as: Option<String>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            // An address for documentation (RFC 5737).
+            ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            host: None,
+            authenticated_as: None,
+        }
+    }
+}
+
+/// What a plugin sees of a handshake that is left out.
+pub(super) fn encryption(shows: Certificate) -> TlsFacts {
+    let name = "client.example".to_owned();
+    let certificate = || ClientCertificate {
+        subject: format!("CN={name}"),
+        issuer: "CN=nobody but this test".to_owned(),
+        names: vec![name.clone()],
+        fingerprint: "0".repeat(64),
+        verified: true,
+    };
+    TlsFacts {
+        since: id::now(),
+        version: "TLSv1.3",
+        cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+        server_name: None,
+        alpn: None,
+        client_certificate: (shows == Certificate::Client).then(certificate),
+        is_resumed: false,
+    }
+}
+
+/// Takes the table `client` out of the settings, which a gateway does not know.
+pub(super) fn client_of(settings: &mut Table) -> Result<Client, StageError> {
+    let mut client = Client::default();
+    let Some(table) = settings.remove("client") else {
+        return Ok(client);
+    };
+    let wrong = |key: &str| {
+        StageError::Settings(format!(
+            "client.{key}: expected ip = \"192.0.2.1\", host = \"name\" or authenticated-as = \"user\""
+        ))
+    };
+    let table = table.as_table().ok_or_else(|| wrong("*"))?;
+    for (key, value) in table {
+        let text = value.as_str().ok_or_else(|| wrong(key))?;
+        match key.as_str() {
+            "ip" => client.ip = text.parse().map_err(|_| wrong(key))?,
+            "host" => client.host = Some(text.to_owned()),
+            "authenticated-as" => client.authenticated_as = Some(text.to_owned()),
+            _ => return Err(wrong(key)),
+        }
+    }
+    Ok(client)
+}
+
+/// What [`BASE`] says, with the settings of a dialog merged into it.
+pub(super) fn config_of(mut settings: Table) -> Result<Config, StageError> {
+    // The operator's file of these dialogs names the plugin; here it is the one under test.
+    settings.remove("plugin");
+    // The text is a constant, which the tests below read.
+    let mut base: Table = BASE
+        .parse()
+        .map_err(|error: toml::de::Error| StageError::Settings(error.to_string()))?;
+    if let Some(listener) = settings.remove("listener") {
+        let all = base.get_mut("listener").and_then(|all| all.get_mut(0));
+        if let (Some(toml::Value::Table(into)), toml::Value::Table(from)) = (all, listener) {
+            merge(into, from);
+        }
+    }
+    merge(&mut base, settings);
+    let file = Path::new("settings of the dialog");
+    Config::parse(&base.to_string(), file, &Overrides::default()).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        StageError::Settings(mistakes.join("\n"))
+    })
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(into)), toml::Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+/// What holds unless a dialog says otherwise.
+const BASE: &str = r#"
+hostname = "mx.example.org"
+
+[[listener]]
+name = "mx"
+address = "127.0.0.1:2525"
+auth = "optional"
+auth-in-clear = true
+
+[relay]
+domains = ["example.org"]
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_merged_and_the_client_is_taken_out() {
+        let mut settings: Table = "client.ip = \"2001:db8::1\"\nlimits.recipients = 3\n\
+             listener.banner = \"hello\""
+            .parse()
+            .unwrap();
+        let client = client_of(&mut settings).unwrap();
+        assert_eq!(client.ip.to_string(), "2001:db8::1");
+        let config = config_of(settings).unwrap();
+        assert_eq!(config.listeners[0].banner, "hello");
+        assert_eq!(config.listeners[0].limits.recipients, 3);
+    }
+
+    #[test]
+    fn mistakes_in_settings_name_the_key() {
+        for (text, key) in [
+            ("client.ip = \"nowhere\"", "client.ip"),
+            ("client.colour = \"red\"", "client.colour"),
+            ("limits.recipient = 3", "limits.recipient"),
+        ] {
+            let mut settings: Table = text.parse().unwrap();
+            let error = client_of(&mut settings)
+                .and_then(|_| config_of(settings))
+                .unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is written about the configuration is what the code does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgate_proto::fault::Fault;
+
+use super::sidecar::Sidecar;
+use super::*;
+
+#[test]
+fn the_built_in_configuration_names_every_key() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("run/plugins")).unwrap();
+    let file = directory.path().join("postgate.toml");
+    // A key that is commented out follows "# " at once; a sentence has no " = " after one word. So
+    // does the heading of a table that is not there without one.
+    let is_key = |line: &&str| {
+        if line.starts_with("# [[") {
+            return true;
+        }
+        line.strip_prefix("# ")
+            .and_then(|line| line.split_once(" = "))
+            .is_some_and(|(key, _)| {
+                key.bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            })
+    };
+    let whole: String = BUILT_IN
+        .lines()
+        .map(|line| if is_key(&line) { &line[2..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    parse(BUILT_IN, &file);
+    // What concerns TLS makes no sense for a directory.
+    let (before, backend) = whole.split_once("[[backend]]").unwrap();
+    let backend = backend
+        .replacen("maildir:run/maildir", "smtp://mail.example.org:25", 1)
+        .replacen("tls = \"off\"", "tls = \"starttls\"", 1);
+    let whole = format!("{before}[[backend]]{backend}");
+    parse(&whole, &file);
+    let known = document::known_keys(&whole, read::config);
+    assert_eq!(summed_up(&written_keys(&whole)), summed_up(&known));
+}
+
+#[test]
+fn a_listener_can_override_every_limit_but_those_of_all() {
+    let known = document::known_keys("", read::config);
+    let below = |table: &str| -> BTreeSet<&str> {
+        known
+            .iter()
+            .filter_map(|key| key.strip_prefix(table))
+            .collect()
+    };
+    let mut limits = below("limits.");
+    let of_all = [
+        "auth-failure-window",
+        "auth-failures-per-account",
+        "auth-failures-per-address",
+        "shutdown-grace",
+        "spool-memory",
+    ];
+    assert!(of_all.iter().all(|key| limits.remove(key)));
+    assert_eq!(below("listener.limits."), limits);
+}
+
+#[test]
+fn every_fault_is_documented_with_its_usual_reply() {
+    let documented: BTreeMap<_, _> = table("## Replies", "| Fault |")
+        .map(|cells| (code(cells[0]).unwrap(), code(cells[1]).unwrap()))
+        .collect();
+    let faults = Fault::ALL.map(|fault| (fault.name().to_owned(), Reply::from(fault).to_string()));
+    assert_eq!(documented, faults.into());
+}
+
+#[test]
+fn the_examples_have_no_mistakes() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configurations");
+    let mut count = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let file = entry.unwrap().path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            Config::load(&file, &Overrides::default()).unwrap();
+            count += 1;
+        }
+    }
+    assert_ne!(count, 0);
+}
+
+#[test]
+fn the_documentation_has_the_keys_and_defaults_of_the_code() {
+    let rows = documented("## The configuration file");
+    let text = toml_of(
+        &rows,
+        &[
+            ("", "hostname = \"mx.example.org\""),
+            ("backend", "address = \"maildir:mail\""),
+            ("certificate", "chain = \"mx.pem\""),
+        ],
+    );
+    let file = Path::new("postgate.toml");
+    assert_eq!(parse(&text, file), parse(MINIMAL, file));
+    let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
+    let known = document::known_keys(&text, read::config);
+    assert_eq!(keys, summed_up(&known));
+
+    let rows = documented("## The sidecar of a plugin");
+    let text = toml_of(&rows, &[]);
+    assert_eq!(
+        Sidecar::parse(&text, Path::new("x")),
+        Ok(Sidecar::default())
+    );
+    let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        keys,
+        document::known_keys(&text, |root| Some(sidecar::read(root)))
+    );
+}
+
+fn parse(text: &str, file: &Path) -> Config {
+    Config::parse(text, file, &Overrides::default()).unwrap()
+}
+
+/// The keys, without those of tables that are documented as a whole, or by an example.
+fn summed_up(keys: &BTreeSet<String>) -> BTreeSet<String> {
+    let whole = |key: &String| {
+        let tables = ["listener.limits", "replies"];
+        let table = tables
+            .into_iter()
+            .find(|table| key.starts_with(&format!("{table}.")));
+        table.map_or_else(|| key.clone(), str::to_owned)
+    };
+    keys.iter().map(whole).collect()
+}
+
+/// The keys of the first table below a heading that has them, each with its default where that is
+/// a value and not a description.
+fn documented(heading: &str) -> Vec<(String, Option<String>)> {
+    table(heading, "| Key |")
+        .map(|cells| (code(cells[0]).unwrap(), code(cells[2])))
+        .collect()
+}
+
+/// The cells of the first table below a heading that begins like this.
+fn table(heading: &str, first: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    let page = include_str!("../../../docs/configuration.md");
+    let (_, section) = page.split_once(&format!("{heading}\n")).unwrap();
+    section
+        .lines()
+        .skip_while(move |line| !line.starts_with(first))
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| "))
+        .map(|row| row.split(" | ").collect())
+}
+
+fn code(cell: &str) -> Option<String> {
+    Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned())
+}
+
+/// A text that writes out every default.
+fn toml_of(rows: &[(String, Option<String>)], more: &[(&str, &str)]) -> String {
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, default) in rows {
+        let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+        let lines = tables.entry(table).or_default();
+        lines.extend(default.as_ref().map(|default| format!("{key} = {default}")));
+    }
+    for (table, line) in more {
+        tables.get_mut(table).unwrap().push((*line).to_owned());
+    }
+    let heading = |table| match table {
+        "" => String::new(),
+        "listener" | "backend" | "certificate" => format!("[[{table}]]\n"),
+        table => format!("[{table}]\n"),
+    };
+    tables
+        .iter()
+        .map(|(table, lines)| format!("{}{}\n", heading(*table), lines.join("\n")))
+        .collect()
+}
+
+/// The keys that a text sets, without indices.
+fn written_keys(text: &str) -> BTreeSet<String> {
+    let mut table = "";
+    let mut keys = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix('[') {
+            table = heading.trim_matches(['[', ']']);
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !line.starts_with('#')
+        {
+            keys.insert(if table.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{table}.{key}")
+            });
+        }
+    }
+    keys
+}
+
+const MINIMAL: &str = "hostname = \"mx.example.org\"\n[[backend]]\naddress = \"maildir:mail\"\n\
+                       [[certificate]]\nchain = \"mx.pem\"\n";

@@ -1,0 +1,174 @@
+//! Reads the mail store behind the gateway.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::timeout;
+use crate::backend::{CertificateName, TlsChoice};
+use crate::document::Section;
+use crate::{
+    Backend, BackendAddress, BackendCertificate, BackendLogin, BackendTls, BackendTrust, HostPort,
+    TlsVersion,
+};
+
+pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
+    let mut only = None;
+    let mut count = 0;
+    root.each_table("backend", |section| {
+        only = backend(section);
+        count += 1;
+        if count > 1 {
+            section.conflict("address", "there can be only one backend".to_owned());
+        }
+    });
+    if count == 0 && root.is_overridden("backend.address") {
+        only = root.unwritten_table("backend", backend);
+    }
+    only
+}
+
+fn backend(section: &mut Section<'_>) -> Option<Backend> {
+    let name = section.or("name", "backend".to_owned());
+    let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
+    let tls = tls(section, address.as_ref());
+    let login = login(section, address.as_ref(), tls.is_some());
+    let connect_timeout = timeout(section, "connect-timeout", Duration::from_secs(10));
+    let command_timeout = timeout(section, "command-timeout", Duration::from_mins(1));
+    let data_timeout = timeout(section, "data-timeout", Duration::from_mins(5));
+    let max_idle = section.or("max-idle", 16);
+    let idle_timeout = timeout(section, "idle-timeout", Duration::from_secs(30));
+    let address = match address? {
+        BackendAddress::Maildir(path) => BackendAddress::Maildir(section.resolve("address", &path)),
+        elsewhere => elsewhere,
+    };
+    Some(Backend {
+        name,
+        address,
+        tls,
+        login,
+        connect_timeout,
+        command_timeout,
+        data_timeout,
+        max_idle,
+        idle_timeout,
+    })
+}
+
+fn tls(section: &mut Section<'_>, address: Option<&BackendAddress>) -> Option<BackendTls> {
+    let choice = section.or("tls", TlsChoice::Off);
+    let name = section.value("tls-name").map(|CertificateName(name)| name);
+    let minimum = section.or("tls-minimum", TlsVersion::default());
+    let trust = trust(section);
+    let certificate = certificate(section);
+    let start = match choice {
+        TlsChoice::Off => {
+            needs_tls(section, minimum);
+            return None;
+        }
+        TlsChoice::On(start) => start,
+    };
+    let host = match address? {
+        BackendAddress::Lmtp(HostPort { host, .. })
+        | BackendAddress::Smtp(HostPort { host, .. }) => host.clone(),
+        BackendAddress::LmtpUnix(_) | BackendAddress::Maildir(_) | BackendAddress::SmtpUnix(_) => {
+            let text = "makes no sense: what goes there does not leave this machine; leave it out";
+            section.conflict("tls", text.to_owned());
+            return None;
+        }
+    };
+    Some(BackendTls {
+        start,
+        name: name.unwrap_or(host),
+        minimum,
+        trust,
+        certificate,
+    })
+}
+
+/// Notes what has no effect without TLS, and was surely meant to have one.
+fn needs_tls(section: &mut Section<'_>, minimum: TlsVersion) {
+    let mut meant = vec![
+        "tls-name",
+        "tls-ca",
+        "tls-crl",
+        "tls-certificate",
+        "tls-key",
+    ];
+    if minimum != TlsVersion::default() {
+        meant.push("tls-minimum");
+    }
+    for key in meant {
+        if section.has(key) {
+            let text = r#"needs `tls = "starttls"` or `tls = "implicit"`"#;
+            section.conflict(key, text.to_owned());
+        }
+    }
+}
+
+fn trust(section: &mut Section<'_>) -> BackendTrust {
+    let file = section.path("tls-ca");
+    let revoked = section.path("tls-crl");
+    if section.or("tls-verify", true) {
+        return BackendTrust::Authorities { file, revoked };
+    }
+    for key in ["tls-ca", "tls-crl"] {
+        if section.has(key) {
+            let text = "has no effect with `tls-verify = false`; leave one of them out";
+            section.conflict(key, text.to_owned());
+        }
+    }
+    BackendTrust::Anybody
+}
+
+fn certificate(section: &mut Section<'_>) -> Option<BackendCertificate> {
+    let (chain, key) = (section.path("tls-certificate"), section.path("tls-key"));
+    if chain.is_none() && section.has("tls-key") {
+        let text = "needs `tls-certificate`, the certificate that it belongs to";
+        section.conflict("tls-key", text.to_owned());
+    }
+    let chain = chain?;
+    Some(BackendCertificate {
+        key: key.unwrap_or_else(|| chain.clone()),
+        chain,
+    })
+}
+
+fn login(
+    section: &mut Section<'_>,
+    address: Option<&BackendAddress>,
+    is_encrypted: bool,
+) -> Option<BackendLogin> {
+    let username: Option<String> = section.value("username");
+    let password_file = section.path("password-file");
+    if section.has("username") && !section.has("password-file") {
+        section.missing("password-file", "write the file that has the password");
+    }
+    if section.has("password-file") && !section.has("username") {
+        section.missing("username", "write the name that the password belongs to");
+    }
+    let login = BackendLogin {
+        username: username?,
+        password_file: password_file?,
+    };
+    match address? {
+        BackendAddress::Maildir(_) => {
+            let text = "makes no sense: nobody asks for it there; leave it out";
+            section.conflict("username", text.to_owned());
+        }
+        BackendAddress::Lmtp(HostPort { host, .. })
+        | BackendAddress::Smtp(HostPort { host, .. })
+            if !is_encrypted && !is_loopback(host) =>
+        {
+            let text = "needs TLS, such as `tls = \"starttls\"`: nobody should send a password in \
+                        clear over a network";
+            section.conflict("username", text.to_owned());
+        }
+        _ => {}
+    }
+    Some(login)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address: Option<IpAddr> = host.parse().ok();
+    address.map_or(host == "localhost", |address| address.is_loopback())
+}

@@ -1,0 +1,240 @@
+//! Reads the listeners, and finds what does not go together in them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+use postgate_proto::auth::Mechanism;
+use postgate_proto::parameters::Extensions;
+use postgate_proto::session::is_own_keyword;
+use toml::de::DeValue;
+
+use crate::address::{ListenAddress, ListenAddresses};
+use crate::document::Section;
+use crate::value::{Hostname, Line, Setting, is_printable};
+use crate::{AuthMode, CertificateFiles, Limits, Listener, ProxyMode, Submission, TlsMode, limits};
+
+use super::tls;
+
+/// All listeners, or the one that holds without any. Where addresses come from an environment
+/// variable or a flag, there is one listener for each, with the settings of the first one in the file.
+pub(super) fn all(
+    root: &mut Section<'_>,
+    general: &Limits,
+    certificates: &[CertificateFiles],
+) -> Vec<Listener> {
+    let only_first = root.is_overridden("listener.address");
+    let mut listeners: Vec<Listener> = Vec::new();
+    let mut count = 0;
+    root.each_table("listener", |section| {
+        let listens_on = match count > 0 && only_first {
+            true => section.written("address"),
+            false => section.required("address", r#"write one such as "127.0.0.1:2525""#),
+        };
+        count += 1;
+        let entry = entry(section, listens_on, general, certificates);
+        if count > 1 && only_first {
+            return;
+        }
+        check_against(&listeners, &entry, section);
+        listeners.extend(entry);
+    });
+    if count == 0 {
+        let read = |section: &mut Section<'_>| {
+            let listens_on = section.or("address", default_addresses());
+            entry(section, Some(listens_on), general, certificates)
+        };
+        listeners = root.unwritten_table("listener", read);
+    }
+    listeners
+}
+
+/// The listeners of one table, which differ in nothing but their addresses.
+fn entry(
+    section: &mut Section<'_>,
+    listens_on: Option<ListenAddresses>,
+    general: &Limits,
+    certificates: &[CertificateFiles],
+) -> Vec<Listener> {
+    let name: Option<String> = section.value("name");
+    let settings = settings(section, general);
+    let mut listeners: Vec<Listener> = Vec::new();
+    for written in listens_on.into_iter().flat_map(|ListenAddresses(all)| all) {
+        let name = name.clone().unwrap_or_else(|| written.to_string());
+        for address in resolved(&written, section) {
+            if is_taken(&listeners, address) {
+                section.conflict("address", format!("{address} is there twice"));
+                continue;
+            }
+            let name = name.clone();
+            listeners.push(Listener {
+                name,
+                host: written.host().map(str::to_owned),
+                address,
+                ..settings.clone()
+            });
+        }
+    }
+    check(section, &settings, &listeners);
+    tls::check(section, &settings, certificates);
+    listeners
+}
+
+fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
+    let default = Listener::at(DEFAULT_ADDRESS);
+    Listener {
+        auth: section.or("auth", default.auth),
+        auth_in_clear: section.or("auth-in-clear", default.auth_in_clear),
+        auth_mechanisms: mechanisms(section).unwrap_or(default.auth_mechanisms),
+        banner: section.or("banner", Line(default.banner)).0,
+        default_domain: section.value("default-domain").map(|Hostname(name)| name),
+        early_talkers: section.or("early-talkers", default.early_talkers),
+        greet_delay: section.or("greet-delay", default.greet_delay),
+        extensions: section.table("extensions", extensions),
+        more_keywords: more_keywords(section),
+        only_keywords: keywords(section, "only-keywords"),
+        submission: Submission {
+            complete: section.or("submission", default.submission.complete),
+            strip_bcc: section.or("strip-bcc", default.submission.strip_bcc),
+        },
+        line_endings: section.or("line-endings", default.line_endings),
+        lenient_commands: section.or("lenient-commands", default.lenient_commands),
+        strict_mail: section.or("strict-mail", default.strict_mail),
+        strict_rcpt: section.or("strict-rcpt", default.strict_rcpt),
+        proxy: section.or("proxy", default.proxy),
+        proxy_from: networks(section, "proxy-from"),
+        xclient_from: networks(section, "xclient-from"),
+        reverse_dns: section.or("reverse-dns", default.reverse_dns),
+        tls: section.or("tls", default.tls),
+        tls_profile: section.or("tls-profile", default.tls_profile),
+        certificates: section.list("certificates"),
+        client_certificates: section.or("client-certificates", default.client_certificates),
+        client_ca: section.path("client-ca"),
+        limits: section.table("limits", |section| {
+            limits::read_of_listener(section, general)
+        }),
+        name: default.name,
+        host: default.host,
+        address: default.address,
+    }
+}
+
+fn mechanisms(section: &mut Section<'_>) -> Option<Vec<Mechanism>> {
+    let mechanisms: Vec<Mechanism> = section.list("auth-mechanisms")?;
+    if mechanisms.is_empty() {
+        let text = "names no mechanism; write `auth = \"off\"` where nobody shall authenticate";
+        section.conflict("auth-mechanisms", text.to_owned());
+    }
+    Some(mechanisms)
+}
+
+fn extensions(section: &mut Section<'_>) -> Extensions {
+    let default = Extensions::default();
+    let chunking = section.or("chunking", default.chunking);
+    let binarymime: Option<bool> = section.value("binarymime");
+    if binarymime == Some(true) && !chunking {
+        let text = "needs `chunking = true`, since such messages come with BDAT only";
+        section.conflict("binarymime", text.to_owned());
+    }
+    Extensions {
+        binarymime: binarymime.unwrap_or(chunking),
+        chunking,
+        dsn: section.or("dsn", default.dsn),
+        eight_bit_mime: section.or("eight-bit-mime", default.eight_bit_mime),
+        pipelining: section.or("pipelining", default.pipelining),
+        requiretls: section.or("requiretls", default.requiretls),
+        smtputf8: section.or("smtputf8", default.smtputf8),
+        vrfy: section.or("vrfy", default.vrfy),
+    }
+}
+
+/// A line of the reply to EHLO: a keyword and its parameters (RFC 5321 §4.1.1.1).
+struct Keyword(String);
+
+impl Setting for Keyword {
+    const ALLOWED: &'static str = r#"a keyword of letters, digits and "-", with parameters of printable ASCII if it has any, such as "XFOO a b""#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let text = value.as_str()?;
+        let mut words = text.split(' ');
+        let is_keyword = words.next().is_some_and(|word| {
+            word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        });
+        let are_parameters = words.all(|word| !word.is_empty());
+        (is_keyword && are_parameters && is_printable(text)).then(|| Self(text.to_owned()))
+    }
+}
+
+fn keywords(section: &mut Section<'_>, key: &'static str) -> Option<Vec<String>> {
+    let keywords: Vec<Keyword> = section.list(key)?;
+    Some(keywords.into_iter().map(|Keyword(line)| line).collect())
+}
+
+fn more_keywords(section: &mut Section<'_>) -> Vec<String> {
+    let keywords = keywords(section, "add-keywords").unwrap_or_default();
+    for keyword in keywords.iter().filter(|keyword| is_own_keyword(keyword)) {
+        let text = format!(
+            "{keyword:?} has a keyword that the gateway lists by itself, where it can be used"
+        );
+        section.conflict("add-keywords", text);
+    }
+    keywords
+}
+
+fn networks(section: &mut Section<'_>, key: &'static str) -> Vec<IpNet> {
+    section.list(key).unwrap_or_default()
+}
+
+fn resolved(written: &ListenAddress, section: &mut Section<'_>) -> Vec<SocketAddr> {
+    written.resolve().unwrap_or_else(|error| {
+        section.conflict("address", format!("{written} has no address: {error}"));
+        Vec::new()
+    })
+}
+
+/// Finds what does not go together in one table.
+fn check(section: &mut Section<'_>, settings: &Listener, listeners: &[Listener]) {
+    let is_loopback = |listener: &Listener| listener.address.ip().is_loopback();
+    if settings.auth_in_clear && !listeners.iter().all(is_loopback) {
+        let text = "credentials may be sent in clear to a loopback address only";
+        section.conflict("auth-in-clear", text.to_owned());
+    } else if settings.auth != AuthMode::Off
+        && settings.tls == TlsMode::Off
+        && !settings.auth_in_clear
+    {
+        let text = "needs TLS, such as `tls = \"required\"`, or on a loopback address \
+                    `auth-in-clear = true`: nobody should send a password in clear over a network";
+        section.conflict("auth", text.to_owned());
+    }
+    if settings.proxy != ProxyMode::Off && settings.proxy_from.is_empty() {
+        let text = "needs `proxy-from`, the proxies that are trusted to say whom they speak for";
+        section.conflict("proxy", text.to_owned());
+    }
+}
+
+/// Finds what one table takes from the tables before it.
+fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section<'_>) {
+    for listener in entry {
+        if is_taken(earlier, listener.address) {
+            let text = format!("{} has another listener already", listener.address);
+            section.conflict("address", text);
+        } else if earlier.iter().any(|earlier| earlier.name == listener.name) {
+            let text = format!("another listener is already called {:?}", listener.name);
+            section.conflict("name", text);
+        }
+    }
+}
+
+/// Port 0 is another one each time.
+fn is_taken(listeners: &[Listener], address: SocketAddr) -> bool {
+    let mut addresses = listeners.iter().map(|listener| listener.address);
+    address.port() != 0 && addresses.any(|taken| taken == address)
+}
+
+fn default_addresses() -> ListenAddresses {
+    ListenAddresses(vec![ListenAddress::Ip(DEFAULT_ADDRESS)])
+}
+
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);

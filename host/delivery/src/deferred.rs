@@ -1,0 +1,162 @@
+//! What policy refuses after a message has come, while other recipients get it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::reply::{Refusal, Reply};
+use sha2::{Digest, Sha256};
+
+use super::ttl_cache::{Key, TtlCache};
+
+/// What a client is to read at its next attempt.
+///
+/// SMTP has one reply for a message, whoever it is for. Where some recipients are refused only then,
+/// the client is asked to try again, and at its next attempt it hears of each refusal at RCPT: once,
+/// since the next message to the same recipient may be another one. A client that is cut off before
+/// it has sent the message again may be refused as it was the first time, and asked to come once
+/// more; who has the message is remembered meanwhile. Refusals are kept for a time, and only so many
+/// of them; a restart forgets them, which also costs an attempt and nothing else.
+#[derive(Debug)]
+pub(super) struct Deferred(TtlCache<Refusal>);
+
+impl Default for Deferred {
+    fn default() -> Self {
+        Self(TtlCache::new(LIFETIME))
+    }
+}
+
+impl Deferred {
+    /// The refusal that the client at this address is to read for this recipient now.
+    pub(super) fn take(
+        &self,
+        client: IpAddr,
+        sender: &ReversePath,
+        recipient: &ForwardPath,
+    ) -> Option<Refusal> {
+        match self.0.is_empty() {
+            true => None,
+            false => self.0.take(&key(client, sender, recipient)),
+        }
+    }
+
+    /// Remembers a refusal for the client's next attempt.
+    pub(super) fn refuse(
+        &self,
+        client: IpAddr,
+        sender: &ReversePath,
+        recipient: &ForwardPath,
+        refusal: &Refusal,
+    ) {
+        self.0.add(key(client, sender, recipient), short(refusal));
+    }
+}
+
+/// Longer than clients wait between two attempts.
+const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
+/// The most lines of a refusal that are remembered.
+const LINES: usize = 4;
+
+/// A client may come back from another address of its network.
+fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> Key {
+    let mut hash = Sha256::new();
+    match client.to_canonical() {
+        IpAddr::V4(address) => hash.update(&address.octets()[..3]),
+        IpAddr::V6(address) => hash.update(&address.octets()[..8]),
+    }
+    hash.update([0]);
+    hash.update(sender.as_str().as_bytes());
+    hash.update([0]);
+    hash.update(recipient.as_str().as_bytes());
+    hash.finalize().into()
+}
+
+/// A refusal takes as much memory as a plugin likes; only its first lines are kept.
+fn short(refusal: &Refusal) -> Refusal {
+    let reply = refusal.reply();
+    let line = |line: &str| line[..line.floor_char_boundary(MAX_LINE)].to_owned();
+    let lines = reply.lines().take(LINES).map(line).collect();
+    let short = Reply::new(reply.code(), reply.enhanced(), lines);
+    short.and_then(Refusal::new).unwrap_or(Refusal::TRY_LATER)
+}
+
+/// More of a line than a client gets to see (RFC 5321 §4.5.3.1.5).
+const MAX_LINE: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use postgate_proto::address::Charset;
+
+    use super::*;
+
+    fn sender(text: &str) -> ReversePath {
+        ReversePath::parse(text, Charset::Ascii).unwrap()
+    }
+
+    fn path(text: &str) -> ForwardPath {
+        ForwardPath::parse(text, Charset::Ascii).unwrap()
+    }
+
+    fn refusal(lines: usize) -> Refusal {
+        let lines = (0..lines).map(|_| "no ".repeat(1_000)).collect();
+        Refusal::new(Reply::new(550, None, lines).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_for_one_sender_recipient_and_network() {
+        let deferred = Deferred::default();
+        let own = "192.0.2.1".parse().unwrap();
+        let (alice, bob) = (sender("alice@client.example"), path("bob@example.org"));
+        assert_eq!(deferred.take(own, &alice, &bob), None);
+        let table = [
+            ("192.0.2.1", "alice@client.example", "bob@example.org", true),
+            (
+                "192.0.2.254",
+                "alice@client.example",
+                "bob@example.org",
+                true,
+            ),
+            (
+                "::ffff:192.0.2.7",
+                "alice@client.example",
+                "bob@example.org",
+                true,
+            ),
+            (
+                "192.0.3.1",
+                "alice@client.example",
+                "bob@example.org",
+                false,
+            ),
+            (
+                "2001:db8::1",
+                "alice@client.example",
+                "bob@example.org",
+                false,
+            ),
+            ("192.0.2.1", "", "bob@example.org", false),
+            (
+                "192.0.2.1",
+                "alice@client.example",
+                "carol@example.org",
+                false,
+            ),
+        ];
+        for (client, from, to, expected) in table {
+            deferred.refuse(own, &alice, &bob, &refusal(1));
+            let client = client.parse().unwrap();
+            let found = deferred.take(client, &sender(from), &path(to));
+            assert_eq!(found.is_some(), expected, "{client} {from} {to}");
+            // It is read once.
+            let again = deferred.take(own, &alice, &bob);
+            assert_eq!(again.is_some(), !expected, "{client} {from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_kept_short() {
+        let short = short(&refusal(100));
+        assert_eq!(short.reply().lines().count(), LINES);
+        assert!(short.reply().lines().all(|line| line.len() <= MAX_LINE));
+    }
+}

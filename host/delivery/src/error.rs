@@ -1,0 +1,303 @@
+//! What can go wrong behind the gateway, and what the client is told of it.
+
+use std::io;
+
+use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
+use postgate_proto::reply::{Enhanced, Refusal};
+
+use super::tls::TlsFailure;
+use postgate_spool::{NO_ROOM, is_full};
+
+/// Why a recipient or a message was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The backend does not take the gateway's credentials: the fault of the configuration, or of
+    /// the backend.
+    #[error("the backend does not take the credentials of the gateway by {mechanism}: {}", .refusal.reply())]
+    Authentication {
+        /// How they were given.
+        mechanism: ClientMechanism,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// The backend closed the connection, or it broke.
+    #[error("the backend closed the connection at the {stage}: {cause}")]
+    Closed {
+        /// What the gateway was waiting for, or sending.
+        stage: Stage,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The message cannot be read from where the gateway keeps it.
+    #[error("the message cannot be read: {0}")]
+    Content(io::Error),
+    /// The backend refused for good what a plugin has made of the envelope, which is not the fault of
+    /// the client.
+    #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
+    Added(Refusal),
+    /// The backend does not follow the protocol.
+    #[error("{0}")]
+    Fault(#[from] ClientFault),
+    /// Policy has refused the message for some recipients, and others have it now.
+    #[error("the message is for {delivered} of {recipients} recipients only")]
+    Deferred {
+        /// How many recipients have the message.
+        delivered: usize,
+        /// How many there are.
+        recipients: usize,
+    },
+    /// Some recipients of an LMTP backend have the message now, and others do not.
+    #[error("the backend took the message for {delivered} of {recipients} recipients")]
+    Mixed {
+        /// How many recipients have the message.
+        delivered: usize,
+        /// How many there are.
+        recipients: usize,
+    },
+    /// The gateway has nobody to hand mail over to.
+    #[error("no backend is configured")]
+    NoBackend,
+    /// The gateway cannot authenticate.
+    #[error("the backend offers no mechanism of AUTH that the gateway can use: {offered:?}")]
+    NoMechanism {
+        /// What it offers; empty where it offers nothing.
+        offered: String,
+    },
+    /// A message was to be delivered before a recipient was accepted.
+    #[error("no recipient was accepted")]
+    NoRecipients,
+    /// The backend refused the transaction, a recipient or the message.
+    #[error("the backend refused: {}", .0.reply())]
+    Refused(Refusal),
+    /// The message cannot be written to the local store.
+    #[error("the message cannot be stored: {0}")]
+    Store(io::Error),
+    /// The connection could not be encrypted. Nothing is ever sent over one that is not.
+    #[error("{0}")]
+    Tls(#[from] TlsFailure),
+    /// The backend took too long.
+    #[error("the backend took too long at the {stage}")]
+    Timeout {
+        /// What the gateway was waiting for, or sending.
+        stage: Stage,
+    },
+    /// The backend does not serve the gateway, or stops doing so.
+    #[error("the backend is not available at the {stage}: {}", .refusal.reply())]
+    Unavailable {
+        /// Where it said so.
+        stage: Stage,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// There is no connection to the backend.
+    #[error("the backend cannot be reached: {0}")]
+    Unreachable(io::Error),
+}
+
+impl DeliveryError {
+    /// What it means that this has come of recipients that the client has not named: nothing for
+    /// good.
+    #[must_use]
+    pub fn about_added(self) -> Self {
+        match self {
+            Self::Refused(refusal) if !refusal.is_temporary() => Self::Added(refusal),
+            Self::NoRecipients => Self::Added(NO_RECIPIENTS),
+            error => error,
+        }
+    }
+
+    /// Whether some recipients have the message, and the client is asked to come again for the others.
+    pub const fn is_in_part(&self) -> bool {
+        match self {
+            Self::Deferred { delivered, .. } | Self::Mixed { delivered, .. } => *delivered > 0,
+            _ => false,
+        }
+    }
+
+    /// What the client is told. The backend's own words reach it only where they are about its mail:
+    /// a 421 of the backend, for example, must not close the session of the client.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Authentication { .. } | Self::NoMechanism { .. } => NO_ENTRY,
+            Self::Closed { .. }
+            | Self::Timeout { .. }
+            | Self::Tls(TlsFailure::Broken(_) | TlsFailure::Timeout) => BAD_CONNECTION,
+            Self::Tls(TlsFailure::NotOffered | TlsFailure::Refused(_)) => NO_TLS,
+            Self::Tls(
+                TlsFailure::Certificate(_) | TlsFailure::Identity(_) | TlsFailure::Protocol(_),
+            ) => BAD_TLS,
+            Self::Added(_) | Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => {
+                Refusal::TRY_LATER
+            }
+            Self::Deferred { .. } | Self::Mixed { .. } => NOT_FOR_ALL,
+            Self::NoBackend => NO_BACKEND,
+            Self::NoRecipients => NO_RECIPIENTS,
+            Self::Refused(refusal) => refusal.clone(),
+            Self::Store(error) if is_full(error) => NO_ROOM,
+            Self::Store(_) => Refusal::TRY_LATER,
+            Self::Unreachable(_) => UNREACHABLE,
+        }
+    }
+}
+
+/// What exactly is wrong is in the log: it is not the client's affair.
+const BAD_TLS: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 5),
+    "Mail store cannot be reached securely, try again later",
+);
+
+const BAD_CONNECTION: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 4, 2),
+    "Mail store did not answer, try again later",
+);
+
+/// The message must not go where TLS is not certain (RFC 8689 §4.2.1).
+pub(super) const NEEDS_TLS: Refusal =
+    Refusal::fixed(550, Enhanced::new(5, 7, 30), "REQUIRETLS support required");
+
+/// An address or the message needs SMTPUTF8, which the backend does not offer (RFC 6531 §3.5).
+pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
+    550,
+    Enhanced::new(5, 6, 7),
+    "Mail store does not take internationalized mail",
+);
+
+const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No storage backend");
+
+/// The message is binary, which the backend does not take (RFC 3030 §3).
+pub(super) const NO_CONVERSION: Refusal =
+    Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
+
+/// Not 4.7.8, which would be about the client's own credentials.
+const NO_ENTRY: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 0),
+    "Mail store does not let the gateway in, try again later",
+);
+
+const NO_TLS: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 7, 4),
+    "Mail store cannot be reached securely, try again later",
+);
+
+const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
+
+const NOT_FOR_ALL: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 3, 0),
+    "Not yet delivered to all recipients, try again later",
+);
+
+const UNREACHABLE: Refusal = Refusal::fixed(
+    451,
+    Enhanced::new(4, 4, 1),
+    "Mail store cannot be reached, try again later",
+);
+
+#[cfg(test)]
+mod tests {
+    use rustls::{AlertDescription, CertificateError};
+
+    use super::*;
+
+    fn refusal(code: u16, class: u8) -> Refusal {
+        Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
+    }
+
+    #[test]
+    fn what_the_client_is_told() {
+        use io::ErrorKind::{ConnectionRefused, NotFound, StorageFull, UnexpectedEof};
+        let stage = Stage::Data;
+        let table = [
+            (
+                DeliveryError::Unreachable(ConnectionRefused.into()),
+                "451 4.4.1",
+            ),
+            (DeliveryError::Timeout { stage }, "451 4.4.2"),
+            (
+                DeliveryError::Closed {
+                    stage,
+                    cause: UnexpectedEof.into(),
+                },
+                "451 4.4.2",
+            ),
+            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
+            (
+                DeliveryError::Refused(refusal(550, 5)).about_added(),
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)).about_added(),
+                "450 4.7.1 said the backend",
+            ),
+            (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
+            (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
+            (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
+            (DeliveryError::Refused(NEEDS_UTF8), "550 5.6.7"),
+            (DeliveryError::Refused(NO_CONVERSION), "554 5.6.1"),
+            (DeliveryError::NoBackend, "452 4.3.1 No storage backend"),
+            (DeliveryError::NoRecipients, "554 5.5.1"),
+            (
+                DeliveryError::Mixed {
+                    delivered: 1,
+                    recipients: 2,
+                },
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(550, 5)),
+                "550 5.7.1 said the backend",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)),
+                "450 4.7.1 said the backend",
+            ),
+            (
+                DeliveryError::Unavailable {
+                    stage,
+                    refusal: refusal(421, 4),
+                },
+                "451 4.3.0",
+            ),
+            (DeliveryError::Tls(TlsFailure::NotOffered), "451 4.7.4"),
+            (
+                DeliveryError::Tls(TlsFailure::Refused(refusal(454, 4))),
+                "451 4.7.4",
+            ),
+            (
+                DeliveryError::Tls(TlsFailure::Certificate(CertificateError::Expired)),
+                "451 4.7.5",
+            ),
+            (
+                DeliveryError::Tls(TlsFailure::Identity(AlertDescription::UnknownCA)),
+                "451 4.7.5",
+            ),
+            (DeliveryError::Tls(TlsFailure::Timeout), "451 4.4.2"),
+            (
+                DeliveryError::Tls(TlsFailure::Broken(UnexpectedEof.into())),
+                "451 4.4.2",
+            ),
+            // A permanent no of the backend to the gateway is none to the client.
+            (
+                DeliveryError::Authentication {
+                    mechanism: ClientMechanism::Plain,
+                    refusal: refusal(535, 5),
+                },
+                "451 4.7.0",
+            ),
+            (
+                DeliveryError::NoMechanism {
+                    offered: String::new(),
+                },
+                "451 4.7.0",
+            ),
+        ];
+        for (error, expected) in table {
+            let shown = error.refusal().reply().to_string();
+            assert!(shown.starts_with(expected), "{error}: {shown}");
+        }
+    }
+}

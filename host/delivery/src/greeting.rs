@@ -1,0 +1,139 @@
+//! The beginning of a connection: the greeting, TLS, and who the gateway is.
+
+use std::sync::Arc;
+
+use postgate_proto::client::{
+    Authentication, Client, ClientCredentials, ClientMechanism, Nonce, Protocol, Request, Stage,
+};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::DeliveryError;
+use super::connection::{Connection, Peer};
+use super::security::Security;
+use super::stream::Stream;
+use super::tls::{Tls, TlsFailure};
+use postgate_config::TlsStart;
+
+impl Connection {
+    /// Waits for the greeting, and introduces the gateway; over TLS, and with its credentials, where
+    /// the operator wants it so.
+    pub(super) async fn greet(
+        stream: Stream,
+        peer: Arc<Peer>,
+        security: Arc<Security>,
+    ) -> Result<Self, DeliveryError> {
+        let client = Client::new(peer.protocol, peer.name.clone());
+        let stream = match &security.tls {
+            Some(tls) if tls.start == TlsStart::Implicit => encrypt(stream, tls, &peer).await?,
+            Some(_) | None => stream,
+        };
+        let mut connection = Self::new(stream, client, Arc::clone(&peer), Arc::clone(&security));
+        connection.hear(Stage::Greeting).await?;
+        connection.hear(hello(&peer)).await?;
+        if let Some(tls) = &security.tls
+            && tls.start == TlsStart::StartTls
+        {
+            connection = connection.start_tls(tls).await?;
+            connection.hear(hello(&peer)).await?;
+        }
+        if let Some(credentials) = &security.credentials {
+            connection.authenticate(credentials).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Whether what goes over it is encrypted, and the server is who it should be.
+    pub(super) fn is_verified(&self) -> bool {
+        let tls = self.security.tls.as_ref();
+        self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
+    }
+
+    /// Waits for a reply without which nothing can begin.
+    async fn hear(&mut self, stage: Stage) -> Result<(), DeliveryError> {
+        let limit = match stage {
+            Stage::Greeting => self.peer.connect_timeout,
+            _ => self.peer.command_timeout,
+        };
+        match self.accepted(stage, limit).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(DeliveryError::Unavailable { stage, refusal }),
+        }
+    }
+
+    /// Gives the connection after STARTTLS. There is no way on without it: this one is used up.
+    async fn start_tls(mut self, tls: &Tls) -> Result<Self, DeliveryError> {
+        if !self.client.capabilities().offers("STARTTLS") {
+            return Err(TlsFailure::NotOffered.into());
+        }
+        let stage = Stage::StartTls;
+        self.client.request(Request::StartTls);
+        if let Err(refusal) = self.accepted(stage, self.peer.command_timeout).await? {
+            return Err(TlsFailure::Refused(refusal).into());
+        }
+        let stream = encrypt(self.stream, tls, &self.peer).await?;
+        let client = self.client.encrypted();
+        Ok(Self::new(stream, client, self.peer, self.security))
+    }
+
+    async fn authenticate(
+        &mut self,
+        credentials: &Arc<ClientCredentials>,
+    ) -> Result<(), DeliveryError> {
+        let capabilities = self.client.capabilities();
+        let Some(mechanism) = ClientMechanism::choose(capabilities, credentials) else {
+            let offered = capabilities.parameters("AUTH").unwrap_or_default();
+            return Err(DeliveryError::NoMechanism {
+                offered: offered.to_owned(),
+            });
+        };
+        self.client.request(Request::Auth(Authentication {
+            mechanism,
+            credentials: Arc::clone(credentials),
+            nonce: nonce(),
+        }));
+        match self
+            .accepted(Stage::Auth, self.peer.command_timeout)
+            .await?
+        {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(DeliveryError::Authentication { mechanism, refusal }),
+        }
+    }
+}
+
+const fn hello(peer: &Peer) -> Stage {
+    match peer.protocol {
+        Protocol::Lmtp => Stage::Lhlo,
+        Protocol::Smtp => Stage::Ehlo,
+    }
+}
+
+/// Carries out the handshake.
+async fn encrypt(stream: Stream, tls: &Tls, peer: &Peer) -> Result<Stream, TlsFailure> {
+    let shaking = stream.encrypt(&tls.connector, tls.name.clone());
+    let stream = match timeout(peer.connect_timeout, shaking).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            return Err(TlsFailure::of(&error).unwrap_or(TlsFailure::Broken(error)));
+        }
+        Err(_) => return Err(TlsFailure::Timeout),
+    };
+    if let Some(connection) = stream.tls() {
+        debug!(
+            backend = peer.address,
+            version = ?connection.protocol_version(),
+            cipher = ?connection.negotiated_cipher_suite().map(|suite| suite.suite()),
+            handshake = ?connection.handshake_kind(),
+            "encrypted"
+        );
+    }
+    Ok(stream)
+}
+
+fn nonce() -> Nonce {
+    let mut octets = [0; 18];
+    // Without randomness no TLS would be possible either, and the system always has it.
+    getrandom::fill(&mut octets).expect("the system has randomness");
+    Nonce(octets)
+}

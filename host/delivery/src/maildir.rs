@@ -1,0 +1,270 @@
+//! A Maildir as a store of its own: no other server is needed.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
+use tokio::task::spawn_blocking;
+
+use super::Message;
+use postgate_spool::Content;
+
+/// A directory that gets one file for each message, whatever number of recipients it has.
+#[derive(Clone, Debug)]
+pub struct Maildir(Arc<Place>);
+
+impl Maildir {
+    /// The Maildir at this path, which is made with the first message. The host name becomes a part
+    /// of file names.
+    pub fn new(path: impl Into<PathBuf>, hostname: &str) -> Self {
+        Self(Arc::new(Place {
+            path: path.into(),
+            // What a file name must not hold is written as Maildir readers expect it.
+            hostname: hostname.replace('/', "\\057").replace(':', "\\072"),
+        }))
+    }
+
+    /// Stores a message with a Return-Path field before it, without any that it brought along
+    /// (RFC 5321 §4.4), and else octet for octet. It is on the disk, and readers see it whole, once
+    /// this returns.
+    pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
+        let head = format!("Return-Path: {sender}\r\n");
+        self.store_below(head, &without(&["Return-Path"], message.head), message.body)
+            .await
+    }
+
+    /// The same for mail that somebody may send on by hand: with a field `X-Envelope-To` for each
+    /// recipient, above all others, and without any that it brought along.
+    pub async fn store_with_envelope(
+        &self,
+        sender: &ReversePath,
+        recipients: &[ForwardPath],
+        message: &Message<'_>,
+    ) -> io::Result<()> {
+        let mut head = String::new();
+        for recipient in recipients {
+            // Writing to a String does not fail.
+            _ = write!(head, "{ENVELOPE_TO}: <{}>\r\n", recipient.as_str());
+        }
+        _ = write!(head, "Return-Path: {sender}\r\n");
+        let rest = without(&["Return-Path", ENVELOPE_TO], message.head);
+        self.store_below(head, &rest, message.body).await
+    }
+
+    async fn store_below(&self, head: String, rest: &[u8], body: &Content) -> io::Result<()> {
+        let place = Arc::clone(&self.0);
+        let mut head = head.into_bytes();
+        head.extend_from_slice(rest);
+        let body = body.clone();
+        // Waiting for the disk would keep other sessions waiting too.
+        spawn_blocking(move || place.store(&head, &body))
+            .await
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    }
+}
+
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    hostname: String,
+}
+
+impl Place {
+    fn store(&self, head: &[u8], body: &Content) -> io::Result<()> {
+        self.create()?;
+        let name = self.unique_name();
+        let draft = self.path.join("tmp").join(&name);
+        let written = write(&draft, head, body)
+            .and_then(|()| fs::rename(&draft, self.path.join("new").join(&name)));
+        if let Err(error) = written {
+            // The message was not taken, and what is left of it is of no use to anybody.
+            let _ = fs::remove_file(&draft);
+            return Err(error);
+        }
+        sync(&self.path.join("new"))
+    }
+
+    /// Makes the directories where they are missing, and sees to it that they last.
+    fn create(&self) -> io::Result<()> {
+        let folders = ["cur", "new", "tmp"].map(|name| self.path.join(name));
+        if folders.iter().all(|folder| folder.is_dir()) {
+            return Ok(());
+        }
+        for folder in folders {
+            fs::create_dir_all(folder)?;
+        }
+        sync(&self.path)?;
+        match self.path.parent() {
+            Some(parent) if parent != Path::new("") => sync(parent),
+            _ => sync(Path::new(".")),
+        }
+    }
+
+    /// A name that no other delivery to this directory has: time, process, count and host.
+    fn unique_name(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        format!(
+            "{}.M{}P{}Q{count}.{}",
+            now.as_secs(),
+            now.subsec_micros(),
+            std::process::id(),
+            self.hostname
+        )
+    }
+}
+
+/// The name that amavisd-new and others use for it.
+const ENVELOPE_TO: &str = "X-Envelope-To";
+
+/// The header block without the fields of these names.
+fn without<'a>(names: &[&str], head: &'a [u8]) -> Cow<'a, [u8]> {
+    let mut block = HeaderBlock::parse(head.to_vec());
+    let is_there = |name: &&&str| block.named(name).next().is_some();
+    let found: Vec<_> = names.iter().filter(is_there).collect();
+    if found.is_empty() {
+        return Cow::Borrowed(head);
+    }
+    for name in found.into_iter().flat_map(|name| HeaderName::new(name)) {
+        block.apply(&HeaderEdit::RemoveAll(name));
+    }
+    let mut rest = Vec::with_capacity(head.len());
+    block.render(&mut rest);
+    Cow::Owned(rest)
+}
+
+fn write(path: &Path, head: &[u8], body: &Content) -> io::Result<()> {
+    let file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut file = BufWriter::new(file);
+    file.write_all(head)?;
+    let mut chunks = body.chunks();
+    while let Some(chunk) = chunks.next()? {
+        file.write_all(chunk)?;
+    }
+    file.into_inner()?.sync_all()
+}
+
+/// Makes what was done to the entries of a directory last.
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use postgate_proto::address::Charset;
+
+    use super::*;
+
+    fn stored(maildir: &Path) -> Vec<Vec<u8>> {
+        let entries = fs::read_dir(maildir.join("new")).unwrap();
+        entries
+            .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_message_is_stored_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail");
+        let maildir = Maildir::new(&path, "mx/1:2");
+        let body: Vec<u8> = (0..200_000_u32).map(|index| index as u8).collect();
+        let content = Content::from(body.clone());
+        for (sender, expected) in [
+            ("a@b", "Return-Path: <a@b>\r\n"),
+            ("", "Return-Path: <>\r\n"),
+        ] {
+            let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
+            let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &content);
+            maildir.store(&sender, &message).await.unwrap();
+            let expected = [expected.as_bytes(), b"A: b\r\n\r\n", &body].concat();
+            assert!(stored(&path).contains(&expected));
+        }
+        assert_eq!(stored(&path).len(), 2);
+        assert_eq!(fs::read_dir(path.join("tmp")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(path.join("cur")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_message_can_be_stored_with_its_recipients() {
+        let directory = tempfile::tempdir().unwrap();
+        let maildir = Maildir::new(directory.path(), "mx");
+        let sender = ReversePath::parse("a@b", Charset::Ascii).unwrap();
+        let recipients = ["c@d", "e@f"].map(|text| ForwardPath::parse(text, Charset::Ascii));
+        let recipients = recipients.map(Result::unwrap);
+        let body = Content::default();
+        let head = b"x-envelope-to: <x@y>\r\nA: b\r\n\r\n";
+        let message = Message::new(&sender, head, &body);
+        let stored_it = maildir.store_with_envelope(&sender, &recipients, &message);
+        stored_it.await.unwrap();
+        let expected = "X-Envelope-To: <c@d>\r\nX-Envelope-To: <e@f>\r\nReturn-Path: <a@b>\r\n\
+                        A: b\r\n\r\n";
+        assert_eq!(stored(directory.path()), [expected.as_bytes()]);
+    }
+
+    #[test]
+    fn a_return_path_that_came_along_is_left_out() {
+        for (head, expected) in [
+            ("A: b\r\n\r\n", "A: b\r\n\r\n"),
+            (
+                "Return-Path: <x@y>\r\nA: b\r\nreturn-path:\r\n <z>\r\nC: d\r\n\r\n",
+                "A: b\r\nC: d\r\n\r\n",
+            ),
+            ("Return-Path: <x@y>\r\n\r\n", "\r\n"),
+            ("Return-Path-Of: a\r\n\r\n", "Return-Path-Of: a\r\n\r\n"),
+            ("", ""),
+        ] {
+            let rest = without(&["Return-Path"], head.as_bytes());
+            assert_eq!(
+                rest.escape_ascii().to_string(),
+                expected.escape_default().to_string()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_can_not_be_stored_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        for folder in ["cur", "tmp"] {
+            fs::create_dir(directory.path().join(folder)).unwrap();
+        }
+        // No file can be moved to another file system.
+        symlink("/proc", directory.path().join("new")).unwrap();
+        let maildir = Maildir::new(directory.path(), "mx");
+        let content = Content::default();
+        let message = Message::new(&ReversePath::Null, b"A: b\r\n", &content);
+        maildir
+            .store(&ReversePath::Null, &message)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            fs::read_dir(directory.path().join("tmp")).unwrap().count(),
+            0
+        );
+    }
+
+    #[test]
+    fn names_differ() {
+        let place = Place {
+            path: PathBuf::new(),
+            hostname: "mx".into(),
+        };
+        assert_ne!(place.unique_name(), place.unique_name());
+    }
+}

@@ -1,0 +1,108 @@
+//! A server that mail is relayed to: where it is, and what the gateway remembers of it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use postgate_proto::client::{ClientName, Protocol};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::connection::{Connection, Peer};
+use super::pool::Pool;
+use super::security::Current;
+use super::stream::Stream;
+use super::{DeliveryError, SetupError};
+use postgate_config::{Backend, HostPort};
+
+/// Shared by all transactions with one server.
+#[derive(Debug)]
+pub(super) struct Server {
+    socket: Socket,
+    pub(super) peer: Arc<Peer>,
+    pub(super) security: Current,
+    pub(super) pool: Arc<Pool>,
+}
+
+/// Where a server listens.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(HostPort),
+    Unix(PathBuf),
+}
+
+impl Server {
+    pub(super) fn new(
+        backend: &Backend,
+        protocol: Protocol,
+        socket: Socket,
+        hostname: &str,
+    ) -> Result<Self, SetupError> {
+        let peer = Peer {
+            address: backend.address.to_string(),
+            protocol,
+            name: ClientName::new(hostname)?,
+            connect_timeout: backend.connect_timeout,
+            command_timeout: backend.command_timeout,
+            data_timeout: backend.data_timeout,
+        };
+        // A number that does not fit exceeds every number of connections just as well.
+        let max_idle = usize::try_from(backend.max_idle).unwrap_or(usize::MAX);
+        Ok(Self {
+            socket,
+            peer: Arc::new(peer),
+            security: Current::read(backend)?,
+            pool: Pool::new(max_idle, backend.idle_timeout),
+        })
+    }
+
+    /// A connection that was used before, and made as new ones are now.
+    pub(super) fn used(&self) -> Option<Connection> {
+        let security = self.security.get();
+        while let Some(connection) = self.pool.take() {
+            match Arc::ptr_eq(&connection.security, &security) {
+                true => return Some(connection),
+                false => connection.quit(),
+            }
+        }
+        None
+    }
+
+    /// A new connection. The addresses of a name are tried in turn until one serves the gateway.
+    pub(super) async fn connect(&self) -> Result<Connection, DeliveryError> {
+        match &self.socket {
+            Socket::Unix(path) => self.greet(Stream::connect_unix(path)).await,
+            Socket::Tcp(HostPort { host, port }) => {
+                let addresses = self.within(lookup_host((host.as_str(), *port))).await?;
+                let mut last = DeliveryError::Unreachable(io::ErrorKind::NotFound.into());
+                for address in addresses {
+                    match self.greet(Stream::connect_tcp(address)).await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => last = error,
+                    }
+                    warn!(backend = self.peer.address, %address, error = %last, "no connection");
+                }
+                Err(last)
+            }
+        }
+    }
+
+    async fn greet(
+        &self,
+        stream: impl Future<Output = io::Result<Stream>>,
+    ) -> Result<Connection, DeliveryError> {
+        let stream = self.within(stream).await?;
+        Connection::greet(stream, Arc::clone(&self.peer), self.security.get()).await
+    }
+
+    async fn within<T>(
+        &self,
+        connecting: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, DeliveryError> {
+        timeout(self.peer.connect_timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(DeliveryError::Unreachable)
+    }
+}

@@ -1,0 +1,149 @@
+//! A message that wants to be two, on its way to a backend that would let it.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use postgate_config::HostPort;
+use postgate_spool::{Spool, SpoolSettings};
+
+/// What servers have been made to take for the end of a message.
+const ENDS: [&str; 20] = [
+    "\r\n.\r\n",
+    "\n.\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    "\r.\r",
+    "\r.\r\n",
+    "\r\n.\r",
+    "\n.\r",
+    "\r.\n",
+    "\r\n\r.\r\n",
+    "\r\n.\r\r\n",
+    "\r\r\n.\r\r\n",
+    "\r\n\0.\r\n",
+    "\r\n.\0\r\n",
+    "\r\0\n.\r\0\n",
+    "\n\0.\n",
+    "\0.\n",
+    "\r\n..\r\n",
+    "\r\n.\r\n.\r\n",
+    ".\r\n",
+];
+
+/// What would be the next message.
+const SECOND: &str =
+    "MAIL FROM:<x@y>\r\nRCPT TO:<c@d>\r\nDATA\r\nA: b\r\n\r\nsecond\r\n.\r\nQUIT\r\n";
+
+/// What a backend got.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Got {
+    commands: Vec<String>,
+    messages: Vec<Vec<u8>>,
+}
+
+/// Serves one connection to its end. Any LF ends a line here, and NULs are dropped.
+async fn serve(stream: TcpStream, keyword: &str) -> io::Result<Got> {
+    let mut stream = BufReader::new(stream);
+    let mut got = Got::default();
+    stream.write_all(b"220 hi\r\n").await?;
+    loop {
+        let line = line(&mut stream).await?;
+        let command = String::from_utf8_lossy(&line).into_owned();
+        let verb = command.split([' ', ':']).next().unwrap_or_default();
+        let reply = match verb {
+            "" => return Ok(got),
+            "EHLO" => format!("250-hi\r\n250 {keyword}\r\n"),
+            "DATA" => {
+                stream.write_all(b"354 go\r\n").await?;
+                got.messages.push(data(&mut stream).await?);
+                "250 ok\r\n".into()
+            }
+            "BDAT" => {
+                let size = command.strip_prefix("BDAT ").unwrap();
+                let size = size.strip_suffix(" LAST").unwrap().parse().unwrap();
+                let mut message = vec![0; size];
+                stream.read_exact(&mut message).await?;
+                got.messages.push(message);
+                "250 ok\r\n".into()
+            }
+            _ => "250 ok\r\n".into(),
+        };
+        got.commands.push(verb.into());
+        stream.write_all(reply.as_bytes()).await?;
+    }
+}
+
+/// A line without its end and its NULs; empty also at the end of the connection.
+async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    stream.read_until(b'\n', &mut line).await?;
+    line.retain(|octet| *octet != 0);
+    let end = line.strip_suffix(b"\n").unwrap_or(&line);
+    Ok(end.strip_suffix(b"\r").unwrap_or(end).to_vec())
+}
+
+async fn data(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    loop {
+        let line = line(stream).await?;
+        if line == b"." {
+            return Ok(message);
+        }
+        message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        message.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A message in a file, so that it comes back in pieces.
+fn content(octets: &[u8]) -> Content {
+    let settings = SpoolSettings {
+        memory: 0,
+        ..SpoolSettings::default()
+    };
+    let mut spool = Spool::new(Arc::new(settings));
+    spool.write(octets).unwrap();
+    spool.finish().unwrap()
+}
+
+#[tokio::test]
+async fn one_message_stays_one() {
+    for (keyword, begin_message) in [("8BITMIME", "DATA"), ("CHUNKING", "BDAT")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = HostPort {
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+        };
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            serve(stream, keyword).await.unwrap()
+        });
+        let delivery = delivery(BackendAddress::Smtp(address));
+        let mut commands = vec!["EHLO"];
+        let mut sent = 0;
+        for end in ENDS {
+            // At the start, in the midst, and where a piece that is read from the file ends.
+            for before in ["", "text", &"x".repeat(64 * 1024 - 2)] {
+                let body = content([before, end, SECOND].concat().as_bytes());
+                let mut transaction = begin(&delivery);
+                assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+                let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+                let reply = deliver_message(&mut transaction, &message).await;
+                assert_eq!(reply, "250 2.0.0 ok", "{}", end.escape_default());
+                commands.extend(["MAIL", "RCPT", begin_message]);
+                sent += 1;
+            }
+        }
+        drop(delivery);
+        let got = serving.await.unwrap();
+        assert_eq!(got.commands, commands);
+        assert_eq!(got.messages.len(), sent);
+        for message in got.messages {
+            assert!(message.starts_with(b"A: b\r\n\r\n"));
+            assert!(message.ends_with(b"second\r\n.\r\nQUIT\r\n"));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a message of an own user still needs before it goes on (RFC 6409 section 8).
+
+use jiff::Zoned;
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
+
+use crate::id;
+use postgate_config::Submission;
+
+/// The edits of the header block of an authenticated client.
+pub(crate) fn edits(
+    policy: Submission,
+    headers: &HeaderBlock,
+    hostname: &str,
+) -> impl Iterator<Item = HeaderEdit> {
+    let is_missing = |name| policy.complete && headers.named(name).next().is_none();
+    let date = is_missing("Date").then(|| field("Date", &date()));
+    let id = format!("<{}.{}@{hostname}>", id::next(), id::now());
+    let message_id = is_missing("Message-ID").then(|| field("Message-ID", &id));
+    let bcc = policy.strip_bcc.then(|| {
+        let name = HeaderName::new("Bcc").ok()?;
+        Some(HeaderEdit::RemoveAll(name))
+    });
+    [date, message_id, bcc].into_iter().flatten().flatten()
+}
+
+fn field(name: &str, value: &str) -> Option<HeaderEdit> {
+    let name = HeaderName::new(name).ok()?;
+    let value = HeaderValue::new(value.as_bytes()).ok()?;
+    Some(HeaderEdit::Append(name, value))
+}
+
+/// The date and time of now, as RFC 5322 section 3.3 writes it.
+fn date() -> String {
+    // A clock that is beyond the year 9999 has other troubles; an empty value makes no field.
+    jiff::fmt::rfc2822::to_string(&Zoned::now()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(policy: Submission, head: &str) -> String {
+        let mut headers = HeaderBlock::parse(head.as_bytes().to_vec());
+        let edits: Vec<_> = edits(policy, &headers, "mx.example.org").collect();
+        for edit in &edits {
+            headers.apply(edit);
+        }
+        let mut octets = Vec::new();
+        headers.render(&mut octets);
+        String::from_utf8(octets).unwrap()
+    }
+
+    const BOTH: Submission = Submission {
+        complete: true,
+        strip_bcc: true,
+    };
+
+    #[test]
+    fn what_is_missing_is_added_at_the_end() {
+        let text = edited(BOTH, "Subject: x\r\n\r\n");
+        let lines: Vec<_> = text.split("\r\n").collect();
+        assert_eq!(lines[0], "Subject: x");
+        let date = lines[1].strip_prefix("Date: ").unwrap();
+        assert!(jiff::fmt::rfc2822::parse(date).is_ok(), "{date}");
+        let id = lines[2].strip_prefix("Message-ID: <").unwrap();
+        assert!(id.ends_with("@mx.example.org>"), "{id}");
+        assert_eq!(lines[3..], ["", ""]);
+    }
+
+    #[test]
+    fn what_is_there_is_left_alone() {
+        let head = "date: Fri, 21 Nov 1997 09:55:06 -0600\r\nMESSAGE-ID: <a@b>\r\n\r\n";
+        assert_eq!(edited(BOTH, head), head);
+        let head = "Subject: x\r\nBcc: secret@example.org\r\n\r\n";
+        assert_eq!(edited(Submission::default(), head), head);
+    }
+
+    #[test]
+    fn blind_copies_stay_blind() {
+        let policy = Submission {
+            complete: false,
+            strip_bcc: true,
+        };
+        let head = "Bcc: a@example.org,\r\n b@example.org\r\nTo: c@example.org\r\nbcc:\r\n\r\n";
+        assert_eq!(edited(policy, head), "To: c@example.org\r\n\r\n");
+    }
+}

@@ -1,0 +1,169 @@
+//! The gateway's own types into what an event function takes.
+
+use std::ops::Deref;
+
+use postgate_proto::auth::{Credentials, Proof};
+use postgate_proto::parameters::Parameter;
+use postgate_proto::reply::Reply;
+use postgate_proto::session::Ending;
+use zeroize::Zeroize as _;
+
+use crate::bindings::events::{
+    on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
+};
+use crate::bindings::host::types;
+use crate::context::{BodyChunk, Cause, CommandLine, Fate, MessageOutcome, Summary};
+
+pub(crate) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
+    on_body_chunk::BodyChunk {
+        offset: chunk.offset,
+        data: chunk.octets.clone(),
+    }
+}
+
+pub(crate) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
+    on_outcome::Outcome {
+        fate: match outcome.fate {
+            Fate::Delivered => on_outcome::Fate::Delivered,
+            Fate::DeliveredInPart => on_outcome::Fate::DeliveredInPart,
+            Fate::Discarded => on_outcome::Fate::Discarded,
+            Fate::Quarantined => on_outcome::Fate::Quarantined,
+            Fate::Refused => on_outcome::Fate::Refused,
+        },
+        reply: reply(&outcome.reply),
+        id: outcome.id.clone(),
+    }
+}
+
+fn reply(reply: &Reply) -> types::Reply {
+    types::Reply {
+        code: reply.code(),
+        enhanced: reply.enhanced().map(|code| types::EnhancedCode {
+            class: code.class(),
+            subject: code.subject(),
+            detail: code.detail(),
+        }),
+        lines: reply.lines().map(Into::into).collect(),
+    }
+}
+
+pub(crate) const fn cause(cause: Cause) -> on_reset::Cause {
+    match cause {
+        Cause::Helo => on_reset::Cause::Helo,
+        Cause::Refused => on_reset::Cause::Refused,
+        Cause::Rset => on_reset::Cause::Rset,
+        Cause::StartTls => on_reset::Cause::Starttls,
+    }
+}
+
+pub(crate) fn command_line(line: &CommandLine) -> on_command::Command {
+    on_command::Command {
+        verb: line.verb.to_string(),
+        argument: line.argument.to_string(),
+        line: line.line.to_vec(),
+        known: line.known,
+    }
+}
+
+/// Credentials as the generated function takes them; what is secret of them is overwritten where they
+/// are dropped.
+pub(crate) struct Presented(on_auth::Credentials);
+
+impl Deref for Presented {
+    type Target = on_auth::Credentials;
+
+    fn deref(&self) -> &on_auth::Credentials {
+        &self.0
+    }
+}
+
+impl Drop for Presented {
+    fn drop(&mut self) {
+        wipe(&mut self.0.proof);
+    }
+}
+
+pub(crate) fn credentials(credentials: &Credentials) -> Presented {
+    Presented(on_auth::Credentials {
+        mechanism: credentials.mechanism.name().into(),
+        identity: credentials.identity.clone(),
+        act_as: credentials.act_as.clone(),
+        proof: proof(&credentials.proof),
+    })
+}
+
+fn wipe(proof: &mut on_auth::Proof) {
+    match proof {
+        on_auth::Proof::Certificate | on_auth::Proof::Verified => {}
+        on_auth::Proof::Password(secret) | on_auth::Proof::Token(secret) => secret.zeroize(),
+        on_auth::Proof::Response(response) => response.digest.zeroize(),
+    }
+}
+
+fn proof(proof: &Proof) -> on_auth::Proof {
+    match proof {
+        Proof::Certificate => on_auth::Proof::Certificate,
+        Proof::Password(password) => on_auth::Proof::Password(password.to_string()),
+        Proof::Response { challenge, digest } => {
+            on_auth::Proof::Response(on_auth::ChallengeResponse {
+                challenge: challenge.clone(),
+                digest: digest.to_string(),
+            })
+        }
+        Proof::Token(token) => on_auth::Proof::Token(token.to_string()),
+        Proof::Verified => on_auth::Proof::Verified,
+    }
+}
+
+pub(crate) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
+    parameters
+        .iter()
+        .map(|parameter| types::Pair {
+            name: parameter.name.to_string(),
+            value: parameter.value.to_string(),
+        })
+        .collect()
+}
+
+pub(crate) fn summary(summary: Summary) -> on_disconnect::Summary {
+    use on_disconnect::Reason;
+    on_disconnect::Summary {
+        reason: match summary.ending {
+            Ending::Closed => Reason::Closed,
+            Ending::Disconnected | Ending::EndlessLine | Ending::TooManyErrors => Reason::Refused,
+            Ending::Quit => Reason::Quit,
+            Ending::Shutdown => Reason::Shutdown,
+            Ending::Timeout => Reason::Timeout,
+        },
+        commands: summary.counters.commands,
+        errors: summary.counters.errors,
+        messages: summary.counters.messages,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_left_of_a_proof() {
+        let response = on_auth::ChallengeResponse {
+            challenge: "<1@mx>".into(),
+            digest: "d1ge57".into(),
+        };
+        for mut proof in [
+            on_auth::Proof::Password("pencil".into()),
+            on_auth::Proof::Token("ya29".into()),
+            on_auth::Proof::Response(response),
+        ] {
+            wipe(&mut proof);
+            let (on_auth::Proof::Password(secret)
+            | on_auth::Proof::Token(secret)
+            | on_auth::Proof::Response(on_auth::ChallengeResponse { digest: secret, .. })) = proof
+            else {
+                panic!("no secret");
+            };
+            assert!(secret.is_empty());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a guest can know about the message.
+
+use std::sync::Arc;
+
+use postgate_proto::header::{Field, HeaderBlock};
+
+use super::HostState;
+use crate::bindings::host::message;
+use crate::bindings::host::types::Pair;
+use postgate_mime::{Mime, MimeVersion};
+
+impl HostState {
+    /// The parts of the message. A large one takes longer to look through than a thread that serves
+    /// sessions has.
+    async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
+        let message = &self.context()?.message;
+        if let Some(mime) = message.mime() {
+            return Ok(Arc::clone(mime));
+        }
+        let (headers, body) = (message.headers.clone(), message.body.clone());
+        let mime = match body.len() <= SMALL {
+            true => Mime::find(&headers, body)?,
+            false => tokio::task::spawn_blocking(move || Mime::find(&headers, body)).await??,
+        };
+        let mime = Arc::new(mime);
+        message.set_mime(Arc::clone(&mime));
+        Ok(mime)
+    }
+}
+
+fn header(field: Field<'_>) -> message::Header {
+    message::Header {
+        name: field.name().into(),
+        value: field.value().to_vec(),
+    }
+}
+
+fn clamped(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl message::Host for HostState {
+    fn started_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.started_at)
+    }
+
+    fn completed_at(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.context()?.message.completed_at)
+    }
+
+    fn headers_complete(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.context()?.message.headers_complete)
+    }
+
+    fn id(&mut self) -> wasmtime::Result<String> {
+        Ok(self.context()?.message_id().into())
+    }
+
+    fn size(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.size()))
+    }
+
+    fn header_count(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.headers.len() as u64))
+    }
+
+    fn header_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Header>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.field(index as usize).map(header))
+    }
+
+    fn headers_named(&mut self, name: String) -> wasmtime::Result<Vec<message::Header>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.named(&name).map(header).collect())
+    }
+
+    fn header_text(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        let headers = &self.context()?.message.headers;
+        Ok(headers.text(&name).map(Into::into))
+    }
+
+    fn body_size(&mut self) -> wasmtime::Result<u32> {
+        Ok(clamped(self.context()?.message.body.len()))
+    }
+
+    fn read_body(&mut self, offset: u32, length: u32) -> wasmtime::Result<Vec<u8>> {
+        let body = &self.context()?.message.body;
+        let left = body.len().saturating_sub(offset.into());
+        let mut octets = vec![0; clamped(left).min(length).min(MAX_READ) as usize];
+        let count = body.read_at(offset.into(), &mut octets)?;
+        octets.truncate(count);
+        Ok(octets)
+    }
+
+    async fn part_count(&mut self) -> wasmtime::Result<u32> {
+        let message = &self.context()?.message;
+        match message.body.is_empty() {
+            true if message.headers.is_empty() => Ok(0),
+            _ => Ok(clamped(self.mime().await?.parts().len() as u64)),
+        }
+    }
+
+    async fn part_at(&mut self, index: u32) -> wasmtime::Result<Option<message::Part>> {
+        let mime = self.mime().await?;
+        let Some(part) = mime.parts().get(index as usize) else {
+            return Ok(None);
+        };
+        let Some((facts, size)) = mime.facts(index).await? else {
+            return Ok(None);
+        };
+        Ok(Some(message::Part {
+            parent: part.parent,
+            size: clamped(size),
+            container: part.container,
+            content_type: facts.content_type,
+            filename: facts.filename,
+            disposition: facts.disposition,
+            parameters: pairs(facts.parameters),
+            encoding: facts.encoding,
+            content_id: facts.content_id,
+            description: facts.description,
+        }))
+    }
+
+    async fn read_part(
+        &mut self,
+        index: u32,
+        offset: u32,
+        length: u32,
+    ) -> wasmtime::Result<Vec<u8>> {
+        let mime = self.mime().await?;
+        Ok(mime.read(index, offset, length.min(MAX_READ)).await?)
+    }
+
+    async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
+        if index == 0 {
+            let headers = &self.context()?.message.headers;
+            return Ok(headers.fields().map(header).collect());
+        }
+        let head = self.mime().await?.head(index).await?;
+        let headers = HeaderBlock::parse(head);
+        Ok(headers.fields().map(header).collect())
+    }
+
+    fn mime_version(&mut self) -> wasmtime::Result<Option<message::MimeVersionField>> {
+        let value = self.context()?.message.headers.text("MIME-Version");
+        let found = value.and_then(|value| MimeVersion::parse(&value));
+        Ok(found.map(|found| message::MimeVersionField {
+            version: found.version,
+            comment_before: found.comment_before,
+            comment_after: found.comment_after,
+        }))
+    }
+
+    async fn plain_part(&mut self) -> wasmtime::Result<Option<u32>> {
+        Ok(self.mime().await?.plain())
+    }
+
+    async fn html_part(&mut self) -> wasmtime::Result<Option<u32>> {
+        Ok(self.mime().await?.html())
+    }
+
+    async fn read_text(
+        &mut self,
+        index: u32,
+        offset: u32,
+        length: u32,
+    ) -> wasmtime::Result<Option<String>> {
+        let mime = self.mime().await?;
+        Ok(mime.text(index, offset, length.min(MAX_READ)).await?)
+    }
+}
+
+fn pairs(parameters: Vec<(String, String)>) -> Vec<Pair> {
+    let parameters = parameters.into_iter();
+    parameters
+        .map(|(name, value)| Pair { name, value })
+        .collect()
+}
+
+/// The most octets that one read of a body or of a part gives.
+const MAX_READ: u32 = 262_144;
+/// The most octets of a body that are looked through at once, in no other thread.
+const SMALL: u64 = 65_536;

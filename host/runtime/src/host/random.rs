@@ -1,0 +1,22 @@
+//! Random octets for a guest.
+
+use serde_json::json;
+
+use super::HostState;
+use crate::bindings::host::random;
+
+impl random::Host for HostState {
+    fn octets(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        let length = length.min(MAX_OCTETS) as usize;
+        let draw = || {
+            let mut octets = vec![0; length];
+            getrandom::fill(&mut octets).map(|()| octets).ok()
+        };
+        let zeroes = || Some(vec![0; length]);
+        let drawn = self.outside_now("random.octets", || json!([length]), zeroes, draw)?;
+        drawn.ok_or_else(|| wasmtime::format_err!("the system has no random octets"))
+    }
+}
+
+/// The most octets that one call gives.
+const MAX_OCTETS: u32 = 4_096;

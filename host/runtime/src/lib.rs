@@ -1,0 +1,40 @@
+//! Plugins: loading them, running them in their sandboxes, and combining the answers of several of them
+//! into one decision.
+//!
+//! - [`Runtime`]: the engine, and what plugins may import from it;
+//! - [`load_file`], [`PluginRegistry`]: from files to plugins, once or for as long as a gateway serves;
+//! - [`pipeline`]: the plugins of one session, asked in order;
+//! - [`context`] and [`verdict`]: what plugins can see, and what they say;
+//! - [`recording`]: what crossed the boundary between gateway and plugin, kept and replayed.
+
+mod bindings;
+pub mod breaker;
+mod calls;
+pub mod context;
+mod convert;
+mod engine;
+mod files;
+mod host;
+pub mod host_calls;
+mod instance;
+mod load;
+mod loaded;
+mod meter;
+pub mod metrics;
+pub mod observer;
+pub mod pipeline;
+pub mod recording;
+mod registry;
+mod shared;
+mod store;
+pub mod verdict;
+
+pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
+pub use self::instance::Instance;
+pub use self::load::{Inspection, LoadError, PluginSet, inspect, load_file};
+pub use self::loaded::LoadedPlugin;
+pub use self::registry::{
+    Inventory, PluginListing, PluginRegistry, PluginState, RegistrySettings, State, WatchSettings,
+    watch,
+};
+pub use self::store::SessionStores;

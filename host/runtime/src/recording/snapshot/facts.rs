@@ -1,0 +1,165 @@
+//! What does not change in a session, and how it is encrypted.
+
+use std::net::SocketAddr;
+
+use postgate_proto::proxy::ProxyHeader;
+use serde::{Deserialize, Serialize};
+
+use super::names::{LINE_ENDINGS, find, find_name};
+use crate::context::{ClientCertificate, RemoteHost, SessionFacts, TlsFacts};
+use crate::recording::octets::Octets;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Session {
+    id: String,
+    connected_at: u32,
+    listener: String,
+    hostname: String,
+    local: SocketAddr,
+    remote: SocketAddr,
+    remote_host: Option<String>,
+    remote_host_check: String,
+    proxy: Option<Proxy>,
+    line_endings: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Proxy {
+    version: u8,
+    addresses: Option<(SocketAddr, SocketAddr)>,
+    authority: Option<String>,
+    alpn: Option<Octets>,
+    tls: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Tls {
+    since: u32,
+    version: String,
+    cipher: String,
+    server_name: Option<String>,
+    alpn: Option<String>,
+    client_certificate: Option<Certificate>,
+    is_resumed: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Certificate {
+    subject: String,
+    issuer: String,
+    names: Vec<String>,
+    fingerprint: String,
+    verified: bool,
+}
+
+pub(super) fn session(facts: &SessionFacts) -> Session {
+    Session {
+        id: facts.id.clone(),
+        connected_at: facts.connected_at,
+        listener: facts.listener.clone(),
+        hostname: facts.hostname.clone(),
+        local: facts.local,
+        remote: facts.remote,
+        remote_host: facts.remote_host.name().map(str::to_owned),
+        remote_host_check: check(&facts.remote_host).to_owned(),
+        proxy: facts.proxy.as_ref().map(|proxy| Proxy {
+            version: proxy.version,
+            addresses: proxy.addresses,
+            authority: proxy.authority.clone(),
+            alpn: proxy.alpn.clone().map(Octets),
+            tls: proxy.tls,
+        }),
+        line_endings: find_name(&LINE_ENDINGS, &facts.line_endings).to_owned(),
+    }
+}
+
+const fn check(host: &RemoteHost) -> &'static str {
+    match host {
+        RemoteHost::Confirmed(_) => "confirmed",
+        RemoteHost::Told(_) => "told",
+        RemoteHost::Unconfirmed => "unconfirmed",
+        RemoteHost::Unknown => "unknown",
+    }
+}
+
+impl Session {
+    fn remote_host(&self) -> Result<RemoteHost, String> {
+        let name = self.remote_host.clone();
+        match (self.remote_host_check.as_str(), name) {
+            ("confirmed", Some(name)) => Ok(RemoteHost::Confirmed(name)),
+            ("told", Some(name)) => Ok(RemoteHost::Told(name)),
+            ("unconfirmed", None) => Ok(RemoteHost::Unconfirmed),
+            ("unknown", None) => Ok(RemoteHost::Unknown),
+            (check, _) => Err(format!("{check:?} means nothing to this gateway here")),
+        }
+    }
+
+    pub(super) fn facts(&self) -> Result<SessionFacts, String> {
+        Ok(SessionFacts {
+            id: self.id.clone(),
+            connected_at: self.connected_at,
+            listener: self.listener.clone(),
+            hostname: self.hostname.clone(),
+            local: self.local,
+            remote: self.remote,
+            remote_host: self.remote_host()?,
+            proxy: self.proxy.clone().map(|proxy| ProxyHeader {
+                version: proxy.version,
+                addresses: proxy.addresses,
+                authority: proxy.authority,
+                alpn: proxy.alpn.map(|Octets(octets)| octets),
+                tls: proxy.tls,
+            }),
+            line_endings: *find(&LINE_ENDINGS, &self.line_endings)?,
+        })
+    }
+}
+
+pub(super) fn tls(facts: &TlsFacts) -> Tls {
+    Tls {
+        since: facts.since,
+        version: facts.version.to_owned(),
+        cipher: facts.cipher.clone(),
+        server_name: facts.server_name.clone(),
+        alpn: facts.alpn.clone(),
+        client_certificate: facts.client_certificate.clone().map(|shown| Certificate {
+            subject: shown.subject,
+            issuer: shown.issuer,
+            names: shown.names,
+            fingerprint: shown.fingerprint,
+            verified: shown.verified,
+        }),
+        is_resumed: facts.is_resumed,
+    }
+}
+
+impl Tls {
+    pub(super) fn facts(&self) -> Result<TlsFacts, String> {
+        let versions = ["TLSv1.2", "TLSv1.3"];
+        let version = versions
+            .into_iter()
+            .find(|version| *version == self.version);
+        Ok(TlsFacts {
+            since: self.since,
+            version: version.ok_or("a version of TLS that this gateway does not know")?,
+            cipher: self.cipher.clone(),
+            server_name: self.server_name.clone(),
+            alpn: self.alpn.clone(),
+            client_certificate: self
+                .client_certificate
+                .clone()
+                .map(|shown| ClientCertificate {
+                    subject: shown.subject,
+                    issuer: shown.issuer,
+                    names: shown.names,
+                    fingerprint: shown.fingerprint,
+                    verified: shown.verified,
+                }),
+            is_resumed: self.is_resumed,
+        })
+    }
+}
