@@ -3,34 +3,27 @@
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::pipeline;
-use crate::verdict::{Opinion, PluginError};
-use postgate_contract::Event;
+use crate::error::PluginError;
+use crate::question::Question;
+use crate::verdict::Opinion;
 
-/// Is told of each call of a plugin, after it and before its edits are applied.
+/// Is told of each call of a plugin, after the call and before its edits are applied.
 pub trait Observer: Send + Sync {
-    /// Takes note. Sessions wait for it, so that it must be quick.
-    fn observe(&self, asked: &Asked<'_>);
+    /// Takes note. Sessions wait for it, so it must be quick.
+    fn observe(&self, call: &ObservedCall<'_>);
 }
 
 /// One call of a plugin.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ObservedCall<'a> {
     /// The name of the plugin.
     pub plugin: &'a str,
-    /// The event.
-    pub event: Event,
-    /// What the plugin could see.
+    /// What it was asked.
+    pub question: Question<'a>,
+    /// What else it could see.
     pub context: &'a Context,
     /// What it said.
     pub answer: Result<&'a Opinion, &'a PluginError>,
-    /// How long it took, with making the instance where this was its first call.
+    /// How long it took, including the time to make the instance if this was its first call.
     pub elapsed: Duration,
-}
-
-impl Asked<'_> {
-    /// Whom or what the call was about: a recipient, a host name, an address.
-    pub fn subject(&self) -> String {
-        pipeline::subject(self.event, self.context)
-    }
 }

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::auth::ScramKeys;
+use postgate_proto::auth::{Mechanism, ScramKeys};
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::reply::{Acceptance, Refusal};
+use postgate_proto::session::Profile;
 
 /// The answer of one plugin at one event.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,11 +27,11 @@ impl Opinion {
     };
 }
 
-/// The decision of one plugin at one event. What an event does not allow cannot be said by the
-/// plugin in the first place.
+/// What one plugin, or the pipeline of all of them, decided at one event. The contract does not let a
+/// plugin say what its event does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Take it, and ask no further plugin.
+    /// Take it, and ask no further plugin. A pipeline says [`Self::Next`] instead.
     Accept,
     /// Answer the question with this reply.
     Answer(Acceptance),
@@ -44,7 +45,7 @@ pub enum Verdict {
     Disconnect(Refused),
     /// These are the keys of the user.
     Keys(ScramKeys),
-    /// No objection.
+    /// No objection, from this plugin or from any.
     Next,
     /// Tell the client that the message was taken, and put it into quarantine.
     Quarantine(String),
@@ -78,6 +79,16 @@ pub struct Refused {
     pub reason: Option<String>,
 }
 
+impl From<Refusal> for Refused {
+    /// A refusal whose reason is the reply itself.
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            reason: None,
+        }
+    }
+}
+
 /// A change that a plugin asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
@@ -97,8 +108,8 @@ pub enum Edit {
     SetId(String),
     /// Remember a tag.
     Tag(String, String),
-    /// Change what the session says.
-    Text(TextEdit),
+    /// Change what the session says and accepts.
+    Profile(ProfileEdit),
 }
 
 /// A change of who the client is.
@@ -125,102 +136,36 @@ pub enum EnvelopeEdit {
     RewriteSender(ReversePath),
 }
 
-/// A change of what the session says.
+/// A change of what the session says and accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TextEdit {
+pub enum ProfileEdit {
     /// List this keyword in the reply to EHLO.
     AddEhloKeyword(String),
-    /// Take this parameter of MAIL.
+    /// Accept this parameter of MAIL.
     AddMailParameter(String),
-    /// Take this parameter of RCPT.
+    /// Accept this parameter of RCPT.
     AddRcptParameter(String),
     /// Ask about this verb.
     AddVerb(String),
     /// Offer no other SASL mechanisms than these.
-    LimitMechanisms(Vec<String>),
+    LimitMechanisms(Vec<Mechanism>),
     /// The text of the banner.
     SetBanner(String),
     /// The text of the reply to HELO and EHLO.
     SetGreeting(String),
 }
 
-/// A guest called the host more often than it may.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("exceeded limits.{key} of {limit}")]
-pub(super) struct Exceeded {
-    /// The key of the limit in the sidecar.
-    pub(super) key: &'static str,
-    /// The limit.
-    pub(super) limit: u32,
-}
-
-/// Why a plugin has no answer. Whatever it is, the fault is the plugin's.
-#[derive(Debug, thiserror::Error)]
-pub enum PluginError {
-    /// The answer breaks a rule of the contract.
-    #[error("answered against the contract: {0}")]
-    Answer(String),
-    /// No instance that sessions share was free in time.
-    #[error("exceeded shared-instances: none was free within {0:?}")]
-    Busy(Duration),
-    /// It used up its time on a processor.
-    #[error("exceeded limits.{key} of {limit:?}")]
-    Cpu {
-        /// The key of the limit in the sidecar.
-        key: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
-    /// `on-init` said that it cannot work.
-    #[error("on-init failed: {0}")]
-    Init(String),
-    /// It could not be instantiated.
-    #[error("cannot be instantiated: {0}")]
-    Instantiate(String),
-    /// It called the host more often than it may, or with more.
-    #[error("exceeded limits.{key} of {limit}")]
-    Limit {
-        /// The key of the limit in the sidecar.
-        key: &'static str,
-        /// The limit.
-        limit: u32,
-    },
-    /// It asked for more memory than it may have, and gave up.
-    #[error("exceeded limits.memory of {0} octets")]
-    Memory(u32),
-    /// It was not asked, since it has failed too often.
-    #[error("taken out by the breaker")]
-    Out,
-    /// `on-self-test` said that it does not work.
-    #[error("on-self-test failed: {0}")]
-    SelfTest(String),
-    /// It trapped.
-    #[error("trapped: {0}")]
-    Trap(String),
-    /// It used up its time on the clock.
-    #[error("exceeded limits.{key} of {limit:?}")]
-    Wall {
-        /// The key of the limit in the sidecar.
-        key: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
-}
-
-impl PluginError {
-    /// What happened, in a word: the key of the limit that was exceeded, without its table, or else
-    /// `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`.
-    pub const fn cause(&self) -> &'static str {
+impl ProfileEdit {
+    /// Changes the profile of a session.
+    pub fn apply(&self, profile: &mut Profile) {
         match self {
-            Self::Answer(_) => "answer",
-            Self::Busy(_) => "shared-instances",
-            Self::Cpu { key, .. } | Self::Limit { key, .. } | Self::Wall { key, .. } => key,
-            Self::Init(_) => "init",
-            Self::Instantiate(_) => "instantiate",
-            Self::Memory(_) => "memory",
-            Self::Out => "breaker",
-            Self::SelfTest(_) => "self-test",
-            Self::Trap(_) => "trap",
+            Self::AddEhloKeyword(keyword) => profile.add_ehlo_keyword(keyword),
+            Self::AddMailParameter(name) => profile.register_mail_parameter(name),
+            Self::AddRcptParameter(name) => profile.register_rcpt_parameter(name),
+            Self::AddVerb(verb) => profile.register_verb(verb),
+            Self::LimitMechanisms(mechanisms) => profile.limit_mechanisms(mechanisms),
+            Self::SetBanner(text) => profile.set_banner(text),
+            Self::SetGreeting(text) => profile.set_greeting(text),
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use postgate_proto::data::LineEndings;
 use postgate_proto::proxy::ProxyHeader;
+use postgate_proto::session::Helo;
 
 /// What does not change in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct SessionFacts {
     pub listener: String,
     /// The name by which the gateway introduces itself.
     pub hostname: String,
+    /// The text behind the host name in the banner, unless a plugin sets another.
+    pub banner: String,
     /// Where the client connected to.
     pub local: SocketAddr,
     /// Where the client connected from.
@@ -61,6 +65,15 @@ impl RemoteHost {
             Self::Unconfirmed | Self::Unknown => None,
         }
     }
+}
+
+/// How a client has introduced itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The command: HELO or EHLO.
+    pub kind: Helo,
+    /// The name as it was given.
+    pub name: Arc<str>,
 }
 
 /// How a client has authenticated.

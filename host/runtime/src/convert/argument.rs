@@ -12,7 +12,9 @@ use crate::bindings::events::{
     on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
 };
 use crate::bindings::host::types;
-use crate::context::{BodyChunk, Cause, CommandLine, Fate, MessageOutcome, Summary};
+use crate::question::{
+    BodyChunk, CommandLine, Fate, MessageOutcome, ResetCause, SessionSummary,
+};
 
 pub(crate) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
     on_body_chunk::BodyChunk {
@@ -47,12 +49,12 @@ fn reply(reply: &Reply) -> types::Reply {
     }
 }
 
-pub(crate) const fn cause(cause: Cause) -> on_reset::Cause {
+pub(crate) const fn cause(cause: ResetCause) -> on_reset::Cause {
     match cause {
-        Cause::Helo => on_reset::Cause::Helo,
-        Cause::Refused => on_reset::Cause::Refused,
-        Cause::Rset => on_reset::Cause::Rset,
-        Cause::StartTls => on_reset::Cause::Starttls,
+        ResetCause::Helo => on_reset::Cause::Helo,
+        ResetCause::Refused => on_reset::Cause::Refused,
+        ResetCause::Rset => on_reset::Cause::Rset,
+        ResetCause::StartTls => on_reset::Cause::Starttls,
     }
 }
 
@@ -125,7 +127,7 @@ pub(crate) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
         .collect()
 }
 
-pub(crate) fn summary(summary: Summary) -> on_disconnect::Summary {
+pub(crate) fn summary(summary: SessionSummary) -> on_disconnect::Summary {
     use on_disconnect::Reason;
     on_disconnect::Summary {
         reason: match summary.ending {

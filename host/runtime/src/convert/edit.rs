@@ -7,9 +7,9 @@ use postgate_proto::auth::Mechanism;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::session::is_own_keyword;
 
-use super::Broken;
+use super::broken::Broken;
 use crate::bindings::host::types;
-use crate::verdict::{Edit, EnvelopeEdit, TextEdit};
+use crate::verdict::{Edit, EnvelopeEdit, ProfileEdit};
 
 pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
     match edit {
@@ -20,9 +20,9 @@ pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
             let is_short = pair.name.len() + pair.value.len() <= MAX_TEXT;
             match is_short && is_text(&pair.name) && is_text(&pair.value) {
                 true => Ok(Edit::Tag(pair.name, pair.value)),
-                false => Err(format!(
+                false => Err(Broken(format!(
                     "a tag has at most {MAX_TEXT} octets and no control characters"
-                )),
+                ))),
             }
         }
     }
@@ -68,21 +68,21 @@ pub(super) fn header_field(
 }
 
 pub(super) fn header_name(name: &str) -> Result<HeaderName, Broken> {
-    HeaderName::new(name).map_err(|error| error.to_string())
+    HeaderName::new(name).map_err(|error| Broken(error.to_string()))
 }
 
 pub(super) fn header_value(value: &[u8]) -> Result<HeaderValue, Broken> {
-    HeaderValue::new(value).map_err(|error| error.to_string())
+    HeaderValue::new(value).map_err(|error| Broken(error.to_string()))
 }
 
 pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Broken> {
     ReversePath::parse(text, charset)
         .map(|path| Edit::Envelope(EnvelopeEdit::RewriteSender(path)))
-        .map_err(|error| format!("sender {text:?}: {error}"))
+        .map_err(|error| Broken(format!("sender {text:?}: {error}")))
 }
 
 pub(super) fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, Broken> {
-    ForwardPath::parse(text, charset).map_err(|error| format!("recipient {text:?}: {error}"))
+    ForwardPath::parse(text, charset).map_err(|error| Broken(format!("recipient {text:?}: {error}")))
 }
 
 /// Only whole lines: a lone CR or LF would be a line end to some servers and none to others.
@@ -91,17 +91,17 @@ pub(super) fn replace_body(body: Vec<u8>) -> Result<Edit, Broken> {
     while let Some(index) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
         match rest[index..].strip_prefix(b"\r\n") {
             Some(after) => rest = after,
-            None => return Err("a body has lines that end in CRLF".into()),
+            None => return Err(Broken("a body has lines that end in CRLF".into())),
         }
     }
     Ok(Edit::ReplaceBody(body))
 }
 
 /// A verb, or the name of a parameter (RFC 5321 §4.1.2).
-pub(super) fn keyword(word: String, edit: fn(String) -> TextEdit) -> Result<Edit, Broken> {
+pub(super) fn keyword(word: String, edit: fn(String) -> ProfileEdit) -> Result<Edit, Broken> {
     match is_keyword(&word) && word.len() <= 64 {
-        true => Ok(Edit::Text(edit(word))),
-        false => Err(format!("{word:?} is no keyword")),
+        true => Ok(Edit::Profile(edit(word))),
+        false => Err(Broken(format!("{word:?} is no keyword"))),
     }
 }
 
@@ -110,15 +110,15 @@ pub(super) fn is_keyword(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// The mechanisms of which there is one, each once: names of others mean nothing.
-pub(super) fn mechanisms(names: &[String]) -> Vec<String> {
+/// The mechanisms of these names, each once. Names of others are ignored.
+pub(super) fn mechanisms(names: &[String]) -> Vec<Mechanism> {
     let mut known = Vec::new();
     for mechanism in names.iter().filter_map(|name| Mechanism::parse(name)) {
         if !known.contains(&mechanism) {
             known.push(mechanism);
         }
     }
-    known.iter().map(|known| known.name().to_owned()).collect()
+    known
 }
 
 pub(super) fn is_host_name(name: &str) -> bool {
@@ -133,11 +133,11 @@ pub(super) fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
     let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = text.split(' ');
     match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {
-        true if is_own_keyword(&text) => Err(format!(
+        true if is_own_keyword(&text) => Err(Broken(format!(
             "{text:?} has an EHLO keyword that is the gateway's own"
-        )),
-        true => Ok(Edit::Text(TextEdit::AddEhloKeyword(text))),
-        false => Err(format!("{text:?} is no EHLO keyword with parameters")),
+        ))),
+        true => Ok(Edit::Profile(ProfileEdit::AddEhloKeyword(text))),
+        false => Err(Broken(format!("{text:?} is no EHLO keyword with parameters"))),
     }
 }
 
@@ -178,8 +178,8 @@ mod tests {
         let mut names = vec!["nonsense".to_owned(), "plain".to_owned()];
         names.extend(vec!["PLAIN".to_owned(); 170_000]);
         names.push("XOAUTH2".to_owned());
-        assert_eq!(mechanisms(&names), ["PLAIN", "XOAUTH2"]);
-        assert_eq!(mechanisms(&[]), [""; 0]);
+        assert_eq!(mechanisms(&names), [Mechanism::Plain, Mechanism::Xoauth2]);
+        assert_eq!(mechanisms(&[]), []);
     }
 
     #[test]
@@ -210,8 +210,8 @@ mod tests {
         assert!(ehlo_keyword("XFOO\r\n250 HELP".into()).is_err());
         assert!(ehlo_keyword("XFOO a b".into()).is_ok());
         for own in ["AUTH PLAIN", "starttls", "SIZE"] {
-            let error = ehlo_keyword(own.into()).unwrap_err();
-            assert!(error.ends_with("is the gateway's own"), "{error}");
+            let Broken(rule) = ehlo_keyword(own.into()).unwrap_err();
+            assert!(rule.ends_with("is the gateway's own"), "{rule}");
         }
         assert_eq!(one_line("a\r\nb"), "ab");
         assert!(rewrite_sender("a@b> SIZE=1\r\nRCPT TO:<c@d", Charset::Ascii).is_err());

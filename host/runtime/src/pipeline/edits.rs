@@ -6,8 +6,10 @@ use postgate_proto::address::ForwardPath;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::session::Settings;
 
+use super::subject::Subject;
 use crate::context::{Context, RemoteHost, Transaction};
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError};
+use crate::error::PluginError;
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion};
 
 /// A plugin cannot make the gateway an open relay.
 pub(super) fn check_relaying(
@@ -32,39 +34,68 @@ pub(super) fn check_relaying(
     Ok(())
 }
 
-pub(super) fn apply(edit: Edit, later: &mut Vec<HeaderEdit>, context: &mut Context) {
-    match edit {
-        Edit::Client(edit) => {
-            let session = Arc::make_mut(&mut context.session);
-            match edit {
-                ClientEdit::Host(name) => session.remote_host = RemoteHost::Told(name),
-                ClientEdit::Ip(address) => session.remote.set_ip(address),
+/// What the edits of an answer change.
+pub(super) struct Change<'a, 's> {
+    pub(super) subject: &'a mut Subject<'s>,
+    pub(super) context: &'a mut Context,
+    /// Fields that are added once the header block is there.
+    pub(super) later: &'a mut Vec<HeaderEdit>,
+}
+
+impl Change<'_, '_> {
+    pub(super) fn apply(self, edit: Edit) {
+        let Self {
+            subject,
+            context,
+            later,
+        } = self;
+        match edit {
+            Edit::Client(edit) => {
+                let session = Arc::make_mut(&mut context.session);
+                match edit {
+                    ClientEdit::Host(name) => session.remote_host = RemoteHost::Told(name),
+                    ClientEdit::Ip(address) => session.remote.set_ip(address),
+                }
             }
-        }
-        Edit::Envelope(edit) => {
-            if let Some(transaction) = &mut context.transaction {
-                apply_to_envelope(edit, transaction);
+            Edit::Envelope(edit) => apply_to_envelope(edit, subject, context),
+            Edit::Header(edit) => context.message.edit_headers(&edit),
+            Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
+            Edit::Profile(edit) => edit.apply(Arc::make_mut(&mut context.profile)),
+            Edit::ReplaceBody(body) => {
+                context.message.headers.separate();
+                let body = context.message.body.replaced(body);
+                context.message.set_body(body);
             }
+            Edit::SetId(id) => context.message.id = Some(id),
+            Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => {
+                context.tags.push((name, value));
+            }
+            // The pipeline adds up delays.
+            Edit::Delay(_) | Edit::Tag(..) => {}
         }
-        Edit::Header(edit) => context.message.edit_headers(&edit),
-        Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
-        Edit::ReplaceBody(body) => {
-            context.message.headers.separate();
-            let body = context.message.body.replaced(body);
-            context.message.set_body(body);
-        }
-        Edit::SetId(id) => context.message.id = Some(id),
-        Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => context.tags.push((name, value)),
-        // The caller keeps what is not about the context.
-        Edit::Delay(_) | Edit::Tag(..) | Edit::Text(_) => {}
     }
 }
 
-fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
+fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mut Context) {
+    let transaction = match subject {
+        Subject::Transaction(transaction) => Some(&mut **transaction),
+        Subject::Fixed(_) | Subject::Recipient(_) => context.transaction.as_mut(),
+    };
+    match (edit, transaction, subject) {
+        (EnvelopeEdit::RewriteRecipient(path), _, Subject::Recipient(recipient)) => {
+            recipient.path = path;
+        }
+        (edit, Some(transaction), _) => edit_transaction(edit, Arc::make_mut(transaction)),
+        // The contract has these edits only for events at which there is a transaction.
+        (_, None, _) => {}
+    }
+}
+
+fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
     match edit {
         EnvelopeEdit::AddRecipient(path) => {
-            if !transaction.paths().any(|known| *known == path) {
-                transaction.recipients.push(path.into());
+            if !transaction.envelope.paths().any(|known| *known == path) {
+                transaction.envelope.recipients.push(path.into());
             }
         }
         EnvelopeEdit::RefuseRecipient(path, refused) => {
@@ -73,22 +104,19 @@ fn apply_to_envelope(edit: EnvelopeEdit, transaction: &mut Transaction) {
             }
         }
         EnvelopeEdit::RemoveRecipient(path) => _ = remove(&path, transaction),
-        EnvelopeEdit::RewriteRecipient(path) => {
-            if let Some(candidate) = &mut transaction.candidate {
-                candidate.path = path;
-            }
-        }
-        EnvelopeEdit::RewriteSender(path) => transaction.sender = path,
+        // Only a recipient that is being decided on can be rewritten.
+        EnvelopeEdit::RewriteRecipient(_) => {}
+        EnvelopeEdit::RewriteSender(path) => transaction.envelope.sender = path,
     }
 }
 
 /// Removes a recipient, however often the client has named it. Says whether it was there.
 fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
-    let before = transaction.recipients.len();
-    transaction
-        .recipients
+    let recipients = &mut transaction.envelope.recipients;
+    let before = recipients.len();
+    recipients
         .retain(|recipient| recipient.path != *path);
-    transaction.recipients.len() < before
+    recipients.len() < before
 }
 
 /// So many tags are kept in a session; more are dropped.

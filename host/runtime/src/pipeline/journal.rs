@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use postgate_proto::header::HeaderEdit;
 
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, TextEdit};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, ProfileEdit};
 
 /// The edits of one transaction, in order, for the line that its message leaves in the log.
 #[derive(Debug, Default)]
@@ -67,14 +67,14 @@ impl std::fmt::Display for Shown<'_> {
             Edit::ReplaceBody(body) => write!(f, "replace-body {}", body.len()),
             Edit::SetId(id) => write!(f, "set-id {id}"),
             Edit::Tag(name, _) => write!(f, "tag {name}"),
-            Edit::Text(edit) => f.write_str(match edit {
-                TextEdit::AddEhloKeyword(_) => "add-ehlo-keyword",
-                TextEdit::AddMailParameter(_) => "add-mail-parameter",
-                TextEdit::AddRcptParameter(_) => "add-rcpt-parameter",
-                TextEdit::AddVerb(_) => "add-verb",
-                TextEdit::LimitMechanisms(_) => "limit-auth-mechanisms",
-                TextEdit::SetBanner(_) => "set-banner",
-                TextEdit::SetGreeting(_) => "set-greeting",
+            Edit::Profile(edit) => f.write_str(match edit {
+                ProfileEdit::AddEhloKeyword(_) => "add-ehlo-keyword",
+                ProfileEdit::AddMailParameter(_) => "add-mail-parameter",
+                ProfileEdit::AddRcptParameter(_) => "add-rcpt-parameter",
+                ProfileEdit::AddVerb(_) => "add-verb",
+                ProfileEdit::LimitMechanisms(_) => "limit-auth-mechanisms",
+                ProfileEdit::SetBanner(_) => "set-banner",
+                ProfileEdit::SetGreeting(_) => "set-greeting",
             }),
         }
     }

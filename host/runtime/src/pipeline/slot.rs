@@ -4,18 +4,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use postgate_proto::fault::Fault;
+use postgate_contract::{Event, Isolation};
 use postgate_proto::header::HeaderEdit;
-use postgate_proto::reply::{Enhanced, Refusal};
-use postgate_proto::session::{Settings, TLS_NOT_AVAILABLE};
+use postgate_proto::session::Settings;
 use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
-use super::{Ask as _, Decision, Plugin};
+use super::failure::verdict_of_failure;
+use super::plugin::{Plugin, PluginInstance as _};
 use crate::breaker::{Call, Change, Entry, Trial};
-use crate::context::{Context, Occasion};
-use crate::verdict::{Opinion, PluginError, Refused, Verdict};
-use postgate_contract::{Event, Isolation, OnFailure};
+use crate::context::Context;
+use crate::error::PluginError;
+use crate::question::Question;
+use crate::verdict::{Opinion, Refused, Verdict};
 
 /// One plugin in one session.
 pub(super) struct PluginSlot<P: Plugin> {
@@ -25,9 +26,9 @@ pub(super) struct PluginSlot<P: Plugin> {
     trial: Option<Trial>,
     pub(super) notes: String,
     pub(super) later: Vec<HeaderEdit>,
-    /// Whether the plugin needs to see no more of the body of this message.
+    /// True if the plugin needs to see no more of the body of this message.
     pub(super) is_sated: bool,
-    /// Whether the plugin has heard of this transaction at MAIL, and did not fail.
+    /// True if the plugin has answered MAIL in this transaction.
     pub(super) has_answered_mail: bool,
 }
 
@@ -54,12 +55,12 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
-    /// Whether the plugin is to be asked about an event now.
+    /// True if the plugin is to be asked about an event now.
     pub(super) fn is_asked(&self, event: Event) -> bool {
         self.plugin.handles(event) && !(event == Event::BodyChunk && self.is_sated)
     }
 
-    /// Whether the session has no instance of the plugin for itself.
+    /// True if the session has no instance of the plugin for itself.
     pub(super) fn is_shared(&self) -> bool {
         self.isolation() == Isolation::Shared
     }
@@ -88,10 +89,11 @@ impl<P: Plugin> PluginSlot<P> {
     /// Asks the plugin, unless it is taken out.
     pub(super) async fn ask(
         &mut self,
-        event: Event,
+        question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
     ) -> Result<Opinion, PluginError> {
+        let event = question.event();
         let began = Instant::now();
         let client = context.session.remote.ip();
         match self.plugin.breaker().enter(self.trial, client, began) {
@@ -102,7 +104,7 @@ impl<P: Plugin> PluginSlot<P> {
         let instance = self.take_instance(context).await;
         let is_made = instance.is_ok();
         let asked = match instance {
-            Ok(instance) => self.ask_instance(instance, event, context, settings).await,
+            Ok(instance) => self.ask_instance(instance, question, context, settings).await,
             Err(error) => Err(error),
         };
         let now = Instant::now();
@@ -142,11 +144,11 @@ impl<P: Plugin> PluginSlot<P> {
     async fn ask_instance(
         &mut self,
         mut instance: P::Instance,
-        event: Event,
+        question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
     ) -> Result<Opinion, PluginError> {
-        let opinion = instance.ask(event, context).await?;
+        let opinion = instance.ask(question, context).await?;
         check_relaying(&opinion, context, settings)?;
         match self.isolation() {
             Isolation::Connection | Isolation::Message => self.instance = Some(instance),
@@ -179,18 +181,18 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
-    /// What a failure means is the operator's choice, and nothing else's. Nothing: go on as if the
-    /// plugin had no objection.
-    pub(super) fn failure(
+    /// Logs and counts a failure, and gives the verdict that the operator chose for it.
+    pub(super) fn failed(
         &mut self,
-        event: Event,
+        question: &Question<'_>,
         context: &Context,
         error: &PluginError,
-    ) -> Option<Decision> {
+    ) -> Verdict {
+        let event = question.event();
         let on_failure = self.plugin.sidecar().on_failure;
         let (session, plugin) = (&context.session.id, self.plugin.name());
         if matches!(error, PluginError::Out) {
-            // One line told that it is out: this is the same news for every session.
+            // The breaker has logged that it is open; every session would repeat it.
             debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
             self.plugin.metrics().skipped(event);
             self.add_note(event, "out");
@@ -204,25 +206,12 @@ impl<P: Plugin> PluginSlot<P> {
             // A fresh instance would see the rest of a body whose beginning it does not know.
             self.is_sated = true;
         }
-        if event.is_notice() {
-            // There is nothing to refuse, and the plugins behind it need to know too.
-            return None;
-        }
-        match (on_failure, event) {
-            (OnFailure::Accept, _) => None,
-            // It says nothing about the client, whose password may be right (RFC 4954 section 6).
-            (_, Event::Auth | Event::AuthKeys) => Some(Decision::Refuse(AUTH_LATER)),
-            (OnFailure::Reject, _) => Some(Decision::Refuse(REFUSED_FOR_FAILURE)),
-            (OnFailure::Tempfail, _) => Some(match event {
-                Event::Connect | Event::Helo | Event::Proxy => Decision::Disconnect(CONNECT_LATER),
-                Event::StartTls => Decision::Refuse(TLS_NOT_AVAILABLE),
-                _ => Decision::Refuse(Refusal::TRY_LATER),
-            }),
-        }
+        verdict_of_failure(on_failure, event)
     }
 
     /// Remembers what the plugin said, and logs a refusal with the reason that only the log shows.
-    pub(super) fn note(&mut self, event: Event, opinion: &Opinion, context: &Context) {
+    pub(super) fn note(&mut self, question: &Question<'_>, opinion: &Opinion, context: &Context) {
+        let event = question.event();
         if opinion.verdict != Verdict::Next || !opinion.edits.is_empty() {
             let edits = match opinion.edits.len() {
                 0 => String::new(),
@@ -246,7 +235,7 @@ impl<P: Plugin> PluginSlot<P> {
             plugin = self.plugin.name(),
             %event,
             verdict = %opinion.verdict,
-            subject = logged_subject(event, context),
+            subject = question.logged_subject(context),
             reason,
             "plugin decided"
         );
@@ -272,70 +261,7 @@ fn shown(refused: &Refused) -> String {
     }
 }
 
-/// Whom a decision was about, as the log may tell. What the gateway does not know can be anything that
-/// a client sends at a wrong time, its password too.
-fn logged_subject(event: Event, context: &Context) -> String {
-    match &context.occasion {
-        Some(Occasion::Command(line)) if !line.known => Fault::UnknownVerb.name().to_owned(),
-        _ => subject(event, context),
-    }
-}
-
-/// Whom a decision was about.
-pub(crate) fn subject(event: Event, context: &Context) -> String {
-    let transaction = context.transaction.as_ref();
-    match event {
-        Event::Connect | Event::Disconnect | Event::Proxy | Event::StartTls => {
-            context.session.remote.ip().to_string()
-        }
-        Event::AuthKeys | Event::Command | Event::Expn | Event::Help | Event::Vrfy => {
-            match &context.occasion {
-                Some(Occasion::About(subject)) => subject.to_string(),
-                Some(Occasion::Command(line)) => line.verb.to_string(),
-                _ => String::new(),
-            }
-        }
-        Event::Helo => context
-            .helo
-            .as_ref()
-            .map(|(_, name)| name.to_string())
-            .unwrap_or_default(),
-        Event::Auth => {
-            let credentials = context.credentials.as_ref();
-            credentials
-                .map(|credentials| credentials.identity.clone())
-                .unwrap_or_default()
-        }
-        Event::Rcpt => transaction
-            .and_then(|transaction| transaction.candidate.as_ref())
-            .map(|recipient| recipient.path.to_string())
-            .unwrap_or_default(),
-        Event::Mail
-        | Event::Data
-        | Event::Headers
-        | Event::BodyChunk
-        | Event::Message
-        | Event::Outcome
-        | Event::Reset => transaction
-            .map(|transaction| transaction.sender.to_string())
-            .unwrap_or_default(),
-    }
-}
-
 /// How much of a reply a line of the log shows, in octets.
 const MAX_SHOWN: usize = 2_048;
 /// So long may the notes about one plugin get, in octets, before more are dropped.
 const MAX_NOTES: usize = 200;
-
-pub(super) const AUTH_LATER: Refusal = Refusal::fixed(
-    454,
-    Enhanced::new(4, 7, 0),
-    "Temporary authentication failure",
-);
-pub(super) const CONNECT_LATER: Refusal = Refusal::fixed(
-    421,
-    Enhanced::new(4, 3, 0),
-    "Temporary problem, try again later",
-);
-pub(super) const REFUSED_FOR_FAILURE: Refusal =
-    Refusal::fixed(554, Enhanced::new(5, 3, 0), "Message system error");

@@ -1,0 +1,179 @@
+//! Verdicts and replies of an answer, each checked.
+
+use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
+
+use super::broken::Broken;
+use super::edit::one_line;
+use crate::bindings::host::types;
+use crate::verdict::{Refused, Verdict};
+
+pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
+    Ok(match verdict {
+        types::Verdict::Accept => Verdict::Accept,
+        types::Verdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        types::Verdict::Next => Verdict::Next,
+        types::Verdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
+    })
+}
+
+/// Checked is also that the code of an answer is one that its question can have; any refusal can.
+pub(super) fn query_verdict(
+    verdict: types::QueryVerdict,
+    is_answer: fn(u16) -> bool,
+) -> Result<Verdict, Broken> {
+    Ok(match verdict {
+        types::QueryVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
+        types::QueryVerdict::Next => Verdict::Next,
+        types::QueryVerdict::Reply(reply) => {
+            let reply = checked_reply(reply)?;
+            match Acceptance::new(reply.clone()) {
+                Ok(_) if !is_answer(reply.code()) => {
+                    return Err(Broken(format!("reply code {} is not allowed here", reply.code())));
+                }
+                Ok(acceptance) => Verdict::Answer(acceptance),
+                Err(_) => Verdict::Refuse(Refused {
+                    refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+                    reason: None,
+                }),
+            }
+        }
+    })
+}
+
+fn checked_reply(reply: types::Reply) -> Result<Reply, Broken> {
+    let enhanced = match reply.enhanced {
+        None => None,
+        Some(code) => Some(
+            Enhanced::checked(code.class, code.subject, code.detail)
+                .ok_or_else(|| Broken("this is no enhanced status code".into()))?,
+        ),
+    };
+    Reply::new(reply.code, enhanced, reply.lines)
+        .map(Reply::shortened)
+        .map_err(|error| Broken(error.to_string()))
+}
+
+pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
+    let reply = checked_reply(refusal.reply)?;
+    Ok(Refused {
+        refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+        reason: refusal.reason.as_deref().map(one_line),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
+        types::Refusal {
+            reply: types::Reply {
+                code,
+                enhanced: enhanced.map(|(class, subject, detail)| types::EnhancedCode {
+                    class,
+                    subject,
+                    detail,
+                }),
+                lines: vec![line.into()],
+            },
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn a_reply_is_no_longer_than_a_client_is_to_read() {
+        let long = "\u{e9}".repeat(2_000_000);
+        let mut given = refusal(550, None, &long);
+        given.reply.lines.push("a\r\n".repeat(170_000));
+        let refused = refused(given).unwrap();
+        let lines: Vec<_> = refused.refusal.reply().lines().collect();
+        assert_eq!(lines.len(), 100);
+        assert_eq!((lines[0].len(), lines[99]), (512, "a"));
+        let mut out = Vec::new();
+        refused.refusal.reply().write(&mut out);
+        assert_eq!(out.iter().filter(|octet| **octet == b'\n').count(), 100);
+    }
+
+    #[test]
+    fn refusals_are_filled_in_and_checked() {
+        let table = [
+            (refusal(550, None, "no"), Ok("550 5.7.1 no")),
+            (
+                refusal(450, None, ""),
+                Ok("450 4.2.0 Mailbox temporarily unavailable"),
+            ),
+            (
+                refusal(550, Some((5, 1, 1)), "a\r\nb"),
+                Ok("550 5.1.1 a / b"),
+            ),
+            (
+                refusal(999, None, ""),
+                Err("reply code 999 is not allowed here"),
+            ),
+            (
+                refusal(250, None, ""),
+                Err("reply code 250 is not allowed here"),
+            ),
+            (
+                refusal(550, Some((4, 0, 0)), ""),
+                Err("enhanced code 4.0.0 does not go with reply code 550"),
+            ),
+            (
+                refusal(550, Some((3, 0, 0)), ""),
+                Err("this is no enhanced status code"),
+            ),
+        ];
+        for (given, expected) in table {
+            let got = refused(given).map(|refused| refused.refusal.reply().to_string());
+            assert_eq!(
+                got.as_ref().map(String::as_str).map_err(|Broken(rule)| rule.as_str()),
+                expected
+            );
+        }
+    }
+
+    fn query(code: u16) -> types::QueryVerdict {
+        types::QueryVerdict::Reply(refusal(code, None, "").reply)
+    }
+
+    /// The codes below 400 with which a question can be answered. All others can refuse it.
+    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<Opinion, Broken>) -> Vec<u16> {
+        assert!((400..600).all(|code| ask(query(code)).is_ok()));
+        (200..400)
+            .filter(|code| ask(query(*code)).is_ok())
+            .collect()
+    }
+
+    #[test]
+    fn an_answer_has_a_code_of_its_question() {
+        let edits = Vec::new();
+        let of_vrfy = answers(|verdict| {
+            vrfy(on_vrfy::VrfyAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_vrfy, [250, 251, 252]);
+        let of_expn = answers(|verdict| {
+            expn(on_expn::ExpnAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_expn, [250, 252]);
+        let of_help = answers(|verdict| {
+            help(on_help::HelpAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_help, [211, 214]);
+        for known in [false, true] {
+            let of_command = answers(|verdict| {
+                let edits = edits.clone();
+                command(on_command::CommandAnswer { verdict, edits }, known)
+            });
+            assert_eq!(of_command, (200..300).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The plugins of one session, asked in order: how their answers become one verdict, and what the
+//! failure of a plugin means.
+
+mod asking;
+mod edits;
+mod failure;
+mod journal;
+mod plugin;
+mod slot;
+mod subject;
+
+pub use self::asking::{Outcome, Pipeline};
+pub use self::plugin::{Plugin, PluginInstance};
+pub use self::subject::Subject;
+
+#[cfg(test)]
+mod tests;
