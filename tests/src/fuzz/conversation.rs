@@ -12,7 +12,10 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Answer, Ask, Auth, Channel, Offers, Session, Settings, Step, Tls};
+use postgate_proto::session::{
+    Answer, Ask, Auth, Channel, ClientTrust, Offers, OptionalQuestion, Profile, Reading,
+    ScramLookup, Session, Settings, StartingTls, Step, Tls,
+};
 
 use super::assert_reply_lines;
 use crate::dialog::HANDSHAKE;
@@ -100,18 +103,57 @@ pub fn session(octets: &[u8]) {
 /// The most octets that a session may keep while it waits for more: the longest line of AUTH.
 const MOST_KEPT: usize = 12_288;
 
-/// All that came of a session.
+/// The result of a session.
 #[derive(Default)]
 struct Outcome {
     said: Vec<u8>,
     /// Each question, with what was stored when it was asked.
     asked: Vec<(Ask, Vec<u8>)>,
     is_closed: bool,
-    awaits_tls: bool,
+}
+
+/// What a session does after it has used its input.
+enum Position {
+    Closed,
+    Reading(Reading),
+    StartingTls(StartingTls),
 }
 
 fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
-    let settings = Settings {
+    let session = Session::new(Arc::new(settings(choice)), offers(choice));
+    let mut outcome = Outcome::default();
+    let mut stored = Vec::new();
+    let mut position = outcome.run(session, &mut stored, choice);
+    for sent in parted(sent) {
+        for piece in sent.chunks(size.min(sent.len().max(1))) {
+            position = match position {
+                Position::Reading(mut reading) => {
+                    reading.buffer(piece.len()).extend_from_slice(piece);
+                    outcome.run(reading.received(), &mut stored, choice)
+                }
+                waiting => waiting,
+            };
+        }
+        position = match position {
+            Position::StartingTls(starting) => {
+                let encrypted = outcome.run(starting.encrypted(CHANNEL), &mut stored, choice);
+                if let Position::Reading(mut reading) = encrypted {
+                    let kept = reading.buffer(0);
+                    assert!(kept.is_empty(), "octets from before TLS are there");
+                    Position::Reading(reading)
+                } else {
+                    encrypted
+                }
+            }
+            position => position,
+        };
+    }
+    outcome.is_closed = matches!(position, Position::Closed);
+    outcome
+}
+
+fn settings(choice: u8) -> Settings {
+    Settings {
         hostname: "mx.example.org".to_owned(),
         auth: if choice & 1 == 0 {
             Auth::Off
@@ -133,36 +175,29 @@ fn converse(sent: &[u8], size: usize, choice: u8) -> Outcome {
             _ => LineEndings::Leave,
         },
         ..Settings::default()
-    };
-    let offers = Offers {
-        expn: choice & 8 == 0,
-        filters_commands: choice & 16 == 0,
-        proxied: false,
-        scram: true,
+    }
+}
+
+fn offers(choice: u8) -> Offers {
+    let optional = [
+        (OptionalQuestion::AuthKeys, true),
+        (OptionalQuestion::Command, choice & 16 == 0),
+        (OptionalQuestion::Expn, choice & 8 == 0),
+    ];
+    let questions = optional.into_iter().filter(|(_, is_asked)| *is_asked);
+    Offers {
+        questions: questions.map(|(question, _)| question).collect(),
         tls: match choice % 3 {
             0 => Tls::Off,
             1 => Tls::Offered,
             _ => Tls::Active(CHANNEL),
         },
-        xclient: choice & 32 == 0,
+        client: match choice & 32 {
+            0 => ClientTrust::NamesClients,
+            _ => ClientTrust::Ordinary,
+        },
         ..Offers::default()
-    };
-    let mut session = Session::new(Arc::new(settings), offers);
-    let mut outcome = Outcome::default();
-    let mut stored = Vec::new();
-    for sent in parted(sent) {
-        for piece in sent.chunks(size.min(sent.len().max(1))) {
-            session.receive(piece);
-            if outcome.run(&mut session, &mut stored, choice) {
-                return outcome;
-            }
-        }
-        if std::mem::take(&mut outcome.awaits_tls) {
-            session = session.encrypted(CHANNEL);
-            assert!(!session.has_input(), "octets from before TLS are there");
-        }
     }
-    outcome
 }
 
 /// What is sent between the handshakes.
@@ -192,11 +227,12 @@ pub(super) fn keys() -> ScramKeys {
 }
 
 impl Outcome {
-    /// Carries out steps until the session waits or ends. Gives whether it has ended.
-    fn run(&mut self, session: &mut Session, stored: &mut Vec<u8>, choice: u8) -> bool {
+    /// Carries out steps until the session waits or ends.
+    fn run(&mut self, mut session: Session, stored: &mut Vec<u8>, choice: u8) -> Position {
+        let profile = Arc::new(Profile::default());
         loop {
-            match session.step() {
-                Step::Ask(ask) => {
+            session = match session.step() {
+                Step::Ask(ask, asking) => {
                     // How much is stored of a message that is refused depends on the cuts.
                     match ask {
                         Ask::Headers | Ask::Message => self.asked.push((ask, stored.clone())),
@@ -206,29 +242,31 @@ impl Outcome {
                         }
                     }
                     // Refuses now and then, and never by how the input was cut.
-                    session.decide(match (self.asked.len() + usize::from(choice)) % 7 {
-                        5 => Answer::Keys(Some(keys())),
-                        6 => Answer::Refuse(Refusal::TRY_LATER),
+                    let answer = match (self.asked.len() + usize::from(choice)) % 7 {
+                        5 => Answer::Keys(ScramLookup::Known(keys())),
+                        6 => Answer::Reject(Refusal::TRY_LATER.into()),
                         _ => Answer::Authenticated,
-                    });
+                    };
+                    asking.decide(answer, &profile)
                 }
-                Step::Close(_) => {
-                    self.is_closed = true;
-                    return true;
-                }
-                Step::Read(_) => {
-                    let kept = session.receive_buffer(0).len();
+                Step::Close(_) => return Position::Closed,
+                Step::Fault(faulted) => faulted.resume(),
+                Step::Read(mut reading) => {
+                    let kept = reading.buffer(0).len();
                     assert!(kept <= MOST_KEPT, "{kept} octets are kept");
-                    return false;
+                    return Position::Reading(reading);
                 }
-                Step::StartTls => {
-                    self.awaits_tls = true;
-                    return false;
+                Step::Reset(resetting) => resetting.done(),
+                Step::StartTls(starting) => return Position::StartingTls(starting),
+                Step::Store(storing) => {
+                    stored.extend_from_slice(storing.octets());
+                    storing.stored()
                 }
-                Step::Reset => {}
-                Step::Store(octets) => stored.extend_from_slice(octets),
-                Step::Write(octets) => self.said.extend_from_slice(octets),
-            }
+                Step::Write(writing) => {
+                    self.said.extend_from_slice(writing.octets());
+                    writing.written()
+                }
+            };
         }
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postgate_proto::auth::{Credentials, Mechanism, Proof};
-use postgate_proto::session::{Answer, Ask, Auth, Offers, Session, Settings, Step, Tls};
+use postgate_proto::auth::{Credentials, Decoy, Mechanism, Proof};
+use postgate_proto::session::{
+    Answer, Ask, Auth, Offers, OptionalQuestion, ScramLookup, Session, Settings, Step, Tls,
+};
 
 use super::assert_reply_lines;
 use super::conversation::{CHANNEL, keys};
@@ -27,35 +29,50 @@ pub fn sasl(octets: &[u8]) {
         ..Settings::default()
     };
     let offers = Offers {
-        scram: true,
+        questions: [OptionalQuestion::AuthKeys].into_iter().collect(),
         tls: Tls::Active(CHANNEL),
         ..Offers::default()
     };
     let mut session = Session::new(Arc::new(settings), offers);
     session.receive(sent.as_bytes());
-    let said = run(&mut session, choice);
+    let said = run(session, choice);
     assert_reply_lines(&said);
     let is_authenticated = said.windows(6).any(|window| window == b"\r\n235 ");
     assert!(!is_authenticated, "nobody has said so");
 }
 
-fn run(session: &mut Session, choice: u8) -> Vec<u8> {
+fn run(mut session: Session, choice: u8) -> Vec<u8> {
     let mut said = Vec::new();
+    let profile = Arc::default();
     loop {
-        match session.step() {
-            Step::Ask(Ask::Auth(credentials)) => {
-                check(&credentials);
-                session.decide(Answer::Proceed(None));
+        session = match session.step() {
+            Step::Ask(ask, asking) => asking.decide(answer(&ask, choice), &profile),
+            Step::Close(_) | Step::Read(_) | Step::StartTls(_) => return said,
+            Step::Fault(faulted) => faulted.resume(),
+            Step::Reset(resetting) => resetting.done(),
+            Step::Store(storing) => storing.stored(),
+            Step::Write(writing) => {
+                said.extend_from_slice(writing.octets());
+                writing.written()
             }
-            Step::Ask(Ask::AuthKeys { identity, .. }) => {
-                assert!(!identity.contains(char::is_control), "{identity:?}");
-                session.decide(Answer::Keys((choice & 64 == 0).then(keys)));
-            }
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Write(octets) => said.extend_from_slice(octets),
-            Step::Close(_) | Step::Read(_) => return said,
-            Step::Reset | Step::StartTls | Step::Store(_) => {}
+        };
+    }
+}
+
+fn answer(ask: &Ask, choice: u8) -> Answer {
+    match ask {
+        Ask::Auth(credentials) => {
+            check(credentials);
+            Answer::Proceed(None)
         }
+        Ask::AuthKeys { identity, .. } => {
+            assert!(!identity.contains(char::is_control), "{identity:?}");
+            Answer::Keys(match choice & 64 {
+                0 => ScramLookup::Known(keys()),
+                _ => ScramLookup::Unknown(Decoy::default()),
+            })
+        }
+        _ => Answer::Proceed(None),
     }
 }
 

@@ -6,100 +6,154 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postgate_proto::auth::ScramKeys;
+use postgate_proto::auth::{Decoy, ScramKeys};
 use postgate_proto::parameters::Parameter;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
-use postgate_proto::session::{Answer, Ask, Channel, Ending, Helo, Session, Step, Tls};
+use postgate_proto::session::{
+    Answer, Ask, Channel, Ending, Helo, Offers, OptionalQuestion, Profile, Reading, Rejection,
+    ScramLookup, Session, Settings, StartingTls, Step, Tls,
+};
 
 use super::settings::{EXPORTER, settings};
 use super::{Heard, Server};
 use crate::dialog::{Action, Certificate, Dialog, Line, ScriptedAnswer, ScriptedReply, Verdict};
 
-/// A session of the core at the other end.
+/// A session of the protocol core as the server of a dialog.
 pub struct Core<Cuts> {
-    /// Always there, but while TLS begins.
-    session: Option<Session>,
-    awaits_tls: bool,
+    position: Position,
     cuts: Cuts,
     policy: Policy,
     said: Vec<u8>,
     message: Vec<u8>,
-    closed: bool,
+}
+
+/// What the session does when it is the client's turn.
+enum Position {
+    Closed,
+    /// The session has not been stepped since it was created or changed.
+    Ready(Session),
+    Reading(Reading),
+    StartingTls(StartingTls),
+    /// The session begins with the handshake.
+    ImplicitTls(Arc<Settings>, Offers),
 }
 
 impl<Cuts: FnMut() -> usize> Core<Cuts> {
-    /// A new session with the settings of a dialog. `cuts` gives the size of each next piece in
-    /// which the client's octets arrive.
+    /// A new session with the settings of a dialog. `cuts` returns the size of the next piece in which
+    /// the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
         let (settings, mut offers) = settings(dialog, &dialog.settings);
-        offers.scram = dialog.lines.iter().any(is_about_keys);
+        if dialog.lines.iter().any(is_about_keys) {
+            offers.questions.insert(OptionalQuestion::AuthKeys);
+        }
+        let settings = Arc::new(settings);
         Self {
-            session: Some(Session::new(Arc::new(settings), offers)),
-            awaits_tls: matches!(offers.tls, Tls::Active(_)),
+            position: match offers.tls {
+                Tls::Active(_) => Position::ImplicitTls(settings, offers),
+                Tls::Off | Tls::Offered => Position::Ready(Session::new(settings, offers)),
+            },
             cuts,
             policy: Policy::default(),
             said: Vec::new(),
             message: Vec::new(),
-            closed: false,
         }
-    }
-
-    const fn session(&mut self) -> &mut Session {
-        self.session.as_mut().expect(PRESENT)
     }
 
     /// Carries out steps until the session waits for the client.
     fn run(&mut self) {
-        while !self.closed && !self.awaits_tls {
-            let session = self.session.as_mut().expect(PRESENT);
-            match session.step() {
-                Step::Ask(ask) => {
-                    if matches!(ask, Ask::Mail { .. }) {
+        self.position = match self.take_position() {
+            Position::Ready(session) => self.run_session(session),
+            position => position,
+        };
+    }
+
+    fn run_session(&mut self, mut session: Session) -> Position {
+        loop {
+            session = match session.step() {
+                Step::Ask(ask, asking) => {
+                    if let Ask::Mail { .. } = ask {
                         self.message.clear();
                     }
                     let answer = self.policy.answer(&ask);
-                    session.decide(answer);
+                    asking.decide(answer, &self.policy.profile)
                 }
-                Step::Close(_) => self.closed = true,
-                Step::Read(_) => return,
-                Step::StartTls => self.awaits_tls = true,
-                Step::Reset => {}
-                Step::Store(octets) => self.message.extend_from_slice(octets),
-                Step::Write(octets) => self.said.extend_from_slice(octets),
-            }
+                Step::Close(_) => return Position::Closed,
+                Step::Fault(faulted) => faulted.resume(),
+                Step::Read(reading) => return Position::Reading(reading),
+                Step::Reset(resetting) => resetting.done(),
+                Step::StartTls(starting) => return Position::StartingTls(starting),
+                Step::Store(storing) => {
+                    self.message.extend_from_slice(storing.octets());
+                    storing.stored()
+                }
+                Step::Write(writing) => {
+                    self.said.extend_from_slice(writing.octets());
+                    writing.written()
+                }
+            };
         }
+    }
+
+    /// The client goes away, or is silent for too long.
+    fn end(&mut self, ending: Ending) {
+        self.run();
+        self.position = match self.take_position() {
+            Position::Reading(reading) => Position::Ready(reading.hang_up(ending)),
+            Position::Ready(session) => Position::Ready(session.hang_up(ending)),
+            Position::Closed | Position::ImplicitTls(..) | Position::StartingTls(_) => {
+                Position::Closed
+            }
+        };
+    }
+
+    const fn take_position(&mut self) -> Position {
+        mem::replace(&mut self.position, Position::Closed)
     }
 }
 
 impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
     fn send(&mut self, octets: &[u8]) {
-        self.run();
         let mut rest = octets;
         while !rest.is_empty() {
-            let (piece, after) = rest.split_at((self.cuts)().clamp(1, rest.len()));
-            self.session().receive(piece);
             self.run();
+            let (piece, after) = rest.split_at((self.cuts)().clamp(1, rest.len()));
+            self.position = match self.take_position() {
+                Position::Reading(mut reading) => {
+                    reading.buffer(piece.len()).extend_from_slice(piece);
+                    Position::Ready(reading.received())
+                }
+                // Octets before the handshake are lost in this player, and a closed session takes none.
+                position => position,
+            };
             rest = after;
         }
+        self.run();
     }
 
     fn hang_up(&mut self) {
-        self.session().hang_up(Ending::Closed);
+        self.end(Ending::Closed);
     }
 
     fn begin_tls(&mut self, shows: Certificate) {
         self.run();
-        assert!(mem::take(&mut self.awaits_tls), "the server expects no TLS");
-        let session = self.session.take().expect(PRESENT);
-        self.session = Some(session.encrypted(Channel {
+        let channel = Channel {
             exporter: Some(EXPORTER),
             client_certificate: shows == Certificate::Client,
-        }));
+        };
+        self.position = Position::Ready(match self.take_position() {
+            Position::ImplicitTls(settings, offers) => {
+                let tls = Tls::Active(channel);
+                Session::new(settings, Offers { tls, ..offers })
+            }
+            Position::StartingTls(starting) => starting.encrypted(channel),
+            Position::Closed | Position::Reading(_) | Position::Ready(_) => {
+                panic!("the server does not expect TLS")
+            }
+        });
     }
 
     fn wait(&mut self) {
-        self.run();
-        self.session().hang_up(Ending::Timeout);
+        self.end(Ending::Timeout);
     }
 
     fn hear(&mut self) -> Heard {
@@ -110,10 +164,9 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
                 "half a line was said: {}",
                 self.said.escape_ascii()
             );
-            return if self.closed {
-                Heard::Close
-            } else {
-                Heard::Nothing
+            return match self.position {
+                Position::Closed => Heard::Close,
+                _ => Heard::Nothing,
             };
         };
         let line: Vec<_> = self.said.drain(..=end).collect();
@@ -127,7 +180,7 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
 
     fn is_quiet(&mut self) -> Option<bool> {
         self.run();
-        Some(self.said.is_empty() && !self.closed)
+        Some(self.said.is_empty() && !matches!(self.position, Position::Closed))
     }
 
     fn asked(&mut self) -> Option<Vec<String>> {
@@ -149,22 +202,26 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
     }
 }
 
-const PRESENT: &str = "the session is there";
-
-/// Whether a line is about the keys of a user, so that there is somebody who may have some.
+/// True if a line scripts the answer to a key lookup, for which SCRAM must be offered.
 fn is_about_keys(line: &Line) -> bool {
     matches!(&line.action, Action::Script(answer) if answer.question.starts_with("auth-keys"))
 }
 
-/// Answers from the script, and has no objection to anything else.
+/// Answers from the script, and accepts everything else.
 #[derive(Default)]
 struct Policy {
+    profile: Arc<Profile>,
     answers: VecDeque<ScriptedAnswer>,
     asked: Vec<String>,
 }
 
 impl Policy {
     fn answer(&mut self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Helo { .. } => Arc::make_mut(&mut self.profile).lift_mechanism_limit(),
+            Ask::Xclient(_) => self.profile = Arc::default(),
+            _ => {}
+        }
         let question = question(ask);
         let fits = |answer: &ScriptedAnswer| {
             let rest = question.strip_prefix(&answer.question);
@@ -173,7 +230,11 @@ impl Policy {
         let scripted = self.answers.iter().position(fits);
         let scripted = scripted.and_then(|at| self.answers.remove(at));
         self.asked.push(question);
-        scripted.map_or(Answer::Proceed(None), |scripted| answer(scripted.verdict))
+        match (scripted, ask) {
+            (Some(scripted), _) => answer(scripted.verdict),
+            (None, Ask::AuthKeys { .. }) => Answer::Keys(ScramLookup::Unknown(Decoy::default())),
+            (None, _) => Answer::Proceed(None),
+        }
     }
 }
 
@@ -228,10 +289,10 @@ fn answer(verdict: Verdict) -> Answer {
             Answer::Proceed(Some(accepted))
         }
         Verdict::Authenticated => Answer::Authenticated,
-        Verdict::Disconnect(text) => Answer::Disconnect(refusal(&text)),
-        Verdict::Keys(text) => Answer::Keys(Some(keys(&text))),
+        Verdict::Disconnect(text) => Answer::Reject(Rejection::Disconnect(refusal(&text))),
+        Verdict::Keys(text) => Answer::Keys(ScramLookup::Known(keys(&text))),
         Verdict::Proceed => Answer::Proceed(None),
-        Verdict::Refuse(text) => Answer::Refuse(refusal(&text)),
+        Verdict::Refuse(text) => Answer::Reject(refusal(&text).into()),
     }
 }
 

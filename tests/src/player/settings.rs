@@ -6,7 +6,7 @@ use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
 use postgate_proto::relay::RelayDomains;
-use postgate_proto::session::{Auth, Channel, Offers, Settings, Tls};
+use postgate_proto::session::{Auth, Channel, ClientTrust, Offers, Settings, Tls};
 use toml::{Table, Value};
 
 use super::core::reply;
@@ -28,7 +28,7 @@ pub(super) fn settings(dialog: &impl Display, table: &Table) -> (Settings, Offer
             ("limits", Value::Table(limits)) => each(limits, |k, v| limit(&mut settings, k, v)),
             ("listener", Value::Table(listener)) => each(listener, |key, value| match key {
                 "xclient-from" => {
-                    offers.xclient = true;
+                    offers.client = ClientTrust::NamesClients;
                     Some(())
                 }
                 "tls" => {

@@ -2,11 +2,13 @@
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Mechanism, Progress, Proof, Terms, identity};
+use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::mechanism::Mechanism;
+use crate::auth::terms::ExchangeTerms;
 use crate::fault::Fault;
 
 /// `<` octets that nobody can foresee `@` the name of the server `>`.
-pub(super) fn challenge(terms: &Terms<'_>) -> Vec<u8> {
+pub(super) fn challenge(terms: &ExchangeTerms<'_>) -> Vec<u8> {
     let digits: String = terms.nonce[..16]
         .iter()
         .map(|octet| format!("{octet:02x}"))
@@ -15,13 +17,13 @@ pub(super) fn challenge(terms: &Terms<'_>) -> Vec<u8> {
 }
 
 /// The user, a blank, and the digest of the challenge. A user may have blanks in its name.
-pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Progress, Fault> {
+pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Credentials, Fault> {
     let (user, digest) = text.rsplit_once(' ').ok_or(Fault::AuthEncoding)?;
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if user.is_empty() || digest.len() != 32 || !digest.bytes().all(is_digit) {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Progress::Complete(Credentials {
+    Ok(Credentials {
         mechanism: Mechanism::CramMd5,
         identity: identity(user)?,
         act_as: String::new(),
@@ -29,7 +31,7 @@ pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Progress, Fault
             challenge,
             digest: Zeroizing::new(digest.to_owned()),
         },
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let user = match response(b"<1@x>".to_vec(), &text) {
-                Ok(Progress::Complete(credentials)) => Some(credentials.identity),
+                Ok(credentials) => Some(credentials.identity),
                 _ => None,
             };
             assert_eq!(user.as_deref(), expected, "{text:?}");
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn a_challenge_is_made_of_its_nonce() {
         let of = |nonce| {
-            challenge(&Terms {
+            challenge(&ExchangeTerms {
                 hostname: "mx.example.org",
                 nonce,
                 exporter: None,

@@ -19,11 +19,6 @@ pub(super) fn sha256(octets: &[u8]) -> [u8; 32] {
     Sha256::digest(octets).into()
 }
 
-/// Octets that nobody can foresee who does not know the seed, and that never come twice of one.
-pub(crate) fn nonce(seed: &[u8; 32], number: u64) -> [u8; 32] {
-    hmac(seed, &[b"nonce", &number.to_be_bytes()])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,11 +30,5 @@ mod tests {
         key[..4].copy_from_slice(b"Jefe");
         let digest = hmac(&key, &[b"what do ya want ", b"for nothing?"]);
         assert_eq!(digest[..6], [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60]);
-    }
-
-    #[test]
-    fn nonces_differ() {
-        assert_ne!(nonce(&[1; 32], 1), nonce(&[1; 32], 2));
-        assert_ne!(nonce(&[1; 32], 1), nonce(&[2; 32], 1));
     }
 }

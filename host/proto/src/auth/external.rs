@@ -1,16 +1,17 @@
 //! EXTERNAL (RFC 4422 appendix A).
 
-use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
 /// The response is the authorization identity, empty for the one that the certificate shows.
-pub(super) fn response(text: &str) -> Result<Progress, Fault> {
-    Ok(Progress::Complete(Credentials {
+pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
+    Ok(Credentials {
         mechanism: Mechanism::External,
         identity: String::new(),
         act_as: identity(text)?,
         proof: Proof::Certificate,
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod tests {
     fn responses_good_and_bad() {
         for (text, expected) in [("", Some("")), ("bob", Some("bob")), ("bob\0", None)] {
             let act_as = match response(text) {
-                Ok(Progress::Complete(credentials)) => Some(credentials.act_as),
+                Ok(credentials) => Some(credentials.act_as),
                 _ => None,
             };
             assert_eq!(act_as.as_deref(), expected, "{text:?}");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use super::digest::hmac;
+use crate::auth::digest::hmac;
 
 /// The keys of a user for SCRAM-SHA-256 (RFC 5802 §3). The password cannot be computed from them, but
 /// who has them can play the server. They are wiped from memory, and `Debug` hides them.
@@ -133,6 +133,15 @@ impl fmt::Debug for Decoy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Decoy(..)")
     }
+}
+
+/// The result of a lookup of a user's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScramLookup {
+    /// The user exists.
+    Known(ScramKeys),
+    /// The user does not exist. The exchange continues with keys made from the decoy, and fails.
+    Unknown(Decoy),
 }
 
 /// RFC 7677 §4.

@@ -2,7 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
 /// The first challenge. Clients compare it.
@@ -17,16 +18,16 @@ pub(super) fn user(text: &str) -> Result<String, Fault> {
     }
 }
 
-pub(super) fn password(user: String, text: &str) -> Result<Progress, Fault> {
+pub(super) fn password(user: String, text: &str) -> Result<Credentials, Fault> {
     if text.contains('\0') {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Progress::Complete(Credentials {
+    Ok(Credentials {
         mechanism: Mechanism::Login,
         identity: user,
         act_as: String::new(),
         proof: Proof::Password(Zeroizing::new(text.to_owned())),
-    }))
+    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,21 @@
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::mechanism::Mechanism;
+use crate::auth::saslname::saslname;
 use crate::fault::Fault;
 
-/// The one response of either mechanism.
-pub(super) fn response(mechanism: Mechanism, text: &str) -> Result<Progress, Fault> {
+/// A well-formed response.
+#[derive(Debug)]
+pub(super) enum OauthResponse {
+    /// No token: the client asks which one it needs (RFC 7628 §4.3).
+    Discovery,
+    Token(Credentials),
+}
+
+/// The only response of either mechanism.
+pub(super) fn response(mechanism: Mechanism, text: &str) -> Result<OauthResponse, Fault> {
     let (user, pairs) = match mechanism {
         Mechanism::OauthBearer => bearer(text)?,
         _ => xoauth2(text)?,
@@ -18,14 +28,13 @@ pub(super) fn response(mechanism: Mechanism, text: &str) -> Result<Progress, Fau
     let token = match credentials.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
         Some(_) => return Err(Fault::AuthEncoding),
-        // RFC 7628 §4.3: a client asks so what it needs a token for.
-        None if credentials.is_empty() => return Ok(Progress::Rejected(mechanism)),
+        None if credentials.is_empty() => return Ok(OauthResponse::Discovery),
         None => return Err(Fault::AuthEncoding),
     };
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Progress::Complete(Credentials {
+    Ok(OauthResponse::Token(Credentials {
         mechanism,
         identity: user,
         act_as: String::new(),
@@ -43,7 +52,7 @@ fn bearer(text: &str) -> Result<(String, &str), Fault> {
         return Err(Fault::AuthEncoding);
     };
     let user = match user.strip_prefix("a=") {
-        Some(user) => super::scram::saslname(user)?,
+        Some(user) => saslname(user)?,
         None if user.is_empty() => String::new(),
         None => return Err(Fault::AuthEncoding),
     };
@@ -136,7 +145,7 @@ mod tests {
         ];
         for (mechanism, text, expected) in table {
             let credentials = match response(mechanism, &text.replace('|', "\x01")) {
-                Ok(Progress::Complete(credentials)) => Some(credentials),
+                Ok(OauthResponse::Token(credentials)) => Some(credentials),
                 _ => None,
             };
             let parts = credentials.as_ref().map(|c| match &c.proof {
@@ -150,9 +159,6 @@ mod tests {
     #[test]
     fn a_client_may_ask_what_it_needs() {
         let asked = response(Mechanism::OauthBearer, "n,,\x01auth=\x01\x01");
-        assert!(matches!(
-            asked,
-            Ok(Progress::Rejected(Mechanism::OauthBearer))
-        ));
+        assert!(matches!(asked, Ok(OauthResponse::Discovery)));
     }
 }

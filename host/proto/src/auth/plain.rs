@@ -2,11 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Mechanism, Progress, Proof, identity};
+use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
 /// `[authzid] NUL authcid NUL passwd` (RFC 4616 §2).
-pub(super) fn response(text: &str) -> Result<Progress, Fault> {
+pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
     let mut parts = text.split('\0');
     let (Some(act_as), Some(user), Some(password), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -16,12 +17,12 @@ pub(super) fn response(text: &str) -> Result<Progress, Fault> {
     if user.is_empty() {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Progress::Complete(Credentials {
+    Ok(Credentials {
         mechanism: Mechanism::Plain,
         identity: identity(user)?,
         act_as: identity(act_as)?,
         proof: Proof::Password(Zeroizing::new(password.to_owned())),
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -44,8 +45,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let credentials = match response(text) {
-                Ok(Progress::Complete(credentials)) => Some(credentials),
-                Ok(_) => panic!("PLAIN has one response"),
+                Ok(credentials) => Some(credentials),
                 Err(fault) => {
                     assert_eq!(fault, Fault::AuthEncoding);
                     None

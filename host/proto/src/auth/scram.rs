@@ -7,8 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::digest::{hmac, sha256};
-use super::{Credentials, Decoy, Mechanism, Progress, Proof, ScramKeys, Terms, identity};
+use crate::auth::credentials::{Credentials, Proof};
+use crate::auth::digest::{hmac, sha256};
+use crate::auth::keys::{ScramKeys, ScramLookup};
+use crate::auth::mechanism::Mechanism;
+use crate::auth::saslname::saslname;
+use crate::auth::terms::ExchangeTerms;
 use crate::fault::Fault;
 
 /// Before the client's first message.
@@ -38,7 +42,24 @@ pub(super) struct Challenged {
     /// AuthMessage, as far as it is known.
     said: String,
     keys: ScramKeys,
-    is_known: bool,
+    user: User,
+}
+
+/// Whether policy knows the user.
+#[derive(Clone, Copy)]
+enum User {
+    Known,
+    Unknown,
+}
+
+impl User {
+    /// 1 if the user exists, as a value that is combined in constant time.
+    fn exists(self) -> Choice {
+        Choice::from(match self {
+            Self::Known => 1,
+            Self::Unknown => 0,
+        })
+    }
 }
 
 /// Hides what belongs to the channel, as the two below do.
@@ -68,7 +89,7 @@ impl fmt::Debug for Challenged {
 }
 
 impl Start {
-    pub(super) fn new(mechanism: Mechanism, terms: &Terms<'_>) -> Self {
+    pub(super) fn new(mechanism: Mechanism, terms: &ExchangeTerms<'_>) -> Self {
         Self {
             mechanism,
             exporter: terms.exporter,
@@ -78,7 +99,7 @@ impl Start {
     }
 
     /// Takes client-first-message: `gs2-header client-first-message-bare` (RFC 5802 §7).
-    pub(super) fn respond(self, text: &str) -> Result<Progress, Fault> {
+    pub(super) fn respond(self, text: &str) -> Result<AwaitsKeys, Fault> {
         let (flag, rest) = text.split_once(',').ok_or(Fault::AuthEncoding)?;
         let (authzid, bare) = rest.split_once(',').ok_or(Fault::AuthEncoding)?;
         let act_as = match authzid.strip_prefix("a=") {
@@ -98,16 +119,14 @@ impl Start {
         if !is_nonce || !(1..=MAX_NONCE).contains(&nonce.len()) {
             return Err(Fault::AuthEncoding);
         }
-        let waiting = AwaitsKeys {
+        Ok(AwaitsKeys {
             mechanism: self.mechanism,
             identity: user,
             act_as,
             binding,
             nonce: format!("{nonce}{}", self.nonce),
             first: bare.to_owned(),
-        };
-        let account = waiting.account().into();
-        Ok(Progress::Keys(self.mechanism, account, waiting))
+        })
     }
 
     /// The channel binding that the flag of the gs2-header asks for (RFC 5802 §6).
@@ -127,16 +146,18 @@ impl Start {
 
 impl AwaitsKeys {
     /// Makes server-first-message.
-    pub(super) fn with(self, keys: Option<ScramKeys>, decoy: &Decoy) -> (Vec<u8>, Challenged) {
-        let is_known = keys.is_some();
-        let keys = keys.unwrap_or_else(|| decoy.keys(&self.account()));
+    pub(super) fn with_keys(self, lookup: ScramLookup) -> (Vec<u8>, Challenged) {
+        let (keys, user) = match lookup {
+            ScramLookup::Known(keys) => (keys, User::Known),
+            ScramLookup::Unknown(decoy) => (decoy.keys(&self.account()), User::Unknown),
+        };
         let salt = STANDARD.encode(&keys.salt);
         let message = format!("r={},s={salt},i={}", self.nonce, keys.iterations);
         let challenged = Challenged {
             said: format!("{},{message},", self.first),
             client: self,
             keys,
-            is_known,
+            user,
         };
         (message.into_bytes(), challenged)
     }
@@ -167,7 +188,7 @@ impl Challenged {
         }
         let is_right = sha256(&client_key).ct_eq(&self.keys.stored_key);
         let answer = STANDARD.encode(hmac(&self.keys.server_key, &parts));
-        match bool::from(is_right & Choice::from(u8::from(self.is_known))) {
+        match bool::from(is_right & self.user.exists()) {
             true => Ok((
                 format!("v={answer}").into_bytes(),
                 self.client.credentials(),
@@ -180,8 +201,12 @@ impl Challenged {
 impl AwaitsKeys {
     /// Whose keys are looked up. Where letter case made a difference to unknown users and none to
     /// known ones, or the other way round, the salts would tell which is which.
-    fn account(&self) -> String {
+    pub(crate) fn account(&self) -> String {
         self.identity.to_lowercase()
+    }
+
+    pub(crate) const fn mechanism(&self) -> Mechanism {
+        self.mechanism
     }
 
     fn credentials(self) -> Credentials {
@@ -191,25 +216,6 @@ impl AwaitsKeys {
             act_as: self.act_as,
             proof: Proof::Verified,
         }
-    }
-}
-
-/// A name in which `=2C` stands for a comma and `=3D` for an equals sign (RFC 5802 §7).
-pub(super) fn saslname(text: &str) -> Result<String, Fault> {
-    let mut pieces = text.split('=');
-    let mut name = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (escaped, rest) = match (piece.strip_prefix("2C"), piece.strip_prefix("3D")) {
-            (Some(rest), _) => (',', rest),
-            (None, Some(rest)) => ('=', rest),
-            (None, None) => return Err(Fault::AuthEncoding),
-        };
-        name.push(escaped);
-        name.push_str(rest);
-    }
-    match name.is_empty() {
-        true => Err(Fault::AuthEncoding),
-        false => identity(&name),
     }
 }
 

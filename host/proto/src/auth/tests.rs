@@ -1,21 +1,26 @@
 //! Exchanges from their beginning, in base64.
 
-use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
-const TERMS: Terms<'_> = Terms {
+use super::*;
+use crate::fault::Fault;
+
+const TERMS: ExchangeTerms<'_> = ExchangeTerms {
     hostname: "mx.example.org",
     nonce: [7; 32],
     exporter: None,
     offers_binding: false,
 };
 
-fn begin(mechanism: Mechanism, initial: Option<&str>) -> Result<Progress, Fault> {
+fn begin(mechanism: Mechanism, initial: Option<&str>) -> Result<AuthProgress, Fault> {
     Exchange::begin(mechanism, initial, &TERMS)
 }
 
 fn challenged(mechanism: Mechanism) -> (Vec<u8>, Exchange) {
     match begin(mechanism, None) {
-        Ok(Progress::Challenge(challenge, exchange)) => (challenge, exchange),
+        Ok(AuthProgress::Challenge(challenge, exchange)) => (challenge, exchange),
         other => panic!("{other:?}"),
     }
 }
@@ -64,7 +69,7 @@ fn a_server_that_speaks_first_takes_no_initial_response() {
     let (_, exchange) = challenged(Mechanism::CramMd5);
     assert!(matches!(
         exchange.respond(response.as_bytes()),
-        Ok(Progress::Complete(_))
+        Ok(AuthProgress::Complete(_))
     ));
     let result = begin(Mechanism::CramMd5, Some(&response));
     assert_eq!(result.err(), Some(Fault::AuthInitialResponse));

@@ -4,113 +4,127 @@ use crate::address::{ForwardPath, ReversePath};
 use crate::auth::Mechanism;
 use crate::command::{Command, Rules, is_served_before_tls, parse_recipient, parse_sender};
 use crate::fault::Fault;
-use crate::parameters::{Extensions, MailParameters, Parameter};
-use crate::session::state::{Envelope, Stage};
-use crate::session::{Auth, Helo, Session, Tls};
+use crate::parameters::{Body, Extensions, MailParameters, Parameter};
+use crate::session::ask::Helo;
+use crate::session::core::Core;
+use crate::session::offers::{ClientTrust, OptionalQuestion, Preamble, Tls};
+use crate::session::settings::Auth;
+use crate::session::state::{Envelope, Phase};
 use crate::xclient::Xclient;
 
-/// A command that is legal in the stage for which it was checked.
+/// A command that is legal in the phase for which it was checked, with what it needs of the phase.
 #[derive(Debug)]
-pub(super) enum Legal<'a> {
+pub(super) enum LegalCommand<'a> {
     Auth(Mechanism, Option<&'a str>),
-    /// A chunk, and why it is refused where it is: its octets come in any case.
+    /// A chunk. Its octets arrive even if it is refused.
     Bdat {
         size: u64,
         last: bool,
+        /// Why the chunk is refused in any phase.
         fault: Option<Fault>,
     },
-    Data,
+    Data(Helo, Envelope),
     Expn(&'a str),
     Helo(Helo, &'a str),
     Help(&'a str),
-    Mail(ReversePath, MailParameters),
+    Mail(Helo, ReversePath, MailParameters),
     Noop,
     Quit,
-    Rcpt(ForwardPath, Vec<Parameter>),
+    Rcpt(Helo, Envelope, ForwardPath, Vec<Parameter>),
     Rset,
     StartTls,
     Vrfy(&'a str),
     Xclient(Xclient),
 }
 
-impl Session {
-    /// What a command line comes to in this stage. What bars all commands but a few bars them whatever
-    /// else is wrong with the line.
-    pub(super) fn check_line<'a>(&self, stage: &Stage, line: &'a [u8]) -> Result<Legal<'a>, Fault> {
+impl Core {
+    /// Checks a command line in this phase. If only a few commands are legal, that is the fault of all
+    /// others, whatever else is wrong with them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the line is malformed, or if its command is not legal now.
+    pub(super) fn check_line<'a>(
+        &self,
+        phase: &Phase,
+        line: &'a [u8],
+    ) -> Result<LegalCommand<'a>, Fault> {
         let command = Command::parse(line);
         let is_quit = command == Ok(Command::Quit);
         match command {
-            // Its octets come, whether anybody wants them or not.
+            // The octets of a chunk arrive whether it is legal or not.
             Ok(Command::Bdat { size, last }) if self.settings.extensions.chunking => {
-                Ok(self.check_bdat(stage, size, last))
+                Ok(self.check_bdat(phase, size, last))
             }
-            _ if matches!(stage, Stage::Refused) && !is_quit => Err(Fault::BadSequence),
+            _ if matches!(phase, Phase::Refused) && !is_quit => Err(Fault::BadSequence),
             _ if self.needs_tls() && !is_served_before_tls(line) => Err(Fault::TlsRequired),
-            command => self.check(stage, command?),
+            command => self.check(phase, command?),
         }
     }
 
-    fn check<'a>(&self, stage: &Stage, command: Command<'a>) -> Result<Legal<'a>, Fault> {
+    fn check<'a>(&self, phase: &Phase, command: Command<'a>) -> Result<LegalCommand<'a>, Fault> {
         match command {
-            Command::Quit => Ok(Legal::Quit),
-            Command::Noop => Ok(Legal::Noop),
-            Command::Ehlo(name) => Ok(Legal::Helo(Helo::Ehlo, name)),
-            Command::Helo(name) => Ok(Legal::Helo(Helo::Helo, name)),
-            Command::Rset => Ok(Legal::Rset),
-            Command::StartTls => self.check_starttls(stage),
-            Command::Auth { mechanism, initial } => self.check_auth(stage, mechanism, initial),
-            Command::Data => check_data(stage),
-            Command::Expn(argument) if self.offers.expn => Ok(Legal::Expn(argument)),
+            Command::Quit => Ok(LegalCommand::Quit),
+            Command::Noop => Ok(LegalCommand::Noop),
+            Command::Ehlo(name) => Ok(LegalCommand::Helo(Helo::Ehlo, name)),
+            Command::Helo(name) => Ok(LegalCommand::Helo(Helo::Helo, name)),
+            Command::Rset => Ok(LegalCommand::Rset),
+            Command::StartTls => self.check_starttls(phase),
+            Command::Auth { mechanism, initial } => self.check_auth(phase, mechanism, initial),
+            Command::Data => check_data(phase),
+            Command::Expn(argument) if self.asks(OptionalQuestion::Expn) => {
+                Ok(LegalCommand::Expn(argument))
+            }
             Command::Bdat { .. } | Command::Expn(_) | Command::NotImplemented => {
                 Err(Fault::NotImplemented)
             }
-            Command::Help(topic) => Ok(Legal::Help(topic)),
-            Command::Mail(argument) => self.check_mail(stage, argument),
-            Command::Proxy if self.offers.proxied => Err(Fault::ProxyTwice),
+            Command::Help(topic) => Ok(LegalCommand::Help(topic)),
+            Command::Mail(argument) => self.check_mail(phase, argument),
+            Command::Proxy if self.preamble == Preamble::Proxy => Err(Fault::ProxyTwice),
             Command::Proxy => Err(Fault::UnknownVerb),
-            Command::Rcpt(argument) => self.check_rcpt(stage, argument),
-            Command::Vrfy(argument) if self.settings.extensions.vrfy => Ok(Legal::Vrfy(argument)),
+            Command::Rcpt(argument) => self.check_rcpt(phase, argument),
+            Command::Vrfy(argument) if self.settings.extensions.vrfy => {
+                Ok(LegalCommand::Vrfy(argument))
+            }
             Command::Vrfy(_) => Err(Fault::NotImplemented),
-            Command::Xclient(attributes) => self.check_xclient(stage, attributes),
+            Command::Xclient(attributes) => self.check_xclient(phase, attributes),
         }
     }
 
-    fn check_bdat<'a>(&self, stage: &Stage, size: u64, last: bool) -> Legal<'a> {
-        let fault = match stage {
-            Stage::Refused => Some(Fault::BadSequence),
+    fn check_bdat<'a>(&self, phase: &Phase, size: u64, last: bool) -> LegalCommand<'a> {
+        let fault = match phase {
+            Phase::Refused => Some(Fault::BadSequence),
             _ if self.needs_tls() => Some(Fault::TlsRequired),
-            Stage::Mail(_, Envelope { recipients: 0, .. }) => Some(Fault::NoRecipients),
-            Stage::Chunks(..) | Stage::Mail(..) => None,
-            Stage::Known(_) | Stage::Stranger => Some(Fault::ChunkWithoutTransaction),
+            Phase::Transaction(_, Envelope { recipients: 0, .. }) => Some(Fault::NoRecipients),
+            Phase::Chunks(..) | Phase::Transaction(..) => None,
+            Phase::Identified(_) | Phase::Unidentified => Some(Fault::ChunkWithoutTransaction),
         };
-        Legal::Bdat { size, last, fault }
+        LegalCommand::Bdat { size, last, fault }
     }
 
-    fn check_mail<'a>(&self, stage: &Stage, argument: &str) -> Result<Legal<'a>, Fault> {
-        match stage {
-            Stage::Chunks(..) | Stage::Mail(..) => Err(Fault::NestedMail),
-            Stage::Refused | Stage::Stranger => Err(Fault::BadSequence),
-            Stage::Known(_) if self.settings.auth == Auth::Required && !self.authenticated => {
-                Err(Fault::AuthRequired)
-            }
-            Stage::Known(_) => {
+    fn check_mail<'a>(&self, phase: &Phase, argument: &str) -> Result<LegalCommand<'a>, Fault> {
+        match phase {
+            Phase::Chunks(..) | Phase::Transaction(..) => Err(Fault::NestedMail),
+            Phase::Refused | Phase::Unidentified => Err(Fault::BadSequence),
+            Phase::Identified(_) if self.needs_authentication() => Err(Fault::AuthRequired),
+            Phase::Identified(helo) => {
                 let extensions = self.extensions();
                 let (sender, parameters) = parse_sender(argument, &self.mail_rules(&extensions))?;
                 match parameters.size > Some(self.settings.max_message_size.into()) {
                     true => Err(Fault::MessageTooLarge),
-                    false => Ok(Legal::Mail(sender, parameters)),
+                    false => Ok(LegalCommand::Mail(*helo, sender, parameters)),
                 }
             }
         }
     }
 
-    fn check_rcpt<'a>(&self, stage: &Stage, argument: &str) -> Result<Legal<'a>, Fault> {
-        let Stage::Mail(_, envelope) = stage else {
+    fn check_rcpt<'a>(&self, phase: &Phase, argument: &str) -> Result<LegalCommand<'a>, Fault> {
+        let &Phase::Transaction(helo, envelope) = phase else {
             return Err(Fault::BadSequence);
         };
         let extensions = self.extensions();
         let rules = Rules {
-            registered: &self.texts.rcpt_parameters,
+            registered: self.profile.rcpt_parameters(),
             strict: self.settings.strict_rcpt,
             ..self.mail_rules(&extensions)
         };
@@ -119,65 +133,96 @@ impl Session {
         if limit > 0 && envelope.recipients >= limit {
             return Err(Fault::TooManyRecipients);
         }
-        match self.authenticated || self.settings.relay.permit(&recipient) {
-            true => Ok(Legal::Rcpt(recipient, parameters)),
+        let is_permitted = self.is_authenticated() || self.settings.relay.permit(&recipient);
+        match is_permitted {
+            true => Ok(LegalCommand::Rcpt(helo, envelope, recipient, parameters)),
             false => Err(Fault::RelayDenied),
         }
     }
 
-    /// RFC 3207 §4: after EHLO, and once.
-    fn check_starttls<'a>(&self, stage: &Stage) -> Result<Legal<'a>, Fault> {
-        match (self.offers.tls, stage) {
+    /// STARTTLS is legal after EHLO and before TLS (RFC 3207 §4).
+    fn check_starttls<'a>(&self, phase: &Phase) -> Result<LegalCommand<'a>, Fault> {
+        match (self.tls, phase) {
             (Tls::Off, _) => Err(Fault::NotImplemented),
             (
                 Tls::Offered,
-                Stage::Chunks(client, _) | Stage::Known(client) | Stage::Mail(client, _),
-            ) if client.kind == Helo::Ehlo => Ok(Legal::StartTls),
+                Phase::Chunks(Helo::Ehlo, _)
+                | Phase::Identified(Helo::Ehlo)
+                | Phase::Transaction(Helo::Ehlo, _),
+            ) => Ok(LegalCommand::StartTls),
             (Tls::Active(_) | Tls::Offered, _) => Err(Fault::BadSequence),
         }
     }
 
-    /// Whether nothing is done for the client but TLS.
-    fn needs_tls(&self) -> bool {
-        self.settings.tls_required && self.offers.tls.channel().is_none()
-    }
-
-    /// Only from who is trusted to say it, and not within a transaction.
-    fn check_xclient<'a>(&self, stage: &Stage, attributes: &str) -> Result<Legal<'a>, Fault> {
-        match stage {
-            _ if !self.offers.xclient => Err(Fault::UnknownVerb),
-            Stage::Chunks(..) | Stage::Mail(..) => Err(Fault::BadSequence),
-            Stage::Known(_) | Stage::Refused | Stage::Stranger => {
-                Xclient::parse(attributes).map(Legal::Xclient)
+    /// AUTH is legal once, after EHLO and outside a transaction (RFC 4954 §4).
+    fn check_auth<'a>(
+        &self,
+        phase: &Phase,
+        mechanism: &str,
+        initial: Option<&'a str>,
+    ) -> Result<LegalCommand<'a>, Fault> {
+        match phase {
+            _ if self.settings.auth == Auth::Off => Err(Fault::AuthNotOffered),
+            Phase::Identified(Helo::Ehlo) if !self.is_authenticated() => {
+                if !self.is_fit_for_auth() {
+                    return Err(Fault::AuthNeedsTls);
+                }
+                let mechanism = Mechanism::parse(mechanism).ok_or(Fault::AuthMechanism)?;
+                match self.can_use(mechanism) {
+                    true => Ok(LegalCommand::Auth(mechanism, initial)),
+                    false => Err(Fault::AuthMechanism),
+                }
             }
+            _ => Err(Fault::BadSequence),
         }
     }
 
-    /// What is offered now: REQUIRETLS under TLS only (RFC 8689 §3).
-    pub(super) fn extensions(&self) -> Extensions {
-        let offered = self.settings.extensions;
-        Extensions {
-            requiretls: offered.requiretls && self.offers.tls.channel().is_some(),
-            ..offered
+    fn needs_authentication(&self) -> bool {
+        self.settings.auth == Auth::Required && !self.is_authenticated()
+    }
+
+    /// True if TLS must begin before any other command is legal (RFC 3207 §4).
+    fn needs_tls(&self) -> bool {
+        self.settings.tls_required && self.tls.channel().is_none()
+    }
+
+    /// XCLIENT is known to trusted clients only, and legal outside a transaction.
+    fn check_xclient<'a>(
+        &self,
+        phase: &Phase,
+        attributes: &str,
+    ) -> Result<LegalCommand<'a>, Fault> {
+        match phase {
+            _ if self.trust == ClientTrust::Ordinary => Err(Fault::UnknownVerb),
+            Phase::Chunks(..) | Phase::Transaction(..) => Err(Fault::BadSequence),
+            Phase::Identified(_) | Phase::Refused | Phase::Unidentified => {
+                Xclient::parse(attributes).map(LegalCommand::Xclient)
+            }
         }
     }
 
     fn mail_rules<'a>(&'a self, extensions: &'a Extensions) -> Rules<'a> {
         Rules {
             extensions,
-            registered: &self.texts.mail_parameters,
+            registered: self.profile.mail_parameters(),
             strict: self.settings.strict_mail,
             default_domain: self.settings.default_domain.as_deref(),
         }
     }
 }
 
-fn check_data<'a>(stage: &Stage) -> Result<Legal<'a>, Fault> {
-    match stage {
-        Stage::Mail(_, Envelope { recipients: 0, .. }) => Err(Fault::NoRecipients),
-        Stage::Mail(_, Envelope { binary: true, .. }) => Err(Fault::DataForBinary),
-        Stage::Mail(..) => Ok(Legal::Data),
-        Stage::Chunks(..) | Stage::Known(_) | Stage::Refused | Stage::Stranger => {
+fn check_data<'a>(phase: &Phase) -> Result<LegalCommand<'a>, Fault> {
+    match phase {
+        Phase::Transaction(_, Envelope { recipients: 0, .. }) => Err(Fault::NoRecipients),
+        Phase::Transaction(
+            _,
+            Envelope {
+                body: Some(Body::BinaryMime),
+                ..
+            },
+        ) => Err(Fault::DataForBinary),
+        Phase::Transaction(helo, envelope) => Ok(LegalCommand::Data(*helo, *envelope)),
+        Phase::Chunks(..) | Phase::Identified(_) | Phase::Refused | Phase::Unidentified => {
             Err(Fault::BadSequence)
         }
     }

@@ -6,8 +6,6 @@ use std::ops::Range;
 use memchr::memchr;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::session::{MAX_AUTH_LINE, MAX_COMMAND_LINE};
-
 /// A buffer that gives out command lines, and octets of a message. What may be credentials is wiped as
 /// soon as it is taken out, and with the buffer.
 #[derive(Default)]
@@ -26,8 +24,6 @@ pub(super) enum Line {
     Complete(Zeroizing<Vec<u8>>),
     /// More octets than may be thrown away without a line ending.
     Endless,
-    /// No line ending yet.
-    Incomplete,
     /// A line that ends in a bare LF.
     NoCr,
     /// A line longer than allowed; it was thrown away.
@@ -94,7 +90,7 @@ impl Input {
     }
 
     /// Throws away at most so many octets, and says how many were there.
-    pub(super) fn swallow(&mut self, at_most: u64) -> u64 {
+    pub(super) fn discard_up_to(&mut self, at_most: u64) -> u64 {
         let there = self.unused().len();
         let count = usize::try_from(at_most).map_or(there, |at_most| at_most.min(there));
         self.take(count).len() as u64
@@ -119,7 +115,7 @@ impl Input {
 
     /// Takes the next line of at most `limit` octets, line ending included. A line without end is
     /// thrown away up to `discard` octets. Where it is lenient, LF alone ends a line.
-    pub(super) fn line(&mut self, limit: usize, discard: usize, lenient: bool) -> Line {
+    pub(super) fn line(&mut self, limit: usize, discard: usize, lenient: bool) -> Option<Line> {
         let unused = self.unused();
         let Some(end) = memchr(b'\n', unused) else {
             return self.incomplete(limit, discard);
@@ -137,21 +133,18 @@ impl Input {
             None => Line::NoCr,
         };
         line.zeroize();
-        taken
+        Some(taken)
     }
 
-    fn incomplete(&mut self, limit: usize, discard: usize) -> Line {
+    fn incomplete(&mut self, limit: usize, discard: usize) -> Option<Line> {
         let length = self.unused().len();
         if self.overlong.is_none() && length <= limit {
-            return Line::Incomplete;
+            return None;
         }
         self.discard();
         let discarded = self.overlong.unwrap_or(0) + length;
         self.overlong = Some(discarded);
-        match discarded > discard {
-            true => Line::Endless,
-            false => Line::Incomplete,
-        }
+        (discarded > discard).then_some(Line::Endless)
     }
 }
 
@@ -161,6 +154,13 @@ impl Drop for Input {
     }
 }
 
+/// The maximum length of a command line in octets, including CRLF: the 512 octets of RFC 5321
+/// §4.5.3.1.4 and what extensions add to MAIL and RCPT.
+pub const MAX_COMMAND_LINE: usize = 2048;
+
+/// The maximum length of a line of an AUTH exchange in octets, including CRLF (RFC 4954 §4).
+pub const MAX_AUTH_LINE: usize = 12_288;
+
 const AUTH: &[u8] = b"AUTH ";
 
 #[cfg(test)]
@@ -169,8 +169,8 @@ mod tests {
 
     const DISCARD: usize = 1 << 20;
 
-    fn complete(line: &[u8]) -> Line {
-        Line::Complete(line.to_vec().into())
+    fn complete(line: &[u8]) -> Option<Line> {
+        Some(Line::Complete(line.to_vec().into()))
     }
 
     #[test]
@@ -195,11 +195,11 @@ mod tests {
             (line, input)
         };
         for (ending, limit, discard, expected) in [
-            (&b"\r\n"[..], 10, DISCARD, Line::TooLong),
-            (b"\r\n", 10, 10, Line::Endless),
-            (b"\n", DISCARD, DISCARD, Line::NoCr),
-            (b"", 10, DISCARD, Line::Incomplete),
-            (b"", 10, 10, Line::Endless),
+            (&b"\r\n"[..], 10, DISCARD, Some(Line::TooLong)),
+            (b"\r\n", 10, 10, Some(Line::Endless)),
+            (b"\n", DISCARD, DISCARD, Some(Line::NoCr)),
+            (b"", 10, DISCARD, None),
+            (b"", 10, 10, Some(Line::Endless)),
         ] {
             let (line, input) = thrown_away(ending, limit, discard);
             assert_eq!(line, expected);
@@ -239,19 +239,19 @@ mod tests {
             .buffer(0)
             .extend_from_slice(b"NOOP\r\nlonger than ten\r\nlf\n\r\nrest");
         assert_eq!(input.line(10, DISCARD, false), complete(b"NOOP"));
-        assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
-        assert_eq!(input.line(10, DISCARD, false), Line::NoCr);
+        assert_eq!(input.line(10, DISCARD, false), Some(Line::TooLong));
+        assert_eq!(input.line(10, DISCARD, false), Some(Line::NoCr));
         assert_eq!(input.line(10, DISCARD, false), complete(b""));
-        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
+        assert_eq!(input.line(10, DISCARD, false), None);
         input.buffer(0).extend_from_slice(b" and more than that");
-        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
+        assert_eq!(input.line(10, DISCARD, false), None);
         assert!(input.unused().is_empty());
         input.buffer(0).extend_from_slice(b"\r\nNOOP\r\n");
-        assert_eq!(input.line(10, DISCARD, false), Line::TooLong);
+        assert_eq!(input.line(10, DISCARD, false), Some(Line::TooLong));
         assert_eq!(input.line(10, DISCARD, false), complete(b"NOOP"));
         input.buffer(0).resize(DISCARD, b'x');
-        assert_eq!(input.line(10, DISCARD, false), Line::Incomplete);
+        assert_eq!(input.line(10, DISCARD, false), None);
         input.buffer(0).push(b'x');
-        assert_eq!(input.line(10, DISCARD, false), Line::Endless);
+        assert_eq!(input.line(10, DISCARD, false), Some(Line::Endless));
     }
 }

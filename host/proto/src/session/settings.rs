@@ -1,16 +1,14 @@
 //! What an operator decides about sessions, and what is special about one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use crate::auth::{Decoy, Mechanism};
+use crate::auth::Mechanism;
 use crate::data::LineEndings;
 use crate::fault::Fault;
 use crate::parameters::Extensions;
 use crate::relay::RelayDomains;
 use crate::reply::Reply;
-use crate::session::Wait;
 
 /// What holds for each session of a listener.
 #[derive(Clone, Debug)]
@@ -76,7 +74,7 @@ impl Settings {
     }
 
     /// How long the client may take for what a read waits for.
-    pub const fn patience(&self, wait: Wait) -> Duration {
+    pub const fn timeout_for(&self, wait: Wait) -> Duration {
         match wait {
             Wait::Command => self.command_timeout,
             Wait::Message => self.message_timeout,
@@ -117,85 +115,6 @@ impl Default for Settings {
     }
 }
 
-/// What is special about one session.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Offers {
-    /// What keys for unknown users are made of.
-    pub decoy: Decoy,
-    /// Whether policy answers EXPN.
-    pub expn: bool,
-    /// Whether policy wants to see each command before it is carried out.
-    pub filters_commands: bool,
-    /// Whether a PROXY header came before the session, so that another one is a fault.
-    pub proxied: bool,
-    /// Whether policy has keys for SCRAM, so that [`Ask::AuthKeys`](crate::session::Ask::AuthKeys) has a point.
-    pub scram: bool,
-    /// Random octets of this session alone, of which nonces and challenges are made. Who can guess
-    /// them can replay an exchange.
-    pub seed: [u8; 32],
-    /// Whether the connection is, or can be, encrypted.
-    pub tls: Tls,
-    /// Whether the client is trusted to say XCLIENT.
-    pub xclient: bool,
-}
-
-/// Hides the seed, and of what decoys are made.
-impl fmt::Debug for Offers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Offers")
-            .field("expn", &self.expn)
-            .field("filters_commands", &self.filters_commands)
-            .field("proxied", &self.proxied)
-            .field("scram", &self.scram)
-            .field("tls", &self.tls)
-            .field("xclient", &self.xclient)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Whether a connection is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// It is: from its first octet on, or since STARTTLS.
-    Active(Channel),
-    /// It is not, and cannot be.
-    #[default]
-    Off,
-    /// It is not, and the client may say STARTTLS.
-    Offered,
-}
-
-impl Tls {
-    /// The encrypted channel.
-    pub const fn channel(self) -> Option<Channel> {
-        match self {
-            Self::Active(channel) => Some(channel),
-            Self::Off | Self::Offered => None,
-        }
-    }
-}
-
-/// What AUTH needs to know of an encrypted channel.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Channel {
-    /// The channel binding `tls-exporter` (RFC 9266): the exporter's 32 octets for the label
-    /// `EXPORTER-Channel-Binding` and an empty context. Nothing where the channel has none, as in
-    /// TLS 1.2 without the extended master secret.
-    pub exporter: Option<[u8; 32]>,
-    /// Whether the client has shown a certificate, and it was verified.
-    pub client_certificate: bool,
-}
-
-/// Hides the exporter's octets.
-impl fmt::Debug for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel")
-            .field("exporter", &self.exporter.is_some())
-            .field("client_certificate", &self.client_certificate)
-            .finish()
-    }
-}
-
 /// Whether AUTH is offered and needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -205,4 +124,13 @@ pub enum Auth {
     Optional,
     /// Offered, and needed before MAIL.
     Required,
+}
+
+/// What a session waits for while it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A command line. Its timeout starts with the last reply.
+    Command,
+    /// The rest of a message. Its timeout starts with the 354 reply, or with BDAT.
+    Message,
 }

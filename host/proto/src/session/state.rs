@@ -1,97 +1,177 @@
-//! Where a session stands. Each state owns what is true in it, and nothing else.
+//! The states of a session. Each owns what is true in it, and nothing else.
 
 use crate::auth::{AwaitsKeys, Exchange, Mechanism};
 use crate::fault::Fault;
-use crate::session::auth::Failure;
-use crate::session::reception::Reception;
-use crate::session::{Ask, Ending, Helo};
+use crate::parameters::Body;
+use crate::reply::Refusal;
+use crate::session::ask::{Ask, Helo};
+use crate::session::ending::Ending;
+use crate::session::message::{MessageReceiver, Octets};
+use crate::session::settings::Wait;
 
-/// Everything that decides what happens next.
-#[derive(Debug, Default)]
+/// What a session does next.
+#[derive(Debug)]
 pub(super) enum State {
-    /// The client has connected, and nothing happened.
-    #[default]
-    Connected,
-    /// Policy is to be asked.
+    /// A question for policy is ready.
     Asking(Ask, Question),
-    /// AUTH waits for a response.
-    Authenticating(Client, Exchange),
-    /// The last reply is said.
+    /// AUTH waits for a response of the client.
+    Authenticating(Exchange),
+    /// AUTH has failed, and the client has yet to respond to the challenge that told it so.
+    AuthFailing(AuthFailure),
+    /// The last reply is written, then the connection is closed.
     Closing(Ending),
     /// A command line is awaited.
-    Commands(Stage),
-    /// Policy was asked.
-    Deciding(Question),
-    /// AUTH has failed, and the client is to answer the challenge that says so.
-    Dismissing(Client, Failure),
+    Commands(Commands),
+    /// The connection was accepted, and nothing has happened.
+    Connected,
+    /// The octets of a refused chunk are discarded before the refusal is sent.
+    DiscardingChunk(DiscardedChunk),
     /// The client sends a message.
-    Receiving(Client, Reception),
-    /// The driver is to forget the transaction.
-    Resetting(Stage),
-    /// The client may begin TLS; whether the driver is to forget a transaction first.
-    StartingTls { forgets: bool },
-    /// Octets of a chunk that is refused are thrown away, before that is said.
-    Swallowing(Stage, u64, Fault),
+    Receiving(Receiving),
+    /// The driver is told that the transaction is over.
+    Resetting(Option<Refusal>, AfterReset),
+    /// The reply to STARTTLS is written, then TLS begins.
+    StartingTls,
 }
 
-/// How far a session has come between two commands.
+impl From<Commands> for State {
+    fn from(commands: Commands) -> Self {
+        Self::Commands(commands)
+    }
+}
+
+/// The result of one transition.
 #[derive(Debug)]
-pub(super) enum Stage {
-    /// A message has come in part, in chunks.
-    Chunks(Client, Reception),
+pub(super) enum Transition {
+    Ask(Ask, Question),
+    /// Nothing can be done in this state before the output is written and `Idle` is over.
+    Idle(State, Idle),
+    Next(State),
+    Reset(Option<Refusal>, AfterReset),
+    Store(Octets, Receiving),
+}
+
+/// What a session does after all its output is written.
+#[derive(Debug)]
+pub(super) enum Idle {
+    Close(Ending),
+    Read(Wait),
+    StartTls,
+}
+
+/// A command line is awaited.
+#[derive(Debug)]
+pub(super) struct Commands {
+    pub(super) phase: Phase,
+    pub(super) previous: PreviousCommand,
+}
+
+impl Commands {
+    /// After any command but a failed AUTH.
+    pub(super) const fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            previous: PreviousCommand::Other,
+        }
+    }
+
+    /// After an AUTH that has failed. AUTH is legal only after EHLO and outside a transaction.
+    pub(super) const fn after_failed_auth() -> Self {
+        Self {
+            phase: Phase::Identified(Helo::Ehlo),
+            previous: PreviousCommand::FailedAuth,
+        }
+    }
+}
+
+/// The last command that was recognized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PreviousCommand {
+    /// A failed AUTH: a client that does not wait for the reply may send its credentials next.
+    FailedAuth,
+    Other,
+}
+
+/// The progress of a session between two commands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A message was received in part, in chunks.
+    Chunks(Helo, MessageReceiver),
     /// The client has introduced itself.
-    Known(Client),
-    /// A transaction is under way.
-    Mail(Client, Envelope),
-    /// The client was refused at connect and may only quit.
+    Identified(Helo),
+    /// Policy has refused the client, which can only QUIT.
     Refused,
+    /// A transaction is open.
+    Transaction(Helo, Envelope),
     /// The client has not introduced itself.
-    Stranger,
+    Unidentified,
 }
 
-/// A client that has introduced itself.
-#[derive(Debug)]
-pub(super) struct Client {
-    pub(super) kind: Helo,
-}
-
-/// A transaction under way.
-#[derive(Debug)]
+/// An open transaction.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Envelope {
     pub(super) smtputf8: bool,
-    /// Whether the message may hold what is not in lines, and so needs BDAT.
-    pub(super) binary: bool,
+    /// The declared body type.
+    pub(super) body: Option<Body>,
     pub(super) recipients: u32,
 }
 
-/// A question that waits for its answer, with all that is needed to go on.
+/// A message that is being received.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) helo: Helo,
+    pub(super) receiver: MessageReceiver,
+}
+
+/// A refused chunk whose octets are discarded.
+#[derive(Debug)]
+pub(super) struct DiscardedChunk {
+    pub(super) phase: Phase,
+    /// The number of octets that have not arrived.
+    pub(super) left: u64,
+    pub(super) fault: Fault,
+}
+
+/// Why AUTH failed.
+#[derive(Debug)]
+pub(super) enum AuthFailure {
+    Fault(Fault),
+    Refusal(Refusal),
+}
+
+/// What follows the end of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AfterReset {
+    Close(Ending),
+    Commands(Helo),
+    StartTls,
+}
+
+/// A question that was asked, with what is needed to continue after the answer.
 #[derive(Debug)]
 pub(super) enum Question {
-    Auth(Client, Mechanism),
-    AuthKeys(Client, AwaitsKeys),
-    /// About a command line that waits to be carried out, or that is not known here.
-    Command(Stage, Result<Vec<u8>, Fault>),
+    Auth(Mechanism),
+    AuthKeys(AwaitsKeys),
+    Command(Phase, FilteredLine),
     Connect,
-    Data(Client, Envelope),
-    Expn(Stage),
-    Help(Stage),
-    Headers(Client, Reception),
-    Helo(Client),
-    Mail(Client, Envelope),
-    Message(Client),
-    Rcpt(Client, Envelope),
-    StartTls(Stage),
-    Vrfy(Stage),
+    Data(Helo, Envelope),
+    Expn(Phase),
+    Headers(Receiving),
+    Helo(Helo),
+    Help(Phase),
+    Mail(Helo, Envelope),
+    Message(Helo),
+    Rcpt(Helo, Envelope),
+    StartTls(Phase),
+    Vrfy(Phase),
     Xclient,
 }
 
-impl Question {
-    /// The question that goes with what a reception asks: of all asks only the header block's comes
-    /// back to the reception.
-    pub(super) fn of_message(ask: &Ask, client: Client, reception: Reception) -> Self {
-        match ask {
-            Ask::Headers => Self::Headers(client, reception),
-            _ => Self::Message(client),
-        }
-    }
+/// A command line that policy is asked about.
+#[derive(Debug)]
+pub(super) enum FilteredLine {
+    /// A legal command, which is carried out if policy permits it.
+    Legal(Vec<u8>),
+    /// A verb that the session does not know.
+    Unknown,
 }

@@ -4,12 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::auth::Decoy;
-use crate::session::{Auth, Channel, Tls};
+use crate::auth::{Decoy, Mechanism};
 
-/// A session whose client has said so much, and what it was told. Policy limits the mechanisms at the
-/// first greeting, and knows every user.
-fn talked(input: &[u8], limit: &[&str]) -> String {
+/// What a client that sends this input is told. Policy limits the mechanisms at the first HELO, and
+/// knows every user.
+fn talked(input: &[u8], limit: &[Mechanism]) -> String {
     let settings = Settings {
         auth: Auth::Optional,
         ..Settings::default()
@@ -18,25 +17,19 @@ fn talked(input: &[u8], limit: &[&str]) -> String {
         tls: Tls::Active(Channel::default()),
         ..Offers::default()
     };
-    let mut session = Session::new(Arc::new(settings), offers);
-    session.receive(input);
-    let (mut said, mut greetings) = (Vec::new(), 0);
-    loop {
-        match session.step() {
-            Step::Ask(ask) => {
-                if matches!(ask, Ask::Helo { .. }) {
-                    greetings += 1;
-                    if greetings == 1 {
-                        session.limit_mechanisms(limit);
-                    }
-                }
-                session.decide(Answer::Authenticated);
+    let (mut driver, mut greetings) = (Driver::default(), 0);
+    let last = driver.run(session_with(settings, offers, input), |ask, profile| {
+        if let Ask::Helo { .. } = ask {
+            profile.lift_mechanism_limit();
+            greetings += 1;
+            if greetings == 1 {
+                profile.limit_mechanisms(limit);
             }
-            Step::Write(octets) => said.extend_from_slice(octets),
-            Step::Read(_) => return String::from_utf8(said).unwrap(),
-            other => panic!("{other:?}"),
         }
-    }
+        Answer::Authenticated
+    });
+    assert!(matches!(last, Step::Read(_)), "{last:?}");
+    driver.written().to_owned()
 }
 
 fn listed(said: &str) -> Vec<&str> {
@@ -48,13 +41,11 @@ fn listed(said: &str) -> Vec<&str> {
 
 #[test]
 fn policy_limits_what_is_listed_until_the_next_greeting() {
-    let table: [(&[&str], &[&str]); 4] = [
-        (
-            &["plain", "OINK", "SCRAM-SHA-256"],
-            &["PLAIN", "PLAIN LOGIN"],
-        ),
-        (&["LOGIN", "PLAIN"], &["PLAIN LOGIN", "PLAIN LOGIN"]),
-        (&["CRAM-MD5"], &["PLAIN LOGIN"]),
+    use Mechanism::{CramMd5, Login, Plain, ScramSha256};
+    let table: [(&[Mechanism], &[&str]); 4] = [
+        (&[Plain, ScramSha256], &["PLAIN", "PLAIN LOGIN"]),
+        (&[Login, Plain], &["PLAIN LOGIN", "PLAIN LOGIN"]),
+        (&[CramMd5], &["PLAIN LOGIN"]),
         (&[], &["PLAIN LOGIN"]),
     ];
     for (limit, expected) in table {
@@ -65,7 +56,10 @@ fn policy_limits_what_is_listed_until_the_next_greeting() {
 
 #[test]
 fn what_policy_has_taken_out_is_not_taken() {
-    let said = talked(b"EHLO c\r\nAUTH LOGIN\r\nAUTH PLAIN\r\n", &["PLAIN"]);
+    let said = talked(
+        b"EHLO c\r\nAUTH LOGIN\r\nAUTH PLAIN\r\n",
+        &[Mechanism::Plain],
+    );
     let last: Vec<_> = said.lines().rev().take(2).collect();
     assert!(last[1].starts_with("504 5.5.4"), "{said}");
     assert_eq!(last[0], "334 ");
@@ -88,19 +82,14 @@ fn nobody_else_lists_what_the_session_lists_by_itself() {
         max_recipients: 0,
         ..Settings::default()
     };
-    let mut session = Session::new(Arc::new(settings), Offers::default());
+    let mut driver = Driver::default();
+    let profile = Arc::make_mut(&mut driver.profile);
     for keyword in own.iter().chain(&["AUTHOR"]) {
-        session.add_ehlo_keyword(keyword);
+        profile.add_ehlo_keyword(keyword);
     }
-    session.receive(b"EHLO c\r\n");
-    let mut said = String::new();
-    loop {
-        match session.step() {
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Write(octets) => said.push_str(str::from_utf8(octets).unwrap()),
-            _ => break,
-        }
-    }
+    let session = session_with(settings, Offers::default(), b"EHLO c\r\n");
+    _ = driver.run(session, accept_all);
+    let said = driver.written();
     let listed: Vec<_> = said.lines().skip(2).map(|line| &line[4..]).collect();
     assert_eq!(
         listed.join(" "),
@@ -117,31 +106,20 @@ fn unknown_users_look_like_those_that_are_known_by_then() {
         auth_in_clear: true,
         ..Settings::default()
     };
-    let offers = Offers {
-        scram: true,
-        ..Offers::default()
+    let decoy = Decoy {
+        iterations: 9_999,
+        salt_length: 24,
+        ..Decoy::default()
     };
-    let mut session = Session::new(Arc::new(settings), offers);
+    let mut driver = Driver::default();
     // "n,,n=eve,r=abc"
-    session.receive(b"EHLO c\r\nAUTH SCRAM-SHA-256 biwsbj1ldmUscj1hYmM=\r\n");
-    let mut said = Vec::new();
-    loop {
-        match session.step() {
-            Step::Ask(Ask::AuthKeys { .. }) => {
-                session.set_decoy(Decoy {
-                    iterations: 9_999,
-                    salt_length: 24,
-                    ..Decoy::default()
-                });
-                session.decide(Answer::Keys(None));
-            }
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Write(octets) => said = octets.to_vec(),
-            Step::Read(_) => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    let said = String::from_utf8(said).unwrap();
+    let input = b"EHLO c\r\nAUTH SCRAM-SHA-256 biwsbj1ldmUscj1hYmM=\r\n";
+    let session = session_with(settings, with_scram(), input);
+    _ = driver.run(session, |ask, _| match ask {
+        Ask::AuthKeys { .. } => Answer::Keys(ScramLookup::Unknown(decoy)),
+        _ => Answer::Proceed(None),
+    });
+    let said = driver.written();
     let challenge = said.lines().find_map(|line| line.strip_prefix("334 "));
     let challenge = STANDARD.decode(challenge.unwrap()).unwrap();
     let challenge = String::from_utf8(challenge).unwrap();
@@ -149,4 +127,30 @@ fn unknown_users_look_like_those_that_are_known_by_then() {
     // 24 octets are 32 characters of base64.
     assert_eq!(fields[1].len(), "s=".len() + 32, "{challenge}");
     assert_eq!(fields[2], "i=9999");
+}
+
+/// Otherwise the reply would reveal which users exist.
+#[test]
+fn keys_that_were_not_looked_up_are_a_temporary_failure() {
+    for answer in [Answer::Proceed(None), Answer::Authenticated] {
+        let settings = Settings {
+            auth: Auth::Optional,
+            auth_in_clear: true,
+            ..Settings::default()
+        };
+        let input = b"EHLO c\r\nAUTH SCRAM-SHA-256 biwsbj1ldmUscj1hYmM=\r\n";
+        let session = session_with(settings, with_scram(), input);
+        let mut driver = Driver::default();
+        _ = driver.run(session, |_, _| answer.clone());
+        let last = driver.written().lines().last();
+        assert_eq!(last, Some("454 4.7.0 Temporary authentication failure"));
+        assert_eq!(driver.faults, [Fault::AuthRejected]);
+    }
+}
+
+fn with_scram() -> Offers {
+    Offers {
+        questions: [OptionalQuestion::AuthKeys].into_iter().collect(),
+        ..Offers::default()
+    }
 }

@@ -1,7 +1,6 @@
 //! What policy hears of commands, where it wants to see each or has a verb of its own.
 
 use super::*;
-use crate::session::{Auth, MAX_AUTH_LINE};
 
 /// Plays a client's octets against a policy that lets everything through but clients, where
 /// it refuses those, and commands and credentials, which it answers with `answer`. Gives the codes that were said,
@@ -14,31 +13,24 @@ fn filtered(input: &str, refuses_clients: bool, answer: &Answer) -> (Vec<String>
         ..Settings::default()
     };
     let offers = Offers {
-        filters_commands: true,
+        questions: [OptionalQuestion::Command].into_iter().collect(),
         ..Offers::default()
     };
-    let mut session = Session::new(Arc::new(settings), offers);
-    session.register_verb("XFOO");
-    session.receive(input.as_bytes());
-    let (mut said, mut asked) = (Vec::new(), Vec::new());
-    loop {
-        match session.step() {
-            Step::Ask(Ask::Command { verb, .. }) => {
-                asked.push(verb.into());
-                session.decide(answer.clone());
-            }
-            Step::Ask(Ask::Connect) if refuses_clients => {
-                session.decide(Answer::Refuse(Refusal::TRY_LATER));
-            }
-            Step::Ask(Ask::Auth(_)) => session.decide(answer.clone()),
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Reset => {}
-            Step::Write(octets) => said.extend_from_slice(octets),
-            Step::Close(_) | Step::Read(_) => break,
-            other => panic!("{other:?}"),
+    let mut driver = Driver::default();
+    Arc::make_mut(&mut driver.profile).register_verb("XFOO");
+    let mut asked = Vec::new();
+    let session = session_with(settings, offers, input.as_bytes());
+    let last = driver.run(session, |ask, _| match ask {
+        Ask::Command { verb, .. } => {
+            asked.push(verb.to_string());
+            answer.clone()
         }
-    }
-    let said = String::from_utf8(said).unwrap();
+        Ask::Connect if refuses_clients => Answer::Reject(Refusal::TRY_LATER.into()),
+        Ask::Auth(_) => answer.clone(),
+        _ => Answer::Proceed(None),
+    });
+    assert!(matches!(last, Step::Close(_) | Step::Read(_)), "{last:?}");
+    let said = driver.written();
     let last_lines = said.lines().filter(|line| line.as_bytes()[3] == b' ');
     (last_lines.map(|line| line[..3].to_owned()).collect(), asked)
 }
@@ -56,14 +48,18 @@ fn a_client_that_was_refused_can_only_quit() {
 fn quit_and_rset_are_carried_out_whatever_policy_says() {
     let input = "EHLO c\r\nNOOP\r\nRSET\r\nrset \r\nRSET x\r\nQUIT\r\n";
     let all = ["EHLO", "NOOP", "RSET", "rset", "QUIT"];
-    let (said, asked) = filtered(input, false, &Answer::Refuse(Refusal::TRY_LATER));
+    let (said, asked) = filtered(input, false, &Answer::Reject(Refusal::TRY_LATER.into()));
     assert_eq!(said, ["220", "451", "451", "250", "250", "501", "221"]);
     assert_eq!(asked, all);
 
     // Who is to be cut off may be cut off.
     for answer in [
-        Answer::Disconnect(Refusal::TRY_LATER),
-        Answer::Refuse(Refusal::fixed(421, Enhanced::new(4, 7, 0), "go away")),
+        Answer::Reject(Rejection::Disconnect(Refusal::TRY_LATER)),
+        Answer::Reject(Rejection::Refuse(Refusal::fixed(
+            421,
+            Enhanced::new(4, 7, 0),
+            "go away",
+        ))),
     ] {
         let (said, asked) = filtered("RSET\r\nQUIT\r\n", false, &answer);
         assert_eq!(said.len(), 2, "{said:?}");

@@ -1,93 +1,102 @@
 //! STARTTLS, as the driver sees it.
 
 use super::*;
-use crate::session::{Auth, Channel, Tls};
 
-fn offering() -> Session {
+/// The STARTTLS step of a session that has received these octets.
+fn starting(driver: &mut Driver, input: &[u8]) -> StartingTls {
     let offers = Offers {
         tls: Tls::Offered,
         ..Offers::default()
     };
-    Session::new(Arc::new(Settings::default()), offers)
-}
-
-/// Carries out steps until there is nothing to say; gives what was said, and whether TLS is next.
-fn run(session: &mut Session) -> (String, bool) {
-    let mut said = Vec::new();
-    loop {
-        match session.step() {
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Write(octets) => said.extend_from_slice(octets),
-            Step::Reset => {}
-            Step::Read(_) => return (String::from_utf8(said).unwrap(), false),
-            Step::StartTls => return (String::from_utf8(said).unwrap(), true),
-            other => panic!("{other:?}"),
-        }
+    match driver.run(session_with(Settings::default(), offers, input), accept_all) {
+        Step::StartTls(starting) => starting,
+        other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn tls_begins_after_the_reply_and_nothing_else_does() {
-    let mut session = offering();
-    session.receive(b"EHLO c\r\nSTARTTLS\r\nNOOP\r\n");
-    let (said, is_next) = run(&mut session);
+    let mut driver = Driver::default();
+    starting(&mut driver, b"EHLO c\r\nSTARTTLS\r\nNOOP\r\n");
+    let said = driver.written();
     assert!(said.ends_with("220 2.0.0 Ready to start TLS\r\n"), "{said}");
-    assert!(is_next);
-    session.receive(b"NOOP\r\n");
-    assert_eq!(run(&mut session), (String::new(), true));
 }
 
 #[test]
 fn commands_behind_starttls_are_noted_and_gone() {
-    let mut session = offering();
-    session.receive(b"EHLO c\r\nSTARTTLS\r\nEHLO evil\r\n");
-    run(&mut session);
-    let mut session = session.encrypted(Channel::default());
-    assert!(!session.has_input());
-    assert_eq!(session.take_faults(), [Fault::PlaintextBehindStartTls]);
-    assert_eq!(session.counters().errors, 1);
-    assert_eq!(run(&mut session), (String::new(), false));
+    let mut driver = Driver::default();
+    let starting = starting(&mut driver, b"EHLO c\r\nSTARTTLS\r\nEHLO evil\r\n");
+    let session = starting.encrypted(Channel::default());
+    driver.written.clear();
+    let Step::Read(mut reading) = driver.run(session, accept_all) else {
+        panic!("the session does not wait for the client");
+    };
+    assert!(reading.buffer(0).is_empty());
+    assert_eq!(driver.faults, [Fault::PlaintextBehindStartTls]);
+    assert_eq!(reading.counters().errors, 1);
+    assert_eq!(driver.written(), "");
 }
 
 #[test]
 fn what_policy_has_set_holds_on() {
-    let mut session = offering();
-    session.set_greeting("hello again");
-    session.add_ehlo_keyword("XFOO");
-    session.receive(b"EHLO c\r\nSTARTTLS\r\n");
-    run(&mut session);
-    let mut session = session.encrypted(Channel::default());
+    let mut driver = Driver::default();
+    let profile = Arc::make_mut(&mut driver.profile);
+    profile.set_greeting("hello again");
+    profile.add_ehlo_keyword("XFOO");
+    let starting = starting(&mut driver, b"EHLO c\r\nSTARTTLS\r\n");
+    let mut session = starting.encrypted(Channel::default());
+    driver.written.clear();
     session.receive(b"EHLO c\r\n");
-    let (said, _) = run(&mut session);
+    let Step::Read(reading) = driver.run(session, accept_all) else {
+        panic!("the session does not wait for the client");
+    };
+    let said = driver.written();
     assert!(
         said.contains("hello again") && said.contains("XFOO"),
         "{said}"
     );
-    assert_eq!(session.counters().commands, 3);
+    assert_eq!(reading.counters().commands, 3);
+}
+
+#[test]
+fn authentication_is_forgotten_with_tls() {
+    let offers = Offers {
+        tls: Tls::Offered,
+        identity: ClientIdentity::Authenticated,
+        ..Offers::default()
+    };
+    let mut driver = Driver::default();
+    let settings = Settings {
+        auth: Auth::Required,
+        ..Settings::default()
+    };
+    let input = b"EHLO c\r\nSTARTTLS\r\n";
+    let Step::StartTls(starting) = driver.run(session_with(settings, offers, input), accept_all)
+    else {
+        panic!("TLS does not begin");
+    };
+    let mut session = starting.encrypted(Channel::default());
+    session.receive(b"EHLO c\r\nMAIL FROM:<>\r\n");
+    _ = driver.run(session, accept_all);
+    assert_eq!(driver.faults, [Fault::AuthRequired]);
 }
 
 #[test]
 fn a_transaction_is_forgotten_before_tls_begins() {
-    let mut session = offering();
-    session.receive(b"EHLO c\r\nMAIL FROM:<>\r\nSTARTTLS\r\n");
-    let mut steps = Vec::new();
-    loop {
-        match session.step() {
-            Step::Ask(_) => session.decide(Answer::Proceed(None)),
-            Step::Reset => steps.push("reset"),
-            Step::StartTls => break steps.push("tls"),
-            Step::Write(_) => steps.push("write"),
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(steps, ["reset", "write", "tls"]);
+    let mut driver = Driver::default();
+    starting(&mut driver, b"EHLO c\r\nMAIL FROM:<>\r\nSTARTTLS\r\n");
+    assert!(
+        driver.steps.ends_with(&["starttls", "reset", "write"]),
+        "{:?}",
+        driver.steps
+    );
 }
 
 #[test]
 fn secrets_do_not_show() {
     let offers = Offers {
         seed: [171; 32],
-        scram: true,
+        questions: [OptionalQuestion::AuthKeys].into_iter().collect(),
         tls: Tls::Active(Channel {
             exporter: Some([171; 32]),
             client_certificate: true,
@@ -111,17 +120,16 @@ fn secrets_do_not_show() {
     ] {
         let mut session = Session::new(Arc::clone(&settings), offers);
         session.receive(&[b"EHLO c\r\n", input].concat());
+        let profile = Arc::default();
         loop {
-            match session.step() {
-                Step::Ask(_) => {
-                    assert!(!shows(&format!("{session:?}")), "{session:?}");
-                    session.decide(Answer::Proceed(None));
-                }
-                Step::Write(_) => {}
-                Step::Read(_) => break,
-                other => panic!("{other:?}"),
-            }
+            let step = session.step();
+            assert!(!shows(&format!("{step:?}")), "{step:?}");
+            session = match step {
+                Step::Ask(_, asking) => asking.decide(Answer::Proceed(None), &profile),
+                Step::Fault(faulted) => faulted.resume(),
+                Step::Write(writing) => writing.written(),
+                _ => break,
+            };
         }
-        assert!(!shows(&format!("{session:?}")), "{session:?}");
     }
 }

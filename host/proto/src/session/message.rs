@@ -8,44 +8,48 @@ use crate::data::{DataDecoder, Decoded, LineEndings};
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Refusal};
 use crate::session::input::Input;
-use crate::session::{Ask, Settings};
+use crate::session::settings::Settings;
 
 /// A message that is being received.
 #[derive(Debug)]
-pub(super) struct Reception {
+pub(super) struct MessageReceiver {
     framing: Framing,
     part: Part,
     size: u32,
     refusal: Option<Refusal>,
 }
 
-/// What a reception has come to.
-pub(super) enum Progress {
-    /// Policy is to be asked.
-    Ask(Ask),
-    /// A chunk of this many octets is complete, and more will follow.
+/// The result of [`MessageReceiver::advance`].
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A chunk of this many octets is complete, and it is not the last.
     Chunk(u64),
-    /// The input is used up.
+    /// The header block is complete.
+    Headers,
+    /// The message is complete.
+    Message,
+    /// There is no more input.
     NeedMore,
-    /// The message is complete, or a chunk of it, and refused.
+    /// The message is refused, and it or the current chunk is complete.
     Refused(Refusal),
-    /// These octets belong to the message.
+    /// Octets of the message.
     Store(Octets),
 }
 
 /// Octets of a message.
+#[derive(Debug)]
 pub(super) enum Octets {
-    /// These octets, which do not stand in the input.
+    /// Octets that the decoder has added.
     Fixed(&'static [u8]),
-    /// These octets of the input.
+    /// A range of the input.
     Input(Range<usize>),
 }
 
 impl Octets {
-    pub(super) fn of(self, input: &Input) -> &[u8] {
+    pub(super) fn of<'a>(&self, input: &'a Input) -> &'a [u8] {
         match self {
             Self::Fixed(octets) => octets,
-            Self::Input(range) => input.octets(range),
+            Self::Input(range) => input.octets(range.clone()),
         }
     }
 }
@@ -67,10 +71,10 @@ enum Part {
     /// The blank line was read, and policy does not know yet.
     HeaderEnd,
     Body,
-    /// The end of the message was read.
-    Complete {
-        headers_asked: bool,
-    },
+    /// The end of the message was read in the header block.
+    EndInHeader,
+    /// The end of the message was read, and policy knows the header block.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +84,7 @@ enum CurrentLine {
     Text,
 }
 
-impl Reception {
+impl MessageReceiver {
     /// A message that comes with DATA.
     pub(super) const fn of_data(line_endings: LineEndings) -> Self {
         Self::new(Framing::Dot(DataDecoder::new(line_endings)))
@@ -126,37 +130,44 @@ impl Reception {
         }
     }
 
-    pub(super) fn advance(&mut self, input: &mut Input, settings: &Settings) -> Progress {
+    pub(super) fn advance(&mut self, input: &mut Input, settings: &Settings) -> Received {
         loop {
             match self.part {
                 Part::HeaderEnd => {
                     self.part = Part::Body;
                     self.note_flaws(settings);
                     if self.refusal.is_none() {
-                        return Progress::Ask(Ask::Headers);
+                        return Received::Headers;
                     }
                 }
-                Part::Complete { headers_asked } => return self.complete(headers_asked, settings),
+                // Policy is asked about the header block also if no blank line ends it.
+                Part::EndInHeader => {
+                    self.part = Part::End;
+                    return self.complete(Received::Headers, settings);
+                }
+                Part::End => return self.complete(Received::Message, settings),
                 Part::Header(_) | Part::Body => {
                     let octets = match self.take(input) {
                         Taken::End => {
-                            let headers_asked = self.part == Part::Body;
-                            self.part = Part::Complete { headers_asked };
+                            self.part = match self.part {
+                                Part::Body => Part::End,
+                                _ => Part::EndInHeader,
+                            };
                             continue;
                         }
                         Taken::EndOfChunk(size) => {
                             return match self.refusal.take() {
-                                Some(refusal) => Progress::Refused(refusal),
-                                None => Progress::Chunk(size),
+                                Some(refusal) => Received::Refused(refusal),
+                                None => Received::Chunk(size),
                             };
                         }
-                        Taken::Nothing if input.unused().is_empty() => return Progress::NeedMore,
+                        Taken::Nothing if input.unused().is_empty() => return Received::NeedMore,
                         Taken::Nothing => continue,
                         Taken::Octets(octets) => octets,
                     };
                     self.note(&octets, input, settings);
                     if self.refusal.is_none() {
-                        return Progress::Store(octets);
+                        return Received::Store(octets);
                     }
                 }
             }
@@ -204,10 +215,7 @@ impl Reception {
     }
 
     fn note(&mut self, octets: &Octets, input: &Input, settings: &Settings) {
-        let octets = match octets {
-            Octets::Fixed(octets) => octets,
-            Octets::Input(range) => input.octets(range.clone()),
-        };
+        let octets = octets.of(input);
         let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         self.size = self.size.saturating_add(length);
         if self.size > settings.max_message_size {
@@ -227,16 +235,11 @@ impl Reception {
         };
     }
 
-    /// Policy hears of the header block also where no blank line ended it.
-    fn complete(&mut self, headers_asked: bool, settings: &Settings) -> Progress {
+    fn complete(&mut self, received: Received, settings: &Settings) -> Received {
         self.note_flaws(settings);
-        self.part = Part::Complete {
-            headers_asked: true,
-        };
-        match (self.refusal.take(), headers_asked) {
-            (Some(refusal), _) => Progress::Refused(refusal),
-            (None, false) => Progress::Ask(Ask::Headers),
-            (None, true) => Progress::Ask(Ask::Message),
+        match self.refusal.take() {
+            Some(refusal) => Received::Refused(refusal),
+            None => received,
         }
     }
 

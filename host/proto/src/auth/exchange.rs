@@ -1,0 +1,131 @@
+//! The AUTH exchange (RFC 4954 §4).
+
+use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, decoded_len_estimate};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::auth::credentials::Credentials;
+use crate::auth::keys::ScramLookup;
+use crate::auth::mechanism::Mechanism;
+use crate::auth::oauth::OauthResponse;
+use crate::auth::scram::{AwaitsKeys, Challenged, Start};
+use crate::auth::terms::ExchangeTerms;
+use crate::auth::{cram_md5, external, login, oauth, plain};
+use crate::fault::Fault;
+
+/// An exchange that waits for a response of the client.
+#[derive(Debug)]
+pub(crate) struct Exchange(Awaited);
+
+/// Where an exchange stands after a response.
+#[derive(Debug)]
+pub(crate) enum AuthProgress {
+    /// Ask the client for more with this challenge, which is not in base64 yet.
+    Challenge(Vec<u8>, Exchange),
+    /// The client has presented its credentials.
+    Complete(Credentials),
+    /// The exchange continues with the keys of a user.
+    Keys(AwaitsKeys),
+    /// The client has presented nothing that policy could look at.
+    Rejected(Mechanism),
+}
+
+/// What the next response is.
+#[derive(Debug)]
+enum Awaited {
+    CramMd5(Vec<u8>),
+    External,
+    LoginPassword(String),
+    LoginUser,
+    Oauth(Mechanism),
+    Plain,
+    Scram(Start),
+    ScramProof(Box<Challenged>),
+    /// Nothing: it stands for the outcome, which SMTP cannot put into the reply itself.
+    ScramEnd(Credentials),
+}
+
+impl Exchange {
+    /// Begins an exchange, perhaps with an initial response (RFC 4954 §4).
+    pub(crate) fn begin(
+        mechanism: Mechanism,
+        initial: Option<&str>,
+        terms: &ExchangeTerms<'_>,
+    ) -> Result<AuthProgress, Fault> {
+        let (challenge, awaited) = match mechanism {
+            Mechanism::CramMd5 => {
+                let challenge = cram_md5::challenge(terms);
+                (challenge.clone(), Awaited::CramMd5(challenge))
+            }
+            Mechanism::External => (Vec::new(), Awaited::External),
+            Mechanism::Login => (login::USER.to_vec(), Awaited::LoginUser),
+            Mechanism::OauthBearer | Mechanism::Xoauth2 => (Vec::new(), Awaited::Oauth(mechanism)),
+            Mechanism::Plain => (Vec::new(), Awaited::Plain),
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => {
+                (Vec::new(), Awaited::Scram(Start::new(mechanism, terms)))
+            }
+        };
+        match (initial, mechanism) {
+            (None, _) => Ok(AuthProgress::Challenge(challenge, Self(awaited))),
+            // RFC 4954 §4: the server speaks first in this mechanism.
+            (Some(_), Mechanism::CramMd5) => Err(Fault::AuthInitialResponse),
+            // "=" stands for an initial response of no octets.
+            (Some("="), _) => Self(awaited).respond(b""),
+            (Some(initial), _) => Self(awaited).respond(initial.as_bytes()),
+        }
+    }
+
+    /// Takes a response line without its line ending.
+    pub(crate) fn respond(self, line: &[u8]) -> Result<AuthProgress, Fault> {
+        if line == b"*" {
+            return Err(Fault::AuthCancelled);
+        }
+        // Also what was decoded before an error is wiped.
+        let mut decoded = Zeroizing::new(vec![0; decoded_len_estimate(line.len())]);
+        let length = STANDARD
+            .decode_slice(line, &mut decoded)
+            .map_err(|_| Fault::AuthEncoding)?;
+        let text = str::from_utf8(&decoded[..length]).map_err(|_| Fault::AuthEncoding)?;
+        match self.0 {
+            Awaited::CramMd5(challenge) => {
+                cram_md5::response(challenge, text).map(AuthProgress::Complete)
+            }
+            Awaited::External => external::response(text).map(AuthProgress::Complete),
+            Awaited::LoginUser => login::user(text).map(|user| {
+                let next = Self(Awaited::LoginPassword(user));
+                AuthProgress::Challenge(login::PASSWORD.to_vec(), next)
+            }),
+            Awaited::LoginPassword(user) => login::password(user, text).map(AuthProgress::Complete),
+            Awaited::Oauth(mechanism) => Ok(match oauth::response(mechanism, text)? {
+                OauthResponse::Discovery => AuthProgress::Rejected(mechanism),
+                OauthResponse::Token(credentials) => AuthProgress::Complete(credentials),
+            }),
+            Awaited::Plain => plain::response(text).map(AuthProgress::Complete),
+            Awaited::Scram(start) => start.respond(text).map(AuthProgress::Keys),
+            Awaited::ScramProof(challenged) => {
+                let (signature, credentials) = challenged.respond(text)?;
+                let next = Self(Awaited::ScramEnd(credentials));
+                Ok(AuthProgress::Challenge(signature, next))
+            }
+            Awaited::ScramEnd(credentials) if text.is_empty() => {
+                Ok(AuthProgress::Complete(credentials))
+            }
+            Awaited::ScramEnd(_) => Err(Fault::AuthEncoding),
+        }
+    }
+
+    /// Continues with the keys of a user. No password fits those of an unknown user.
+    pub(crate) fn with_keys(waiting: AwaitsKeys, lookup: ScramLookup) -> AuthProgress {
+        let (challenge, challenged) = waiting.with_keys(lookup);
+        AuthProgress::Challenge(challenge, Self(Awaited::ScramProof(Box::new(challenged))))
+    }
+}
+
+/// Appends a challenge as it goes over the wire.
+pub(crate) fn write_challenge(challenge: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"334 ");
+    let mut encoded = STANDARD.encode(challenge);
+    out.extend_from_slice(encoded.as_bytes());
+    encoded.zeroize();
+    out.extend_from_slice(b"\r\n");
+}
