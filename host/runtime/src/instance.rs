@@ -2,21 +2,25 @@
 
 use std::fmt;
 use std::future::Future;
+use std::str::Utf8Error;
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgate_contract::TimeLimits;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wasmtime::{Store, Trap};
 
-use crate::calls::Guests;
+use crate::exports::Guests;
 use crate::context::Context;
-use crate::host::{HostState, PluginFacts};
+use crate::error::{Exceeded, PluginError, shown};
+use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::meter::metered;
 use crate::metrics::Counted;
-use crate::verdict::{Exceeded, Opinion, PluginError};
-use postgate_contract::Event;
+use crate::question::Question;
+use crate::verdict::Opinion;
 
 /// An instance of a plugin. After an error it must not be called again: a trap poisons its store.
 pub struct Instance {
@@ -44,23 +48,23 @@ impl Instance {
         }
     }
 
-    /// Calls the plugin at an event that it handles.
+    /// Asks the plugin a question about an event that it handles.
     ///
     /// # Errors
     ///
-    /// Where the plugin traps, exceeds a limit, or answers what the contract does not allow.
+    /// Fails if the plugin traps, exceeds a limit, or answers what the contract does not allow.
     pub async fn call(
         &mut self,
-        event: Event,
+        question: Question<'_>,
         context: &Arc<Context>,
     ) -> Result<Opinion, PluginError> {
-        let budget = Budget::of(event, &self.facts);
-        budget.arm(&mut self.store, context);
+        let budget = Budget::of(question.event().time_limits(), &self.facts);
+        let view = View::new(Arc::clone(context), &question);
+        budget.arm(&mut self.store, view);
         let answered = budget
-            .spend(self.guests.ask(event, &mut self.store, context))
+            .spend(self.guests.ask(question, &mut self.store, context))
             .await;
-        let answer = budget.finish(&mut self.store, &self.facts, answered)?;
-        let opinion = answer.map_err(|text| PluginError::Answer(shown(&text)))?;
+        let opinion = budget.finish(&mut self.store, &self.facts, answered)??;
         let limit = self.facts.limits.edits;
         match opinion.edits.len() > limit as usize {
             true => Err(PluginError::Limit {
@@ -80,8 +84,8 @@ impl Instance {
         let Some(guest) = self.guests.self_test.clone() else {
             return Ok(());
         };
-        let budget = Budget::of(Event::Message, &self.facts);
-        budget.arm(&mut self.store, context);
+        let budget = Budget::of(TimeLimits::Message, &self.facts);
+        budget.arm(&mut self.store, View::of(Arc::clone(context)));
         let tested = budget.spend(guest.call_on_self_test(&mut self.store)).await;
         let tested = budget.finish(&mut self.store, &self.facts, tested)?;
         tested.map_err(|text| PluginError::SelfTest(shown(&text)))
@@ -96,30 +100,30 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// What else can end a call: the host, in a function that the guest has called.
+/// What else can end a call: a host function, or the engine while it moves data between guest and host.
 fn host_error(error: &wasmtime::Error, facts: &PluginFacts) -> PluginError {
     if let Some(Exceeded { key, limit }) = error.downcast_ref() {
         return PluginError::Limit { key, limit: *limit };
     }
-    let text = error.root_cause().to_string();
-    // The engine has no type for this that could be named.
-    match text.contains("fuel allocated for hostcalls has been exhausted") {
+    match is_hostcall_fuel(error) {
         true => PluginError::Limit {
             key: "hostcall-bytes",
             limit: facts.limits.hostcall_bytes,
         },
-        false => PluginError::Trap(shown(&text)),
+        false => PluginError::Trap(shown(&error.root_cause().to_string())),
     }
 }
 
-/// What a plugin has written, or made the host write, as it may stand in a line of the log.
-pub(super) fn shown(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(MAX_SHOWN)];
-    text.replace(char::is_control, " ")
+/// True if the guest has passed more data than [`Store::set_hostcall_fuel`] allows.
+///
+/// The engine keeps the type of this error to itself. It is the only error of its data transfer that
+/// is neither a trap nor a message; those of the host's functions are [`HostError`]s, and text that is
+/// not UTF-8 has the error of the standard library.
+fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
+    let is_message = error.is::<String>() || error.is::<&'static str>();
+    let is_text = error.is::<Utf8Error>() || error.is::<FromUtf8Error>();
+    !is_message && !is_text && !error.is::<HostError>()
 }
-
-/// How much of what a plugin says about its failure is kept, in octets.
-const MAX_SHOWN: usize = 2_048;
 
 /// The time that one call may take.
 pub(super) struct Budget {
@@ -130,30 +134,25 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) const fn of(event: Event, facts: &PluginFacts) -> Self {
-        match event {
-            Event::Message => Self::of_init(facts),
-            _ => Self {
+    pub(super) const fn of(limits: TimeLimits, facts: &PluginFacts) -> Self {
+        match limits {
+            TimeLimits::Event => Self {
                 cpu: facts.limits.cpu,
                 cpu_key: "cpu",
                 wall: facts.limits.wall,
                 wall_key: "wall",
             },
+            TimeLimits::Message => Self {
+                cpu: facts.limits.message_cpu,
+                cpu_key: "message-cpu",
+                wall: facts.limits.message_wall,
+                wall_key: "message-wall",
+            },
         }
     }
 
-    /// Starting an interpreter takes more than an answer does.
-    pub(super) const fn of_init(facts: &PluginFacts) -> Self {
-        Self {
-            cpu: facts.limits.message_cpu,
-            cpu_key: "message-cpu",
-            wall: facts.limits.message_wall,
-            wall_key: "message-wall",
-        }
-    }
-
-    pub(super) fn arm(&self, store: &mut Store<HostState>, context: &Arc<Context>) {
-        store.data_mut().enter(Arc::clone(context), self.cpu);
+    pub(super) fn arm(&self, store: &mut Store<HostState>, view: View) {
+        store.data_mut().enter(view, self.cpu);
         store.set_epoch_deadline(1);
     }
 

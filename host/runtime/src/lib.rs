@@ -4,15 +4,16 @@
 //! - [`Runtime`]: the engine, and what plugins may import from it;
 //! - [`load_file`], [`PluginRegistry`]: from files to plugins, once or for as long as a gateway serves;
 //! - [`pipeline`]: the plugins of one session, asked in order;
-//! - [`context`] and [`verdict`]: what plugins can see, and what they say;
+//! - [`question`], [`context`] and [`verdict`]: what plugins are asked, can see and say;
 //! - [`recording`]: what crossed the boundary between gateway and plugin, kept and replayed.
 
 mod bindings;
 pub mod breaker;
-mod calls;
 pub mod context;
 mod convert;
 mod engine;
+mod error;
+mod exports;
 mod files;
 mod host;
 pub mod host_calls;
@@ -23,12 +24,14 @@ mod meter;
 pub mod metrics;
 pub mod observer;
 pub mod pipeline;
+pub mod question;
 pub mod recording;
 mod registry;
 mod shared;
 mod store;
 pub mod verdict;
 
+pub use self::error::PluginError;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
 pub use self::instance::Instance;
 pub use self::load::{Inspection, LoadError, PluginSet, inspect, load_file};

@@ -26,7 +26,7 @@ use crate::engine::Runtime;
 use crate::host::wasi;
 use crate::load::source::Source;
 use crate::loaded::{Identity, LoadedPlugin};
-use crate::verdict::PluginError;
+use crate::error::PluginError;
 pub use error::LoadError;
 use postgate_config::ConfigError;
 use postgate_config::sidecar::Sidecar;
@@ -378,6 +378,7 @@ async fn try_out(plugin: &LoadedPlugin) -> Result<(), PluginError> {
         connected_at: 0,
         listener: String::new(),
         hostname: "localhost".into(),
+        banner: String::new(),
         local: nowhere,
         remote: nowhere,
         remote_host: RemoteHost::Unknown,

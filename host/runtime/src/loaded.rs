@@ -8,17 +8,17 @@ use wasmtime::component::{Component as WasmComponent, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::breaker::Breaker;
-use crate::calls::{Exports, Guests};
+use crate::exports::{Exports, Guests};
 use crate::context::Context;
 use crate::files::Files;
-use crate::host::{HostState, PluginFacts};
-use crate::instance::{Budget, Instance, shown};
+use crate::error::{PluginError, shown};
+use crate::host::{HostState, PluginFacts, View};
+use crate::instance::{Budget, Instance};
 use crate::meter::used;
 use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};
 use crate::shared::{Borrowed, SharedInstances};
-use crate::verdict::PluginError;
 use postgate_config::sidecar::Sidecar;
-use postgate_contract::{Event, Isolation};
+use postgate_contract::{Event, Isolation, TimeLimits};
 use postgate_dns::Dns;
 
 /// A plugin that was loaded and checked.
@@ -65,7 +65,7 @@ impl LoadedPlugin {
         let exports = Exports::of(&pre);
         let handled = Event::ALL
             .into_iter()
-            .filter(|event| exports.handles(*event) && is_enabled(&sidecar, *event));
+            .filter(|event| exports.has(*event) && is_enabled(&sidecar, *event));
         let metrics = metrics.of(&facts.name, handled);
         Self {
             metrics,
@@ -153,14 +153,14 @@ impl LoadedPlugin {
 
     /// Whether the plugin is to be asked about an event: it exports it, and the operator lets it.
     pub fn handles(&self, event: Event) -> bool {
-        self.exports.handles(event) && is_enabled(&self.sidecar, event)
+        self.exports.has(event) && is_enabled(&self.sidecar, event)
     }
 
     /// The events that the plugin exports, in the order of a session.
     pub fn exported_events(&self) -> impl Iterator<Item = Event> {
         Event::ALL
             .into_iter()
-            .filter(|event| self.exports.handles(*event))
+            .filter(|event| self.exports.has(*event))
     }
 
     /// Whether this is something that the plugin exports and that is called when it is loaded.
@@ -192,8 +192,9 @@ impl LoadedPlugin {
                 false => Ok(UpdateDeadline::Interrupt),
             }
         });
-        let budget = Budget::of_init(&self.facts);
-        budget.arm(&mut store, context);
+        // Starting an interpreter takes more than an answer does.
+        let budget = Budget::of(TimeLimits::Message, &self.facts);
+        budget.arm(&mut store, View::of(Arc::clone(context)));
         let started = budget.spend(self.instantiate(&mut store)).await;
         let finished = budget.finish(&mut store, &self.facts, started);
         let (guests, initialised) = finished.map_err(|error| match error {

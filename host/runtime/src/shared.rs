@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::verdict::PluginError;
+use crate::error::PluginError;
 
 /// Instances of one plugin that wait for work, and how many there may be.
 #[derive(Debug)]

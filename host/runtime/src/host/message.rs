@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postgate_proto::header::{Field, HeaderBlock};
 
-use super::HostState;
+use super::{HostError, HostState};
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
 use postgate_mime::{Mime, MimeVersion};
@@ -19,8 +19,11 @@ impl HostState {
         }
         let (headers, body) = (message.headers.clone(), message.body.clone());
         let mime = match body.len() <= SMALL {
-            true => Mime::find(&headers, body)?,
-            false => tokio::task::spawn_blocking(move || Mime::find(&headers, body)).await??,
+            true => Mime::find(&headers, body).map_err(HostError::from)?,
+            false => tokio::task::spawn_blocking(move || Mime::find(&headers, body))
+                .await
+                .map_err(HostError::from)?
+                .map_err(HostError::from)?,
         };
         let mime = Arc::new(mime);
         message.set_mime(Arc::clone(&mime));
@@ -53,7 +56,7 @@ impl message::Host for HostState {
     }
 
     fn id(&mut self) -> wasmtime::Result<String> {
-        Ok(self.context()?.message_id().into())
+        Ok(self.view()?.message_id().into())
     }
 
     fn size(&mut self) -> wasmtime::Result<u32> {
@@ -87,7 +90,7 @@ impl message::Host for HostState {
         let body = &self.context()?.message.body;
         let left = body.len().saturating_sub(offset.into());
         let mut octets = vec![0; clamped(left).min(length).min(MAX_READ) as usize];
-        let count = body.read_at(offset.into(), &mut octets)?;
+        let count = body.read_at(offset.into(), &mut octets).map_err(HostError::from)?;
         octets.truncate(count);
         Ok(octets)
     }
@@ -105,7 +108,7 @@ impl message::Host for HostState {
         let Some(part) = mime.parts().get(index as usize) else {
             return Ok(None);
         };
-        let Some((facts, size)) = mime.facts(index).await? else {
+        let Some((facts, size)) = mime.facts(index).await.map_err(HostError::from)? else {
             return Ok(None);
         };
         Ok(Some(message::Part {
@@ -129,7 +132,7 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Vec<u8>> {
         let mime = self.mime().await?;
-        Ok(mime.read(index, offset, length.min(MAX_READ)).await?)
+        Ok(mime.read(index, offset, length.min(MAX_READ)).await.map_err(HostError::from)?)
     }
 
     async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
@@ -137,7 +140,7 @@ impl message::Host for HostState {
             let headers = &self.context()?.message.headers;
             return Ok(headers.fields().map(header).collect());
         }
-        let head = self.mime().await?.head(index).await?;
+        let head = self.mime().await?.head(index).await.map_err(HostError::from)?;
         let headers = HeaderBlock::parse(head);
         Ok(headers.fields().map(header).collect())
     }
@@ -167,7 +170,7 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Option<String>> {
         let mime = self.mime().await?;
-        Ok(mime.text(index, offset, length.min(MAX_READ)).await?)
+        Ok(mime.text(index, offset, length.min(MAX_READ)).await.map_err(HostError::from)?)
     }
 }
 

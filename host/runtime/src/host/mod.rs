@@ -7,6 +7,7 @@ mod limits;
 mod message;
 mod random;
 mod session;
+mod view;
 pub(super) mod wasi;
 
 use std::future::Future;
@@ -19,12 +20,13 @@ use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
 pub(super) use self::limits::{MAX_MEMORIES, MAX_MODULES, MAX_TABLES, MemoryLimit};
+pub(super) use self::view::{HostError, View};
 use self::wasi::Wasi;
 use crate::bindings::host::{config, log, store, types};
 use crate::context::{Context, Transaction};
 use crate::files::Files;
 use crate::store::Full;
-use crate::verdict::Exceeded;
+use crate::error::Exceeded;
 use postgate_contract::{Grant, PluginLimits};
 use postgate_dns::Dns;
 
@@ -32,7 +34,8 @@ use postgate_dns::Dns;
 #[derive(Debug)]
 pub(super) struct HostState {
     plugin: Arc<PluginFacts>,
-    context: Option<Arc<Context>>,
+    /// What the guest can see; `None` outside of a call.
+    view: Option<View>,
     pub(super) memory: MemoryLimit,
     /// Time on a processor that one call may take.
     pub(super) cpu: Duration,
@@ -60,7 +63,7 @@ impl HostState {
         let memory = MemoryLimit::new(plugin.limits.memory);
         Self {
             plugin,
-            context: None,
+            view: None,
             memory,
             cpu: Duration::ZERO,
             log_lines: 0,
@@ -70,8 +73,8 @@ impl HostState {
     }
 
     /// Lets the guest see a session, for one call.
-    pub(super) fn enter(&mut self, context: Arc<Context>, cpu: Duration) {
-        self.context = Some(context);
+    pub(super) fn enter(&mut self, view: View, cpu: Duration) {
+        self.view = Some(view);
         self.cpu = cpu;
         self.memory.exceeded = false;
         self.log_lines = 0;
@@ -81,7 +84,7 @@ impl HostState {
     /// Takes the session back.
     pub(super) fn leave(&mut self) {
         self.log_printed(true);
-        self.context = None;
+        self.view = None;
         let limit = self.plugin.limits.log_lines;
         if self.log_lines > limit {
             let dropped = self.log_lines - limit;
@@ -131,7 +134,7 @@ impl HostState {
         unknown: impl FnOnce() -> T,
         ask: impl Future<Output = T>,
     ) -> wasmtime::Result<T> {
-        let tape = &self.context()?.tape;
+        let tape = &self.context()?.host_calls;
         if !tape.is_on() {
             return Ok(ask.await);
         }
@@ -152,7 +155,7 @@ impl HostState {
         unknown: impl FnOnce() -> T,
         ask: impl FnOnce() -> T,
     ) -> wasmtime::Result<T> {
-        let tape = &self.context()?.tape;
+        let tape = &self.context()?.host_calls;
         if !tape.is_on() {
             return Ok(ask());
         }
@@ -165,10 +168,14 @@ impl HostState {
         }))
     }
 
+    fn view(&self) -> wasmtime::Result<&View> {
+        self.view
+            .as_ref()
+            .ok_or_else(|| HostError::NoSession.into())
+    }
+
     fn context(&self) -> wasmtime::Result<&Context> {
-        self.context
-            .as_deref()
-            .ok_or_else(|| wasmtime::format_err!("there is no session outside of a call"))
+        Ok(&self.view()?.context)
     }
 
     /// Counts one more question to the Domain Name System.
@@ -186,7 +193,7 @@ impl HostState {
     }
 
     fn transaction(&self) -> wasmtime::Result<Option<&Transaction>> {
-        Ok(self.context()?.transaction.as_ref())
+        Ok(self.view()?.transaction())
     }
 }
 

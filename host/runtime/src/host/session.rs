@@ -1,12 +1,13 @@
 //! What a guest can know about the session.
 
 use postgate_proto::data::LineEndings;
+use postgate_proto::envelope::Envelope;
 use postgate_proto::parameters::Parameter;
 use postgate_proto::session::Helo;
 
 use super::HostState;
 use crate::bindings::host::{session, types};
-use crate::context::{ClientCertificate, RemoteHost, Transaction};
+use crate::context::{ClientCertificate, RemoteHost};
 
 impl session::Host for HostState {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -60,22 +61,21 @@ impl session::Host for HostState {
     }
 
     fn helo_name(&mut self) -> wasmtime::Result<String> {
-        let helo = &self.context()?.helo;
-        Ok(helo
-            .as_ref()
-            .map_or_else(String::new, |(_, name)| name.to_string()))
+        let introduction = self.view()?.introduction();
+        Ok(introduction.map_or_else(String::new, |client| client.name.to_string()))
     }
 
     fn helo(&mut self) -> wasmtime::Result<session::HeloKind> {
-        Ok(match self.context()?.helo {
+        Ok(match self.view()?.introduction().map(|client| client.kind) {
             None => session::HeloKind::None,
-            Some((Helo::Ehlo, _)) => session::HeloKind::Ehlo,
-            Some((Helo::Helo, _)) => session::HeloKind::Helo,
+            Some(Helo::Ehlo) => session::HeloKind::Ehlo,
+            Some(Helo::Helo) => session::HeloKind::Helo,
         })
     }
 
     fn protocol(&mut self) -> wasmtime::Result<String> {
-        Ok(self.context()?.protocol().into())
+        let view = self.view()?;
+        Ok(view.context.protocol(view.introduction()).into())
     }
 
     fn proxy(&mut self) -> wasmtime::Result<Option<session::ProxyHeader>> {
@@ -108,11 +108,11 @@ impl session::Host for HostState {
     }
 
     fn banner(&mut self) -> wasmtime::Result<String> {
-        Ok(self.context()?.banner.to_string())
+        Ok(self.context()?.banner().to_owned())
     }
 
     fn greeting(&mut self) -> wasmtime::Result<String> {
-        Ok(self.context()?.greeting.to_string())
+        Ok(self.context()?.greeting().to_owned())
     }
 
     fn encrypted(&mut self) -> wasmtime::Result<bool> {
@@ -147,24 +147,25 @@ impl session::Host for HostState {
 
     fn sender(&mut self) -> wasmtime::Result<Option<String>> {
         let transaction = self.transaction()?;
-        Ok(transaction.map(|transaction| transaction.sender.as_str().into()))
+        Ok(transaction.map(|transaction| transaction.envelope.sender.as_str().into()))
     }
 
     fn mail_parameters(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
         let transaction = self.transaction()?;
-        let parameters = transaction.map_or(&[][..], |transaction| &transaction.parameters.all);
+        let parameters = transaction.map_or(&[][..], |transaction| &transaction.envelope.parameters.all);
         Ok(pairs(parameters))
     }
 
     fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
         let transaction = self.transaction()?;
-        let paths = transaction.into_iter().flat_map(Transaction::paths);
+        let envelopes = transaction.into_iter().map(|transaction| &transaction.envelope);
+        let paths = envelopes.flat_map(Envelope::paths);
         Ok(paths.map(|path| path.as_str().into()).collect())
     }
 
     fn recipient_parameters(&mut self, index: u32) -> wasmtime::Result<Vec<types::Pair>> {
         let parameters = self.transaction()?.and_then(|transaction| {
-            let recipient = transaction.recipients.get(index as usize)?;
+            let recipient = transaction.envelope.recipients.get(index as usize)?;
             Some(pairs(&recipient.parameters))
         });
         Ok(parameters.unwrap_or_default())

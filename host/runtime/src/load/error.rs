@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::verdict::PluginError;
+use crate::error::PluginError;
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 

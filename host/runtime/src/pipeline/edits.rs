@@ -77,17 +77,16 @@ impl Change<'_, '_> {
 }
 
 fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mut Context) {
-    let transaction = match subject {
-        Subject::Transaction(transaction) => Some(&mut **transaction),
-        Subject::Fixed(_) | Subject::Recipient(_) => context.transaction.as_mut(),
-    };
-    match (edit, transaction, subject) {
-        (EnvelopeEdit::RewriteRecipient(path), _, Subject::Recipient(recipient)) => {
+    match (edit, subject, context.transaction.as_mut()) {
+        (EnvelopeEdit::RewriteRecipient(path), Subject::Recipient(recipient), _) => {
             recipient.path = path;
         }
-        (edit, Some(transaction), _) => edit_transaction(edit, Arc::make_mut(transaction)),
+        (edit, Subject::Transaction(transaction), _)
+        | (edit, Subject::Fixed(_) | Subject::Recipient(_), Some(transaction)) => {
+            edit_transaction(edit, Arc::make_mut(transaction));
+        }
         // The contract has these edits only for events at which there is a transaction.
-        (_, None, _) => {}
+        (_, Subject::Fixed(_) | Subject::Recipient(_), None) => {}
     }
 }
 

@@ -3,8 +3,9 @@
 use postgate_proto::header::HeaderEdit;
 use serde_json::{Value, json};
 
+use crate::error::PluginError;
 use crate::verdict::{
-    ClientEdit, Edit, EnvelopeEdit, Opinion, PluginError, Refused, TextEdit, Verdict,
+    ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict,
 };
 
 /// `{"verdict": …, "edits": […]}`, or `{"error": …}` where the plugin failed.
@@ -74,16 +75,17 @@ fn edit(edit: &Edit) -> Value {
         Edit::ReplaceBody(body) => json!({ "replace-body": format!("{} octets", body.len()) }),
         Edit::SetId(id) => json!({ "set-id": id }),
         Edit::Tag(name, value) => json!({ "tag": format!("{name}={value}") }),
-        Edit::Text(text) => match text {
-            TextEdit::AddEhloKeyword(keyword) => json!({ "add-ehlo-keyword": keyword }),
-            TextEdit::AddMailParameter(name) => json!({ "add-mail-parameter": name }),
-            TextEdit::AddRcptParameter(name) => json!({ "add-rcpt-parameter": name }),
-            TextEdit::AddVerb(verb) => json!({ "add-verb": verb }),
-            TextEdit::LimitMechanisms(names) => {
+        Edit::Profile(text) => match text {
+            ProfileEdit::AddEhloKeyword(keyword) => json!({ "add-ehlo-keyword": keyword }),
+            ProfileEdit::AddMailParameter(name) => json!({ "add-mail-parameter": name }),
+            ProfileEdit::AddRcptParameter(name) => json!({ "add-rcpt-parameter": name }),
+            ProfileEdit::AddVerb(verb) => json!({ "add-verb": verb }),
+            ProfileEdit::LimitMechanisms(names) => {
+                let names: Vec<_> = names.iter().map(|mechanism| mechanism.name()).collect();
                 json!({ "limit-auth-mechanisms": names.join(" ") })
             }
-            TextEdit::SetBanner(text) => json!({ "set-banner": text }),
-            TextEdit::SetGreeting(text) => json!({ "set-greeting": text }),
+            ProfileEdit::SetBanner(text) => json!({ "set-banner": text }),
+            ProfileEdit::SetGreeting(text) => json!({ "set-greeting": text }),
         },
     }
 }

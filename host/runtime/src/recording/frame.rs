@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::VERSION;
-use super::snapshot::Snapshot;
+use super::snapshot::{RecordedQuestion, Snapshot};
 use crate::host_calls::Exchange;
 use postgate_contract::Event;
 
@@ -20,7 +20,9 @@ pub struct Frame {
     pub event: String,
     /// Whom or what it was about.
     pub subject: String,
-    /// What the plugin could see.
+    /// The facts of the question.
+    pub(super) question: RecordedQuestion,
+    /// What else the plugin could see.
     pub(super) seen: Snapshot,
     /// What it learned from outside.
     #[serde(default)]
@@ -30,11 +32,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The event, where this gateway knows it.
+    /// The event; `None` if this gateway does not know it.
     pub fn event(&self) -> Option<Event> {
-        Event::ALL
-            .into_iter()
-            .find(|event| event.name() == self.event)
+        Event::named(&self.event)
     }
 }
 

@@ -16,4 +16,4 @@ pub use recorder::Recorder;
 pub use replay::{Difference, Replayed, replay};
 
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -11,8 +11,8 @@ use tracing::{info, warn};
 
 use super::VERSION;
 use super::frame::{Frame, Heading};
-use super::snapshot::Snapshot;
-use crate::observer::{Asked, Observer};
+use super::snapshot::{RecordedQuestion, Snapshot};
+use crate::observer::{ObservedCall, Observer};
 use crate::recording::answer;
 
 /// Records one session: a file for each plugin that is to be recorded.
@@ -52,23 +52,24 @@ impl Recorder {
 
 impl Observer for Recorder {
     // The octets go to the page cache, as those of a spooled message do.
-    fn observe(&self, asked: &Asked<'_>) {
+    fn observe(&self, call: &ObservedCall<'_>) {
         // What came from outside belongs to this call, whether it is kept or not.
-        let outside = asked.context.tape.take();
+        let outside = call.context.host_calls.take();
         // A reel is whole whatever happened to who held it.
         let mut reels = self.reels.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(reel) = reels.get_mut(asked.plugin) else {
+        let Some(reel) = reels.get_mut(call.plugin) else {
             return;
         };
         let frame = Frame {
-            event: asked.event.name().to_owned(),
-            subject: asked.subject(),
-            seen: Snapshot::of(asked.context, asked.event),
+            event: call.question.event().name().to_owned(),
+            subject: call.question.subject(call.context),
+            question: RecordedQuestion::of(&call.question),
+            seen: Snapshot::of(call.context, call.question.event()),
             outside,
-            answer: answer::answer(&asked.answer),
+            answer: answer::answer(&call.answer),
         };
-        if let Err(error) = reel.write(asked.plugin, &self.session, &frame) {
-            warn!(session = self.session, plugin = asked.plugin, %error, "a recording ends early");
+        if let Err(error) = reel.write(call.plugin, &self.session, &frame) {
+            warn!(session = self.session, plugin = call.plugin, %error, "a recording ends early");
             *reel = Reel::Over;
         }
     }

@@ -8,7 +8,9 @@ use super::answer;
 use super::frame::Recording;
 use crate::context::Context;
 use crate::host_calls::HostCallLog;
-use crate::verdict::{Opinion, PluginError};
+use crate::error::PluginError;
+use crate::question::Question;
+use crate::verdict::Opinion;
 use crate::{Instance, LoadedPlugin, SessionStores};
 use postgate_contract::Event;
 
@@ -65,15 +67,22 @@ pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
                 continue;
             }
         };
-        context.tape = HostCallLog::playing(frame.outside.clone());
+        let facts = match frame.question.facts(event) {
+            Ok(facts) => facts,
+            Err(reason) => {
+                replayed.skipped.push(format!("{call}: {reason}"));
+                continue;
+            }
+        };
+        context.host_calls = HostCallLog::playing(frame.outside.clone());
         context.stores = stores.clone();
         let context = Arc::new(context);
         let answer = match plugin.handles(event) {
-            true => ask(plugin, &mut instance, event, &context).await,
+            true => ask(plugin, &mut instance, facts.question(), &context).await,
             false => Ok(Opinion::NEXT),
         };
         replayed.calls += 1;
-        replayed.missing.extend(context.tape.missing());
+        replayed.missing.extend(context.host_calls.missing());
         let now = answer::answer(&answer.as_ref());
         if now != frame.answer {
             replayed.differences.push(Difference {
@@ -92,14 +101,14 @@ pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
 async fn ask(
     plugin: &LoadedPlugin,
     instance: &mut Option<Instance>,
-    event: Event,
+    question: Question<'_>,
     context: &Arc<Context>,
 ) -> Result<Opinion, PluginError> {
     let mut current = match instance.take() {
         Some(current) => current,
         None => plugin.start(context).await?,
     };
-    let answer = current.call(event, context).await?;
+    let answer = current.call(question, context).await?;
     *instance = Some(current);
     Ok(answer)
 }

@@ -1,25 +1,27 @@
 //! The envelope and the message.
 
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
+use postgate_proto::envelope::{self, Recipient};
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{Extensions, MailParameters, Parameter};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Message, Recipient, Transaction};
+use crate::context::{Message, Transaction};
 use crate::recording::octets::Octets;
 use postgate_contract::Event;
 use postgate_spool::Content;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     id: String,
     sender: String,
     parameters: Parameters,
-    recipients: Vec<String>,
-    recipient_parameters: Vec<(String, Parameters)>,
-    candidate: Option<(String, Parameters)>,
+    recipients: Vec<NamedRecipient>,
 }
+
+/// An address, and the parameters of RCPT.
+pub(crate) type NamedRecipient = (String, Parameters);
 
 /// Name and value of each ESMTP parameter.
 type Parameters = Vec<(String, String)>;
@@ -32,7 +34,7 @@ pub(super) struct Mail {
     id: Option<String>,
     head: Octets,
     body: Octets,
-    /// Whether the body was longer than what was kept of it.
+    /// True if the body was longer than what was kept of it.
     #[serde(default)]
     is_cut: bool,
 }
@@ -41,37 +43,36 @@ pub(super) struct Mail {
 const MAX_BODY: usize = 1 << 20;
 
 pub(super) fn envelope(transaction: &Transaction) -> Envelope {
+    let envelope = &transaction.envelope;
     Envelope {
         id: transaction.id.clone(),
-        sender: transaction.sender.as_str().to_owned(),
-        parameters: pairs(&transaction.parameters.all),
-        recipients: transaction
-            .paths()
-            .map(|path| path.as_str().to_owned())
-            .collect(),
-        recipient_parameters: transaction
-            .recipients
-            .iter()
-            .filter(|recipient| !recipient.parameters.is_empty())
-            .map(named)
-            .collect(),
-        candidate: transaction.candidate.as_ref().map(named),
+        sender: envelope.sender.as_str().to_owned(),
+        parameters: pairs(&envelope.parameters.all),
+        recipients: envelope.recipients.iter().map(named).collect(),
     }
 }
 
-fn named(recipient: &Recipient) -> (String, Parameters) {
+pub(super) fn named(recipient: &Recipient) -> NamedRecipient {
     let path = recipient.path.as_str().to_owned();
     (path, pairs(&recipient.parameters))
 }
 
-pub(super) fn pairs(parameters: &[Parameter]) -> Parameters {
+pub(super) fn recipient((path, pairs): &NamedRecipient) -> Result<Recipient, String> {
+    Ok(Recipient {
+        path: ForwardPath::parse(path, Charset::Utf8)
+            .map_err(|error| format!("recipient {path:?}: {error}"))?,
+        parameters: parameters(pairs),
+    })
+}
+
+fn pairs(parameters: &[Parameter]) -> Parameters {
     let parameters = parameters.iter();
     parameters
         .map(|parameter| (parameter.name.to_string(), parameter.value.to_string()))
         .collect()
 }
 
-pub(super) fn parameters(pairs: &Parameters) -> Vec<Parameter> {
+fn parameters(pairs: &Parameters) -> Vec<Parameter> {
     let pairs = pairs.iter();
     pairs
         .map(|(name, value)| Parameter {
@@ -83,43 +84,20 @@ pub(super) fn parameters(pairs: &Parameters) -> Vec<Parameter> {
 
 impl Envelope {
     pub(super) fn transaction(&self) -> Result<Transaction, String> {
-        let path = |text: &String| {
-            ForwardPath::parse(text, Charset::Utf8).map_err(|_| format!("{text} is no recipient"))
-        };
-        let recipient = |text: &String, pairs: Option<&Parameters>| {
-            Ok::<_, String>(Recipient {
-                path: path(text)?,
-                parameters: pairs.map(parameters).unwrap_or_default(),
-            })
-        };
-        let mut recipients = Vec::with_capacity(self.recipients.len());
-        // Those that have parameters are in the order of the recipients.
-        let mut named = self.recipient_parameters.iter().peekable();
-        for text in &self.recipients {
-            let pairs = named.next_if(|(of, _)| of == text);
-            recipients.push(recipient(text, pairs.map(|(_, pairs)| pairs))?);
-        }
         let sender = ReversePath::parse(&self.sender, Charset::Utf8)
-            .map_err(|_| format!("{} is no sender", self.sender))?;
-        Ok(Transaction {
-            id: self.id.clone(),
-            // Plugins do not see what it was before.
-            given_sender: sender.clone(),
+            .map_err(|error| format!("sender {:?}: {error}", self.sender))?;
+        let recipients = self.recipients.iter().map(recipient);
+        let envelope = envelope::Envelope {
             sender,
             parameters: self.mail_parameters()?,
-            recipients,
-            // Plugins do not see them.
-            refused: Vec::new(),
-            candidate: self
-                .candidate
-                .as_ref()
-                .map(|(text, pairs)| recipient(text, Some(pairs)))
-                .transpose()?,
-        })
+            recipients: recipients.collect::<Result<_, _>>()?,
+        };
+        // Plugins see neither the sender as it was given nor the recipients that were refused.
+        Ok(Transaction::new(self.id.clone(), envelope))
     }
 
-    /// They are read as they were, whatever plugins had registered.
-    pub(super) fn mail_parameters(&self) -> Result<MailParameters, String> {
+    /// The parameters as they were read, whatever plugins had registered.
+    fn mail_parameters(&self) -> Result<MailParameters, String> {
         let known: Vec<Box<str>> = self
             .parameters
             .iter()

@@ -3,7 +3,7 @@
 use postgate_proto::data::LineEndings;
 use postgate_proto::session::{Ending, Helo};
 
-use crate::context::{Cause, Fate};
+use crate::question::{Fate, ResetCause};
 
 type Names<T, const N: usize> = [(&'static str, T); N];
 
@@ -41,11 +41,11 @@ pub(super) const FATES: Names<Fate, 5> = [
     ("refused", Fate::Refused),
 ];
 
-pub(super) const CAUSES: Names<Cause, 4> = [
-    ("helo", Cause::Helo),
-    ("refused", Cause::Refused),
-    ("rset", Cause::Rset),
-    ("starttls", Cause::StartTls),
+pub(super) const CAUSES: Names<ResetCause, 4> = [
+    ("helo", ResetCause::Helo),
+    ("refused", ResetCause::Refused),
+    ("rset", ResetCause::Rset),
+    ("starttls", ResetCause::StartTls),
 ];
 
 pub(super) const ENDINGS: Names<Ending, 7> = [

@@ -2,19 +2,20 @@
 
 mod facts;
 mod mail;
-mod matter;
 mod names;
+mod question;
 
 use std::sync::Arc;
 
-use postgate_proto::auth::{Credentials, Mechanism, Proof};
+use postgate_proto::auth::Mechanism;
 use postgate_proto::fault::Fault;
 use serde::{Deserialize, Serialize};
 
 use self::facts::{Session, Tls, session, tls};
 use self::mail::{Envelope, Mail, envelope, mail};
-use self::matter::{Matter, matter};
-use self::names::{HELOS, find, find_name};
+use self::names::{HELOS, find_name};
+use self::question::introduction;
+pub(super) use self::question::RecordedQuestion;
 use crate::context::{Authentication, ClientError, Context};
 use postgate_contract::Event;
 
@@ -29,11 +30,10 @@ pub(super) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     helo: Option<(String, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credentials: Option<Claim>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     authentication: Option<Authenticated>,
-    banner: String,
-    greeting: String,
+    /// The texts of banner and greeting, if a plugin has set them.
+    banner: Option<String>,
+    greeting: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transaction: Option<Envelope>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,17 +42,6 @@ pub(super) struct Snapshot {
     /// When, and which.
     faults: Vec<(u32, String)>,
     tags: Vec<(String, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    occasion: Option<Matter>,
-}
-
-/// Who a client says it is, without what proves it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Claim {
-    mechanism: String,
-    identity: String,
-    act_as: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,14 +60,9 @@ impl Snapshot {
         Self {
             session: session(&context.session),
             tls: context.tls.as_deref().map(tls),
-            helo: context.helo.as_ref().map(|(kind, name)| {
-                let kind = find_name(&HELOS, kind);
-                (kind.to_owned(), name.to_string())
-            }),
-            credentials: context.credentials.as_ref().map(|credentials| Claim {
-                mechanism: credentials.mechanism.name().to_owned(),
-                identity: credentials.identity.clone(),
-                act_as: credentials.act_as.clone(),
+            helo: context.introduction.as_ref().map(|client| {
+                let kind = find_name(&HELOS, &client.kind);
+                (kind.to_owned(), client.name.to_string())
             }),
             authentication: context.authentication.as_ref().map(|done| Authenticated {
                 since: done.since,
@@ -86,9 +70,9 @@ impl Snapshot {
                 identity: done.identity.to_string(),
                 acts_as: done.acts_as.to_string(),
             }),
-            banner: context.banner.to_string(),
-            greeting: context.greeting.to_string(),
-            transaction: context.transaction.as_ref().map(envelope),
+            banner: context.profile.banner().map(str::to_owned),
+            greeting: context.profile.greeting().map(str::to_owned),
+            transaction: context.transaction.as_deref().map(envelope),
             message: has_message.then(|| mail(&context.message)),
             errors: context.errors,
             faults: context
@@ -97,7 +81,6 @@ impl Snapshot {
                 .map(|error| (error.at, error.fault.to_owned()))
                 .collect(),
             tags: context.tags.clone(),
-            occasion: context.occasion.as_ref().map(matter),
         }
     }
 
@@ -112,12 +95,8 @@ impl Snapshot {
             Some(tls) => Some(Arc::new(tls.facts()?)),
             None => None,
         };
-        context.helo = match &self.helo {
-            Some((kind, name)) => Some((*find(&HELOS, kind)?, name.as_str().into())),
-            None => None,
-        };
-        context.credentials = match &self.credentials {
-            Some(claim) => Some(claim.credentials()?),
+        context.introduction = match &self.helo {
+            Some((kind, name)) => Some(introduction(kind, name)?),
             None => None,
         };
         context.authentication = match &self.authentication {
@@ -129,10 +108,15 @@ impl Snapshot {
             }),
             None => None,
         };
-        context.banner = self.banner.as_str().into();
-        context.greeting = self.greeting.as_str().into();
+        let profile = Arc::make_mut(&mut context.profile);
+        if let Some(text) = &self.banner {
+            profile.set_banner(text);
+        }
+        if let Some(text) = &self.greeting {
+            profile.set_greeting(text);
+        }
         context.transaction = match &self.transaction {
-            Some(envelope) => Some(envelope.transaction()?),
+            Some(envelope) => Some(Arc::new(envelope.transaction()?)),
             None => None,
         };
         if let Some(mail) = &self.message {
@@ -148,23 +132,7 @@ impl Snapshot {
             context.faults.push(ClientError { at: *at, fault });
         }
         context.tags.clone_from(&self.tags);
-        context.occasion = match &self.occasion {
-            Some(matter) => Some(matter.occasion()?),
-            None => None,
-        };
         Ok(context)
-    }
-}
-
-impl Claim {
-    fn credentials(&self) -> Result<Credentials, String> {
-        Ok(Credentials {
-            mechanism: Mechanism::parse(&self.mechanism)
-                .ok_or("a mechanism that this gateway does not know")?,
-            identity: self.identity.clone(),
-            act_as: self.act_as.clone(),
-            proof: Proof::Verified,
-        })
     }
 }
 
