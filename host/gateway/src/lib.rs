@@ -7,7 +7,7 @@
 //!
 //! - `listener`: accepts connections, applies the limits on clients, reads PROXY headers;
 //! - [`tls`]: the certificates of listeners, and the handshake;
-//! - `session`: the driver of one session of [`postgate_proto`], and the handler that answers its
+//! - [`session`]: the driver of one session of [`postgate_proto`], and the handler that answers its
 //!   questions by asking the plugins ([`postgate_runtime`]) and the backend ([`postgate_delivery`]);
 //! - `auth`: limits on failed authentication, and the secrets behind nonces and decoys;
 //! - `message`: what the gateway itself adds to a message;
@@ -15,14 +15,15 @@
 //! - [`control`] and [`metrics`]: what an operator can see and change while it serves.
 
 mod auth;
+mod error_chain;
 pub mod control;
 mod id;
 mod listener;
 mod message;
 pub mod metrics;
 mod server;
-mod session;
-mod shutdown;
+pub mod session;
+pub mod shutdown;
 mod state;
 mod supervisor;
 pub mod tls;

@@ -8,13 +8,14 @@ use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_runtime::context::Context;
 
 /// The line for the message of the current transaction.
-pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
+pub(crate) fn field(context: &Context) -> Option<HeaderEdit> {
     let session = &context.session;
-    let helo = context.helo.as_ref().map_or("unknown", |(_, name)| name);
+    let introduction = context.introduction.as_ref();
+    let helo = introduction.map_or("unknown", |client| &client.name);
     let date = jiff::fmt::rfc2822::to_string(&Zoned::now()).ok()?;
     let transaction = context.transaction.as_ref()?;
     // With several recipients, naming them would tell one of the others.
-    let recipient = match transaction.recipients.as_slice() {
+    let recipient = match transaction.envelope.recipients.as_slice() {
         [only] => format!(" for <{}>", only.path.as_str()),
         _ => String::new(),
     };
@@ -33,7 +34,7 @@ pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
             .unwrap_or_default(),
         literal(session.remote.ip()),
         session.hostname,
-        context.protocol(),
+        context.protocol(introduction),
         context.message_id(),
     );
     let name = HeaderName::new("Received").ok()?;

@@ -7,15 +7,12 @@ use std::path::PathBuf;
 use postgate_delivery::SetupError;
 use postgate_runtime::{EngineError, LoadError};
 
-use crate::auth::AuthSecretError;
+use crate::session::ServicesError;
 use crate::tls::TlsError;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The secret of `auth-secret-file` cannot be had.
-    #[error(transparent)]
-    AuthSecret(#[from] AuthSecretError),
     /// Nothing can be delivered to the backend as it is configured.
     #[error(transparent)]
     Backend(#[from] SetupError),
@@ -40,9 +37,9 @@ pub enum RunError {
     /// The engine for plugins cannot be made.
     #[error("cannot make the plugin engine: {0}")]
     Engine(EngineError),
-    /// The system has no random octets.
-    #[error("cannot draw random octets: {0}")]
-    Random(getrandom::Error),
+    /// The secrets of authentication are not available.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
     /// There can be no TLS: everything that is wrong.
     #[error("{}", listed(.0))]
     Tls(Vec<TlsError>),
@@ -56,7 +53,7 @@ impl RunError {
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::AuthSecret(_) | Self::Backend(_) | Self::Plugins(_) | Self::Tls(_)
+            Self::Services(ServicesError::AuthSecret(_)) | Self::Backend(_) | Self::Plugins(_) | Self::Tls(_)
         )
     }
 }

@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::control::controller::Controller;
+use crate::control::Controller;
 use crate::metrics::{Gauge, Metrics};
-use crate::server::Gateway;
+use super::gateway::Gateway;
 
 /// A gateway that serves on tasks of its own. Dropping this stops it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Gateway {
         let (stop, stopped) = oneshot::channel();
         let addresses = self.addresses();
         let controller = self.controller();
-        let metrics = Arc::clone(&self.metrics);
+        let metrics = Arc::clone(self.metrics());
         let serving = tokio::spawn(self.serve(async {
             // An error means that nobody is left who could stop it, which is a reason to stop.
             _ = stopped.await;

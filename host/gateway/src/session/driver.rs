@@ -1,268 +1,229 @@
-//! The driver of one session: moves octets between a socket and the session, keeps the time, and
-//! brings questions to the desk.
+//! The driver of one session: moves octets between a transport and the protocol, keeps the time, and
+//! brings questions to the handler.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgate_config::Limits;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Answer, Ending, Offers, Session, Settings, Step, Wait};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use postgate_proto::session::{Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait};
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
-use crate::session::handler::Desk;
-use crate::session::stream::Stream;
-use crate::shutdown::{self, Phase, reached};
-use crate::tls::ListenerTls;
-use postgate_runtime::verdict::TextEdit;
+use super::handler::Handler;
+use super::transport::{Received, Transport, Upgraded};
+use crate::shutdown::{Phase, Shutdown};
 
-/// A connection and the session that runs over it.
-pub(crate) struct Connection {
-    stream: Stream,
-    /// What encrypts it where the client asks for that; nothing where it is not offered.
-    tls: Option<Arc<ListenerTls>>,
-    session: Session,
+/// Drives a session to its end.
+pub struct Driver<T> {
+    transport: T,
+    handler: Handler,
     settings: Arc<Settings>,
-    desk: Desk,
-    manners: Manners,
-    phase: watch::Receiver<Phase>,
+    limits: ClientLimits,
+    shutdown: Shutdown,
+    /// Until when the client may take for what is awaited.
     deadline: Option<(Wait, Instant)>,
-    /// Errors of the client that were seen so far.
+    /// Errors of the client for which it has waited already.
     errors: u32,
 }
 
-/// How a client is treated.
+/// The limits on one client that the driver enforces.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manners {
-    /// How long it may take to read a reply.
-    pub(crate) write_timeout: Duration,
-    /// How long it waits after the reply to an error.
-    pub(crate) tarpit: Duration,
-    /// After how many errors that begins; 0 for never.
-    pub(crate) tarpit_after: u32,
+pub struct ClientLimits {
+    /// The time to take a reply.
+    pub write_timeout: Duration,
+    /// How long the client waits after the reply to an error.
+    pub tarpit: Duration,
+    /// The number of errors after which that begins; 0 if it never does.
+    pub tarpit_after: u32,
 }
 
-/// Why a conversation does not go on as it was.
-enum Turn {
-    /// It is over.
-    Over(Ending),
-    /// It is to be encrypted.
-    StartTls,
+impl From<&Limits> for ClientLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            write_timeout: limits.write_timeout,
+            tarpit: limits.tarpit,
+            tarpit_after: limits.tarpit_after,
+        }
+    }
 }
 
-/// What came of waiting for the client.
-enum Waited {
-    Closed,
-    Received,
-    Stopping,
-    TimedOut,
-}
+/// Why a session does not go on, and what has happened in it.
+type Ended = (Ending, Counters);
 
-impl Connection {
-    pub(crate) fn new(
-        stream: Stream,
-        tls: Option<Arc<ListenerTls>>,
+impl<T: Transport> Driver<T> {
+    /// A driver for the session that the handler answers.
+    pub const fn new(
+        transport: T,
+        handler: Handler,
         settings: Arc<Settings>,
-        offers: Offers,
-        desk: Desk,
-        manners: Manners,
-        phase: watch::Receiver<Phase>,
+        limits: ClientLimits,
+        shutdown: Shutdown,
     ) -> Self {
         Self {
-            stream,
-            tls,
-            session: Session::new(Arc::clone(&settings), offers),
+            transport,
+            handler,
             settings,
-            desk,
-            manners,
-            phase,
+            limits,
+            shutdown,
             deadline: None,
             errors: 0,
         }
     }
 
-    /// Takes octets that came before the session.
-    pub(crate) fn receive(&mut self, octets: &[u8]) {
-        self.session.receive(octets);
-    }
-
-    /// Runs the session to its end.
-    pub(crate) async fn run(mut self) -> Ending {
+    /// Runs a session to its end.
+    pub async fn run(mut self, mut session: Session) -> Ending {
         loop {
-            let ending = match self.converse().await {
-                Ok(Turn::Over(ending)) => ending,
-                Ok(Turn::StartTls) => match self.encrypt().await {
-                    Ok(encrypted) => {
-                        self = encrypted;
-                        continue;
-                    }
-                    Err(ending) => return ending,
-                },
-                Err(error) => {
-                    debug!(%error, "connection broke");
-                    Ending::Closed
+            if self.shutdown.has_reached(Phase::Stopping) {
+                session.stop();
+            }
+            let stepped = match session.step() {
+                Step::StartTls(starting) => {
+                    (self, session) = match self.encrypt(starting).await {
+                        Ok(encrypted) => encrypted,
+                        Err(ending) => return ending,
+                    };
+                    continue;
                 }
+                step => self.carry_out(step).await,
             };
-            return self.finish(ending).await;
+            session = match stepped {
+                Ok(session) => session,
+                Err((ending, counters)) => return self.finish(ending, counters).await,
+            };
         }
     }
 
-    /// Encrypts the connection, and begins the session anew: nothing of what came in clear and was
-    /// not carried out is left. Where it fails, the connection is gone.
-    async fn encrypt(mut self) -> Result<Self, Ending> {
-        let accepted = match (self.stream, &self.tls) {
-            (Stream::Plain(stream), Some(tls)) => tls.accept(stream, &[], &mut self.phase).await,
-            // The session asks for it once, and only where it was offered.
-            _ => return Err(Ending::Closed),
-        };
-        match accepted {
-            Ok(encrypted) => {
-                self.stream = Stream::Tls(encrypted.stream);
-                self.session = self.session.encrypted(encrypted.channel);
-                self.desk.encrypted(encrypted.facts);
-                self.deadline = None;
-                Ok(self)
-            }
-            Err(error) => {
-                self.desk.handshake_failed(&error);
-                let ending = error.ending();
-                self.desk.disconnect(ending, self.session.counters()).await;
-                Err(ending)
-            }
-        }
-    }
-
-    /// Ends the session before it has begun.
-    pub(crate) async fn refuse(mut self, refusal: &Refusal) -> Ending {
+    /// Ends a session before it has begun, with this reply in the place of the banner.
+    pub async fn refuse(mut self, refusal: &Refusal) -> Ending {
         let mut octets = Vec::new();
         refusal.reply().write(&mut octets);
         // The client may be gone already, which is just as well.
-        _ = timeout(self.manners.write_timeout, self.stream.say(&octets)).await;
-        self.finish(Ending::Disconnected).await
+        _ = timeout(self.limits.write_timeout, self.transport.write(&octets)).await;
+        self.finish(Ending::Disconnected, Counters::default()).await
     }
 
-    async fn finish(mut self, ending: Ending) -> Ending {
-        self.desk.disconnect(ending, self.session.counters()).await;
-        // The client may be gone already, which is just as well.
-        _ = timeout(self.manners.write_timeout, self.stream.shutdown()).await;
+    async fn finish(mut self, ending: Ending, counters: Counters) -> Ending {
+        self.handler.disconnect(ending, counters).await;
+        _ = timeout(self.limits.write_timeout, self.transport.close()).await;
         ending
     }
 
-    async fn converse(&mut self) -> io::Result<Turn> {
-        loop {
-            for fault in self.session.take_faults() {
-                self.desk.note(fault);
+    async fn carry_out(&mut self, step: Step) -> Result<Session, Ended> {
+        match step {
+            Step::Ask(ask, asking) => {
+                let answer = self.handler.answer(ask, asking.counters()).await;
+                Ok(asking.decide(answer, self.handler.profile()))
             }
-            let pause = self.tarpit();
-            if !pause.is_zero() {
-                shutdown::pause(pause, &mut self.phase).await;
+            Step::Close(closing) => Err((closing.ending(), closing.counters())),
+            Step::Fault(faulted) => {
+                self.handler.note(faulted.fault());
+                Ok(faulted.resume())
             }
-            if *self.phase.borrow() >= Phase::Stopping {
-                self.session.stop();
+            Step::Read(reading) => self.read(reading).await,
+            Step::Reset(mut resetting) => {
+                let refused = resetting.take_refused();
+                self.handler.forget(refused).await;
+                Ok(resetting.done())
             }
-            match self.session.step() {
-                Step::Ask(ask) => {
-                    // One step may take several commands, of which the plugins hear before the next.
-                    for fault in self.session.take_faults() {
-                        self.desk.note(fault);
+            // `run` has dealt with it, since the transport is used up by the handshake.
+            Step::StartTls(starting) => Err((Ending::Closed, starting.counters())),
+            Step::Store(storing) => match self.handler.store(storing.octets()).await {
+                Ok(()) => Ok(storing.stored()),
+                Err(rejection) => Ok(storing.reject(rejection)),
+            },
+            Step::Write(writing) => {
+                // Each reply gives the client new time for what it sends next.
+                self.deadline = None;
+                let write = self.transport.write(writing.octets());
+                match timeout(self.limits.write_timeout, write).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        debug!(%error, "connection broke");
+                        return Err((Ending::Closed, writing.counters()));
                     }
-                    let answer = self.desk.answer(ask, self.session.counters()).await;
-                    for text in self.desk.take_texts() {
-                        apply(text, &mut self.session);
-                    }
-                    if matches!(answer, Answer::Keys(None)) {
-                        self.session.set_decoy(self.desk.decoy());
-                    }
-                    self.session.decide(answer);
+                    Err(_) => return Err((Ending::Timeout, writing.counters())),
                 }
-                Step::Close(ending) => return Ok(Turn::Over(ending)),
-                Step::Read(wait) => match self.read(wait).await? {
-                    Waited::Closed => return Ok(Turn::Over(Ending::Closed)),
-                    Waited::Received => {}
-                    Waited::Stopping => self.session.hang_up(Ending::Shutdown),
-                    Waited::TimedOut => self.session.hang_up(Ending::Timeout),
-                },
-                Step::Reset => {
-                    let refused = self.session.take_refused();
-                    self.desk.forget(refused).await;
-                }
-                Step::StartTls => return Ok(Turn::StartTls),
-                Step::Store(octets) => {
-                    if let Err(objection) = self.desk.store(octets).await {
-                        self.desk.object(objection, &mut self.session).await;
-                    }
-                }
-                Step::Write(octets) => {
-                    // Each reply gives the client new time for what it sends next.
-                    self.deadline = None;
-                    let patience = self.manners.write_timeout;
-                    let written = timeout(patience, self.stream.say(octets)).await;
-                    let Ok(written) = written else {
-                        return Ok(Turn::Over(Ending::Timeout));
-                    };
-                    written?;
-                }
+                self.slow_down(writing.counters()).await;
+                Ok(writing.written())
             }
         }
     }
 
-    /// How long the client has to wait after what it was told: errors cost time.
-    fn tarpit(&mut self) -> Duration {
-        let errors = self.session.counters().errors;
-        let is_new = std::mem::replace(&mut self.errors, errors) < errors;
-        let after = self.manners.tarpit_after;
-        match is_new && after > 0 && errors > after {
-            true => self.manners.tarpit,
-            false => Duration::ZERO,
+    /// Lets a client wait after the replies to its errors.
+    async fn slow_down(&mut self, counters: Counters) {
+        let after = self.limits.tarpit_after;
+        let is_new = self.errors < counters.errors;
+        self.errors = counters.errors;
+        if is_new && after > 0 && counters.errors > after && !self.limits.tarpit.is_zero() {
+            self.shutdown.pause(self.limits.tarpit).await;
         }
     }
 
     /// Waits for octets. A message that is under way is awaited also when the gateway stops.
-    async fn read(&mut self, wait: Wait) -> io::Result<Waited> {
+    async fn read(&mut self, mut reading: Reading) -> Result<Session, Ended> {
+        let wait = reading.wait();
+        let (room, end) = match wait {
+            Wait::Command => (COMMAND_ROOM, Phase::Stopping),
+            Wait::Message => (MESSAGE_ROOM, Phase::Cutting),
+        };
         let deadline = match self.deadline {
-            Some((what, deadline)) if what == wait => deadline,
+            Some((awaited, deadline)) if awaited == wait => deadline,
             _ => {
-                let deadline = Instant::now() + self.settings.patience(wait);
+                let deadline = Instant::now() + self.settings.timeout_for(wait);
                 self.deadline = Some((wait, deadline));
                 deadline
             }
         };
-        let buffer = self.session.receive_buffer(match wait {
-            Wait::Command => COMMAND_ROOM,
-            Wait::Message => MESSAGE_ROOM,
-        });
-        let reading = timeout_at(deadline, self.stream.read_buf(buffer));
-        let over = match wait {
-            Wait::Command => Phase::Stopping,
-            Wait::Message => Phase::Cutting,
-        };
-        let read = tokio::select! {
+        let received = tokio::select! {
             biased;
-            () = reached(&mut self.phase, over) => return Ok(Waited::Stopping),
-            read = reading => read,
+            () = self.shutdown.reached(end) => return Ok(reading.hang_up(Ending::Shutdown)),
+            received = self.transport.read(reading.buffer(room), deadline) => received,
         };
-        match read {
-            Err(_) => Ok(Waited::TimedOut),
-            Ok(count) => Ok(match count? {
-                0 => Waited::Closed,
-                _ => Waited::Received,
-            }),
+        match received {
+            Ok(Received::Octets) => Ok(reading.received()),
+            Ok(Received::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
+            Ok(Received::Closed) => Err((Ending::Closed, reading.counters())),
+            Err(error) => {
+                debug!(%error, "connection broke");
+                Err((Ending::Closed, reading.counters()))
+            }
         }
     }
-}
 
-/// Lets the session say what plugins want it to say.
-pub(crate) fn apply(edit: TextEdit, session: &mut Session) {
-    match edit {
-        TextEdit::AddEhloKeyword(keyword) => session.add_ehlo_keyword(&keyword),
-        TextEdit::AddMailParameter(name) => session.register_mail_parameter(&name),
-        TextEdit::AddRcptParameter(name) => session.register_rcpt_parameter(&name),
-        TextEdit::AddVerb(verb) => session.register_verb(&verb),
-        TextEdit::LimitMechanisms(names) => session.limit_mechanisms(&names),
-        TextEdit::SetBanner(text) => session.set_banner(&text),
-        TextEdit::SetGreeting(text) => session.set_greeting(&text),
+    /// Encrypts the transport, and begins the session anew. If the handshake fails, the connection is
+    /// gone.
+    async fn encrypt(self, starting: StartingTls) -> Result<(Self, Session), Ending> {
+        let Self {
+            transport,
+            mut handler,
+            settings,
+            limits,
+            mut shutdown,
+            errors,
+            ..
+        } = self;
+        let counters = starting.counters();
+        match transport.start_tls(&mut shutdown).await {
+            Ok(Upgraded {
+                transport,
+                facts,
+                channel,
+            }) => {
+                handler.encrypted(facts);
+                let driver = Self {
+                    errors,
+                    ..Self::new(transport, handler, settings, limits, shutdown)
+                };
+                Ok((driver, starting.encrypted(channel)))
+            }
+            Err(error) => {
+                let ending = error.ending();
+                handler.handshake_failed(&error);
+                handler.disconnect(ending, counters).await;
+                Err(ending)
+            }
+        }
     }
 }
 

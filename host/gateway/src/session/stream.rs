@@ -16,8 +16,8 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Sends octets, to the last: what is encrypted may wait behind the socket otherwise.
-    pub(crate) async fn say(&mut self, octets: &[u8]) -> io::Result<()> {
+    /// Sends all octets. Flushes, since encrypted octets may otherwise stay behind the socket.
+    pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
         self.write_all(octets).await?;
         self.flush().await
     }

@@ -31,7 +31,7 @@ pub(crate) struct Encrypted {
 
 /// Why a session could not be encrypted. It is the client's affair, or that of the two together.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HandshakeError {
+pub enum HandshakeError {
     /// Without a certificate that is trusted, nobody is served.
     #[error("the client has resumed a session whose certificate is not trusted any more")]
     Distrusted,
@@ -54,7 +54,7 @@ pub(crate) enum HandshakeError {
 
 impl HandshakeError {
     /// How the session ends by it.
-    pub(crate) const fn ending(&self) -> Ending {
+    pub const fn ending(&self) -> Ending {
         match self {
             Self::Stopping => Ending::Shutdown,
             Self::Timeout => Ending::Timeout,

@@ -22,9 +22,9 @@ use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::ProducesTickets;
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
-pub(crate) use self::handshake::{Encrypted, HandshakeError};
+pub(crate) use self::handshake::Encrypted;
+pub use self::handshake::HandshakeError;
 pub use self::listing::{CertificateListing, CertificateState, ShownAt};
 pub(crate) use self::renewal::{tell, watch as watch_files};
 pub use self::self_signed::SelfSignedError;
@@ -32,7 +32,7 @@ pub use self::store::{Store, TlsError};
 
 use self::choice::Choice;
 use self::client::Clients;
-use crate::shutdown::{Phase, reached};
+use crate::shutdown::{Phase, Shutdown};
 use postgate_config::{Listener, TlsProfile};
 use postgate_tls::{Certificate, provider};
 
@@ -72,12 +72,12 @@ impl ListenerTls {
         &self,
         stream: TcpStream,
         early: &[u8],
-        phase: &mut watch::Receiver<Phase>,
+        shutdown: &mut Shutdown,
     ) -> Result<Encrypted, HandshakeError> {
         let terms = self.terms.load_full();
         tokio::select! {
             biased;
-            () = reached(phase, Phase::Stopping) => Err(HandshakeError::Stopping),
+            () = shutdown.reached(Phase::Stopping) => Err(HandshakeError::Stopping),
             accepted = handshake::accept(&terms, stream, early) => accepted,
         }
     }

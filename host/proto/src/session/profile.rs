@@ -64,6 +64,11 @@ impl Profile {
         self.mechanisms = None;
     }
 
+    /// True if the mechanisms are restricted.
+    pub const fn limits_mechanisms(&self) -> bool {
+        self.mechanisms.is_some()
+    }
+
     /// The text after the host name in the banner. Returns `None` if policy has set none.
     pub fn banner(&self) -> Option<&str> {
         self.banner.as_deref()

@@ -81,8 +81,10 @@ fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mu
         (EnvelopeEdit::RewriteRecipient(path), Subject::Recipient(recipient), _) => {
             recipient.path = path;
         }
-        (edit, Subject::Transaction(transaction), _)
-        | (edit, Subject::Fixed(_) | Subject::Recipient(_), Some(transaction)) => {
+        (edit, Subject::Transaction(transaction), _) => {
+            edit_transaction(edit, Arc::make_mut(transaction));
+        }
+        (edit, Subject::Fixed(_) | Subject::Recipient(_), Some(transaction)) => {
             edit_transaction(edit, Arc::make_mut(transaction));
         }
         // The contract has these edits only for events at which there is a transaction.

@@ -1,53 +1,49 @@
 //! Who a message is from and for: asked of the plugins, then of the backend.
 
-use std::mem;
 use std::sync::Arc;
 
-use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::parameters::{MailParameters, Parameter};
-use postgate_proto::reply::{Acceptance, Refusal};
-use postgate_proto::session::Answer;
-use tracing::{info, warn};
-
-use super::handover::AtBackend;
-use super::{Desk, answer_of};
-use crate::id;
 use postgate_contract::Event;
 use postgate_delivery::DeliveryError;
-use postgate_runtime::context::{Cause, Context, Occasion, Recipient, Transaction};
-use postgate_runtime::pipeline::Decision;
+use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::envelope::{Envelope, Recipient};
+use postgate_proto::parameters::{MailParameters, Parameter};
+use postgate_proto::reply::{Acceptance, Refusal};
+use postgate_proto::session::{Answer, Rejection};
+use postgate_runtime::context::Transaction;
+use postgate_runtime::pipeline::Subject;
+use postgate_runtime::question::{Question, ResetCause};
+use postgate_runtime::verdict::Verdict;
+use tracing::info;
 
-impl Desk {
+use super::answer::answer_of;
+use super::core::Handler;
+use super::message_log::log_delivery_error;
+use crate::id;
+
+impl Handler {
     pub(super) async fn mail(&mut self, sender: ReversePath, parameters: MailParameters) -> Answer {
         self.reset();
         self.pipeline.begin_transaction();
-        Arc::make_mut(&mut self.context).transaction = Some(Transaction {
-            id: id::next(),
-            given_sender: sender.clone(),
-            sender,
-            parameters,
-            recipients: Vec::new(),
-            refused: Vec::new(),
-            candidate: None,
-        });
-        let answer = answer_of(self.ask(Event::Mail).await);
-        if !matches!(answer, Answer::Proceed(_)) {
-            self.reset();
-            self.tell_witnesses().await;
+        let envelope = Envelope::new(sender, parameters);
+        let mut transaction = Arc::new(Transaction::new(id::next(), envelope));
+        let verdict = self.ask(Subject::Transaction(&mut transaction)).await;
+        let answer = answer_of(verdict);
+        match answer {
+            Answer::Proceed(_) => {
+                Arc::make_mut(&mut self.context).transaction = Some(transaction);
+            }
+            _ => self.tell_witnesses().await,
         }
         answer
     }
 
-    /// Tells the plugins that have heard of a transaction that it does not begin.
+    /// Tells the plugins that have answered MAIL that the transaction does not begin.
     async fn tell_witnesses(&mut self) {
-        if !self.pipeline.handles(Event::Reset) {
-            return;
+        if self.pipeline.handles(Event::Reset) {
+            let question = Question::Reset(ResetCause::Refused);
+            let told = self.pipeline.ask_witnesses(question, &mut self.context);
+            told.await;
         }
-        let context = Arc::make_mut(&mut self.context);
-        context.occasion = Some(Occasion::Reset(Cause::Refused));
-        let told = self.pipeline.ask_witnesses(Event::Reset, &mut self.context);
-        told.await;
-        self.take_occasion();
     }
 
     pub(super) async fn rcpt(
@@ -55,46 +51,50 @@ impl Desk {
         recipient: ForwardPath,
         parameters: Vec<Parameter>,
     ) -> Answer {
-        self.set_candidate(Some(Recipient {
+        let mut recipient = Recipient {
             path: recipient,
             parameters,
-        }));
-        let decision = self.ask(Event::Rcpt).await;
-        let candidate = self.set_candidate(None);
-        let (Decision::Pass | Decision::Defer(_), Some(recipient)) = (&decision, candidate) else {
-            return answer_of(decision);
+        };
+        let verdict = self.ask(Subject::Recipient(&mut recipient)).await;
+        let deferred = match verdict {
+            Verdict::Next => None,
+            Verdict::Defer(refused) => Some(refused.refusal),
+            verdict => return answer_of(verdict),
         };
         if let Some(refusal) = self.take_refusal(&recipient.path) {
-            return Answer::Refuse(refusal);
+            return Answer::Reject(Rejection::from(refusal));
         }
-        if let Decision::Defer(refusal) = decision {
-            if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
+        if let Some(refusal) = deferred {
+            if let Some(transaction) = self.transaction_mut() {
                 transaction.refused.push((recipient.path, refusal));
             }
             return Answer::Proceed(None);
         }
         match self.offer(&recipient).await {
             Ok(acceptance) => {
-                if let Some(transaction) = &mut Arc::make_mut(&mut self.context).transaction {
-                    transaction.recipients.push(recipient);
+                if let Some(transaction) = self.transaction_mut() {
+                    transaction.envelope.recipients.push(recipient);
                 }
-                // The words of a backend would show whom a plugin has not let through to it.
+                // The wording of the backend would show whom a plugin has deferred.
                 let is_usual = acceptance.reply().code() == 250;
                 let is_hidden = is_usual && self.pipeline.handles(Event::Rcpt);
                 Answer::Proceed((!is_hidden).then_some(acceptance))
             }
-            Err(refusal) => Answer::Refuse(refusal),
+            Err(refusal) => Answer::Reject(Rejection::from(refusal)),
         }
     }
 
-    /// What was to be said about the recipient when the client came with the message before. It is
-    /// said once.
+    pub(super) fn transaction_mut(&mut self) -> Option<&mut Transaction> {
+        let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
+        Some(Arc::make_mut(transaction))
+    }
+
+    /// The refusal that the recipient met when the client last came with the message. It is said once.
     fn take_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
         let session = &self.context.session;
         let sender = &self.context.transaction.as_ref()?.given_sender;
-        let refusal = self
-            .delivery
-            .take_refusal(session.remote.ip(), sender, recipient)?;
+        let delivery = &self.services.delivery;
+        let refusal = delivery.take_refusal(session.remote.ip(), sender, recipient)?;
         info!(
             session = session.id,
             recipient = recipient.as_str(),
@@ -104,37 +104,17 @@ impl Desk {
         Some(refusal)
     }
 
-    fn set_candidate(&mut self, candidate: Option<Recipient>) -> Option<Recipient> {
-        let transaction = Arc::make_mut(&mut self.context).transaction.as_mut()?;
-        mem::replace(&mut transaction.candidate, candidate)
-    }
-
-    /// The backend hears of the transaction with its first recipient.
+    /// Offers a recipient to the backend, which hears of the transaction with the first one.
     async fn offer(&mut self, recipient: &Recipient) -> Result<Acceptance, Refusal> {
         let Some(transaction) = &self.context.transaction else {
             return Err(Refusal::TRY_LATER);
         };
-        let at_backend = self
-            .at_backend
-            .get_or_insert_with(|| AtBackend::begin(&self.delivery, transaction));
-        let Recipient { path, parameters } = recipient;
-        let offered = at_backend.transaction.offer(path, parameters).await;
-        let acceptance = offered.map_err(|error| {
-            note_backend(&self.context, &error);
+        let delivery = &self.services.delivery;
+        let backend = self.backend.get_or_insert_with(|| delivery.begin());
+        let offered = backend.offer(&transaction.envelope, recipient).await;
+        offered.map_err(|error: DeliveryError| {
+            log_delivery_error(&self.context, &error);
             error.refusal()
-        })?;
-        at_backend.recipients.push(path.clone());
-        Ok(acceptance)
-    }
-}
-
-/// A refusal of the backend is its decision; anything else is its fault.
-pub(super) fn note_backend(context: &Context, error: &DeliveryError) {
-    let session = &context.session.id;
-    match error {
-        DeliveryError::Added(_) => warn!(session, %error, "not taken by the backend"),
-        DeliveryError::Deferred { .. } => info!(session, %error, "the client is to try again"),
-        DeliveryError::Refused(_) => info!(session, %error, "not taken by the backend"),
-        _ => warn!(session, %error, "backend failed"),
+        })
     }
 }

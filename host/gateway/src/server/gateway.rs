@@ -1,0 +1,213 @@
+//! A gateway from its configuration to the end of its last session.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgate_config::{Config, Listener};
+use postgate_delivery::{Delivery, Maildir};
+use postgate_dns::Dns;
+use postgate_runtime::{PluginRegistry, RegistrySettings, Runtime, WatchSettings};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::error::RunError;
+use crate::control::{ControlServer, Controller};
+use crate::listener::BoundListener;
+use crate::listener::admission::Admission;
+use crate::metrics::Metrics;
+use crate::session::{Services, session_settings};
+use crate::shutdown::{Phase, ShutdownSwitch};
+use crate::state::SharedState;
+use crate::supervisor::supervised;
+use crate::tls;
+
+/// A gateway whose configuration and plugins were found good and whose listeners are bound.
+#[derive(Debug)]
+pub struct Gateway {
+    listeners: Vec<BoundListener>,
+    control: Option<ControlServer>,
+    state: Arc<SharedState>,
+    watch: WatchSettings,
+    rescan_files: Duration,
+    hostname: String,
+    grace: Duration,
+}
+
+impl Gateway {
+    /// Builds everything that can fail: the engine, the plugins, the listeners.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first kind of thing that fails; for plugins and certificates, with all that fail.
+    pub async fn start(config: Config) -> Result<Self, RunError> {
+        let state = Arc::new(shared_state(&config).await?);
+        let listeners = bind_all(&config, &state)?;
+        let control = config.control_socket.as_deref().map(|socket| {
+            ControlServer::open(socket).map_err(|error| RunError::Control {
+                socket: socket.to_owned(),
+                error,
+            })
+        });
+        state.tls.log();
+        if !config.relay.is_empty() {
+            let domains: Vec<_> = config.relay.iter().map(ToString::to_string).collect();
+            info!(domains = domains.join(" "), "relaying is on");
+        }
+        Ok(Self {
+            listeners,
+            control: control.transpose()?,
+            state,
+            rescan_files: config.tls.rescan,
+            watch: WatchSettings {
+                hints: config.plugins.watch,
+                rescan: config.plugins.rescan,
+            },
+            grace: config.limits.shutdown_grace,
+            hostname: config.hostname,
+        })
+    }
+
+    /// The addresses on which the gateway listens, in the order of the configuration, with the ports
+    /// that the system chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let listeners = self.listeners.iter();
+        listeners.map(|listener| listener.address).collect()
+    }
+
+    /// What an operator can see of the gateway, and change in it while it serves.
+    pub fn controller(&self) -> Controller {
+        Controller::new(Arc::clone(&self.state))
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.state.services.metrics
+    }
+
+    /// Serves until `shutdown` is ready. Then it accepts no connections, tells sessions that wait for a
+    /// command to come back later, and gives those in the middle of a message the grace period to end
+    /// it.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let switch = ShutdownSwitch::new();
+        let mut listeners = JoinSet::new();
+        for listener in self.listeners {
+            info!(
+                listener = listener.name(),
+                address = %listener.address,
+                hostname = self.hostname,
+                version = env!("CARGO_PKG_VERSION"),
+                "listening"
+            );
+            listeners.spawn(listener.serve(switch.shutdown()));
+        }
+        // Dropping the set ends these tasks together with the gateway.
+        let mut background = background_tasks(&self.state, self.rescan_files, self.watch);
+        if let Some(control) = self.control {
+            background.spawn(control.serve(Controller::new(self.state)));
+        }
+        shutdown.await;
+        info!("stopping");
+        switch.enter(Phase::Stopping);
+        if timeout(self.grace, join_all(&mut listeners)).await.is_err() {
+            warn!("cutting off sessions that go on after limits.shutdown-grace");
+            switch.enter(Phase::Cutting);
+            // A plugin or a backend that does not return gets no longer than this.
+            if timeout(CUT_OFF_TIMEOUT, join_all(&mut listeners)).await.is_err() {
+                warn!("some sessions did not end");
+            }
+        }
+        info!("stopped");
+    }
+}
+
+async fn join_all(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Starts the tasks that watch files for changes.
+fn background_tasks(
+    state: &SharedState,
+    rescan_files: Duration,
+    plugins: WatchSettings,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let certificates = Arc::clone(&state.tls);
+    tasks.spawn(async move {
+        let watch = || tls::watch_files(Arc::clone(&certificates), rescan_files);
+        supervised("certificates", watch).await;
+    });
+    let delivery = state.services.delivery.clone();
+    tasks.spawn(async move {
+        let watch = || postgate_delivery::watch(delivery.clone(), rescan_files);
+        supervised("backend files", watch).await;
+    });
+    let registry = Arc::clone(&state.plugins);
+    tasks.spawn(async move {
+        let watch = || postgate_runtime::watch(Arc::clone(&registry), plugins);
+        supervised("plugin directory", watch).await;
+    });
+    tasks
+}
+
+async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
+    let tls = tls::Store::load(config).map_err(RunError::Tls)?;
+    let dns = Dns::new(&config.dns.servers, config.dns.timeout);
+    let cache = config.plugins.cache.as_deref();
+    let metrics = Arc::new(Metrics::new());
+    let counters = metrics.plugins().clone();
+    let runtime = Runtime::new(config.plugins.instances, cache, dns, counters)
+        .map_err(RunError::Engine)?;
+    let runtime = Arc::new(runtime);
+    let plugins = PluginRegistry::open(Arc::clone(&runtime), RegistrySettings::of(config))
+        .await
+        .map_err(RunError::Plugins)?;
+    let delivery = match &config.backend {
+        Some(backend) => Delivery::new(backend, &config.hostname)?,
+        None => Delivery::without_backend(),
+    };
+    let quarantine = config.quarantine.as_deref();
+    let quarantine = quarantine.map(|path| Maildir::new(path, &config.hostname));
+    let services = Services::new(config, delivery, quarantine, metrics)?;
+    Ok(SharedState {
+        plugins,
+        runtime,
+        services: Arc::new(services),
+        tls: Arc::new(tls),
+    })
+}
+
+fn bind_all(config: &Config, state: &Arc<SharedState>) -> Result<Vec<BoundListener>, RunError> {
+    let mut admissions = HashMap::new();
+    let mut listeners = Vec::with_capacity(config.listeners.len());
+    for (index, listener) in config.listeners.iter().enumerate() {
+        // The addresses of one listener share its limits.
+        let admission = admissions
+            .entry(listener.name.clone())
+            .or_insert_with(|| Arc::new(Admission::new(&listener.limits)));
+        let tls = state.tls.of_listener(index);
+        let bound = bind(config, listener, tls, Arc::clone(admission), state);
+        listeners.push(bound.map_err(|error| RunError::Bind {
+            listener: listener.name.clone(),
+            address: listener.address,
+            error,
+        })?);
+    }
+    Ok(listeners)
+}
+
+fn bind(
+    config: &Config,
+    listener: &Listener,
+    tls: Option<Arc<tls::ListenerTls>>,
+    admission: Arc<Admission>,
+    state: &Arc<SharedState>,
+) -> std::io::Result<BoundListener> {
+    let settings = session_settings(listener, config);
+    BoundListener::bind(listener.clone(), settings, tls, admission, Arc::clone(state))
+}
+
+/// How long sessions have to end once they are cut off.
+const CUT_OFF_TIMEOUT: Duration = Duration::from_secs(2);

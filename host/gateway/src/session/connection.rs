@@ -1,0 +1,62 @@
+//! The connection to a client, as the transport of its session.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout_at};
+
+use super::stream::Stream;
+use super::transport::{Received, Transport, Upgraded};
+use crate::shutdown::Shutdown;
+use crate::tls::{HandshakeError, ListenerTls};
+
+/// The connection to a client.
+pub(crate) struct ClientConnection {
+    stream: Stream,
+    /// Encrypts the connection if the client asks for it; `None` if STARTTLS is not offered.
+    tls: Option<Arc<ListenerTls>>,
+}
+
+impl ClientConnection {
+    pub(crate) const fn new(stream: Stream, tls: Option<Arc<ListenerTls>>) -> Self {
+        Self { stream, tls }
+    }
+}
+
+impl Transport for ClientConnection {
+    async fn read(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<Received> {
+        match timeout_at(deadline, self.stream.read_buf(buffer)).await {
+            Err(_) => Ok(Received::TimedOut),
+            Ok(count) => Ok(match count? {
+                0 => Received::Closed,
+                _ => Received::Octets,
+            }),
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream.send(octets).await
+    }
+
+    async fn start_tls(self, shutdown: &mut Shutdown) -> Result<Upgraded<Self>, HandshakeError> {
+        let (Stream::Plain(stream), Some(tls)) = (self.stream, &self.tls) else {
+            // The session asks for it once, and only if it was offered.
+            return Err(HandshakeError::Closed);
+        };
+        let encrypted = tls.accept(stream, &[], shutdown).await?;
+        Ok(Upgraded {
+            transport: Self {
+                stream: Stream::Tls(encrypted.stream),
+                tls: self.tls,
+            },
+            facts: encrypted.facts,
+            channel: encrypted.channel,
+        })
+    }
+
+    async fn close(&mut self) {
+        // The client may be gone already, which is just as well.
+        _ = self.stream.shutdown().await;
+    }
+}

@@ -1,0 +1,151 @@
+//! Who the client is: PROXY, HELO, XCLIENT, TLS, and its errors.
+
+use std::sync::Arc;
+
+use postgate_proto::fault::Fault;
+use postgate_proto::reply::Refusal;
+use postgate_proto::session::{Answer, Helo};
+use postgate_proto::xclient::Xclient;
+use postgate_runtime::context::{ClientError, Context, Introduction, RemoteHost, TlsFacts};
+use postgate_runtime::question::{Question, ResetCause};
+use postgate_runtime::verdict::Verdict;
+use tracing::{debug, info};
+
+use super::answer::answer_of;
+use super::core::Handler;
+use crate::id;
+use crate::tls::HandshakeError;
+
+impl Handler {
+    /// Asks about what a proxy said before the session. Returns the refusal if a plugin objects.
+    pub(crate) async fn proxy(&mut self) -> Option<Refusal> {
+        match self.ask(Question::Proxy).await {
+            Verdict::Disconnect(refused) | Verdict::Refuse(refused) => Some(refused.refusal),
+            _ => None,
+        }
+    }
+
+    pub(super) async fn helo(&mut self, kind: Helo, name: &str) -> Answer {
+        self.end_transaction(ResetCause::Helo).await;
+        self.lift_mechanism_limit();
+        let introduction = Introduction {
+            kind,
+            name: name.into(),
+        };
+        let answer = answer_of(self.ask(Question::Helo(&introduction)).await);
+        let is_accepted = matches!(answer, Answer::Proceed(_));
+        Arc::make_mut(&mut self.context).introduction = is_accepted.then_some(introduction);
+        answer
+    }
+
+    /// A limit of the mechanisms holds until the client introduces itself again.
+    fn lift_mechanism_limit(&mut self) {
+        if self.context.profile.limits_mechanisms() {
+            let profile = &mut Arc::make_mut(&mut self.context).profile;
+            Arc::make_mut(profile).lift_mechanism_limit();
+        }
+    }
+
+    /// TLS ends a transaction that is under way (RFC 3207 §4.2).
+    pub(super) async fn starttls(&mut self) -> Answer {
+        let answer = answer_of(self.ask(Question::StartTls).await);
+        if let Answer::Proceed(_) = answer {
+            self.end_transaction(ResetCause::StartTls).await;
+        }
+        answer
+    }
+
+    /// The session is encrypted from now on, and begins anew.
+    pub fn encrypted(&mut self, facts: TlsFacts) {
+        self.reset();
+        let certificate = facts.client_certificate.as_ref();
+        debug!(
+            session = self.context.session.id,
+            version = facts.version,
+            cipher = facts.cipher,
+            server_name = facts.server_name,
+            client = certificate.map(|certificate| certificate.subject.as_str()),
+            verified = certificate.map(|certificate| certificate.verified),
+            resumed = facts.is_resumed,
+            "encrypted"
+        );
+        let context = Arc::make_mut(&mut self.context);
+        context.introduction = None;
+        context.authentication = None;
+        context.tls = Some(Arc::new(facts));
+    }
+
+    /// The session could not be encrypted, and is over.
+    pub(crate) fn handshake_failed(&self, error: &HandshakeError) {
+        let session = &self.context.session;
+        error.log(&session.id, session.remote);
+    }
+
+    /// The session begins anew, on behalf of the client that a trusted one has named.
+    pub(super) fn xclient(&mut self, xclient: Xclient) -> Answer {
+        self.reset();
+        self.pipeline.begin_session();
+        Arc::make_mut(&mut self.context).forget_client();
+        if let Some(login) = &xclient.login
+            && !login.is_empty()
+        {
+            self.act_as(login);
+        }
+        let context = Arc::make_mut(&mut self.context);
+        take_address(context, xclient);
+        let session = &context.session;
+        info!(session = session.id, remote = %session.remote, "client named by XCLIENT");
+        match context.authentication {
+            Some(_) => Answer::Authenticated,
+            None => Answer::Proceed(None),
+        }
+    }
+
+    /// Remembers a fault of the client for the plugins, and logs it: at level info what an operator
+    /// will be asked about.
+    pub fn note(&mut self, fault: Fault) {
+        self.exchange_failed(fault);
+        let name = fault.name();
+        if fault.is_error() {
+            let faults = &mut Arc::make_mut(&mut self.context).faults;
+            faults.push(ClientError {
+                at: id::now(),
+                fault: name,
+            });
+        }
+        let session = &self.context.session;
+        let (id, remote) = (&session.id, session.remote.ip());
+        match fault {
+            Fault::AuthRejected
+            | Fault::AuthRequired
+            | Fault::ChannelBinding
+            | Fault::PlaintextBehindStartTls
+            | Fault::RelayDenied => info!(session = id, %remote, fault = name, "refused"),
+            _ => debug!(session = id, %remote, fault = name, "refused"),
+        }
+    }
+}
+
+/// Takes addresses and name of the client that XCLIENT names.
+fn take_address(context: &mut Context, xclient: Xclient) {
+    let session = Arc::make_mut(&mut context.session);
+    if let Some(address) = xclient.address {
+        session.remote.set_ip(address);
+        session.remote_host = RemoteHost::Unknown;
+    }
+    if let Some(port) = xclient.port {
+        session.remote.set_port(port);
+    }
+    if let Some(name) = xclient.name {
+        session.remote_host = match name.is_empty() {
+            true => RemoteHost::Unknown,
+            false => RemoteHost::Told(name),
+        };
+    }
+    if let Some(address) = xclient.local_address {
+        session.local.set_ip(address);
+    }
+    if let Some(port) = xclient.local_port {
+        session.local.set_port(port);
+    }
+}

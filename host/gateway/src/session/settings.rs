@@ -1,0 +1,40 @@
+//! The settings of the protocol, from the configuration.
+
+use postgate_config::{AuthMode, Config, Listener, TlsMode};
+use postgate_proto::relay::RelayDomains;
+use postgate_proto::session::{Auth, Settings};
+
+/// The settings of sessions at a listener.
+pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
+    let limits = &listener.limits;
+    Settings {
+        hostname: config.hostname.clone(),
+        auth: match listener.auth {
+            AuthMode::Off => Auth::Off,
+            AuthMode::Optional => Auth::Optional,
+            AuthMode::Required => Auth::Required,
+        },
+        auth_in_clear: listener.auth_in_clear,
+        banner: listener.banner.clone(),
+        command_timeout: limits.command_timeout,
+        default_domain: listener.default_domain.clone(),
+        extensions: listener.extensions,
+        line_endings: listener.line_endings,
+        lenient_commands: listener.lenient_commands,
+        max_discarded: limits.endless_line as usize,
+        max_errors: limits.errors,
+        max_header_size: limits.header_size,
+        max_message_size: limits.message_size,
+        max_recipients: limits.recipients,
+        max_text_line: limits.text_line as usize,
+        mechanisms: listener.auth_mechanisms.clone(),
+        message_timeout: limits.message_timeout,
+        more_keywords: listener.more_keywords.clone(),
+        only_keywords: listener.only_keywords.clone(),
+        relay: RelayDomains::new(config.relay.iter().map(ToString::to_string)),
+        replies: config.replies.clone(),
+        strict_mail: listener.strict_mail,
+        strict_rcpt: listener.strict_rcpt,
+        tls_required: listener.tls == TlsMode::Required,
+    }
+}
