@@ -10,6 +10,7 @@ use std::time::Duration;
 use postgate_proto::client::{
     Answer, Client, ClientFault, ClientName, ClientStep, Protocol, Request, Stage,
 };
+use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
@@ -20,16 +21,17 @@ use super::security::Security;
 use super::stream::Stream;
 use super::terms::Terms;
 use super::tls::TlsFailure;
-use super::{DeliveryError, Envelope, Message, Recipient};
+use crate::error::DeliveryError;
+use crate::message::Message;
 
 /// A connection whose server has been greeted.
 #[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) stream: Stream,
-    pub(super) client: Client,
-    pub(super) peer: Arc<Peer>,
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    pub(crate) client: Client,
+    pub(crate) peer: Arc<Peer>,
     /// What it was made with.
-    pub(super) security: Arc<Security>,
+    pub(crate) security: Arc<Security>,
     /// Those of a transaction that the server must be told to forget before the next.
     open: Option<Terms>,
     buffer: Box<[u8]>,
@@ -37,23 +39,23 @@ pub(super) struct Connection {
 
 /// What holds for all connections to a server.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// How the server is called in logs.
-    pub(super) address: String,
-    pub(super) protocol: Protocol,
+    pub(crate) address: String,
+    pub(crate) protocol: Protocol,
     /// By what name the gateway introduces itself.
-    pub(super) name: ClientName,
+    pub(crate) name: ClientName,
     /// How long to wait for a connection, then for TLS, and then for its greeting.
-    pub(super) connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// How long to wait for the reply to a command.
-    pub(super) command_timeout: Duration,
+    pub(crate) command_timeout: Duration,
     /// How long to wait for a part of a message to be taken, and for the reply to all of it.
-    pub(super) data_timeout: Duration,
+    pub(crate) data_timeout: Duration,
 }
 
 /// What a server says to a new transaction.
 #[derive(Debug)]
-pub(super) enum Opened {
+pub(crate) enum Opened {
     /// It takes the sender, and all recipients; or this is what it says to one that it refuses.
     Answered(Result<Acceptance, Refusal>),
     /// It does not take the sender.
@@ -62,7 +64,7 @@ pub(super) enum Opened {
 
 impl Connection {
     /// A connection whose server has not been greeted.
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: Stream,
         client: Client,
         peer: Arc<Peer>,
@@ -80,10 +82,10 @@ impl Connection {
 
     /// Opens a transaction, in place of one that is open already, and names recipients: all in one
     /// go where the server allows it.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &mut self,
         envelope: &Envelope,
-        recipients: &[Recipient],
+        recipients: &[&Recipient],
     ) -> Result<Opened, DeliveryError> {
         let parameters = match self.parameters(envelope, recipients) {
             Ok(parameters) => parameters,
@@ -118,7 +120,7 @@ impl Connection {
     }
 
     /// Names one more recipient of the open transaction.
-    pub(super) async fn recipient(
+    pub(crate) async fn recipient(
         &mut self,
         recipient: &Recipient,
     ) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
@@ -131,7 +133,7 @@ impl Connection {
     }
 
     /// Begins the message: with BDAT where the server offers it, so that it need not be asked first.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &mut self,
         message: &Message<'_>,
     ) -> Result<Result<(), Refusal>, DeliveryError> {
@@ -154,7 +156,7 @@ impl Connection {
     /// Sends the message after [`begin`](Self::begin). The last part of it goes out with the first
     /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the
     /// end.
-    pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
+    pub(crate) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
         let mut chunks = message.body.chunks();
         let mut buffered = message.head.len();
         self.write(message.head);
@@ -175,18 +177,18 @@ impl Connection {
     }
 
     /// The reply to the message; over LMTP that for the next recipient.
-    pub(super) async fn result(&mut self) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
+    pub(crate) async fn result(&mut self) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
         self.accepted(Stage::Message, self.peer.data_timeout).await
     }
 
     /// Whether the server has neither closed the connection nor said anything since.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         !self.client.has_unread() && self.stream.is_quiet()
     }
 
     /// Closes the connection with a word. Nobody waits for the reply, so that it does not matter
     /// whether the word arrives.
-    pub(super) fn quit(self) {
+    pub(crate) fn quit(self) {
         self.stream.close_with(b"QUIT\r\n");
     }
 
@@ -195,7 +197,7 @@ impl Connection {
     fn parameters(
         &self,
         envelope: &Envelope,
-        recipients: &[Recipient],
+        recipients: &[&Recipient],
     ) -> Result<MailParameters, Refusal> {
         let capabilities = self.client.capabilities();
         if envelope.parameters.body == Some(Body::BinaryMime)
@@ -257,7 +259,7 @@ impl Connection {
         self.accepted(stage, self.peer.command_timeout).await
     }
 
-    pub(super) async fn accepted(
+    pub(crate) async fn accepted(
         &mut self,
         stage: Stage,
         limit: Duration,

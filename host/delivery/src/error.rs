@@ -154,11 +154,11 @@ const BAD_CONNECTION: Refusal = Refusal::fixed(
 );
 
 /// The message must not go where TLS is not certain (RFC 8689 §4.2.1).
-pub(super) const NEEDS_TLS: Refusal =
+pub(crate) const NEEDS_TLS: Refusal =
     Refusal::fixed(550, Enhanced::new(5, 7, 30), "REQUIRETLS support required");
 
 /// An address or the message needs SMTPUTF8, which the backend does not offer (RFC 6531 §3.5).
-pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
+pub(crate) const NEEDS_UTF8: Refusal = Refusal::fixed(
     550,
     Enhanced::new(5, 6, 7),
     "Mail store does not take internationalized mail",
@@ -167,7 +167,7 @@ pub(super) const NEEDS_UTF8: Refusal = Refusal::fixed(
 const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No storage backend");
 
 /// The message is binary, which the backend does not take (RFC 3030 §3).
-pub(super) const NO_CONVERSION: Refusal =
+pub(crate) const NO_CONVERSION: Refusal =
     Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
 
 /// Not 4.7.8, which would be about the client's own credentials.

@@ -18,7 +18,7 @@ use postgate_config::TlsStart;
 impl Connection {
     /// Waits for the greeting, and introduces the gateway; over TLS, and with its credentials, where
     /// the operator wants it so.
-    pub(super) async fn greet(
+    pub(crate) async fn greet(
         stream: Stream,
         peer: Arc<Peer>,
         security: Arc<Security>,
@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// Whether what goes over it is encrypted, and the server is who it should be.
-    pub(super) fn is_verified(&self) -> bool {
+    pub(crate) fn is_verified(&self) -> bool {
         let tls = self.security.tls.as_ref();
         self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
     }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::address::ReversePath;
+use postgate_proto::envelope::Recipient;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
 use tokio::task::spawn_blocking;
 
-use super::Message;
+use crate::message::Message;
 use postgate_spool::Content;
 
 /// A directory that gets one file for each message, whatever number of recipients it has.
@@ -46,13 +47,13 @@ impl Maildir {
     pub async fn store_with_envelope(
         &self,
         sender: &ReversePath,
-        recipients: &[ForwardPath],
+        recipients: &[&Recipient],
         message: &Message<'_>,
     ) -> io::Result<()> {
         let mut head = String::new();
         for recipient in recipients {
             // Writing to a String does not fail.
-            _ = write!(head, "{ENVELOPE_TO}: <{}>\r\n", recipient.as_str());
+            _ = write!(head, "{ENVELOPE_TO}: <{}>\r\n", recipient.path.as_str());
         }
         _ = write!(head, "Return-Path: {sender}\r\n");
         let rest = without(&["Return-Path", ENVELOPE_TO], message.head);
@@ -168,7 +169,7 @@ fn sync(directory: &Path) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use postgate_proto::address::Charset;
+    use postgate_proto::address::{Charset, ForwardPath};
 
     use super::*;
 
@@ -206,8 +207,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let maildir = Maildir::new(directory.path(), "mx");
         let sender = ReversePath::parse("a@b", Charset::Ascii).unwrap();
-        let recipients = ["c@d", "e@f"].map(|text| ForwardPath::parse(text, Charset::Ascii));
-        let recipients = recipients.map(Result::unwrap);
+        let recipients = ["c@d", "e@f"]
+            .map(|text| Recipient::from(ForwardPath::parse(text, Charset::Ascii).unwrap()));
+        let recipients = recipients.each_ref();
         let body = Content::default();
         let head = b"x-envelope-to: <x@y>\r\nA: b\r\n\r\n";
         let message = Message::new(&sender, head, &body);

@@ -13,14 +13,14 @@ use super::connection::Connection;
 /// A transaction that is still open on a connection stays so until the connection is used again:
 /// RSET then goes out together with the next MAIL.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     max_idle: usize,
     idle_timeout: Duration,
     shelf: Mutex<Shelf>,
 }
 
 impl Pool {
-    pub(super) fn new(max_idle: usize, idle_timeout: Duration) -> Arc<Self> {
+    pub(crate) fn new(max_idle: usize, idle_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             max_idle,
             idle_timeout,
@@ -29,7 +29,7 @@ impl Pool {
     }
 
     /// A connection that is fit for use, where there is one.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(crate) fn take(&self) -> Option<Connection> {
         let mut shelf = self.shelf();
         while let Some(mut idle) = shelf.idle.pop() {
             match idle.since.elapsed() < self.idle_timeout {
@@ -42,7 +42,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next transaction. Where there are enough, the oldest one goes.
-    pub(super) fn put(self: &Arc<Self>, connection: Connection) {
+    pub(crate) fn put(self: &Arc<Self>, connection: Connection) {
         // Without a runtime the program is about to end.
         let Ok(runtime) = Handle::try_current() else {
             return;

@@ -1,145 +1,165 @@
-//! A transaction with an SMTP or LMTP server.
+//! A mail transaction with an SMTP or LMTP server.
 
-use std::slice;
+use std::mem;
 use std::sync::Arc;
 
-use postgate_proto::address::ForwardPath;
+use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::client::Protocol;
+use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
-use super::connection::{Connection, Opened};
-use super::remembered::Remembered;
-use super::server::Server;
-use super::{DeliveryError, Envelope, Message, Recipient, recognised};
+use crate::connection::{Connection, Opened};
+use crate::delivered_recipients::{DeliveredRecipients, Fingerprint};
+use crate::error::DeliveryError;
+use crate::message::Message;
+use crate::server::Server;
 
-/// One transaction. Dropped between two calls it leaves its connection to the next one; dropped in
-/// the midst of a call it takes the connection with it.
+/// One transaction. Dropped between two calls, it leaves its connection to the next transaction;
+/// if a call is dropped before it ends, the connection is closed.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     server: Arc<Server>,
-    /// Who has a message that the client is to send again.
-    remembered: Arc<Remembered>,
+    /// Where recipients are noted who have a message that the client is told to send again.
+    delivered: Arc<DeliveredRecipients>,
     state: State,
 }
 
 impl Relay {
-    pub(super) const fn new(server: Arc<Server>, remembered: Arc<Remembered>) -> Self {
+    pub(crate) const fn new(server: Arc<Server>, delivered: Arc<DeliveredRecipients>) -> Self {
         Self {
             server,
-            remembered,
+            delivered,
             state: State::New,
         }
     }
 
-    pub(super) async fn offer(
+    /// See [`BackendTransaction::offer`](crate::BackendTransaction::offer).
+    pub(crate) async fn offer(
         &mut self,
         envelope: &Envelope,
-        recipient: Recipient,
+        recipient: &Recipient,
     ) -> Result<Acceptance, DeliveryError> {
-        let (mut open, answer) = match self.take() {
-            State::Over(refusal) => return Err(self.over(DeliveryError::Refused(refusal))),
-            State::New => match self.open(envelope, slice::from_ref(&recipient)).await {
-                Err(error) => return Err(self.over(error)),
-                Ok((connection, Opened::Refused(refusal))) => {
-                    self.server.pool.put(connection);
-                    return Err(self.over(DeliveryError::Refused(refusal)));
-                }
-                Ok((connection, Opened::Answered(answer))) => {
-                    (Open::boxed(connection, Vec::new()), answer)
-                }
-            },
-            State::Open(mut open) => match open.connection.recipient(&recipient).await {
-                Err(error) => return Err(self.over(error)),
-                Ok(answer) => (open, answer),
-            },
+        let Step { next, result } = match self.take() {
+            State::New => self.offer_first(envelope, recipient).await,
+            State::Open(open) => self.offer_next(*open, recipient).await,
+            State::Failed(failed) => self.fail(failed.error(), failed.accepted),
+            State::Interrupted => Step::interrupted(),
         };
-        if answer.is_ok() {
-            open.recipients.push(recipient);
-        }
-        self.state = State::Open(open);
-        answer.map_err(DeliveryError::Refused)
+        self.state = next;
+        result
     }
 
-    pub(super) async fn amend(
-        &mut self,
-        envelope: &Envelope,
-        recipients: &[ForwardPath],
-    ) -> Result<(), DeliveryError> {
-        let (used, known) = match self.take() {
-            State::Over(refusal) => return Err(self.over(DeliveryError::Refused(refusal))),
-            State::New => (None, Vec::new()),
-            State::Open(open) => (Some(open.connection), open.recipients),
-        };
-        let recipients = with_parameters(recipients, &known);
-        match self.replay(used, envelope, &recipients).await {
-            Err(error) => Err(self.over(error)),
-            Ok(connection) => {
-                self.state = State::Open(Open::boxed(connection, recipients));
-                Ok(())
-            }
-        }
+    /// See [`BackendTransaction::has_accepted`](crate::BackendTransaction::has_accepted).
+    pub(crate) fn has_accepted(&self, path: &ForwardPath) -> bool {
+        self.state.has_accepted(path)
     }
 
-    pub(super) async fn deliver(
+    /// See [`BackendTransaction::deliver`](crate::BackendTransaction::deliver).
+    pub(crate) async fn deliver(
         &mut self,
         envelope: &Envelope,
+        recipients: &[&Recipient],
         message: &Message<'_>,
     ) -> Result<Acceptance, DeliveryError> {
-        let open = match self.take() {
-            State::Over(refusal) => return Err(self.over(DeliveryError::Refused(refusal))),
-            State::New => return Err(self.over(DeliveryError::NoRecipients)),
-            State::Open(open) => open,
+        if recipients.is_empty() {
+            return Err(DeliveryError::NoRecipients);
+        }
+        let is_known = |recipient: &&Recipient| self.has_accepted(&recipient.path);
+        let has_added = !recipients.iter().all(is_known);
+        let ready = match self.take() {
+            State::New => self.reopen(None, Vec::new(), envelope, recipients).await,
+            State::Open(open) if open.is_for(envelope, recipients) => Ok(open.connection),
+            State::Open(open) => {
+                let Open {
+                    connection,
+                    accepted,
+                    ..
+                } = *open;
+                self.reopen(Some(connection), accepted, envelope, recipients)
+                    .await
+            }
+            State::Failed(failed) => Err(self.fail(failed.error(), failed.accepted)),
+            State::Interrupted => Err(Step::interrupted()),
         };
-        let outcome = self.hand_over(open, envelope, message).await;
-        let outcome = outcome.map_err(|error| self.over(error));
-        self.state = State::New;
-        outcome
+        let Step { next, result } = match ready {
+            Ok(connection) => {
+                let sent = self.hand_over(connection, envelope, recipients, message);
+                Step {
+                    result: sent.await.inspect_err(|error| self.log_end(error)),
+                    // The message, or its refusal, has ended the transaction.
+                    next: State::New,
+                }
+            }
+            Err(Step { next, result }) => Step {
+                next,
+                result: result.map_err(|error| match has_added {
+                    true => error.about_added(),
+                    false => error,
+                }),
+            },
+        };
+        self.state = next;
+        result
     }
 
-    /// Whatever happens before the next state is known, the client is asked to try again.
+    /// Takes the state for a call, which puts the next one in its place when it ends.
     const fn take(&mut self) -> State {
-        std::mem::replace(&mut self.state, State::Over(Refusal::TRY_LATER))
+        mem::replace(&mut self.state, State::Interrupted)
     }
 
-    /// Nothing more is taken in this transaction: every later recipient gets the same answer.
-    fn over(&mut self, error: DeliveryError) -> DeliveryError {
-        let backend = &self.server.peer.address;
-        debug!(backend, %error, "transaction is over");
-        self.state = State::Over(error.refusal());
-        error
-    }
-
-    /// Opens a transaction on a connection that was used before; where that is of no use, on a new
-    /// one.
-    async fn open(
-        &self,
-        envelope: &Envelope,
-        recipients: &[Recipient],
-    ) -> Result<(Connection, Opened), DeliveryError> {
-        if let Some(mut connection) = self.server.used() {
-            match connection.open(envelope, recipients).await {
-                Ok(opened) => return Ok((connection, opened)),
-                Err(error) => self.again(&error),
+    /// Opens the transaction with its first recipient.
+    async fn offer_first(&self, envelope: &Envelope, recipient: &Recipient) -> Step {
+        match self.open(envelope, &[recipient]).await {
+            Err(error) => self.fail(error, Vec::new()),
+            Ok((connection, Opened::Refused(refusal))) => {
+                self.server.pool.put(connection);
+                self.fail(DeliveryError::Refused(refusal), Vec::new())
+            }
+            Ok((connection, Opened::Answered(answer))) => {
+                let open = Open {
+                    connection,
+                    sender: envelope.sender.clone(),
+                    accepted: Vec::new(),
+                };
+                open.answered(recipient, answer)
             }
         }
-        let mut connection = self.server.connect().await?;
-        let opened = connection.open(envelope, recipients).await?;
-        Ok((connection, opened))
     }
 
-    /// Opens a transaction with recipients that were accepted before, and must be again.
+    /// Names one more recipient.
+    async fn offer_next(&self, mut open: Open, recipient: &Recipient) -> Step {
+        match open.connection.recipient(recipient).await {
+            Err(error) => self.fail(error, open.accepted),
+            Ok(answer) => open.answered(recipient, answer),
+        }
+    }
+
+    /// Opens the transaction in place of one that is open, on its connection if that still works.
+    /// The server must accept all recipients.
+    async fn reopen(
+        &self,
+        used: Option<Connection>,
+        accepted: Vec<ForwardPath>,
+        envelope: &Envelope,
+        recipients: &[&Recipient],
+    ) -> Result<Connection, Step> {
+        self.replay(used, envelope, recipients)
+            .await
+            .map_err(|error| self.fail(error, accepted))
+    }
+
     async fn replay(
         &self,
         used: Option<Connection>,
         envelope: &Envelope,
-        recipients: &[Recipient],
+        recipients: &[&Recipient],
     ) -> Result<Connection, DeliveryError> {
         let mut reopened = None;
         if let Some(mut connection) = used {
             match connection.open(envelope, recipients).await {
                 Ok(opened) => reopened = Some((connection, opened)),
-                Err(error) => self.again(&error),
+                Err(error) => self.log_retry(&error),
             }
         }
         let (connection, opened) = match reopened {
@@ -155,27 +175,38 @@ impl Relay {
         }
     }
 
-    fn again(&self, error: &DeliveryError) {
-        debug!(backend = self.server.peer.address, %error, "trying another connection");
+    /// Opens a transaction on a pooled connection, or on a new one if that fails.
+    async fn open(
+        &self,
+        envelope: &Envelope,
+        recipients: &[&Recipient],
+    ) -> Result<(Connection, Opened), DeliveryError> {
+        if let Some(mut connection) = self.server.used() {
+            match connection.open(envelope, recipients).await {
+                Ok(opened) => return Ok((connection, opened)),
+                Err(error) => self.log_retry(&error),
+            }
+        }
+        let mut connection = self.server.connect().await?;
+        let opened = connection.open(envelope, recipients).await?;
+        Ok((connection, opened))
     }
 
+    /// Sends the message on a connection whose transaction is open for these recipients.
     async fn hand_over(
         &self,
-        open: Box<Open>,
+        mut connection: Connection,
         envelope: &Envelope,
+        recipients: &[&Recipient],
         message: &Message<'_>,
     ) -> Result<Acceptance, DeliveryError> {
-        let Open {
-            mut connection,
-            recipients,
-        } = *open;
-        // The connection may have gone stale while the client was sending the message. Nothing was
-        // handed over yet, so that another one can be tried.
+        // The server may have closed the connection while the client was sending the message.
+        // Nothing of the message was sent yet, so that another connection can be tried.
         let answer = match connection.begin(message).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.again(&error);
-                connection = self.replay(None, envelope, &recipients).await?;
+                self.log_retry(&error);
+                connection = self.replay(None, envelope, recipients).await?;
                 connection.begin(message).await?
             }
         };
@@ -191,18 +222,17 @@ impl Relay {
                 answer.map_err(DeliveryError::Refused)
             }
             Protocol::Lmtp => {
-                let answers = self.answers(connection, &recipients, message).await?;
+                let answers = self.answers(connection, recipients, message).await?;
                 combined(answers)
             }
         }
     }
 
-    /// The answer for each recipient. Where not all of them get the message, those who do are
-    /// remembered.
+    /// Reads the reply for each recipient. If not all of them get the message, notes those who do.
     async fn answers(
         &self,
         mut connection: Connection,
-        recipients: &[Recipient],
+        recipients: &[&Recipient],
         message: &Message<'_>,
     ) -> Result<Vec<Result<Acceptance, Refusal>>, DeliveryError> {
         let mut answers = Vec::with_capacity(recipients.len());
@@ -217,10 +247,11 @@ impl Relay {
             }
         }
         if failure.is_some() || answers.iter().any(Result::is_err) {
-            let fingerprint = recognised(message.given).await?;
+            let fingerprint = Fingerprint::of(message.original).await;
+            let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
             for (recipient, answer) in recipients.iter().zip(&answers) {
                 if answer.is_ok() {
-                    self.remembered.add(&fingerprint, &recipient.path);
+                    self.delivered.add(&fingerprint, &recipient.path);
                 }
             }
         }
@@ -232,6 +263,27 @@ impl Relay {
             }
         }
     }
+
+    /// Ends the transaction: every later call gets the same answer.
+    fn fail(&self, error: DeliveryError, accepted: Vec<ForwardPath>) -> Step {
+        self.log_end(&error);
+        let failed = Failed {
+            refusal: error.refusal(),
+            accepted,
+        };
+        Step {
+            next: State::Failed(failed),
+            result: Err(error),
+        }
+    }
+
+    fn log_end(&self, error: &DeliveryError) {
+        debug!(backend = self.server.peer.address, %error, "transaction is over");
+    }
+
+    fn log_retry(&self, error: &DeliveryError) {
+        debug!(backend = self.server.peer.address, %error, "trying another connection");
+    }
 }
 
 impl Drop for Relay {
@@ -242,46 +294,91 @@ impl Drop for Relay {
     }
 }
 
-/// How far a transaction has come.
+/// The result of a call, and the state after it.
+struct Step {
+    next: State,
+    result: Result<Acceptance, DeliveryError>,
+}
+
+impl Step {
+    const fn interrupted() -> Self {
+        Self {
+            next: State::Interrupted,
+            result: Err(DeliveryError::Refused(Refusal::TRY_LATER)),
+        }
+    }
+}
+
+/// The state of a transaction. Each call takes it by value, so that a connection cannot be used
+/// after it has failed.
 #[derive(Debug)]
 enum State {
-    /// The server knows nothing of it.
+    /// The server knows nothing of the transaction.
     New,
     /// The server has accepted the sender, and perhaps recipients.
     Open(Box<Open>),
-    /// Nothing more is taken; this is the answer to everything.
-    Over(Refusal),
+    /// Nothing more is accepted.
+    Failed(Failed),
+    /// A call was dropped before it ended. How much the server has read is unknown, so that the
+    /// connection was closed with the call, and all that is left to say is "try later".
+    ///
+    /// This is also the state during a call: the future of an `async fn` can be dropped at any
+    /// `.await`, and there is no other moment to leave this state behind.
+    Interrupted,
+}
+
+impl State {
+    fn has_accepted(&self, path: &ForwardPath) -> bool {
+        match self {
+            Self::Open(open) => open.accepted.contains(path),
+            Self::Failed(failed) => failed.accepted.contains(path),
+            Self::Interrupted | Self::New => false,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Open {
     connection: Connection,
-    /// Those that the server has accepted.
-    recipients: Vec<Recipient>,
+    /// The sender that the server was told.
+    sender: ReversePath,
+    /// The recipients that the server has accepted.
+    accepted: Vec<ForwardPath>,
 }
 
 impl Open {
-    fn boxed(connection: Connection, recipients: Vec<Recipient>) -> Box<Self> {
-        Box::new(Self {
-            connection,
-            recipients,
-        })
+    /// True if the server has accepted this sender and these recipients, in their order.
+    fn is_for(&self, envelope: &Envelope, recipients: &[&Recipient]) -> bool {
+        let paths = recipients.iter().map(|recipient| &recipient.path);
+        self.sender == envelope.sender && self.accepted.iter().eq(paths)
+    }
+
+    fn answered(mut self, recipient: &Recipient, answer: Result<Acceptance, Refusal>) -> Step {
+        if answer.is_ok() {
+            self.accepted.push(recipient.path.clone());
+        }
+        Step {
+            next: State::Open(Box::new(self)),
+            result: answer.map_err(DeliveryError::Refused),
+        }
     }
 }
 
-/// Recipients with the parameters that they were named with before.
-fn with_parameters(recipients: &[ForwardPath], known: &[Recipient]) -> Vec<Recipient> {
-    let recipient = |path: &ForwardPath| Recipient {
-        path: path.clone(),
-        parameters: known
-            .iter()
-            .find(|known| known.path == *path)
-            .map_or_else(Vec::new, |known| known.parameters.clone()),
-    };
-    recipients.iter().map(recipient).collect()
+#[derive(Debug)]
+struct Failed {
+    /// The answer to every later call.
+    refusal: Refusal,
+    /// The recipients that the server had accepted before.
+    accepted: Vec<ForwardPath>,
 }
 
-/// One reply for the client out of those for each recipient.
+impl Failed {
+    fn error(&self) -> DeliveryError {
+        DeliveryError::Refused(self.refusal.clone())
+    }
+}
+
+/// Makes one reply for the client out of the replies for each recipient.
 fn combined(answers: Vec<Result<Acceptance, Refusal>>) -> Result<Acceptance, DeliveryError> {
     let recipients = answers.len();
     let mut acceptances = Vec::new();
@@ -293,7 +390,7 @@ fn combined(answers: Vec<Result<Acceptance, Refusal>>) -> Result<Acceptance, Del
         }
     }
     let delivered = acceptances.len();
-    // A temporary refusal goes first: the client must come back for that recipient.
+    // A temporary refusal goes first: the client must try again for that recipient.
     refusals.sort_by_key(|refusal| !refusal.is_temporary());
     match (refusals.into_iter().next(), acceptances.pop()) {
         (None, Some(acceptance)) => Ok(acceptance),

@@ -17,11 +17,11 @@ use postgate_tls::backend::system_authorities;
 
 /// What a connection is made with.
 #[derive(Debug)]
-pub(super) struct Security {
+pub(crate) struct Security {
     /// How it is encrypted; nothing where it is not.
-    pub(super) tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
     /// Who the gateway is, where it has to say so.
-    pub(super) credentials: Option<Arc<ClientCredentials>>,
+    pub(crate) credentials: Option<Arc<ClientCredentials>>,
     /// The files as they were before they were read.
     files: Option<FileDigest>,
 }
@@ -41,7 +41,7 @@ impl Security {
 
 /// What new connections are made with, now.
 #[derive(Debug)]
-pub(super) struct Current {
+pub(crate) struct Current {
     backend: Backend,
     security: ArcSwap<Security>,
     /// The files as they were at the last attempt, so that what is wrong in them is said once.
@@ -52,7 +52,7 @@ type FileDigest = [u8; 32];
 
 impl Current {
     /// Reads and checks everything.
-    pub(super) fn read(backend: &Backend) -> Result<Self, SetupError> {
+    pub(crate) fn read(backend: &Backend) -> Result<Self, SetupError> {
         let files = digest(backend);
         Ok(Self {
             security: ArcSwap::from_pointee(Security::read(backend, files)?),
@@ -61,25 +61,25 @@ impl Current {
         })
     }
 
-    pub(super) fn get(&self) -> Arc<Security> {
+    pub(crate) fn get(&self) -> Arc<Security> {
         self.security.load_full()
     }
 
     /// The files that it is read from.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         files(&self.backend)
     }
 
     /// Reads everything again, and puts it in the place of the old where all of it is good. Nothing
     /// where there are no files.
-    pub(super) fn reload(&self) -> Option<Result<Reloaded, SetupError>> {
+    pub(crate) fn reload(&self) -> Option<Result<Reloaded, SetupError>> {
         let digest = digest(&self.backend)?;
         self.note(digest);
         Some(self.replace(digest))
     }
 
     /// The same, but only where the files are not those of the last attempt.
-    pub(super) fn reload_changed(&self) -> Option<Result<Reloaded, SetupError>> {
+    pub(crate) fn reload_changed(&self) -> Option<Result<Reloaded, SetupError>> {
         let digest = digest(&self.backend)?;
         self.note(digest).then(|| self.replace(digest))
     }

@@ -18,22 +18,22 @@ use postgate_config::{Backend, HostPort};
 
 /// Shared by all transactions with one server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     socket: Socket,
-    pub(super) peer: Arc<Peer>,
-    pub(super) security: Current,
-    pub(super) pool: Arc<Pool>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) security: Current,
+    pub(crate) pool: Arc<Pool>,
 }
 
 /// Where a server listens.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(crate) enum Socket {
     Tcp(HostPort),
     Unix(PathBuf),
 }
 
 impl Server {
-    pub(super) fn new(
+    pub(crate) fn new(
         backend: &Backend,
         protocol: Protocol,
         socket: Socket,
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// A connection that was used before, and made as new ones are now.
-    pub(super) fn used(&self) -> Option<Connection> {
+    pub(crate) fn used(&self) -> Option<Connection> {
         let security = self.security.get();
         while let Some(connection) = self.pool.take() {
             match Arc::ptr_eq(&connection.security, &security) {
@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// A new connection. The addresses of a name are tried in turn until one serves the gateway.
-    pub(super) async fn connect(&self) -> Result<Connection, DeliveryError> {
+    pub(crate) async fn connect(&self) -> Result<Connection, DeliveryError> {
         match &self.socket {
             Socket::Unix(path) => self.greet(Stream::connect_unix(path)).await,
             Socket::Tcp(HostPort { host, port }) => {

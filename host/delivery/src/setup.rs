@@ -51,7 +51,7 @@ pub enum PasswordFault {
 }
 
 /// Reads the password of the gateway.
-pub(super) fn credentials(
+pub(crate) fn credentials(
     backend: &Backend,
     login: &BackendLogin,
 ) -> Result<ClientCredentials, SetupError> {

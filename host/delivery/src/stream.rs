@@ -15,25 +15,25 @@ use tokio_rustls::client::TlsStream;
 
 /// A connected socket.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
 
 impl Stream {
-    pub(super) async fn connect_tcp(address: std::net::SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn connect_tcp(address: std::net::SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
     }
 
-    pub(super) async fn connect_unix(path: &Path) -> io::Result<Self> {
+    pub(crate) async fn connect_unix(path: &Path) -> io::Result<Self> {
         UnixStream::connect(path).await.map(Self::Unix)
     }
 
     /// The same connection after a handshake. Only TCP can be encrypted, and once.
-    pub(super) async fn encrypt(
+    pub(crate) async fn encrypt(
         self,
         connector: &TlsConnector,
         name: ServerName<'static>,
@@ -48,12 +48,12 @@ impl Stream {
     }
 
     /// Whether what goes over it stays on this machine.
-    pub(super) const fn is_local(&self) -> bool {
+    pub(crate) const fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_))
     }
 
     /// What is known of the encryption.
-    pub(super) fn tls(&self) -> Option<&rustls::ClientConnection> {
+    pub(crate) fn tls(&self) -> Option<&rustls::ClientConnection> {
         match self {
             Self::Tls(stream) => Some(stream.get_ref().1),
             Self::Tcp(_) | Self::Unix(_) => None,
@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// Reads at least one octet.
-    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match self {
             Self::Tcp(stream) => stream.read(buffer).await?,
             Self::Tls(stream) => stream.read(buffer).await?,
@@ -73,7 +73,7 @@ impl Stream {
         }
     }
 
-    pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(octets).await,
             Self::Tls(stream) => {
@@ -86,7 +86,7 @@ impl Stream {
     }
 
     /// Writes what fits into the buffers of the system right now, and closes.
-    pub(super) fn close_with(self, octets: &[u8]) {
+    pub(crate) fn close_with(self, octets: &[u8]) {
         match self {
             // Nobody waits for what becomes of it.
             Self::Tcp(stream) => _ = stream.try_write(octets),
@@ -103,7 +103,7 @@ impl Stream {
 
     /// Whether the other side has neither closed the connection nor sent anything. Asks the system
     /// itself: what the runtime knows may be a moment old.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         if let Self::Tls(stream) = self {
             // What is decrypted already has left the system.
             let state = stream.get_mut().1.process_new_packets();

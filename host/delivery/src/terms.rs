@@ -4,20 +4,21 @@ use std::io;
 
 use postgate_proto::address::Charset;
 use postgate_proto::client::{Chunk, ChunkMeter, Request};
+use postgate_proto::envelope::Recipient;
 use postgate_proto::parameters::{Body, MailParameters};
 
-use super::{Message, Recipient};
+use crate::message::Message;
 
 /// What holds for a transaction.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     charset: Charset,
     content: ContentKind,
 }
 
 impl Terms {
     /// The terms after MAIL with these parameters.
-    pub(super) fn of(parameters: &MailParameters) -> Self {
+    pub(crate) fn of(parameters: &MailParameters) -> Self {
         Self {
             charset: match parameters.smtputf8 {
                 true => Charset::Utf8,
@@ -31,19 +32,19 @@ impl Terms {
     }
 
     /// Whether the recipient can be named.
-    pub(super) fn permit(self, recipient: &Recipient) -> bool {
+    pub(crate) fn permit(self, recipient: &Recipient) -> bool {
         self.has(recipient.path.as_str())
     }
 
     /// The command that names a recipient, without what cannot be said in this transaction.
-    pub(super) fn request(self, recipient: &Recipient) -> Request {
+    pub(crate) fn request(self, recipient: &Recipient) -> Request {
         let parameters = recipient.parameters.iter();
         let parameters = parameters.filter(|parameter| self.has(&parameter.value));
         Request::Rcpt(recipient.path.clone(), parameters.cloned().collect())
     }
 
     /// The message as one chunk.
-    pub(super) fn chunk(self, message: &Message<'_>) -> io::Result<Chunk> {
+    pub(crate) fn chunk(self, message: &Message<'_>) -> io::Result<Chunk> {
         match self.content {
             // A slice is never longer than 2^63 octets.
             ContentKind::Binary => Ok(Chunk::binary(

@@ -15,15 +15,15 @@ use postgate_tls::backend::{client_config, server_name};
 
 /// How connections to one backend are encrypted. They share the secrets by which sessions are
 /// resumed, and nobody else has them.
-pub(super) struct Tls {
-    pub(super) start: TlsStart,
-    pub(super) name: ServerName<'static>,
-    pub(super) connector: TlsConnector,
-    pub(super) is_verified: bool,
+pub(crate) struct Tls {
+    pub(crate) start: TlsStart,
+    pub(crate) name: ServerName<'static>,
+    pub(crate) connector: TlsConnector,
+    pub(crate) is_verified: bool,
 }
 
 impl Tls {
-    pub(super) fn new(backend: &Backend, tls: &BackendTls) -> Result<Self, BackendTlsError> {
+    pub(crate) fn new(backend: &Backend, tls: &BackendTls) -> Result<Self, BackendTlsError> {
         let is_verified = tls.trust != BackendTrust::Anybody;
         if !is_verified {
             warn!(
@@ -80,7 +80,7 @@ pub enum TlsFailure {
 
 impl TlsFailure {
     /// What TLS says of the failure of a connection, where it is TLS that says it.
-    pub(super) fn of(error: &io::Error) -> Option<Self> {
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
         let error: &Error = error.get_ref()?.downcast_ref()?;
         Some(match error {
             Error::AlertReceived(alert) if is_about_identity(*alert) => Self::Identity(*alert),

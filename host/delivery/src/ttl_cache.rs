@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A hash of what something is remembered by.
-pub(super) type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// Keeps at most [`CAPACITY`] values, each for a time, and forgets the oldest first.
 #[derive(Debug)]
-pub(super) struct TtlCache<V> {
+pub(crate) struct TtlCache<V> {
     lifetime: Duration,
     memory: Mutex<Memory<V>>,
 }
@@ -18,30 +18,30 @@ pub(super) struct TtlCache<V> {
 const CAPACITY: usize = 10_000;
 
 impl<V: Clone> TtlCache<V> {
-    pub(super) fn new(lifetime: Duration) -> Self {
+    pub(crate) fn new(lifetime: Duration) -> Self {
         Self {
             lifetime,
             memory: Mutex::default(),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let mut memory = self.memory();
         memory.forget_old(Instant::now(), self.lifetime);
         memory.by_key.is_empty()
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<V> {
+    pub(crate) fn get(&self, key: &Key) -> Option<V> {
         self.get_at(key, Instant::now())
     }
 
     /// Keeps a value, for a whole lifetime from now on.
-    pub(super) fn add(&self, key: Key, value: V) {
+    pub(crate) fn add(&self, key: Key, value: V) {
         self.add_at(key, value, Instant::now());
     }
 
     /// Gives a value, and forgets it.
-    pub(super) fn take(&self, key: &Key) -> Option<V> {
+    pub(crate) fn take(&self, key: &Key) -> Option<V> {
         self.take_at(key, Instant::now())
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
-use super::{Delivery, SetupError};
+use crate::delivery::Delivery;
+use crate::setup::SetupError;
 use postgate_tls::{Changes, Reloaded};
 
 /// Looks at the files whenever the system says that something has happened to them, and every now

@@ -1,7 +1,13 @@
 use postgate_proto::parameters::Body;
 
 use super::script::{offering, offering_lmtp, play, play_unix};
-use super::*;
+use super::support::{begin, begin_with, delivery};
+use crate::Delivery;
+use crate::Message;
+use postgate_config::BackendAddress;
+use postgate_proto::address::ReversePath;
+use postgate_proto::parameters::MailParameters;
+use postgate_spool::Content;
 
 const CHUNKING: [&str; 1] = ["S: 250-CHUNKING"];
 
@@ -15,9 +21,9 @@ const ENVELOPE: [&str; 4] = [
 const MESSAGE: [&str; 4] = ["C: BDAT 15 LAST", "C: A: b", "C: ", "C: .body"];
 
 async fn attempt(delivery: &Delivery) -> String {
-    let mut transaction = begin(delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-    deliver(&mut transaction).await
+    let mut mail = begin(delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    mail.deliver().await
 }
 
 fn binary() -> MailParameters {
@@ -44,7 +50,7 @@ async fn a_message_goes_in_one_chunk_without_doubled_dots() {
     let delivery = delivery(BackendAddress::Smtp(address));
     assert_eq!(attempt(&delivery).await, "250 2.6.0 queued as 1");
     assert_eq!(attempt(&delivery).await, "552 5.3.4 too big");
-    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.0.0 ok");
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.0.0 ok");
     drop(delivery);
     playing.await.unwrap();
 }
@@ -61,11 +67,11 @@ async fn a_chunk_has_a_reply_for_each_recipient_over_lmtp() {
     .concat();
     let (address, playing) = play(vec![offering_lmtp(&CHUNKING, &script)]).await;
     let delivery = delivery(BackendAddress::Lmtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
-    offer(&mut transaction, "e@f").await;
-    assert_eq!(deliver(&mut transaction).await, "250 2.0.0 second");
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.offer("e@f").await;
+    assert_eq!(mail.deliver().await, "250 2.0.0 second");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -85,15 +91,12 @@ async fn a_large_chunk_arrives_whole() {
     .concat();
     let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
     let body = Content::from(body.into_bytes());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
-    assert_eq!(
-        deliver_message(&mut transaction, &message).await,
-        "250 2.6.0 queued"
-    );
-    drop((transaction, delivery));
+    assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -114,15 +117,12 @@ async fn a_binary_message_goes_as_it_is() {
     let keywords = ["S: 250-CHUNKING", "S: 250-BINARYMIME"];
     let (address, playing) = play(vec![offering(&keywords, &script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = delivery.begin(sender("a@b"), binary());
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin_with(&delivery, "a@b", binary());
+    mail.offer("c@d").await;
     let body = Content::from(b"\n\r.\r\0x\r.".to_vec());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
-    assert_eq!(
-        deliver_message(&mut transaction, &message).await,
-        "250 2.6.0 queued"
-    );
-    drop((transaction, delivery));
+    assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -133,19 +133,19 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
         &["S: 250-BINARYMIME"],
         &["S: 250-CHUNKING", "S: 250-8BITMIME"],
     ] {
-        // The connection serves the next transaction.
+        // The connection serves the next mail.
         let script = offering(keywords, &[ENVELOPE.as_slice(), &["end"]].concat());
         let (address, playing) = play(vec![script]).await;
         let delivery = delivery(BackendAddress::Smtp(address));
-        let mut transaction = delivery.begin(sender("a@b"), binary());
+        let mut mail = begin_with(&delivery, "a@b", binary());
         for recipient in ["c@d", "e@f"] {
             assert_eq!(
-                offer(&mut transaction, recipient).await,
+                mail.offer(recipient).await,
                 "554 5.6.1 Conversion is not possible"
             );
         }
-        assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.0.0 ok");
-        drop((transaction, delivery));
+        assert_eq!(begin(&delivery).offer("c@d").await, "250 2.0.0 ok");
+        drop((mail, delivery));
         playing.await.unwrap();
     }
 }
@@ -154,12 +154,12 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
 async fn a_maildir_takes_a_binary_message() {
     let directory = tempfile::tempdir().unwrap();
     let delivery = delivery(BackendAddress::Maildir(directory.path().join("mail")));
-    let mut transaction = delivery.begin(sender("a@b"), binary());
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin_with(&delivery, "a@b", binary());
+    mail.offer("c@d").await;
     let body = Content::from(b".\n\r\0.\r".to_vec());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
-        deliver_message(&mut transaction, &message).await,
+        mail.deliver_message(&message).await,
         "250 2.0.0 Message stored"
     );
     let mut files = std::fs::read_dir(directory.path().join("mail/new")).unwrap();
@@ -185,13 +185,13 @@ async fn a_connection_that_went_stale_before_a_chunk_is_replaced() {
     ] {
         let playing = play_unix(&path, vec![first]);
         let delivery = delivery(BackendAddress::SmtpUnix(path.clone()));
-        let mut transaction = begin(&delivery);
-        assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+        let mut mail = begin(&delivery);
+        assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
         playing.await.unwrap();
         std::fs::remove_file(&path).unwrap();
         let playing = play_unix(&path, vec![offering(&CHUNKING, &fresh)]);
-        assert_eq!(deliver(&mut transaction).await, "250 2.0.0 second");
-        drop((transaction, delivery));
+        assert_eq!(mail.deliver().await, "250 2.0.0 second");
+        drop((mail, delivery));
         playing.await.unwrap();
         std::fs::remove_file(&path).unwrap();
     }
@@ -223,15 +223,13 @@ async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
     .concat();
     let (address, playing) = play(vec![offering(&CHUNKING, &script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
-    let reply = deliver_message(
-        &mut transaction,
-        &Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body),
-    )
-    .await;
+    let reply = mail
+        .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
+        .await;
     // A system that resets the connection may throw away what the backend said last.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(

@@ -1,7 +1,13 @@
 use postgate_proto::parameters::Body;
 
 use super::script::{greeted, play, play_unix};
-use super::*;
+use super::support::{begin, begin_with, delivery, recipient};
+use crate::Delivery;
+use crate::Message;
+use postgate_config::BackendAddress;
+use postgate_proto::address::ReversePath;
+use postgate_proto::parameters::MailParameters;
+use postgate_spool::Content;
 
 const MESSAGE: [&str; 6] = [
     "C: DATA",
@@ -34,14 +40,14 @@ async fn a_message_goes_through_and_the_connection_is_used_again() {
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
     for expected in ["250 2.6.0 queued as 1", "552 5.3.4 too big"] {
-        let mut transaction = begin(&delivery);
-        assert_eq!(offer(&mut transaction, "c@d").await, "251 2.1.5 forward");
-        assert_eq!(deliver(&mut transaction).await, expected);
+        let mut mail = begin(&delivery);
+        assert_eq!(mail.offer("c@d").await, "251 2.1.5 forward");
+        assert_eq!(mail.deliver().await, expected);
     }
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "251 2.1.5 forward");
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "251 2.1.5 forward");
     // The connection goes with the delivery that held it.
-    drop((transaction, delivery));
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -60,14 +66,11 @@ async fn recipients_are_answered_one_by_one() {
     ];
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "550 5.1.1 who");
-    assert_eq!(offer(&mut transaction, "e@f").await, "250 2.1.5 fine");
-    assert_eq!(
-        offer(&mut transaction, "Postmaster").await,
-        "452 4.5.3 enough"
-    );
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "550 5.1.1 who");
+    assert_eq!(mail.offer("e@f").await, "250 2.1.5 fine");
+    assert_eq!(mail.offer("Postmaster").await, "452 4.5.3 enough");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -88,15 +91,15 @@ async fn a_refused_sender_is_the_answer_to_every_recipient() {
     ];
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "550 5.7.1 not you");
-    assert_eq!(offer(&mut transaction, "e@f").await, "550 5.7.1 not you");
-    assert_eq!(deliver(&mut transaction).await, "550 5.7.1 not you");
-    drop(transaction);
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "550 5.7.1 not you");
+    assert_eq!(mail.offer("e@f").await, "550 5.7.1 not you");
+    assert!(!mail.transaction.has_accepted(&recipient("c@d")));
+    drop(mail);
     // The connection is as good as before.
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "g@h").await, "250 2.0.0 ok");
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("g@h").await, "250 2.0.0 ok");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -117,12 +120,12 @@ async fn a_transaction_that_is_given_up_is_forgotten_before_the_next() {
     ];
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-    drop(transaction);
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "e@f").await, "250 2.1.5 second");
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    drop(mail);
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("e@f").await, "250 2.1.5 second");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -154,23 +157,101 @@ async fn an_amended_envelope_is_accepted_as_a_whole_or_not_at_all() {
     .concat();
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
-    assert_eq!(
-        amend(&mut transaction, "x@y", &["c@d", "e@f"]).await,
-        "amended"
-    );
-    assert_eq!(deliver(&mut transaction).await, "250 2.6.0 queued");
-    drop(transaction);
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.amend("x@y", &["c@d", "e@f"]);
+    assert_eq!(mail.deliver().await, "250 2.6.0 queued");
+    drop(mail);
 
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
-    assert_eq!(
-        amend(&mut transaction, "x@y", &["c@d", "e@f"]).await,
-        "550 5.1.1 who"
-    );
-    assert_eq!(deliver(&mut transaction).await, "550 5.1.1 who");
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.amend("x@y", &["c@d", "e@f"]);
+    // The client has not named e@f: it must not hear that there is no such recipient.
+    assert!(mail.deliver().await.starts_with("451 4.3.0 "));
+    // Nothing more is accepted, which now is about a recipient that the client has named.
+    assert!(mail.transaction.has_accepted(&recipient("c@d")));
+    mail.amend("a@b", &["c@d"]);
+    assert_eq!(mail.deliver().await, "550 5.1.1 who");
+    assert_eq!(mail.offer("g@h").await, "550 5.1.1 who");
+    drop((mail, delivery));
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_client_hears_how_a_changed_envelope_is_refused() {
+    let script = [
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "C: RCPT TO:<e@f>",
+        "S: 250 ok",
+        "C: RSET",
+        "C: MAIL FROM:<a@b>",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "S: 550 5.1.1 who",
+        "end",
+    ];
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.offer("e@f").await;
+    mail.amend("a@b", &["c@d"]);
+    assert_eq!(mail.deliver().await, "550 5.1.1 who");
+    drop((mail, delivery));
+    playing.await.unwrap();
+}
+
+/// A transaction that every recipient of the client was kept from begins with the message.
+#[tokio::test]
+async fn a_message_may_be_for_recipients_only_that_were_added() {
+    let script = [
+        &[
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d>",
+            "S: 250 ok",
+            "S: 250 ok",
+        ],
+        MESSAGE.as_slice(),
+        &["S: 250 2.6.0 queued", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut mail = begin(&delivery);
+    mail.amend("a@b", &["c@d"]);
+    assert!(!mail.transaction.has_accepted(&recipient("c@d")));
+    assert_eq!(mail.deliver().await, "250 2.6.0 queued");
+    drop((mail, delivery));
+    playing.await.unwrap();
+}
+
+/// A client may name a recipient twice.
+#[tokio::test]
+async fn a_recipient_that_was_named_twice_changes_nothing() {
+    let script = [
+        &[
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d>",
+            "S: 250 ok",
+            "S: 250 ok",
+        ],
+        ["C: RCPT TO:<c@d>", "S: 250 ok"].as_slice(),
+        &MESSAGE,
+        &["S: 250 2.6.0 queued", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.offer("c@d").await;
+    assert!(mail.transaction.has_accepted(&recipient("c@d")));
+    assert_eq!(mail.deliver().await, "250 2.6.0 queued");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -190,9 +271,9 @@ async fn a_server_of_old_is_spoken_to_in_its_way() {
     ];
     let (address, playing) = play(vec![script]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -219,9 +300,9 @@ async fn what_the_client_asks_for_is_passed_on_where_it_is_offered() {
         smtputf8: true,
         all: Vec::new(),
     };
-    let mut transaction = delivery.begin(sender("pelé@b"), parameters);
-    assert_eq!(offer(&mut transaction, "ç@d").await, "250 2.0.0 ok");
-    drop((transaction, delivery));
+    let mut mail = begin_with(&delivery, "pelé@b", parameters);
+    assert_eq!(mail.offer("ç@d").await, "250 2.0.0 ok");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -241,18 +322,18 @@ async fn international_mail_is_refused_where_it_is_not_offered() {
         ..MailParameters::default()
     };
     for (address, parameters) in [("a@b", needs), ("pelé@b", MailParameters::default())] {
-        let mut transaction = delivery.begin(sender(address), parameters);
-        let reply = offer(&mut transaction, "c@d").await;
+        let mut mail = begin_with(&delivery, address, parameters);
+        let reply = mail.offer("c@d").await;
         assert!(reply.starts_with("550 5.6.7 "), "{reply}");
     }
     // One recipient that needs it does not keep others from the message.
-    let mut transaction = begin(&delivery);
-    let reply = offer(&mut transaction, "ç@d").await;
+    let mut mail = begin(&delivery);
+    let reply = mail.offer("ç@d").await;
     assert!(reply.starts_with("550 5.6.7 "), "{reply}");
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.1.5 fine");
-    let reply = offer(&mut transaction, "ç@d").await;
+    assert_eq!(mail.offer("c@d").await, "250 2.1.5 fine");
+    let reply = mail.offer("ç@d").await;
     assert!(reply.starts_with("550 5.6.7 "), "{reply}");
-    drop((transaction, delivery));
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -274,9 +355,9 @@ async fn a_unix_socket() {
     .concat();
     let playing = play_unix(&path, vec![greeted(&script)]);
     let delivery = delivery(BackendAddress::SmtpUnix(path));
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-    assert_eq!(deliver(&mut transaction).await, "250 2.6.0 queued");
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    assert_eq!(mail.deliver().await, "250 2.6.0 queued");
     playing.await.unwrap();
 }
 
@@ -284,13 +365,10 @@ async fn a_unix_socket() {
 async fn a_maildir() {
     let directory = tempfile::tempdir().unwrap();
     let delivery = delivery(BackendAddress::Maildir(directory.path().join("mail")));
-    let mut transaction = begin(&delivery);
-    assert_eq!(
-        offer(&mut transaction, "c@d").await,
-        "250 2.1.5 Recipient ok"
-    );
-    assert_eq!(amend(&mut transaction, "x@y", &["c@d"]).await, "amended");
-    assert_eq!(deliver(&mut transaction).await, "250 2.0.0 Message stored");
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.1.5 Recipient ok");
+    mail.amend("x@y", &["c@d"]);
+    assert_eq!(mail.deliver().await, "250 2.0.0 Message stored");
     let mut files = std::fs::read_dir(directory.path().join("mail/new")).unwrap();
     let file = std::fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap();
     assert_eq!(file, "Return-Path: <x@y>\r\nA: b\r\n\r\n.body\r\n");
@@ -298,19 +376,12 @@ async fn a_maildir() {
 
 #[tokio::test]
 async fn without_a_backend_every_recipient_is_refused() {
-    let mut transaction = begin(&Delivery::nowhere());
+    let mut mail = begin(&Delivery::without_backend());
     for recipient in ["c@d", "Postmaster"] {
-        assert_eq!(
-            offer(&mut transaction, recipient).await,
-            "452 4.3.1 No storage backend"
-        );
+        assert_eq!(mail.offer(recipient).await, "452 4.3.1 No storage backend");
     }
-    for reply in [
-        amend(&mut transaction, "x@y", &["c@d"]).await,
-        deliver(&mut transaction).await,
-    ] {
-        assert_eq!(reply, "452 4.3.1 No storage backend");
-    }
+    mail.amend("x@y", &["c@d"]);
+    assert_eq!(mail.deliver().await, "452 4.3.1 No storage backend");
 }
 
 #[tokio::test]
@@ -334,14 +405,11 @@ async fn a_large_message_arrives_whole() {
     .concat();
     let (address, playing) = play(vec![greeted(&script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
     let body = Content::from(body.into_bytes());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
-    assert_eq!(
-        deliver_message(&mut transaction, &message).await,
-        "250 2.6.0 queued"
-    );
+    assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
     playing.await.unwrap();
 }
 
@@ -359,9 +427,9 @@ async fn a_connection_with_a_reply_too_many_is_not_used_again() {
     let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
     for expected in ["250 2.0.0 queued", "250 2.0.0 second"] {
-        let mut transaction = begin(&delivery);
-        assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-        assert_eq!(deliver(&mut transaction).await, expected);
+        let mut mail = begin(&delivery);
+        assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+        assert_eq!(mail.deliver().await, expected);
     }
     drop(delivery);
     playing.await.unwrap();

@@ -1,5 +1,13 @@
 use super::script::{greeted, play};
-use super::*;
+use super::support::{backend, begin, delivery};
+use crate::Delivery;
+use crate::Message;
+use postgate_config::Backend;
+use postgate_config::BackendAddress;
+use postgate_proto::address::ReversePath;
+use postgate_proto::reply::Refusal;
+use postgate_spool::Content;
+use std::time::Duration;
 
 const ENVELOPE: [&str; 4] = [
     "C: MAIL FROM:<a@b>",
@@ -19,11 +27,11 @@ const MESSAGE: [&str; 6] = [
 
 /// What a client gets that offers a recipient, and then sends a message where that is accepted.
 async fn attempt(delivery: &Delivery) -> String {
-    let mut transaction = begin(delivery);
-    match offer(&mut transaction, "c@d").await {
-        reply if reply.starts_with('2') => deliver(&mut transaction).await,
+    let mut mail = begin(delivery);
+    match mail.offer("c@d").await {
+        reply if reply.starts_with('2') => mail.deliver().await,
         reply => {
-            assert_eq!(offer(&mut transaction, "e@f").await, reply);
+            assert_eq!(mail.offer("e@f").await, reply);
             reply
         }
     }
@@ -118,15 +126,13 @@ async fn a_message_that_the_backend_does_not_read_to_its_end() {
     );
     let (address, playing) = play(vec![script]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
-    let reply = deliver_message(
-        &mut transaction,
-        &Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body),
-    )
-    .await;
+    let reply = mail
+        .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
+        .await;
     // A system that resets the connection may throw away what the backend said last.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(
@@ -179,7 +185,7 @@ async fn a_kept_connection_that_the_backend_has_closed_is_replaced() {
     ]
     .concat();
     let table = [
-        // Without a word, with one, and in answer to the next transaction.
+        // Without a word, with one, and in answer to the next mail.
         last_words.clone(),
         [last_words.as_slice(), &["S: 421 4.4.2 idle"]].concat(),
         [
@@ -242,8 +248,8 @@ async fn connections_beyond_the_limits_of_the_pool_are_closed() {
         };
         let delivery = Delivery::new(&backend, "gate.example").unwrap();
         for _ in 0..2 {
-            let mut transaction = begin(&delivery);
-            assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+            let mut mail = begin(&delivery);
+            assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
         }
         playing.await.unwrap();
     }
@@ -252,9 +258,26 @@ async fn connections_beyond_the_limits_of_the_pool_are_closed() {
 #[tokio::test]
 async fn a_message_without_a_recipient_goes_nowhere() {
     let (address, _) = play(vec![]).await;
-    let mut transaction = begin(&delivery(BackendAddress::Smtp(address)));
-    assert_eq!(
-        deliver(&mut transaction).await,
-        "554 5.5.1 No valid recipients"
-    );
+    let mut mail = begin(&delivery(BackendAddress::Smtp(address)));
+    assert_eq!(mail.deliver().await, "554 5.5.1 No valid recipients");
+}
+
+/// Nobody knows how much of a command was sent when a call is dropped before it ends.
+#[tokio::test]
+async fn a_connection_that_was_left_in_the_midst_of_a_call_is_not_used_again() {
+    let first = [ENVELOPE.as_slice(), &["C: RCPT TO:<e@f>", "end"]].concat();
+    let second = [ENVELOPE.as_slice(), &["end"]].concat();
+    let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    let unanswered = tokio::time::timeout(Duration::from_secs(1), mail.offer("e@f"));
+    unanswered.await.unwrap_err();
+    let later = Refusal::TRY_LATER.reply().to_string();
+    assert_eq!(mail.offer("g@h").await, later);
+    assert_eq!(mail.deliver().await, later);
+    drop(mail);
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.0.0 ok");
+    drop(delivery);
+    playing.await.unwrap();
 }

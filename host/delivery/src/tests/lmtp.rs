@@ -1,6 +1,11 @@
 use super::script::{greeted_lmtp, play};
-use super::*;
+use super::support::{Mail, begin, delivery, reply};
+use crate::Delivery;
+use crate::Message;
 use crate::delivered_before;
+use postgate_config::BackendAddress;
+use postgate_proto::address::ReversePath;
+use postgate_spool::Content;
 
 const ENVELOPE: [&str; 6] = [
     "C: MAIL FROM:<a@b>",
@@ -31,38 +36,26 @@ const REST: [&str; 6] = [
 ];
 
 async fn attempt(delivery: &Delivery) -> String {
-    let mut transaction = begin(delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
-    assert_eq!(offer(&mut transaction, "e@f").await, "250 2.0.0 ok");
+    let mut mail = begin(delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+    assert_eq!(mail.offer("e@f").await, "250 2.0.0 ok");
     let body = Content::from(b".body\r\n".to_vec());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
-    deliver_rest(delivery, &mut transaction, &["c@d", "e@f"], &message).await
+    deliver_rest(delivery, &mut mail, &message).await
 }
 
-/// Hands a message over to those who do not have it.
-async fn deliver_rest(
-    delivery: &Delivery,
-    transaction: &mut Transaction,
-    recipients: &[&str],
-    message: &Message<'_>,
-) -> String {
-    let recipients: Vec<_> = recipients
-        .iter()
-        .map(|address| recipient(address))
-        .collect();
-    let all = recipients.len();
-    let rest = delivery.rest(recipients, message.given).await.unwrap();
+/// Hands a message over to those recipients who do not have it.
+async fn deliver_rest(delivery: &Delivery, mail: &mut Mail, message: &Message<'_>) -> String {
+    let envelope = &mail.envelope;
+    let rest = delivery.rest(envelope, message.original).await.unwrap();
+    assert_eq!(rest.count(), envelope.recipients.len());
     if rest.is_delivered() {
         return delivered_before().reply().to_string();
     }
-    if rest.recipients.len() < all {
-        let amended = transaction.amend(sender("a@b"), &rest.recipients).await;
-        amended.unwrap();
-    }
-    match transaction.deliver(message).await {
-        Ok(acceptance) => acceptance.reply().to_string(),
-        Err(error) => rest.failure(error).refusal().reply().to_string(),
-    }
+    let delivered = mail
+        .transaction
+        .deliver(envelope, rest.recipients(), message);
+    reply(delivered.await.map_err(|error| rest.failure(error)))
 }
 
 #[tokio::test]
@@ -137,15 +130,15 @@ async fn a_message_for_nobody_else_needs_no_second_delivery() {
     let (address, playing) = play(vec![greeted_lmtp(&script)]).await;
     let delivery = delivery(BackendAddress::Lmtp(address));
     attempt(&delivery).await;
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
     let body = Content::from(b".body\r\n".to_vec());
     let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
     assert_eq!(
-        deliver_rest(&delivery, &mut transaction, &["c@d"], &message).await,
+        deliver_rest(&delivery, &mut mail, &message).await,
         "250 2.0.0 Delivered before"
     );
-    drop((transaction, delivery));
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -186,18 +179,18 @@ async fn a_message_is_recognised_by_what_the_client_gave() {
     let (address, playing) = play(vec![greeted_lmtp(&script)]).await;
     let delivery = delivery(BackendAddress::Lmtp(address));
     attempt(&delivery).await;
-    let mut transaction = begin(&delivery);
-    offer(&mut transaction, "c@d").await;
-    offer(&mut transaction, "e@f").await;
+    let mut mail = begin(&delivery);
+    mail.offer("c@d").await;
+    mail.offer("e@f").await;
     let body = Content::from(b".body\r\n".to_vec());
     let message = Message {
         head: b"Received: again\r\n\r\n",
         ..Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body)
     };
     assert_eq!(
-        deliver_rest(&delivery, &mut transaction, &["c@d", "e@f"], &message).await,
+        deliver_rest(&delivery, &mut mail, &message).await,
         "250 2.0.0 at last"
     );
-    drop((transaction, delivery));
+    drop((mail, delivery));
     playing.await.unwrap();
 }

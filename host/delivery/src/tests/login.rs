@@ -5,7 +5,10 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::script::{Connections, offering, play};
-use super::*;
+use super::support::{backend, begin};
+use crate::Delivery;
+use postgate_config::Backend;
+use postgate_config::BackendAddress;
 use postgate_config::BackendLogin;
 
 /// A way to a backend on this machine, for the user `gate` with the password `secret`.
@@ -27,7 +30,7 @@ fn with_login(address: BackendAddress) -> (Delivery, TempDir) {
 async fn hears(connections: Connections) -> String {
     let (address, playing) = play(connections).await;
     let (delivery, _directory) = with_login(BackendAddress::Smtp(address));
-    let reply = offer(&mut begin(&delivery), "c@d").await;
+    let reply = begin(&delivery).offer("c@d").await;
     drop(delivery);
     playing.await.unwrap();
     reply

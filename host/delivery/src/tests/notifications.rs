@@ -1,5 +1,8 @@
 use super::script::{offering, play};
-use super::*;
+use super::support::{begin, begin_with, delivery};
+use postgate_config::BackendAddress;
+use postgate_proto::parameters::MailParameters;
+use postgate_proto::parameters::Parameter;
 
 const DSN: [&str; 2] = ["S: 250-DSN", "S: 250-SMTPUTF8"];
 
@@ -59,15 +62,15 @@ async fn what_is_asked_for_is_passed_on_where_it_is_offered() {
     for (keywords, script) in table {
         let (address, playing) = play(vec![offering(keywords, &script)]).await;
         let delivery = delivery(BackendAddress::Smtp(address));
-        let mut transaction = delivery.begin(sender("a@b"), envelope());
+        let mut mail = begin_with(&delivery, "a@b", envelope());
         for (address, parameters) in [
             ("c@d", original().as_slice()),
             ("e@f", &[parameter("NOTIFY", "NEVER")]),
         ] {
-            let reply = offer_with(&mut transaction, address, parameters).await;
+            let reply = mail.offer_with(address, parameters).await;
             assert_eq!(reply, "250 2.0.0 ok");
         }
-        drop((transaction, delivery));
+        drop((mail, delivery));
         playing.await.unwrap();
     }
 }
@@ -87,22 +90,27 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
         "S: 250 ok",
         "S: 250 ok",
         "S: 250 ok",
+        "C: DATA",
+        "S: 450 4.2.0 busy",
         "C: RSET",
         "C: MAIL FROM:<> RET=HDRS ENVID=QQ3",
         "C: RCPT TO:<c@d> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;c@d",
         "S: 250 ok",
         "S: 250 ok",
         "S: 250 ok",
+        "C: DATA",
+        "S: 450 4.2.0 busy",
         "end",
     ];
     let (address, playing) = play(vec![offering(&DSN, &script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let mut transaction = delivery.begin(sender("a@b"), envelope());
-    offer_with(&mut transaction, "c@d", &original()).await;
+    let mut mail = begin_with(&delivery, "a@b", envelope());
+    mail.offer_with("c@d", &original()).await;
     for (sender, recipients) in [("x@y", ["e@f", "c@d"].as_slice()), ("", &["c@d"])] {
-        assert_eq!(amend(&mut transaction, sender, recipients).await, "amended");
+        mail.amend(sender, recipients);
+        assert_eq!(mail.deliver().await, "450 4.2.0 busy");
     }
-    drop((transaction, delivery));
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -120,14 +128,14 @@ async fn an_original_recipient_in_utf8_needs_smtputf8() {
         let script = [mail, rcpt, "S: 250 ok", "S: 250 ok", "end"];
         let (backend, playing) = play(vec![offering(&DSN, &script)]).await;
         let delivery = delivery(BackendAddress::Smtp(backend));
-        let mut transaction = begin(&delivery);
+        let mut mail = begin(&delivery);
         let parameters = [
             parameter("NOTIFY", "NEVER"),
             parameter("ORCPT", "utf-8;é@d"),
         ];
-        let reply = offer_with(&mut transaction, address, &parameters).await;
+        let reply = mail.offer_with(address, &parameters).await;
         assert_eq!(reply, "250 2.0.0 ok");
-        drop((transaction, delivery));
+        drop((mail, delivery));
         playing.await.unwrap();
     }
 }

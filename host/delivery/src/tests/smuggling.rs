@@ -6,8 +6,12 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::*;
+use super::support::{begin, delivery};
+use crate::Message;
+use postgate_config::BackendAddress;
 use postgate_config::HostPort;
+use postgate_proto::address::ReversePath;
+use postgate_spool::Content;
 use postgate_spool::{Spool, SpoolSettings};
 
 /// What servers have been made to take for the end of a message.
@@ -128,10 +132,10 @@ async fn one_message_stays_one() {
             // At the start, in the midst, and where a piece that is read from the file ends.
             for before in ["", "text", &"x".repeat(64 * 1024 - 2)] {
                 let body = content([before, end, SECOND].concat().as_bytes());
-                let mut transaction = begin(&delivery);
-                assert_eq!(offer(&mut transaction, "c@d").await, "250 2.0.0 ok");
+                let mut mail = begin(&delivery);
+                assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
                 let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
-                let reply = deliver_message(&mut transaction, &message).await;
+                let reply = mail.deliver_message(&message).await;
                 assert_eq!(reply, "250 2.0.0 ok", "{}", end.escape_default());
                 commands.extend(["MAIL", "RCPT", begin_message]);
                 sent += 1;

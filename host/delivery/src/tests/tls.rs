@@ -16,12 +16,18 @@ use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
 use super::script::{greeted, offering, offering_lmtp, play, play_tls, play_unix};
-use super::*;
+use super::support::{backend, begin, begin_with, delivery};
+use crate::Delivery;
 use crate::security::Security;
+use postgate_config::Backend;
+use postgate_config::BackendAddress;
 use postgate_config::{
     BackendCertificate, BackendTls, BackendTrust, HostPort, TlsStart, TlsVersion,
 };
+use postgate_proto::parameters::MailParameters;
+use postgate_proto::parameters::Parameter;
 use postgate_tls::Reloaded;
+use std::time::Duration;
 
 fn current(delivery: &Delivery) -> Arc<Security> {
     delivery.server().unwrap().security.get()
@@ -122,7 +128,7 @@ async fn the_backend_hears_the_name_that_it_is_verified_by() {
     let session = starting(&[&["TLS"], HELLO.as_slice(), &ENVELOPE].concat());
     let (address, playing) = play_tls(Some(acceptor), vec![session]).await;
     let delivery = to(address, authority.trusting());
-    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.1.5 fine");
     drop(delivery);
     playing.await.unwrap();
     assert_eq!(*asked.1.lock().unwrap(), [Some("store.example".to_owned())]);
@@ -151,7 +157,7 @@ async fn a_backend_that_speaks_old_versions_only_is_good_where_they_are_taken() 
         };
         let delivery = to(address, tls);
         let expected = if is_good { "250 2.1.5 fine" } else { INSECURE };
-        assert_eq!(offer(&mut begin(&delivery), "c@d").await, expected);
+        assert_eq!(begin(&delivery).offer("c@d").await, expected);
         drop(delivery);
         playing.await.unwrap();
     }
@@ -206,9 +212,9 @@ async fn after_starttls_the_gateway_introduces_itself_again_and_goes_on() {
     let (address, playing) = play_tls(Some(served.acceptor()), vec![starting(&script)]).await;
     let delivery = to(address, authority.trusting());
     for _ in 0..2 {
-        let mut transaction = begin(&delivery);
-        assert_eq!(offer(&mut transaction, "c@d").await, "250 2.1.5 fine");
-        assert_eq!(deliver(&mut transaction).await, "250 2.0.0 queued");
+        let mut mail = begin(&delivery);
+        assert_eq!(mail.offer("c@d").await, "250 2.1.5 fine");
+        assert_eq!(mail.deliver().await, "250 2.0.0 queued");
     }
     playing.await.unwrap();
 }
@@ -229,10 +235,10 @@ async fn implicit_tls_begins_with_the_handshake() {
         ..backend(BackendAddress::Smtp(address))
     };
     let delivery = Delivery::new(&backend, "gate.example").unwrap();
-    let mut transaction = begin(&delivery);
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.1.5 fine");
+    let mut mail = begin(&delivery);
+    assert_eq!(mail.offer("c@d").await, "250 2.1.5 fine");
     // The connection is closed with a word, encrypted like all others.
-    drop(transaction);
+    drop(mail);
     playing.await.unwrap();
 }
 
@@ -244,9 +250,9 @@ async fn hears(served: &Served, tls: BackendTls, is_good: bool) -> String {
     };
     let (address, playing) = play_tls(Some(served.acceptor()), vec![starting(&script)]).await;
     let delivery = to(address, tls);
-    let mut transaction = begin(&delivery);
-    let reply = offer(&mut transaction, "c@d").await;
-    drop((transaction, delivery));
+    let mut mail = begin(&delivery);
+    let reply = mail.offer("c@d").await;
+    drop((mail, delivery));
     playing.await.unwrap();
     reply
 }
@@ -383,10 +389,10 @@ async fn there_is_no_way_back_to_clear_text() {
     for (script, expected) in table {
         let (address, playing) = play(vec![script]).await;
         let delivery = to(address, authority.trusting());
-        let mut transaction = begin(&delivery);
-        let reply = offer(&mut transaction, "c@d").await;
+        let mut mail = begin(&delivery);
+        let reply = mail.offer("c@d").await;
         assert!(reply.starts_with(expected), "{reply}");
-        drop((transaction, delivery));
+        drop((mail, delivery));
         // A script that is cut short by the gateway may not come to its end.
         _ = playing.await;
     }
@@ -411,7 +417,7 @@ async fn silence_in_the_handshake_is_a_timeout() {
         ..backend(BackendAddress::Smtp(address))
     };
     let delivery = Delivery::new(&backend, "gate.example").unwrap();
-    let reply = offer(&mut begin(&delivery), "c@d").await;
+    let reply = begin(&delivery).offer("c@d").await;
     assert!(reply.starts_with("451 4.4.2"), "{reply}");
     accepted.await.unwrap();
 }
@@ -447,7 +453,7 @@ async fn a_backend_that_asks_gets_the_certificate_of_the_gateway() {
     ] {
         let (address, playing) = play_tls(Some(acceptor.clone()), vec![script]).await;
         let delivery = to(address, tls);
-        assert_eq!(offer(&mut begin(&delivery), "c@d").await, expected);
+        assert_eq!(begin(&delivery).offer("c@d").await, expected);
         drop(delivery);
         playing.await.unwrap();
     }
@@ -494,9 +500,9 @@ async fn a_message_that_requires_tls_goes_nowhere_else() {
             ..backend(BackendAddress::Smtp(address))
         };
         let delivery = Delivery::new(&backend, "gate.example").unwrap();
-        let mut transaction = delivery.begin(sender("a@b"), requiring_tls());
-        assert_eq!(offer(&mut transaction, "c@d").await, expected);
-        drop((transaction, delivery));
+        let mut mail = begin_with(&delivery, "a@b", requiring_tls());
+        assert_eq!(mail.offer("c@d").await, expected);
+        drop((mail, delivery));
         playing.await.unwrap();
     }
 }
@@ -507,9 +513,9 @@ async fn a_message_that_requires_tls_does_not_leave_the_machine_over_a_unix_sock
     let path = directory.path().join("lmtp");
     let playing = play_unix(&path, vec![offering_lmtp(&[], &ENVELOPE)]);
     let delivery = delivery(BackendAddress::LmtpUnix(path));
-    let mut transaction = delivery.begin(sender("a@b"), requiring_tls());
-    assert_eq!(offer(&mut transaction, "c@d").await, "250 2.1.5 fine");
-    drop((transaction, delivery));
+    let mut mail = begin_with(&delivery, "a@b", requiring_tls());
+    assert_eq!(mail.offer("c@d").await, "250 2.1.5 fine");
+    drop((mail, delivery));
     playing.await.unwrap();
 }
 
@@ -537,12 +543,12 @@ async fn files_that_change_hold_for_new_connections() {
     let holds = current(&delivery);
     assert!(matches!(delivery.reload(), Some(Ok(Reloaded::Same))));
     assert!(Arc::ptr_eq(&holds, &current(&delivery)), "connections stay");
-    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.1.5 fine");
     // A connection that was made by what held before is not used again.
     fs::write(authority.file("ca.pem"), Authority::new().certificate.pem()).unwrap();
     let reloaded = delivery.reload_changed();
     assert!(matches!(reloaded, Some(Ok(Reloaded::Changed))));
-    assert_eq!(offer(&mut begin(&delivery), "c@d").await, INSECURE);
+    assert_eq!(begin(&delivery).offer("c@d").await, INSECURE);
     fs::write(authority.file("ca.pem"), good).unwrap();
     assert!(matches!(delivery.reload(), Some(Ok(Reloaded::Changed))));
     // What cannot be used changes nothing, and is said once.
@@ -550,7 +556,7 @@ async fn files_that_change_hold_for_new_connections() {
     assert!(matches!(delivery.reload_changed(), Some(Err(_))));
     assert!(delivery.reload_changed().is_none());
     assert!(matches!(delivery.reload(), Some(Err(_))));
-    assert_eq!(offer(&mut begin(&delivery), "c@d").await, "250 2.1.5 fine");
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.1.5 fine");
     drop(delivery);
     playing.await.unwrap();
 }

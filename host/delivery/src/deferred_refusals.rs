@@ -18,17 +18,17 @@ use super::ttl_cache::{Key, TtlCache};
 /// more; who has the message is remembered meanwhile. Refusals are kept for a time, and only so many
 /// of them; a restart forgets them, which also costs an attempt and nothing else.
 #[derive(Debug)]
-pub(super) struct Deferred(TtlCache<Refusal>);
+pub(crate) struct DeferredRefusals(TtlCache<Refusal>);
 
-impl Default for Deferred {
+impl Default for DeferredRefusals {
     fn default() -> Self {
         Self(TtlCache::new(LIFETIME))
     }
 }
 
-impl Deferred {
+impl DeferredRefusals {
     /// The refusal that the client at this address is to read for this recipient now.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         client: IpAddr,
         sender: &ReversePath,
@@ -41,7 +41,7 @@ impl Deferred {
     }
 
     /// Remembers a refusal for the client's next attempt.
-    pub(super) fn refuse(
+    pub(crate) fn add(
         &self,
         client: IpAddr,
         sender: &ReversePath,
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_for_one_sender_recipient_and_network() {
-        let deferred = Deferred::default();
+        let deferred = DeferredRefusals::default();
         let own = "192.0.2.1".parse().unwrap();
         let (alice, bob) = (sender("alice@client.example"), path("bob@example.org"));
         assert_eq!(deferred.take(own, &alice, &bob), None);
@@ -143,7 +143,7 @@ mod tests {
             ),
         ];
         for (client, from, to, expected) in table {
-            deferred.refuse(own, &alice, &bob, &refusal(1));
+            deferred.add(own, &alice, &bob, &refusal(1));
             let client = client.parse().unwrap();
             let found = deferred.take(client, &sender(from), &path(to));
             assert_eq!(found.is_some(), expected, "{client} {from} {to}");

@@ -7,8 +7,8 @@ use postgate_proto::address::ForwardPath;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::Given;
 use super::ttl_cache::{Key, TtlCache};
+use crate::message::OriginalMessage;
 use postgate_spool::Content;
 
 /// Which recipients already have a message that the client was asked to send again.
@@ -18,50 +18,50 @@ use postgate_spool::Content;
 /// until it has come with success, at most [`LIFETIME`], and not more than a few thousand. A restart
 /// forgets them: then some may get the message twice, and none loses it.
 #[derive(Debug)]
-pub(super) struct Remembered(TtlCache<()>);
+pub(crate) struct DeliveredRecipients(TtlCache<()>);
 
-impl Default for Remembered {
+impl Default for DeliveredRecipients {
     fn default() -> Self {
         Self(TtlCache::new(LIFETIME))
     }
 }
 
-impl Remembered {
+impl DeliveredRecipients {
     /// Whether nothing is remembered: then a message need not be read to be recognised.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether this recipient has the message.
-    pub(super) fn holds(&self, message: &Fingerprint, recipient: &ForwardPath) -> bool {
+    pub(crate) fn contains(&self, message: &Fingerprint, recipient: &ForwardPath) -> bool {
         self.0.get(&message.key(recipient)).is_some()
     }
 
     /// Remembers that this recipient has the message.
-    pub(super) fn add(&self, message: &Fingerprint, recipient: &ForwardPath) {
+    pub(crate) fn add(&self, message: &Fingerprint, recipient: &ForwardPath) {
         self.0.add(message.key(recipient), ());
     }
 
     /// Forgets that: the client does not come again.
-    pub(super) fn forget(&self, message: &Fingerprint, recipient: &ForwardPath) {
+    pub(crate) fn remove(&self, message: &Fingerprint, recipient: &ForwardPath) {
         self.0.take(&message.key(recipient));
     }
 }
 
 /// What a message is recognised by: its sender and its octets as the client gave them.
 #[derive(Clone, Debug)]
-pub(super) struct Fingerprint(Sha256);
+pub(crate) struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    pub(super) async fn of(given: Given<'_>) -> io::Result<Self> {
+    pub(crate) async fn of(original: OriginalMessage<'_>) -> io::Result<Self> {
         let mut hash = Sha256::new();
-        update(&mut hash, given.sender.as_str().as_bytes());
-        update(&mut hash, given.head);
-        if given.body.len() <= MAX_AT_ONCE {
-            return Self::finish(hash, given.body);
+        update(&mut hash, original.sender.as_str().as_bytes());
+        update(&mut hash, original.head);
+        if original.body.len() <= MAX_AT_ONCE {
+            return Self::finish(hash, original.body);
         }
         // Other sessions would wait for as long as this takes.
-        let body = given.body.clone();
+        let body = original.body.clone();
         spawn_blocking(move || Self::finish(hash, &body))
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
@@ -104,12 +104,12 @@ mod tests {
     async fn fingerprint(sender: &str, head: &str, body: &str) -> Fingerprint {
         let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
         let body = Content::from(body.as_bytes().to_vec());
-        let given = Given {
+        let original = OriginalMessage {
             sender: &sender,
             head: head.as_bytes(),
             body: &body,
         };
-        Fingerprint::of(given).await.unwrap()
+        Fingerprint::of(original).await.unwrap()
     }
 
     fn path(address: &str) -> ForwardPath {
@@ -118,35 +118,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_recognised_by_all_of_its_parts() {
-        let remembered = Remembered::default();
+        let remembered = DeliveredRecipients::default();
         let message = fingerprint("a@b", "A: b\r\n\r\n", "body").await;
         assert!(remembered.is_empty());
         remembered.add(&message, &path("c@d"));
         assert!(!remembered.is_empty());
         let same = fingerprint("a@b", "A: b\r\n\r\n", "body").await;
-        assert!(remembered.holds(&same, &path("c@d")));
-        assert!(!remembered.holds(&same, &path("c@e")));
+        assert!(remembered.contains(&same, &path("c@d")));
+        assert!(!remembered.contains(&same, &path("c@e")));
         for other in [
             fingerprint("a@c", "A: b\r\n\r\n", "body"),
             fingerprint("", "A: b\r\n\r\n", "body"),
             fingerprint("a@b", "A: b\r\n", "\r\nbody"),
             fingerprint("a@b", "A: b\r\n\r\n", "Body"),
         ] {
-            assert!(!remembered.holds(&other.await, &path("c@d")));
+            assert!(!remembered.contains(&other.await, &path("c@d")));
         }
-        remembered.forget(&same, &path("c@d"));
+        remembered.remove(&same, &path("c@d"));
         assert!(remembered.is_empty());
     }
 
     #[tokio::test]
     async fn a_large_message_is_recognised_too() {
-        let remembered = Remembered::default();
+        let remembered = DeliveredRecipients::default();
         let body = "x".repeat(200_000);
         let message = fingerprint("a@b", "", &body).await;
         remembered.add(&message, &path("c@d"));
         let same = fingerprint("a@b", "", &body).await;
-        assert!(remembered.holds(&same, &path("c@d")));
+        assert!(remembered.contains(&same, &path("c@d")));
         let other = fingerprint("a@b", "", &body[1..]).await;
-        assert!(!remembered.holds(&other, &path("c@d")));
+        assert!(!remembered.contains(&other, &path("c@d")));
     }
 }

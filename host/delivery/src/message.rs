@@ -1,0 +1,38 @@
+//! A message on its way to the backend.
+
+use postgate_proto::address::ReversePath;
+use postgate_spool::Content;
+
+/// A message to hand over.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The rendered header block, including the empty line that ends it.
+    pub head: &'a [u8],
+    /// The body.
+    pub body: &'a Content,
+    /// The same message before the gateway changed it.
+    pub original: OriginalMessage<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// A message that the gateway has not changed.
+    pub const fn new(sender: &'a ReversePath, head: &'a [u8], body: &'a Content) -> Self {
+        Self {
+            head,
+            body,
+            original: OriginalMessage { sender, head, body },
+        }
+    }
+}
+
+/// A message as the client sent it. It is the same at every attempt of the client, so that retries
+/// are recognised by it.
+#[derive(Clone, Copy, Debug)]
+pub struct OriginalMessage<'a> {
+    /// The sender that the client named.
+    pub sender: &'a ReversePath,
+    /// The header block.
+    pub head: &'a [u8],
+    /// The body.
+    pub body: &'a Content,
+}
