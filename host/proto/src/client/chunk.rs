@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::BodyEncoder;
+use crate::client::body::BodyEncoder;
 
 /// A message that goes over the wire with BDAT, and how many octets that makes.
 ///

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{MAX_REPLY_LINE, SaslFault, Stage};
+use crate::client::sasl_fault::SaslFault;
+use crate::client::stage::{MAX_REPLY_LINE, Stage};
 use crate::reply::MAX_REPLY_LINES;
 
 /// What a server did wrong.

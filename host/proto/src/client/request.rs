@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use super::{Authentication, Capabilities, Chunk, Stage};
 use crate::address::{ForwardPath, ReversePath};
+use crate::client::capabilities::Capabilities;
+use crate::client::chunk::Chunk;
+use crate::client::sasl::Authentication;
+use crate::client::stage::Stage;
 use crate::parameters::{Body, MailParameters, Parameter};
 
 /// A command to a server.

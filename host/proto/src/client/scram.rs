@@ -1,26 +1,16 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side, without channel binding.
 
-use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-use super::{ClientCredentials, SaslFault};
-
-/// Octets that nobody can guess, used once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Nonce(pub [u8; 18]);
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nonce(..)")
-    }
-}
+use crate::client::credentials::ClientCredentials;
+use crate::client::nonce::Nonce;
+use crate::client::sasl_fault::SaslFault;
+use crate::client::scram_keys::hash;
 
 /// The client's first message, before the server has answered it.
 pub(super) struct ClientFirst {
@@ -103,60 +93,6 @@ impl ClientFinal {
             false => Err(SaslFault::Signature),
         }
     }
-}
-
-/// What a password gives with one salt (RFC 5802 §3).
-pub(super) struct ClientKeys {
-    salt: Vec<u8>,
-    iterations: u32,
-    client_key: Zeroizing<[u8; 32]>,
-    server_key: Zeroizing<[u8; 32]>,
-}
-
-impl ClientKeys {
-    pub(super) fn new(password: &[u8], salt: &[u8], iterations: u32) -> Self {
-        let salted = salted(password, salt, iterations);
-        Self {
-            salt: salt.to_vec(),
-            iterations,
-            client_key: Zeroizing::new(hash(&*salted, b"Client Key")),
-            server_key: Zeroizing::new(hash(&*salted, b"Server Key")),
-        }
-    }
-
-    pub(super) fn are_for(&self, salt: &[u8], iterations: u32) -> bool {
-        (self.salt.as_slice(), self.iterations) == (salt, iterations)
-    }
-}
-
-/// `Hi` of RFC 5802 §2.2.
-fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
-    let keyed = keyed(password);
-    let mut round = Zeroizing::new([0; 32]);
-    let first = keyed.clone().chain_update(salt).chain_update([0, 0, 0, 1]);
-    round.copy_from_slice(&first.finalize().into_bytes());
-    let mut all = round.clone();
-    for _ in 1..iterations {
-        let next = keyed.clone().chain_update(*round);
-        round.copy_from_slice(&next.finalize().into_bytes());
-        for (octet, other) in all.iter_mut().zip(round.iter()) {
-            *octet ^= other;
-        }
-    }
-    all
-}
-
-fn hash(key: &[u8], message: &[u8]) -> [u8; 32] {
-    keyed(key)
-        .chain_update(message)
-        .finalize()
-        .into_bytes()
-        .into()
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length.
-    Hmac::new_from_slice(key).expect("a key of any length")
 }
 
 /// The header that says that the client knows no channel binding (RFC 5802 §6).

@@ -1,6 +1,6 @@
 //! Edits of a header block, with the meaning that the plugin contract gives them.
 
-use super::{HeaderName, HeaderValue};
+use crate::header::field::{HeaderName, HeaderValue};
 
 /// One change to a header block. Positions count the fields as earlier edits have left them.
 #[derive(Clone, Debug, PartialEq, Eq)]

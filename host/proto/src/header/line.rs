@@ -4,8 +4,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use super::block::Field;
-use super::field::{is_name_byte, is_white_space};
+use crate::header::field::{is_name_byte, is_white_space};
+use crate::header::view::Field;
 
 /// A field with its continuation lines, or a line that is none.
 #[derive(Clone, Debug)]

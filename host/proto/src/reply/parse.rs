@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Enhanced, Reply, cleaned, number};
+use crate::reply::any::{Reply, cleaned};
+use crate::reply::enhanced::{Enhanced, number};
 
 /// Collects the lines of one reply from a server (RFC 5321 §4.2.1). Bounded: a reply of more than
 /// [`MAX_REPLY_LINES`] lines is malformed.
@@ -32,7 +33,7 @@ impl ReplyParser {
         }
         self.code = Some(code);
         let rest = match Enhanced::parse(rest) {
-            Some((enhanced, rest)) if u16::from(enhanced.class) == code / 100 => {
+            Some((enhanced, rest)) if u16::from(enhanced.class()) == code / 100 => {
                 self.enhanced.get_or_insert(enhanced);
                 rest
             }
