@@ -1,7 +1,7 @@
 //! Parsers of text and header lines.
 
 use postgate_proto::address::{Charset, Mailbox};
-use postgate_proto::command::{Command, Rules, parse_recipient, parse_sender};
+use postgate_proto::command::{Command, PathSyntax, Rules, parse_recipient, parse_sender};
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::Extensions;
 use postgate_proto::proxy::{self, Parsed};
@@ -10,7 +10,7 @@ use postgate_proto::xclient::Xclient;
 
 use super::reply_lines::assert_reply_lines;
 
-/// An address that parses holds no control character, and parses again to the same.
+/// A parsed address holds no control character and parses to itself.
 pub fn address(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     for charset in [Charset::Ascii, Charset::Utf8] {
@@ -27,18 +27,22 @@ pub fn address(octets: &[u8]) {
     }
 }
 
-/// A command that parses holds no control character in its addresses.
+/// The addresses of a parsed command hold no control character.
 pub fn command(octets: &[u8]) {
-    for (strict, default_domain) in [(false, None), (true, None), (false, Some("example.org"))] {
-        command_under(octets, strict, default_domain);
+    for (path, default_domain) in [
+        (PathSyntax::Lenient, None),
+        (PathSyntax::Strict, None),
+        (PathSyntax::Lenient, Some("example.org")),
+    ] {
+        command_under(octets, path, default_domain);
     }
 }
 
-fn command_under(octets: &[u8], strict: bool, default_domain: Option<&str>) {
+fn command_under(octets: &[u8], path: PathSyntax, default_domain: Option<&str>) {
     let rules = Rules {
         extensions: &Extensions::default(),
         registered: &[],
-        strict,
+        path,
         default_domain,
     };
     match Command::parse(octets) {
@@ -48,7 +52,7 @@ fn command_under(octets: &[u8], strict: bool, default_domain: Option<&str>) {
             }
         }
         Ok(Command::Rcpt(argument)) => {
-            if let Ok((recipient, _)) = parse_recipient(argument, true, &rules) {
+            if let Ok((recipient, _)) = parse_recipient(argument, Charset::Utf8, &rules) {
                 assert!(
                     !recipient.as_str().contains(char::is_control),
                     "{recipient}"
@@ -59,7 +63,7 @@ fn command_under(octets: &[u8], strict: bool, default_domain: Option<&str>) {
     }
 }
 
-/// A header block that nobody edits stays as it is; an edit adds one field and no more.
+/// A header block without edits renders to its input, and an edit adds exactly one field.
 pub fn header(octets: &[u8]) {
     let mut block = HeaderBlock::parse(octets.to_vec());
     let mut rendered = Vec::new();
@@ -78,7 +82,7 @@ pub fn header(octets: &[u8]) {
     assert_eq!(reread.fields().count(), before + 1);
 }
 
-/// A PROXY header ends where it ends, whatever follows, and is incomplete before.
+/// The length of a PROXY header does not depend on what follows, and any prefix is incomplete.
 pub fn proxy(octets: &[u8]) {
     match proxy::parse(octets) {
         Parsed::Header(header, length) => {
@@ -98,7 +102,7 @@ pub fn proxy(octets: &[u8]) {
     }
 }
 
-/// What XCLIENT says about a client holds no control character.
+/// The attributes of XCLIENT hold no control character.
 pub fn xclient(octets: &[u8]) {
     let Ok(said) = Xclient::parse(&String::from_utf8_lossy(octets)) else {
         return;
@@ -108,7 +112,7 @@ pub fn xclient(octets: &[u8]) {
     }
 }
 
-/// A reply that parses is written as lines that parse to the same.
+/// A parsed reply is written as well-formed reply lines.
 pub fn reply(octets: &[u8]) {
     let mut parser = ReplyParser::default();
     for line in octets.split(|octet| *octet == b'\n') {

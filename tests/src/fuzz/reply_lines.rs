@@ -1,6 +1,10 @@
 //! The form of reply lines.
 
-/// Each line has a code, a blank or a hyphen, printable text, and an end, within 512 octets.
+/// Each line has a code, a space or a hyphen, printable text, and CRLF, in at most 512 octets.
+///
+/// # Panics
+///
+/// Panics if a line is malformed.
 pub(super) fn assert_reply_lines(said: &[u8]) {
     for line in said.split_inclusive(|octet| *octet == b'\n') {
         let shown = line.escape_ascii();

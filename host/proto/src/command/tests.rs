@@ -3,14 +3,14 @@ use InvalidAddress::{NoDomain, NotAscii, Syntax, TooLong};
 
 /// The command in a few words, so that a table stays readable.
 fn shown(line: &[u8]) -> Result<String, Fault> {
-    shown_under(line, false)
+    shown_under(line, PathSyntax::Lenient)
 }
 
-fn shown_under(line: &[u8], strict: bool) -> Result<String, Fault> {
+fn shown_under(line: &[u8], path: PathSyntax) -> Result<String, Fault> {
     let rules = Rules {
         extensions: &Extensions::default(),
         registered: &[],
-        strict,
+        path,
         default_domain: None,
     };
     Ok(match Command::parse(line)? {
@@ -20,7 +20,7 @@ fn shown_under(line: &[u8], strict: bool) -> Result<String, Fault> {
             format!("mail {path} {}", parameters.all.len())
         }
         Command::Rcpt(argument) => {
-            let (path, parameters) = parse_recipient(argument, false, &rules)?;
+            let (path, parameters) = parse_recipient(argument, Charset::Ascii, &rules)?;
             format!("rcpt {path} {}", parameters.len())
         }
         Command::Auth { mechanism, initial } => format!("auth {mechanism} {initial:?}"),
@@ -131,14 +131,17 @@ fn strict_rules_want_brackets_and_no_blank() {
         "RCPT TO: <a@b>",
         "RCPT TO:a@b",
     ] {
-        assert!(shown_under(line.as_bytes(), false).is_ok(), "{line}");
+        assert!(
+            shown_under(line.as_bytes(), PathSyntax::Lenient).is_ok(),
+            "{line}"
+        );
         assert_eq!(
-            shown_under(line.as_bytes(), true),
+            shown_under(line.as_bytes(), PathSyntax::Strict),
             Err(Fault::Argument),
             "{line}"
         );
     }
-    assert!(shown_under(b"MAIL FROM:<>", true).is_ok());
+    assert!(shown_under(b"MAIL FROM:<>", PathSyntax::Strict).is_ok());
 }
 
 #[test]
@@ -146,13 +149,13 @@ fn a_default_domain_completes_addresses() {
     let rules = Rules {
         extensions: &Extensions::default(),
         registered: &[],
-        strict: false,
+        path: PathSyntax::Lenient,
         default_domain: Some("example.org"),
     };
     let (sender, _) = parse_sender("FROM:<oink>", &rules).unwrap();
     assert_eq!(sender.as_str(), "oink@example.org");
-    let (recipient, _) = parse_recipient("TO:<oink>", false, &rules).unwrap();
+    let (recipient, _) = parse_recipient("TO:<oink>", Charset::Ascii, &rules).unwrap();
     assert_eq!(recipient.as_str(), "oink@example.org");
-    let (recipient, _) = parse_recipient("TO:<Postmaster>", false, &rules).unwrap();
+    let (recipient, _) = parse_recipient("TO:<Postmaster>", Charset::Ascii, &rules).unwrap();
     assert_eq!(recipient.as_str(), "Postmaster");
 }

@@ -5,10 +5,9 @@ use std::fmt;
 use crate::reply::defaults::defaults;
 use crate::reply::enhanced::Enhanced;
 
-/// A reply to a client or from a server: code, enhanced status code, one or more lines of text.
+/// A reply: code, enhanced status code, and one or more lines of text.
 ///
-/// The text cannot hold a control character, whoever it came from: a reply never carries a
-/// second reply.
+/// The text cannot hold control characters, so that one reply cannot inject another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     code: u16,
@@ -17,11 +16,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A reply whose text is part of the program.
+    /// A reply with a constant text.
     ///
     /// # Panics
     ///
-    /// At compile time, where the code is no reply code or the enhanced class disagrees with it.
+    /// Panics if the code is not in 200 to 599, or if the class of the enhanced status code differs
+    /// from it. In constants, this is a compile error.
     pub const fn fixed(code: u16, enhanced: Enhanced, text: &'static str) -> Self {
         assert!(code >= 200 && code <= 599, "not a reply code");
         assert!(
@@ -35,13 +35,17 @@ impl Reply {
         }
     }
 
-    /// A reply that carries no enhanced status code by its nature: the banner, the reply to EHLO,
-    /// and those that begin with 3 (RFC 2034 §4).
+    /// A reply without enhanced status code: the banner, the replies to HELO and EHLO, and codes 3xx
+    /// (RFC 2034 §4).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the code is not in 200 to 599.
     pub fn plain(code: u16, lines: Vec<String>) -> Result<Self, InvalidReply> {
         Self::new(code, None, lines)
     }
 
-    /// 354, which asks for the message and carries no enhanced status code.
+    /// A 354 reply, which has no enhanced status code.
     pub const fn go_ahead(text: &'static str) -> Self {
         Self {
             code: 354,
@@ -50,8 +54,13 @@ impl Reply {
         }
     }
 
-    /// A reply made at run time. Control characters in the text become spaces; a line break
-    /// inside a line starts a new line.
+    /// A reply with a variable text. Line breaks in the text start a new line, and other control
+    /// characters become spaces.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the code is not in 200 to 599, or if the class of the enhanced status code differs from
+    /// it.
     pub fn new(
         code: u16,
         enhanced: Option<Enhanced>,
@@ -76,8 +85,7 @@ impl Reply {
         })
     }
 
-    /// The same reply with the registered default in place of what is missing: an enhanced code
-    /// where there is none, a text where there is none.
+    /// Adds the default enhanced status code and the default text if they are missing.
     #[must_use]
     pub fn completed(mut self) -> Self {
         let (enhanced, text) = defaults(self.code);
@@ -90,14 +98,13 @@ impl Reply {
         self
     }
 
-    /// The same reply, and no more of it than a client is to read: [`MAX_LINES`] lines, each no longer
-    /// than it can be written.
+    /// Truncates the reply to [`MAX_LINES`] lines of at most [`MAX_LINE`] octets.
     #[must_use]
     pub fn shortened(mut self) -> Self {
         let Text::Lines(lines) = &self.text else {
             return self;
         };
-        // What is cut off is not kept either.
+        // Copy the kept part, to free the memory of the rest.
         let lines = lines.iter().take(MAX_LINES);
         let lines = lines.map(|line| line[..floor_char_boundary(line, MAX_LINE)].to_owned());
         self.text = Text::Lines(lines.collect());
@@ -114,7 +121,7 @@ impl Reply {
         self.enhanced
     }
 
-    /// The lines of text, without codes.
+    /// The lines of the text, without codes.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         let (fixed, lines) = match &self.text {
             Text::Fixed(text) => (Some(*text), [].as_slice()),
@@ -123,7 +130,7 @@ impl Reply {
         fixed.into_iter().chain(lines.iter().map(String::as_str))
     }
 
-    /// Appends the reply as it goes over the wire. A line is cut at [`MAX_LINE`] octets.
+    /// Appends the wire form of the reply. Lines are truncated to [`MAX_LINE`] octets.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut lines = self.lines().peekable();
         if lines.peek().is_none() {
@@ -152,7 +159,7 @@ impl Reply {
     }
 }
 
-/// Shows the reply on one line, as a log wants it.
+/// Formats the reply on one line, for logs.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
@@ -167,17 +174,17 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Why a reply cannot be said.
+/// Why a reply is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidReply {
-    /// The enhanced status code belongs to another class than the reply code.
+    /// The class of the enhanced status code differs from the reply code.
     Class {
         /// The reply code.
         code: u16,
         /// The enhanced status code.
         enhanced: Enhanced,
     },
-    /// The code is none that may stand here.
+    /// The reply code is not allowed here.
     Code(u16),
 }
 
@@ -221,7 +228,7 @@ fn is_clean(line: &str) -> bool {
     !line.chars().any(char::is_control)
 }
 
-/// Splits at line breaks and makes every other control character a blank.
+/// Splits at line breaks and replaces other control characters by spaces.
 pub(super) fn cleaned(line: &str) -> impl Iterator<Item = String> {
     line.split(['\r', '\n'])
         .filter(|part| !part.is_empty())
@@ -234,7 +241,7 @@ fn push_number(number: u16, out: &mut Vec<u8>) {
     let mut start = digits.len();
     loop {
         start -= 1;
-        // A digit is below 10, so that the cast keeps it.
+        // Lossless: a digit is below 10.
         digits[start] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
@@ -248,7 +255,7 @@ fn floor_char_boundary(text: &str, index: usize) -> usize {
     text.floor_char_boundary(index)
 }
 
-/// The longest reply line, CRLF included (RFC 5321 §4.5.3.1.5).
+/// The maximum length of a reply line in octets, including CRLF (RFC 5321 §4.5.3.1.5).
 pub const MAX_LINE: usize = 512;
-/// The most lines of a [shortened](Reply::shortened) reply.
+/// The maximum number of lines of a [shortened](Reply::shortened) reply.
 pub const MAX_LINES: usize = 100;

@@ -1,8 +1,8 @@
-//! The usual enhanced status code and text of each reply code.
+//! The default enhanced status code and text of each reply code.
 
 use crate::reply::enhanced::Enhanced;
 
-/// The registered meaning of a reply code: its enhanced code (RFC 5248) and a text.
+/// The default enhanced status code (RFC 5248) and text of a reply code.
 pub(super) const fn defaults(code: u16) -> (Enhanced, &'static str) {
     match code {
         211 | 214 => (Enhanced::new(2, 0, 0), "Help"),

@@ -11,11 +11,11 @@ pub struct Enhanced {
 }
 
 impl Enhanced {
-    /// A code that is part of the program.
+    /// A constant code.
     ///
     /// # Panics
     ///
-    /// Where [`Enhanced::checked`] would say `None`.
+    /// Panics if [`Enhanced::checked`] returns `None`. In constants, this is a compile error.
     pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
         match Self::checked(class, subject, detail) {
             Some(code) => code,
@@ -23,7 +23,8 @@ impl Enhanced {
         }
     }
 
-    /// A code made at run time: the class is 2, 4 or 5, subject and detail are at most 999.
+    /// A code from variable parts. Returns `None` unless the class is 2, 4 or 5, and subject and detail
+    /// are at most 999.
     pub const fn checked(class: u8, subject: u16, detail: u16) -> Option<Self> {
         match class {
             2 | 4 | 5 if subject <= 999 && detail <= 999 => Some(Self {
@@ -35,22 +36,23 @@ impl Enhanced {
         }
     }
 
-    /// What kind of answer it is: 2, 4 or 5.
+    /// The class: 2, 4 or 5.
     pub const fn class(self) -> u8 {
         self.class
     }
 
-    /// What it is about, 0 to 999.
+    /// The subject, 0 to 999.
     pub const fn subject(self) -> u16 {
         self.subject
     }
 
-    /// The exact condition, 0 to 999.
+    /// The detail, 0 to 999.
     pub const fn detail(self) -> u16 {
         self.detail
     }
 
-    /// Reads `5.1.1` from the start of a text; gives the rest after the blank that follows.
+    /// Parses a code such as `5.1.1` at the start of a text. Returns it and the text after the space
+    /// that follows, or `None` if the text starts with anything else.
     pub fn parse(text: &str) -> Option<(Self, &str)> {
         let (code, rest) = text.split_once(' ').unwrap_or((text, ""));
         let mut parts = code.split('.');
@@ -71,7 +73,7 @@ impl fmt::Display for Enhanced {
     }
 }
 
-/// A number of 1 to 3 digits.
+/// Parses a number of 1 to 3 digits.
 pub(super) fn number(digits: &str) -> Option<u16> {
     match digits.len() {
         1..=3 if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),

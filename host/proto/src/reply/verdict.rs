@@ -3,12 +3,16 @@
 use crate::reply::any::{InvalidReply, Reply};
 use crate::reply::enhanced::Enhanced;
 
-/// A reply that accepts: its code is 200 to 299.
+/// A reply with a code from 200 to 299.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance(Reply);
 
 impl Acceptance {
-    /// Takes a reply whose code begins with 2.
+    /// Converts a reply. A missing enhanced status code or text is added.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the code is not in 200 to 299.
     pub fn new(reply: Reply) -> Result<Self, InvalidReply> {
         match reply.code() / 100 {
             2 => Ok(Self(reply.completed())),
@@ -22,19 +26,23 @@ impl Acceptance {
     }
 }
 
-/// A reply that refuses: its code is 400 to 599.
+/// A reply with a code from 400 to 599.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Reply);
 
 impl Refusal {
-    /// The gateway or something behind it has a problem; the client should try again.
+    /// The server has a temporary problem.
     pub const TRY_LATER: Self = Self::fixed(
         451,
         Enhanced::new(4, 3, 0),
         "Temporary problem, try again later",
     );
 
-    /// Takes a reply whose code begins with 4 or 5.
+    /// Converts a reply. A missing enhanced status code or text is added.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the code is not in 400 to 599.
     pub fn new(reply: Reply) -> Result<Self, InvalidReply> {
         match reply.code() / 100 {
             4 | 5 => Ok(Self(reply.completed())),
@@ -42,23 +50,23 @@ impl Refusal {
         }
     }
 
-    /// A refusal whose text is part of the program.
+    /// A refusal with a constant text.
     ///
     /// # Panics
     ///
-    /// At compile time, where the code does not refuse.
+    /// Panics if the code is not in 400 to 599, or if the class of the enhanced status code differs
+    /// from it. In constants, this is a compile error.
     pub const fn fixed(code: u16, enhanced: Enhanced, text: &'static str) -> Self {
         assert!(code >= 400, "this code does not refuse");
         Self(Reply::fixed(code, enhanced, text))
     }
 
-    /// Whether the client may try again (RFC 5321 §4.2.1).
+    /// True for codes 4xx: the client may try again (RFC 5321 §4.2.1).
     pub const fn is_temporary(&self) -> bool {
         self.0.code() < 500
     }
 
-    /// Whether the reply tells that the connection is being closed: 421 (RFC 5321 §3.8) and 521
-    /// (RFC 7504).
+    /// True if the code says that the connection is closed: 421 (RFC 5321 §3.8) and 521 (RFC 7504).
     pub const fn closes(&self) -> bool {
         matches!(self.0.code(), 421 | 521)
     }
