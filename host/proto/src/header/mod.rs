@@ -1,4 +1,4 @@
-//! The header block of a message: read in place, edited field by field (RFC 5322 §2.2, §3.6).
+//! The header block of a message, and edits of its fields (RFC 5322 §2.2, §3.6).
 
 mod block;
 mod edit;

@@ -1,4 +1,4 @@
-//! A header field in a header block.
+//! A field of a header block.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use memchr::memchr2;
 
 use crate::header::field::trim;
 
-/// A header field as it stands in the message.
+/// A field of a header block, as in the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
     pub(super) name: &'a [u8],
@@ -14,18 +14,18 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The name as written.
+    /// The name, as written.
     pub fn name(&self) -> &'a str {
-        // Only ASCII passes `find_colon`, so that nothing is ever left out here.
+        // Never the default: `find_colon` accepts ASCII only.
         str::from_utf8(self.name).unwrap_or_default()
     }
 
-    /// What follows the colon, folding included, without the last line end.
+    /// The octets after the colon, including folding, without the last line ending.
     pub const fn value(&self) -> &'a [u8] {
         self.value
     }
 
-    /// The value without its folding, and without white space at its ends.
+    /// The value without folding, and without white space at its ends.
     pub fn unfolded(&self) -> Cow<'a, [u8]> {
         let value = trim(self.value);
         match memchr2(b'\r', b'\n', value) {
@@ -37,7 +37,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The same as text, where it is valid UTF-8.
+    /// The unfolded value. Returns `None` if it is not valid UTF-8.
     pub fn text(&self) -> Option<Cow<'a, str>> {
         match self.unfolded() {
             Cow::Borrowed(value) => str::from_utf8(value).ok().map(Cow::Borrowed),
