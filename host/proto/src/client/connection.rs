@@ -1,4 +1,4 @@
-//! One connection to a server.
+//! A connection to a server.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,32 +16,32 @@ use crate::client::request::{ClientName, Request};
 use crate::client::stage::{Answer, MAX_REPLY_LINE, Protocol, Stage};
 use crate::reply::{Reply, ReplyParser};
 
-/// One connection to a server, from its greeting on.
+/// A connection to a server.
 ///
-/// The client introduces itself without being asked to. The driver then alternates: it queues
-/// requests, and calls [`step`](Self::step) until the client is [`Idle`](ClientStep::Idle).
+/// The client sends EHLO, HELO or LHLO itself. The driver queues requests, and calls
+/// [`step`](Self::step) until it returns [`ClientStep::Idle`].
 pub struct Client {
     protocol: Protocol,
     name: ClientName,
     capabilities: Capabilities,
     phase: Phase,
-    /// Not yet sent.
+    /// Requests that were not sent.
     queue: VecDeque<Request>,
-    /// Sent, and not yet answered.
+    /// Requests that were sent and not answered.
     pending: VecDeque<Stage>,
-    /// How many recipients the server has accepted in this transaction.
+    /// The number of recipients that the server has accepted in this transaction.
     recipients: usize,
     input: Vec<u8>,
     parser: ReplyParser,
-    /// Whether the server knows who the client is.
+    /// True after a successful AUTH.
     is_authenticated: bool,
     output: Vec<u8>,
-    /// The output that the driver was given last.
+    /// The output of the last [`ClientStep::Write`].
     written: Vec<u8>,
 }
 
 impl Client {
-    /// A client that waits for the greeting of the server, and then introduces itself by this name.
+    /// A client that introduces itself by this name after the greeting of the server.
     pub fn new(protocol: Protocol, name: ClientName) -> Self {
         Self {
             protocol,
@@ -59,9 +59,8 @@ impl Client {
         }
     }
 
-    /// The client after the handshake that [`ClientStep::StartTls`] asks for. It introduces itself
-    /// once more. Of what the server said in the clear nothing is left, neither what it offered nor
-    /// octets that were not read yet (RFC 3207 §4.2).
+    /// The client after the handshake. It introduces itself again, and forgets all that the server has
+    /// sent before, including its extensions and unread octets (RFC 3207 §4.2).
     #[must_use]
     pub fn encrypted(self) -> Self {
         let mut client = Self::new(self.protocol, self.name.clone());
@@ -70,15 +69,14 @@ impl Client {
         client
     }
 
-    /// Queues a request. Requests go out together where the server allows it (RFC 2920), one by one
-    /// otherwise.
+    /// Queues a request. If the server offers PIPELINING, requests are sent together (RFC 2920).
     pub fn request(&mut self, request: Request) {
         self.queue.push_back(request);
         self.send();
     }
 
-    /// Where the message goes, once the server has asked for it with 354 or BDAT needs no asking, and
-    /// until it is finished.
+    /// The writer for the message, after a 354 reply or a BDAT request and until it is finished. Returns
+    /// `None` at other times.
     pub const fn message(&mut self) -> Option<MessageWriter<'_>> {
         match self.phase {
             Phase::Auth(_) | Phase::Commands | Phase::Handshake => None,
@@ -92,12 +90,16 @@ impl Client {
         }
     }
 
-    /// Takes what the server has sent, however it was cut.
+    /// Appends octets from the server, which may be cut anywhere.
     pub fn receive(&mut self, octets: &[u8]) {
         self.input.extend_from_slice(octets);
     }
 
-    /// Says what to do next. After a fault the connection is only good for closing.
+    /// What the driver does next.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server violates the protocol. The connection can only be closed then.
     pub fn step(&mut self) -> Result<ClientStep<'_>, ClientFault> {
         if let Phase::Handshake = self.phase {
             return Ok(ClientStep::StartTls);
@@ -121,17 +123,17 @@ impl Client {
         }
     }
 
-    /// Whether the server has said something that was not looked at yet.
+    /// True if there are octets from the server that were not used.
     pub const fn has_unread(&self) -> bool {
         !self.input.is_empty()
     }
 
-    /// What the server offers; nothing before it has answered EHLO.
+    /// The extensions of the server. Empty before its reply to EHLO.
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
-    /// Moves requests from the queue to the output, as far as the server allows it now.
+    /// Moves requests from the queue to the output, as far as they may be sent now.
     fn send(&mut self) {
         while self.may_send()
             && let Some(request) = self.queue.pop_front()
@@ -151,8 +153,8 @@ impl Client {
         }
     }
 
-    /// Only MAIL, RCPT and RSET may be followed by another command before they are answered
-    /// (RFC 2920 §3.1). A message is not sent before it is known who gets it.
+    /// True if the next request may be sent now. Only MAIL, RCPT and RSET may be followed by another
+    /// command before the reply (RFC 2920 §3.1). A message is sent after the replies to RCPT only.
     fn may_send(&self) -> bool {
         match (&self.phase, self.pending.back()) {
             (Phase::Auth(_) | Phase::Handshake | Phase::Message(_), _) => false,
@@ -169,7 +171,7 @@ impl Client {
         }
     }
 
-    /// The next whole reply in the input.
+    /// The next complete reply of the input.
     fn reply(&mut self) -> Result<Option<Reply>, ClientFault> {
         let is_expected = !self.pending.is_empty() || matches!(self.phase, Phase::Message(_));
         if !is_expected && !self.input.is_empty() {
@@ -195,10 +197,9 @@ impl Client {
         }
     }
 
-    /// Finds out what a reply answers. Nothing where the client deals with it by itself.
+    /// Handles a reply. Returns `None` if it is not reported to the driver.
     fn answered(&mut self, reply: Reply) -> Result<Option<(Stage, Answer)>, ClientFault> {
-        // Where nothing is pending the message is being sent, and the server does not wait for its
-        // end.
+        // If no request is pending, the server replies before the end of the message.
         let (stage, is_early) = match self.pending.pop_front() {
             Some(stage) => (stage, false),
             None => (Stage::Message, true),
@@ -249,14 +250,14 @@ impl Client {
         Ok(Some((stage, answer)))
     }
 
-    /// Back to commands. Gives what the phase was.
+    /// Returns the phase, and continues with commands.
     const fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::Commands)
     }
 
-    /// Writes a line, of which no copy stays behind.
+    /// Writes a line without leaving a copy in memory.
     fn write_secret(&mut self, line: &str) {
-        // A buffer that grows would leave its old octets where they were.
+        // A buffer that grows would leave the old octets in memory.
         self.output.reserve(line.len() + 2);
         self.output.extend_from_slice(line.as_bytes());
         self.output.extend_from_slice(b"\r\n");
@@ -280,7 +281,7 @@ impl Drop for Client {
     }
 }
 
-/// Hides what goes over the wire.
+/// Hides input and output.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -292,23 +293,22 @@ impl fmt::Debug for Client {
     }
 }
 
-/// What to do next.
+/// What the driver does next.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a step that is not taken leaves both sides waiting"]
 pub enum ClientStep<'a> {
-    /// The server has answered; call again.
+    /// The server has answered a request.
     Answered(Stage, Answer),
-    /// Every request is answered: queue another one, or go on with the message after 354.
+    /// All requests are answered. Queue a request, or write the message after 354.
     Idle,
-    /// Read from the server, [`receive`](Client::receive), and call again.
+    /// Read from the server, and pass the octets to [`Client::receive`].
     Read,
-    /// The server is ready for TLS. Shake hands, and go on with what [`Client::encrypted`] gives:
-    /// this client has nothing else to say.
+    /// Begin TLS, and continue with [`Client::encrypted`].
     StartTls,
-    /// Write all of this to the server, and call again.
+    /// Write all octets to the server.
     Write(&'a [u8]),
 }
 
-/// The most requests that go out before a reply is read, so that neither side waits for the other
-/// with its buffers full.
+/// The maximum number of requests without a reply. It prevents a deadlock in which both sides write and
+/// their buffers are full.
 pub(super) const MAX_PENDING: usize = 64;

@@ -7,23 +7,22 @@ use zeroize::Zeroizing;
 
 use crate::client::scram_keys::ClientKeys;
 
-/// Who the client is to the server. Their `Debug` hides the password, and they are overwritten where
-/// they are dropped.
+/// User name and password of the client. `Debug` hides the password, and it is zeroized on drop.
 #[derive(Clone)]
 pub struct ClientCredentials {
     username: Box<str>,
     password: Zeroizing<Box<str>>,
-    /// The keys of the last exchange of SCRAM, which take long to compute: a server has the same salt
-    /// for each. Copies share them.
+    /// A cache of the last SCRAM keys, shared by clones. They are expensive to compute, and the salt of a
+    /// server does not change.
     keys: Arc<Mutex<Option<Arc<ClientKeys>>>>,
 }
 
 impl ClientCredentials {
-    /// Takes texts of 1 to 255 octets without NUL.
+    /// Credentials of 1 to 255 octets each, without NUL.
     ///
     /// # Errors
     ///
-    /// Where one of them is no such text.
+    /// Fails if one of them has another length or a NUL.
     pub fn new(username: &str, password: &str) -> Result<Self, InvalidCredentials> {
         let is_good = |text: &str| (1..=MAX_LENGTH).contains(&text.len()) && !text.contains('\0');
         match is_good(username) && is_good(password) {
@@ -36,7 +35,7 @@ impl ClientCredentials {
         }
     }
 
-    /// The authentication identity.
+    /// The user name, which is the authentication identity.
     pub fn username(&self) -> &str {
         &self.username
     }
@@ -45,7 +44,7 @@ impl ClientCredentials {
         &self.password
     }
 
-    /// The keys for this salt. Nobody waits for who computes them.
+    /// The keys for this salt. The lock is not held while they are computed.
     pub(super) fn keys(&self, salt: &[u8], iterations: u32) -> Arc<ClientKeys> {
         let known = self.last_keys().clone();
         if let Some(keys) = known.filter(|keys| keys.are_for(salt, iterations)) {
@@ -58,7 +57,7 @@ impl ClientCredentials {
     }
 
     fn last_keys(&self) -> MutexGuard<'_, Option<Arc<ClientKeys>>> {
-        // The value is whole whatever happened to who held it.
+        // A poisoned lock is harmless: the value is replaced as a whole.
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,7 +78,7 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
-/// A text cannot be a user name or a password.
+/// A user name or a password is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidCredentials;
 
@@ -94,5 +93,5 @@ impl fmt::Display for InvalidCredentials {
 
 impl std::error::Error for InvalidCredentials {}
 
-/// The longest user name and password, in octets: each then fits into a line of AUTH many times over.
+/// The maximum length of user name and password in octets. They fit into a line of AUTH.
 const MAX_LENGTH: usize = 255;

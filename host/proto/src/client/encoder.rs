@@ -3,12 +3,12 @@
 use crate::client::body::BodyEncoder;
 use crate::client::chunk::{Chunk, WrongSize};
 
-/// How the message is marked off from what follows it.
+/// The encoding of a message.
 #[derive(Debug)]
 pub(super) enum Encoder {
-    /// By its size: BDAT.
+    /// For BDAT.
     Chunk(Chunk),
-    /// By a dot on a line of its own: DATA.
+    /// For DATA.
     Data(BodyEncoder),
 }
 

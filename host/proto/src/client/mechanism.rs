@@ -1,26 +1,27 @@
-//! The mechanisms of AUTH that the client supports.
+//! The AUTH mechanisms of the client.
 
 use std::fmt;
 
 use crate::client::capabilities::Capabilities;
 use crate::client::credentials::ClientCredentials;
 
-/// A mechanism of the client.
+/// An AUTH mechanism of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientMechanism {
-    /// User name and password in two lines.
+    /// User name and password in two responses.
     Login,
-    /// User name and password in one line.
+    /// User name and password in one response (RFC 4616).
     Plain,
-    /// The password stays here, and the server shows that it knows it, too (RFC 7677).
+    /// Mutual proof of the password (RFC 7677).
     ScramSha256,
 }
 
 impl ClientMechanism {
-    /// The best one that the server offers for these credentials.
+    /// The most secure mechanism that the server offers and that is possible with these credentials.
+    /// Returns `None` if there is none.
     ///
-    /// SCRAM needs a password of printable ASCII characters: any other would have to be prepared
-    /// (RFC 4013), and servers do not agree on that.
+    /// SCRAM requires printable ASCII: other characters must be prepared with SASLprep (RFC 4013), which
+    /// servers implement differently.
     pub fn choose(capabilities: &Capabilities, credentials: &ClientCredentials) -> Option<Self> {
         let offered = capabilities.parameters("AUTH")?;
         let is_plain_text = |text: &str| text.bytes().all(|octet| matches!(octet, b' '..=b'~'));

@@ -1,4 +1,4 @@
-//! A message on its way out.
+//! The writer for a message.
 
 use std::collections::VecDeque;
 use std::{iter, mem};
@@ -7,7 +7,7 @@ use crate::client::chunk::WrongSize;
 use crate::client::phase::Phase;
 use crate::client::stage::{Protocol, Stage};
 
-/// Takes the message after 354 or BDAT. To be dropped and asked for again between steps.
+/// Writes a message after 354 or BDAT. Borrowed from the client between two steps.
 #[derive(Debug)]
 pub struct MessageWriter<'a> {
     pub(super) protocol: Protocol,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Octets that nobody can guess, used once.
+/// Unpredictable octets for a single exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nonce(pub [u8; 18]);
 

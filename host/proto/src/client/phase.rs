@@ -3,12 +3,12 @@
 use crate::client::encoder::Encoder;
 use crate::client::sasl::Exchange;
 
-/// What the server takes next.
+/// What the server accepts next.
 #[derive(Debug)]
 pub(super) enum Phase {
     Auth(Exchange),
     Commands,
-    /// The server waits for the handshake.
+    /// The TLS handshake.
     Handshake,
     Message(Encoder),
 }

@@ -1,4 +1,4 @@
-//! The client's side of AUTH (RFC 4954): SCRAM-SHA-256, PLAIN (RFC 4616) and LOGIN.
+//! The client side of AUTH (RFC 4954): SCRAM-SHA-256, PLAIN (RFC 4616) and LOGIN.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use crate::client::nonce::Nonce;
 use crate::client::sasl_fault::SaslFault;
 use crate::client::scram::{ClientFinal, ClientFirst};
 
-/// An exchange that has not begun.
+/// The parameters of an AUTH exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
-    /// How.
+    /// The mechanism.
     pub mechanism: ClientMechanism,
-    /// Who.
+    /// The credentials.
     pub credentials: Arc<ClientCredentials>,
-    /// Octets that nobody can guess, new for each exchange.
+    /// A new nonce for this exchange.
     pub nonce: Nonce,
 }
 
 impl Authentication {
-    /// The command line without its end, and what then waits for the server.
+    /// Returns the command line without CRLF, and the exchange that follows it.
     pub(super) fn begin(&self) -> (Zeroizing<String>, Exchange) {
         let name = self.mechanism.name();
         let credentials = Arc::clone(&self.credentials);
@@ -42,14 +42,14 @@ impl Authentication {
             }
         };
         let initial_line = encoded(&initial);
-        // As long as it will be: a text that grows would leave its old octets where they were.
+        // Allocate the final length: a string that grows would leave the old octets in memory.
         let length = "AUTH  ".len() + name.len() + initial_line.len();
         let mut line = Zeroizing::new(String::with_capacity(length));
         line.extend(["AUTH ", name, " ", &initial_line]);
         if line.len() <= MAX_COMMAND_LINE {
             return (line, Exchange(exchange));
         }
-        // RFC 4954 §4: then it is the response to an empty challenge.
+        // RFC 4954 §4: too long for a command line, so that it is sent after an empty challenge.
         let exchange = Awaited::Initial(initial, Box::new(exchange));
         (Zeroizing::new(format!("AUTH {name}")), Exchange(exchange))
     }
@@ -60,7 +60,11 @@ impl Authentication {
 pub(super) struct Exchange(Awaited);
 
 impl Exchange {
-    /// Answers a challenge, which is in base64, with a line of the same kind.
+    /// Responds to a challenge. Both are encoded in base64.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the challenge is not valid in this mechanism.
     pub(super) fn respond(&mut self, challenge: &str) -> Result<Zeroizing<String>, SaslFault> {
         let decoded = STANDARD
             .decode(challenge)
@@ -90,7 +94,11 @@ impl Exchange {
         Ok(encoded(&response))
     }
 
-    /// Whether the exchange is complete where the server says so.
+    /// Checks that the exchange is complete when the server accepts it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server accepts it too early.
     pub(super) fn accepted(self) -> Result<(), SaslFault> {
         match self.0 {
             Awaited::Nothing => Ok(()),
@@ -103,13 +111,13 @@ impl Exchange {
     }
 }
 
-/// What the server says next.
+/// The next message of the server.
 enum Awaited {
-    /// Nothing that matters; then comes this response.
+    /// An empty challenge, followed by this response.
     Initial(Zeroizing<Vec<u8>>, Box<Self>),
     LoginPassword(Arc<ClientCredentials>),
     LoginUser(Arc<ClientCredentials>),
-    /// Whether it takes the credentials.
+    /// The reply to the credentials.
     Nothing,
     ScramFinal(ClientFinal),
     ScramFirst(ClientFirst),
@@ -144,5 +152,5 @@ fn encoded(response: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(response))
 }
 
-/// Of a command, in octets without the line end (RFC 5321 §4.5.3.1.4).
+/// The maximum length of a command line in octets, without CRLF (RFC 5321 §4.5.3.1.4).
 const MAX_COMMAND_LINE: usize = 510;

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// What a server did wrong in the exchange of AUTH.
+/// A violation of an AUTH exchange by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslFault {
-    /// It asked for something that the mechanism does not have.
+    /// A challenge that is not valid in the mechanism.
     Challenge,
-    /// It demands more rounds of the password's hash than are made, or fewer than are safe.
+    /// A number of iterations that is unsafe or too expensive.
     Iterations(u32),
-    /// It accepted the credentials before it had them, or before it showed that it knows them.
+    /// A positive reply before the exchange was complete.
     Premature,
-    /// It does not know the password itself.
+    /// A wrong server signature: the server does not know the password.
     Signature,
 }
 

@@ -1,4 +1,4 @@
-//! SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side, without channel binding.
+//! The client side of SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::client::nonce::Nonce;
 use crate::client::sasl_fault::SaslFault;
 use crate::client::scram_keys::hash;
 
-/// The client's first message, before the server has answered it.
+/// The exchange after client-first-message.
 pub(super) struct ClientFirst {
     credentials: Arc<ClientCredentials>,
     nonce: String,
@@ -36,7 +36,7 @@ impl ClientFirst {
         format!("n={username},r={}", self.nonce)
     }
 
-    /// Takes `r=…,s=…,i=…`, perhaps with extensions behind it.
+    /// Parses server-first-message: `r=…,s=…,i=…`, and ignores extensions.
     pub(super) fn respond(self, challenge: &[u8]) -> Result<ClientFinal, SaslFault> {
         let server_first = str::from_utf8(challenge).map_err(|_| SaslFault::Challenge)?;
         let mut fields = server_first.split(',');
@@ -45,7 +45,7 @@ impl ClientFirst {
             field.ok_or(SaslFault::Challenge)
         };
         let (nonce, salt, iterations) = (field("r=")?, field("s=")?, field("i=")?);
-        // The server adds to the nonce of the client; with less, somebody repeats an old exchange.
+        // The server appends to the client's nonce. Otherwise the message is replayed.
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(SaslFault::Challenge);
         }
@@ -69,7 +69,7 @@ impl ClientFirst {
     }
 }
 
-/// The client's last message, before the server has shown that it knows the password.
+/// The exchange after client-final-message.
 pub(super) struct ClientFinal {
     message: String,
     signature: [u8; 32],
@@ -80,7 +80,7 @@ impl ClientFinal {
         &self.message
     }
 
-    /// Takes `v=…`.
+    /// Verifies server-final-message: `v=…`.
     pub(super) fn verify(&self, challenge: &[u8]) -> Result<(), SaslFault> {
         let text = challenge.strip_prefix(b"v=").unwrap_or_default();
         let text = text
@@ -95,10 +95,11 @@ impl ClientFinal {
     }
 }
 
-/// The header that says that the client knows no channel binding (RFC 5802 §6).
+/// The gs2-header without channel binding (RFC 5802 §6).
 const NO_BINDING: &str = "n,,";
 
-/// The rounds that RFC 7677 §4 demands at least, and what takes no longer than the network does.
+/// The accepted iterations: the minimum of RFC 7677 §4, and a maximum of about the time of a network
+/// round trip.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=200_000;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// What a password gives with one salt (RFC 5802 §3).
+/// The keys derived from a password and a salt (RFC 5802 §3).
 pub(super) struct ClientKeys {
     salt: Vec<u8>,
     iterations: u32,
@@ -28,7 +28,7 @@ impl ClientKeys {
     }
 }
 
-/// `Hi` of RFC 5802 §2.2.
+/// `Hi` (RFC 5802 §2.2).
 fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
     let keyed = keyed(password);
     let mut round = Zeroizing::new([0; 32]);
@@ -54,6 +54,6 @@ pub(super) fn hash(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length.
+    // Never fails: HMAC accepts keys of any length.
     Hmac::new_from_slice(key).expect("a key of any length")
 }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use crate::reply::{Acceptance, Refusal, Reply};
 
-/// What a reply answers, in the order of a session.
+/// The stages that replies belong to, in the order of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The connection.
+    /// The greeting of the server.
     Greeting,
-    /// EHLO. Refused for good, it is followed by HELO without being reported.
+    /// EHLO. After a permanent refusal, which is not reported, HELO follows.
     Ehlo,
     /// HELO.
     Helo,
@@ -17,7 +17,7 @@ pub enum Stage {
     Lhlo,
     /// STARTTLS.
     StartTls,
-    /// AUTH, with all of its exchange.
+    /// AUTH, including its exchange.
     Auth,
     /// MAIL.
     Mail,
@@ -25,9 +25,8 @@ pub enum Stage {
     Rcpt,
     /// DATA.
     Data,
-    /// The whole message; over LMTP the message for one recipient, in the order in which they were
-    /// accepted. An answer before the message is finished is a refusal after which the connection is
-    /// only good for closing.
+    /// The message; over LMTP the message for one recipient, in the order in which they were accepted. If
+    /// the server refuses before the end of the message, the connection can only be closed.
     Message,
     /// RSET.
     Reset,
@@ -57,19 +56,19 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What the server answers.
+/// The answer of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes.
+    /// A positive reply.
     Accepted(Acceptance),
-    /// Yes to DATA: the message is to follow.
+    /// 354: the server expects the message.
     GoAhead,
-    /// No.
+    /// A negative reply.
     Refused(Refusal),
 }
 
 impl Answer {
-    /// Nothing where the code cannot be an answer at this stage.
+    /// Returns `None` if the code is not valid at this stage.
     pub(super) fn new(stage: Stage, reply: Reply) -> Option<Self> {
         match (reply.code(), stage) {
             (354, Stage::Data) => Some(Self::GoAhead),
@@ -80,15 +79,15 @@ impl Answer {
     }
 }
 
-/// Which protocol a server speaks.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// RFC 2033: as SMTP, with LHLO, and a reply for each recipient at the end of the message.
+    /// LMTP (RFC 2033): LHLO instead of EHLO, and one reply for each recipient after the message.
     Lmtp,
-    /// RFC 5321.
+    /// SMTP (RFC 5321).
     Smtp,
 }
 
-/// The longest line of a reply that is taken, in octets. Servers exceed the 512 octets of RFC 5321
-/// §4.5.3.1.5 in practice.
+/// The maximum length of a line of a server's reply in octets. Some servers exceed the 512 octets of RFC
+/// 5321 §4.5.3.1.5.
 pub const MAX_REPLY_LINE: usize = 2048;
