@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Action, Certificate, Dialog, Line, Pattern, Scope};
+use crate::dialog::{Action, Certificate, Dialog, Line, Scope};
+use crate::pattern::Pattern;
 
 /// A line that does not follow the format.
 #[derive(Debug)]

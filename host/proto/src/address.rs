@@ -1,4 +1,4 @@
-//! Addresses: parsed once at the edge, never checked again (RFC 5321 §4.1.2, RFC 6531 §3.3).
+//! The parser for addresses (RFC 5321 §4.1.2, RFC 6531 §3.3).
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,11 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Parses a whole text, for example one that a plugin gave.
+    /// Parses a mailbox.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the whole text is a mailbox.
     pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
         let (mailbox, rest) = parse_mailbox(text, charset)?;
         match rest {
@@ -20,12 +24,12 @@ impl Mailbox {
         }
     }
 
-    /// The part before the `@`, quotes included where there are any.
+    /// The part before the `@`, including quotes.
     pub fn local_part(&self) -> &str {
         &self.text[..self.at]
     }
 
-    /// The domain or address literal, letter case kept.
+    /// The domain or address literal, as written.
     pub fn domain(&self) -> &str {
         &self.text[self.at + 1..]
     }
@@ -42,17 +46,21 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Where errors about a message go: the argument of MAIL FROM.
+/// The argument of MAIL FROM, to which delivery failures are reported.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReversePath {
-    /// `<>`: nowhere. The message is itself a notification (RFC 5321 §4.5.5).
+    /// `<>`: the message is itself a notification (RFC 5321 §4.5.5).
     Null,
-    /// To this mailbox.
+    /// A mailbox.
     Mailbox(Mailbox),
 }
 
 impl ReversePath {
-    /// Parses a whole text without angle brackets; nothing stands for [`ReversePath::Null`].
+    /// Parses a path without angle brackets. An empty text is [`ReversePath::Null`].
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the text is empty or a mailbox.
     pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
         match text {
             "" => Ok(Self::Null),
@@ -60,7 +68,7 @@ impl ReversePath {
         }
     }
 
-    /// The address, or nothing for the null path.
+    /// The address. Empty for the null path.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Null => "",
@@ -75,17 +83,21 @@ impl fmt::Display for ReversePath {
     }
 }
 
-/// Where a message goes: the argument of RCPT TO.
+/// The argument of RCPT TO.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ForwardPath {
-    /// To this mailbox.
+    /// A mailbox.
     Mailbox(Mailbox),
-    /// `<Postmaster>` without a domain, in the client's spelling (RFC 5321 §4.5.1).
+    /// `<Postmaster>` without a domain, as written (RFC 5321 §4.5.1).
     Postmaster(Box<str>),
 }
 
 impl ForwardPath {
-    /// Parses a whole text without angle brackets.
+    /// Parses a path without angle brackets.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the text is a mailbox or `postmaster`.
     pub fn parse(text: &str, charset: Charset) -> Result<Self, InvalidAddress> {
         match text.eq_ignore_ascii_case("postmaster") {
             true => Ok(Self::Postmaster(text.into())),
@@ -93,7 +105,7 @@ impl ForwardPath {
         }
     }
 
-    /// The address; just `postmaster` where it has no domain.
+    /// The address, which is `postmaster` if it has no domain.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Mailbox(mailbox) => mailbox.as_str(),
@@ -101,7 +113,7 @@ impl ForwardPath {
         }
     }
 
-    /// The domain, which a bare postmaster does not have.
+    /// The domain. Returns `None` for `<Postmaster>`.
     pub fn domain(&self) -> Option<&str> {
         match self {
             Self::Mailbox(mailbox) => Some(mailbox.domain()),
@@ -116,25 +128,25 @@ impl fmt::Display for ForwardPath {
     }
 }
 
-/// Which characters an address may hold.
+/// The characters that are allowed in an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
-    /// RFC 5321.
+    /// ASCII (RFC 5321).
     Ascii,
-    /// RFC 6531, once the client asked for SMTPUTF8.
+    /// UTF-8, after SMTPUTF8 (RFC 6531).
     Utf8,
 }
 
-/// Why a text is no address.
+/// Why an address is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidAddress {
-    /// It has no domain.
+    /// There is no domain.
     NoDomain,
-    /// It holds characters beyond ASCII, and the client did not ask for SMTPUTF8.
+    /// There are characters beyond ASCII without SMTPUTF8.
     NotAscii,
-    /// It does not follow the grammar.
+    /// The syntax is invalid.
     Syntax,
-    /// A part of it is longer than RFC 5321 §4.5.3.1 allows.
+    /// The address or a part of it is longer than RFC 5321 §4.5.3.1 allows.
     TooLong,
 }
 
@@ -151,15 +163,15 @@ impl fmt::Display for InvalidAddress {
 
 impl std::error::Error for InvalidAddress {}
 
-/// The longest local part in octets (RFC 5321 §4.5.3.1.1).
+/// The maximum length of a local part in octets (RFC 5321 §4.5.3.1.1).
 pub const MAX_LOCAL_PART: usize = 64;
-/// The longest domain in octets (RFC 5321 §4.5.3.1.2).
+/// The maximum length of a domain in octets (RFC 5321 §4.5.3.1.2).
 pub const MAX_DOMAIN: usize = 255;
-/// The longest path in octets, angle brackets included (RFC 5321 §4.5.3.1.3).
+/// The maximum length of a path in octets, including angle brackets (RFC 5321 §4.5.3.1.3).
 pub const MAX_PATH: usize = 256;
 
-/// Parses the path at the start of an argument: `<a@b> …`, or the bare `a@b …` that many clients
-/// send. Gives the text between the brackets without a source route, and what follows the path.
+/// Splits an argument after the path: `<a@b> …`, or `a@b …` as many clients send it. Returns the path
+/// without brackets and source route, and what follows it.
 pub(crate) fn split_path(argument: &str) -> Result<(&str, &str), InvalidAddress> {
     let Some(inner) = argument.strip_prefix('<') else {
         let end = argument.find(' ').unwrap_or(argument.len());
@@ -173,7 +185,7 @@ pub(crate) fn split_path(argument: &str) -> Result<(&str, &str), InvalidAddress>
     Ok((strip_source_route(path)?, rest))
 }
 
-/// The `>` that ends the path: not one inside a quoted local part.
+/// The index of the `>` that ends the path, outside of quoted strings.
 fn closing_bracket(inner: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;
@@ -189,7 +201,7 @@ fn closing_bracket(inner: &str) -> Option<usize> {
     None
 }
 
-/// `@a,@b:user@d` names a route that is to be ignored (RFC 5321 §4.1.2, appendix C).
+/// Strips the source route of `@a,@b:user@d`, which is ignored (RFC 5321 §4.1.2, appendix C).
 fn strip_source_route(path: &str) -> Result<&str, InvalidAddress> {
     if !path.starts_with('@') {
         return Ok(path);
@@ -202,7 +214,7 @@ fn strip_source_route(path: &str) -> Result<&str, InvalidAddress> {
             _ => return Err(InvalidAddress::Syntax),
         }
     }
-    // A route leads to somebody: the null path has none.
+    // The null path has no source route.
     match path {
         "" => Err(InvalidAddress::Syntax),
         _ => Ok(path),
@@ -255,7 +267,7 @@ fn is_atom_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8_text(c)
 }
 
-/// `Quoted-string`, quotes included.
+/// `Quoted-string`, including quotes.
 fn parse_quoted(text: &str) -> Result<(&str, &str), InvalidAddress> {
     let mut escaped = false;
     for (index, c) in text.char_indices().skip(1) {
@@ -270,7 +282,7 @@ fn parse_quoted(text: &str) -> Result<(&str, &str), InvalidAddress> {
     Err(InvalidAddress::Syntax)
 }
 
-/// `sub-domain *("." sub-domain)`. Underscores are taken too: hosts in the wild have them.
+/// `sub-domain *("." sub-domain)`. Underscores are accepted, because some host names have them.
 fn parse_domain(text: &str, charset: Charset) -> Result<(&str, &str), InvalidAddress> {
     if charset == Charset::Ascii && !text.is_ascii() {
         return Err(InvalidAddress::NotAscii);
@@ -288,7 +300,7 @@ fn parse_domain(text: &str, charset: Charset) -> Result<(&str, &str), InvalidAdd
     }
 }
 
-/// `"[" ( IPv4 / "IPv6:" IPv6 / tag ":" 1*dcontent ) "]"`, brackets included.
+/// `"[" ( IPv4 / "IPv6:" IPv6 / tag ":" 1*dcontent ) "]"`, including brackets.
 fn parse_literal(text: &str) -> Result<(&str, &str), InvalidAddress> {
     let end = text.find(']').ok_or(InvalidAddress::Syntax)?;
     let inner = &text[1..end];
@@ -318,89 +330,4 @@ fn is_utf8_text(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use InvalidAddress::{NoDomain, NotAscii, Syntax, TooLong};
-
-    #[test]
-    fn mailboxes_good_and_bad() {
-        let local = "l".repeat(MAX_LOCAL_PART);
-        let long = format!("{local}l@example.org");
-        let fits = format!("{local}@example.org");
-        let table: [(&str, Result<(&str, &str), InvalidAddress>); 29] = [
-            ("a@b", Ok(("a", "b"))),
-            ("a.b+c@Example.ORG", Ok(("a.b+c", "Example.ORG"))),
-            ("a@[127.0.0.1]", Ok(("a", "[127.0.0.1]"))),
-            ("a@[IPv6:::1]", Ok(("a", "[IPv6:::1]"))),
-            ("a@[x-tag:content]", Ok(("a", "[x-tag:content]"))),
-            ("\"a b\"@c", Ok(("\"a b\"", "c"))),
-            ("\"a\\\"@b\"@c", Ok(("\"a\\\"@b\"", "c"))),
-            ("\"\"@c", Ok(("\"\"", "c"))),
-            ("a@under_score.example", Ok(("a", "under_score.example"))),
-            (fits.as_str(), Ok((local.as_str(), "example.org"))),
-            (long.as_str(), Err(TooLong)),
-            ("", Err(Syntax)),
-            ("a", Err(NoDomain)),
-            ("@b", Err(Syntax)),
-            ("a@", Err(Syntax)),
-            ("a@@b", Err(Syntax)),
-            ("a@b@c", Err(Syntax)),
-            ("a..b@c", Err(Syntax)),
-            (".a@c", Err(Syntax)),
-            ("a.@c", Err(Syntax)),
-            ("a b@c", Err(Syntax)),
-            ("a@b.", Err(Syntax)),
-            ("a@-b", Err(Syntax)),
-            ("a@[127.0.0.300]", Err(Syntax)),
-            ("a@[IPv6:zz]", Err(Syntax)),
-            ("\"a@b", Err(Syntax)),
-            ("\"a\tb\"@c", Err(Syntax)),
-            ("pelé@example.org", Err(NotAscii)),
-            ("a\0b@c", Err(Syntax)),
-        ];
-        for (text, expected) in table {
-            let parsed = Mailbox::parse(text, Charset::Ascii);
-            let parts = parsed.as_ref().map(|m| (m.local_part(), m.domain()));
-            assert_eq!(parts.map_err(|error| *error), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn international_mailboxes() {
-        for text in ["pelé@example.org", "测试@测试.测试", "\"p é\"@example.org"] {
-            assert!(Mailbox::parse(text, Charset::Utf8).is_ok(), "{text}");
-        }
-        assert_eq!(Mailbox::parse("a\u{85}@b", Charset::Utf8), Err(Syntax));
-    }
-
-    #[test]
-    fn paths_are_split_from_what_follows() {
-        let table: [(&str, Result<(&str, &str), InvalidAddress>); 9] = [
-            ("<a@b>", Ok(("a@b", ""))),
-            ("<a@b> SIZE=1", Ok(("a@b", " SIZE=1"))),
-            ("<>", Ok(("", ""))),
-            ("a@b SIZE=1", Ok(("a@b", " SIZE=1"))),
-            ("<\"a>b\"@c> X", Ok(("\"a>b\"@c", " X"))),
-            ("<@a,@b:u@d>", Ok(("u@d", ""))),
-            ("<@invalid>", Err(Syntax)),
-            ("<a@b", Err(Syntax)),
-            ("<a@b>>>", Ok(("a@b", ">>"))),
-        ];
-        for (argument, expected) in table {
-            assert_eq!(split_path(argument), expected, "{argument}");
-        }
-    }
-
-    #[test]
-    fn a_domain_has_255_octets_at_most() {
-        let label = "d".repeat(62);
-        let domain = [label.as_str(); 4].join(".");
-        assert_eq!(domain.len(), 251);
-        assert!(Mailbox::parse(&format!("a@{domain}"), Charset::Ascii).is_ok());
-        let longer = format!("{domain}.example");
-        assert_eq!(
-            Mailbox::parse(&format!("a@{longer}"), Charset::Ascii),
-            Err(TooLong)
-        );
-    }
-}
+mod tests;

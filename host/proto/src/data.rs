@@ -1,14 +1,14 @@
-//! The DATA decoder: finds the end of a message and takes the dot-stuffing off (RFC 5321 §4.5.2).
+//! The DATA decoder: finds the end of a message and removes dot-stuffing (RFC 5321 §4.5.2).
 
 use std::ops::Range;
 
 use memchr::memchr2;
 
-/// Decodes what a client sends after 354, however it was cut.
+/// Decodes the octets that follow a 354 reply, in pieces of any size.
 ///
-/// Only CRLF ends a line, and only `CRLF . CRLF` ends the message, unless the operator has chosen
-/// [`LineEndings::EnsureLegacy`]. A lone CR or LF is noted as a [`Flaw`], but decoding goes on to the
-/// real end: stopping early would let the rest of the message be read as commands.
+/// Only CRLF ends a line, and only `CRLF . CRLF` ends the message, except with
+/// [`LineEndings::EnsureLegacy`]. A bare CR or LF is recorded as a [`Flaw`], and decoding continues to
+/// the real end: after an early end, the rest of the message would be read as commands.
 #[derive(Debug)]
 pub struct DataDecoder {
     line_endings: LineEndings,
@@ -18,41 +18,41 @@ pub struct DataDecoder {
     longest_line: usize,
 }
 
-/// What becomes of a CR or LF that is not part of a CRLF.
+/// The treatment of a CR or LF that is not part of a CRLF.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineEndings {
-    /// A lone LF becomes CRLF, a lone CR is left out. Neither ends the message.
+    /// A bare LF becomes CRLF, and a bare CR is removed. Neither ends the message.
     Ensure,
-    /// The same, and a lone LF also ends a line before or behind the final dot. Such a server can be
-    /// made to split one message into two (SMTP smuggling).
+    /// As `Ensure`, and a bare LF ends a line before and after the final dot. This permits SMTP
+    /// smuggling: another server may see two messages where this one sees one, or the reverse.
     EnsureLegacy,
-    /// They stay as they are.
+    /// It is kept.
     Leave,
     /// The message is refused.
     #[default]
     Strict,
 }
 
-/// What the next octets of the input are.
+/// The next element of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decoded {
-    /// The end of the message. What follows in the input is not part of it.
+    /// The end of the message.
     End,
-    /// Octets of the message that do not stand in the input as they are: a CR that was held back,
-    /// or a line ending that was mended.
+    /// Octets of the message that are not in the input: a CR that was held back, or a corrected line
+    /// ending.
     Fixed(&'static [u8]),
-    /// The input was read to its end.
+    /// There is no more input.
     NeedMore,
-    /// Octets of the message, by their place in the input.
+    /// Octets of the message, as a range of the input.
     Text(Range<usize>),
 }
 
-/// What is wrong with the line endings of a message.
+/// A fault in the line endings of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// A CR that no LF follows.
+    /// A CR without LF.
     BareCr,
-    /// An LF that no CR precedes.
+    /// An LF without CR.
     BareLf,
 }
 
@@ -68,8 +68,8 @@ impl DataDecoder {
         }
     }
 
-    /// Decodes from the start of the input. Gives how many octets were consumed and what they say;
-    /// to be called again with the rest until [`Decoded::NeedMore`] or [`Decoded::End`].
+    /// Decodes the start of the input. Returns the number of consumed octets and what they mean. Call
+    /// again with the rest until it returns [`Decoded::NeedMore`] or [`Decoded::End`].
     pub fn decode(&mut self, input: &[u8]) -> (usize, Decoded) {
         let mut start = 0;
         let mut at = 0;
@@ -90,7 +90,7 @@ impl DataDecoder {
                 (State::Dot, b'\n') if self.line_endings == LineEndings::EnsureLegacy => {
                     return self.end(at);
                 }
-                (State::DotCr, _) if self.mends() => self.state = State::HeldCr,
+                (State::DotCr, _) if self.corrects() => self.state = State::HeldCr,
                 (State::DotCr, _) => {
                     self.state = State::Cr;
                     return (at, Decoded::Fixed(b"\r"));
@@ -110,9 +110,9 @@ impl DataDecoder {
                 (State::LineStart | State::Dot | State::Text, _) => {
                     match self.text(&input[at..]) {
                         Some(length) => at += length,
-                        // A line ending is to be mended: first what stands before it.
+                        // Return what precedes the line ending before it is corrected.
                         None if start < at => break,
-                        None if byte == b'\n' => return self.mend_lf(at),
+                        None if byte == b'\n' => return self.correct_lf(at),
                         None => {
                             at += 1;
                             start = at;
@@ -148,15 +148,15 @@ impl DataDecoder {
         self.state = State::LineStart;
     }
 
-    const fn mends(&self) -> bool {
+    const fn corrects(&self) -> bool {
         matches!(
             self.line_endings,
             LineEndings::Ensure | LineEndings::EnsureLegacy
         )
     }
 
-    /// Reads behind the next CR or bare LF, or to the end, and gives how far that is. Nothing where
-    /// a line ending to be mended stands at the very start.
+    /// Reads past the next CR or bare LF, or to the end, and returns the length. Returns `None` if the
+    /// input starts with a line ending that must be corrected.
     fn text(&mut self, input: &[u8]) -> Option<usize> {
         let found = memchr2(b'\r', b'\n', input);
         let length = found.unwrap_or(input.len());
@@ -167,13 +167,13 @@ impl DataDecoder {
             return Some(length);
         };
         let is_whole = input[index..].starts_with(b"\r\n");
-        if self.mends() && !is_whole {
+        if self.corrects() && !is_whole {
             self.state = if index > 0 { State::Text } else { self.state };
             return (index > 0).then_some(index);
         }
         self.state = match input[index] {
             b'\r' => State::Cr,
-            // A bare LF does not end a line: a dot behind it is just a dot.
+            // A bare LF does not end a line, so that a dot after it has no meaning.
             _ => {
                 self.flaw.get_or_insert(Flaw::BareLf);
                 State::Text
@@ -182,7 +182,7 @@ impl DataDecoder {
         Some(index + 1)
     }
 
-    fn mend_lf(&mut self, at: usize) -> (usize, Decoded) {
+    fn correct_lf(&mut self, at: usize) -> (usize, Decoded) {
         self.flaw.get_or_insert(Flaw::BareLf);
         match self.line_endings {
             LineEndings::EnsureLegacy => self.end_line(),
@@ -192,18 +192,18 @@ impl DataDecoder {
     }
 }
 
-/// What was read last.
+/// The last octets that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A CR that is part of the text.
+    /// A CR that belongs to the text.
     Cr,
     /// A dot at the start of a line.
     Dot,
-    /// That dot and a CR behind it.
+    /// A dot at the start of a line, and CR.
     DotCr,
-    /// A CR that is part of the text only where an LF follows.
+    /// A CR that belongs to the text only if an LF follows.
     HeldCr,
-    /// CRLF, or nothing yet.
+    /// CRLF, or nothing.
     LineStart,
     /// Anything else.
     Text,

@@ -1,85 +1,86 @@
-//! What a client can do wrong, and the one place where that becomes a reply.
+//! Faults of the client, and the replies to them.
 
 use crate::address::InvalidAddress;
 use crate::reply::{Enhanced, Reply};
 
-/// A fault of the client. Each counts towards the limit of errors in a session.
+/// A fault of the client. Unless [`is_error`](Self::is_error) returns false, it counts towards
+/// [`Settings::max_errors`](crate::session::Settings::max_errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A command that needs an argument came without, or with a garbled one.
+    /// A missing or malformed argument.
     Argument,
-    /// A command that takes no argument came with one.
+    /// An argument of a command that has none.
     ArgumentNotAllowed,
-    /// AUTH where the listener does not offer it.
+    /// AUTH on a listener that does not offer it.
     AuthNotOffered,
-    /// The exchange of AUTH was cancelled by the client (RFC 4954 §4).
+    /// The client cancelled the AUTH exchange (RFC 4954 §4).
     AuthCancelled,
-    /// What came in the exchange of AUTH cannot be decoded.
+    /// A malformed response in an AUTH exchange.
     AuthEncoding,
-    /// An initial response to a mechanism in which the server speaks first.
+    /// An initial response for a mechanism in which the server sends the first message.
     AuthInitialResponse,
-    /// A response of AUTH is longer than RFC 4954 §4 allows.
+    /// A line of an AUTH exchange that is longer than RFC 4954 §4 allows.
     AuthLineTooLong,
-    /// A mechanism that is not offered.
+    /// An AUTH mechanism that is not offered.
     AuthMechanism,
-    /// AUTH over a connection that is not encrypted.
+    /// AUTH on a connection that is not encrypted.
     AuthNeedsTls,
-    /// No plugin knows these credentials.
+    /// Invalid credentials.
     AuthRejected,
-    /// MAIL before AUTH where the listener demands it.
+    /// MAIL before AUTH on a listener that requires AUTH.
     AuthRequired,
-    /// A command that is legal only in another state.
+    /// A command that is not legal in the current state.
     BadSequence,
-    /// The channel binding of SCRAM is not that of the connection, or was negotiated away.
+    /// A SCRAM channel binding that differs from that of the connection, or was downgraded.
     ChannelBinding,
-    /// A command line that holds NUL, a bare CR, a bare LF or text that is not UTF-8.
+    /// A command line with a control character, a bare LF, or text that is not UTF-8.
     CommandEncoding,
-    /// BDAT after a chunk that was refused, or without a transaction. Its octets are thrown away.
+    /// BDAT without a transaction, or after a refused chunk. Its octets are discarded.
     ChunkWithoutTransaction,
-    /// DATA for a message that may only come with BDAT.
+    /// DATA in a transaction with BODY=BINARYMIME, which requires BDAT.
     DataForBinary,
     /// A command line longer than the limit.
     LineTooLong,
-    /// The message, or what SIZE announces, is larger than the limit.
+    /// A message, or a value of SIZE, that exceeds the limit.
     MessageTooLarge,
-    /// A second MAIL in a transaction.
+    /// MAIL in a transaction.
     NestedMail,
     /// DATA without a recipient.
     NoRecipients,
-    /// A verb of SMTP that is not served here.
+    /// A known command that is not implemented.
     NotImplemented,
-    /// An ESMTP parameter with a value that it cannot have.
+    /// An ESMTP parameter with a malformed value, or one that is repeated.
     ParameterValue,
-    /// The argument of RCPT is no address.
+    /// A malformed address in RCPT.
     Recipient(InvalidAddress),
-    /// More than one command at once where PIPELINING is not offered.
+    /// A command before the reply to the last one, without PIPELINING.
     Pipelining,
     /// A second PROXY header.
     ProxyTwice,
-    /// Commands sent behind STARTTLS, before TLS. They are thrown away, without a reply.
+    /// Octets between STARTTLS and the handshake. They are discarded without a reply.
     PlaintextBehindStartTls,
-    /// A recipient that the gateway does not relay to.
+    /// A recipient whose domain mail is not accepted for.
     RelayDenied,
-    /// The argument of MAIL is no address.
+    /// A malformed address in MAIL.
     Sender(InvalidAddress),
-    /// A command before TLS where the listener demands TLS.
+    /// A command before TLS on a listener that requires TLS.
     TlsRequired,
-    /// One recipient more than the limit.
+    /// A recipient beyond the limit of a transaction.
     TooManyRecipients,
-    /// An ESMTP parameter that is not known here.
+    /// An unknown ESMTP parameter.
     UnknownParameter,
-    /// A verb that is none of SMTP.
+    /// An unknown verb.
     UnknownVerb,
 }
 
 impl Fault {
-    /// Whether it counts as an error of the client. A client cannot know how many recipients are taken
-    /// before it is told, and goes on with those that were.
+    /// True if the fault counts as an error. Too many recipients do not: a client cannot know the limit,
+    /// and continues with the accepted ones (RFC 5321 §4.5.3.1.10).
     pub const fn is_error(self) -> bool {
         !matches!(self, Self::TooManyRecipients)
     }
 
-    /// The name by which a configuration can reword the reply.
+    /// The name of the fault in configuration files and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Argument => "bad-argument",
@@ -119,7 +120,7 @@ impl Fault {
         }
     }
 
-    /// One of each name.
+    /// One fault for each name.
     pub const ALL: [Self; 34] = [
         Self::Argument,
         Self::ArgumentNotAllowed,

@@ -1,15 +1,15 @@
-//! SMTP and LMTP with no IO: bytes in, steps out.
+//! SMTP and LMTP without IO.
 //!
-//! Nothing in this crate opens a socket, asks for the time, or waits. A driver owns the bytes:
+//! Nothing in this crate opens a socket, reads a clock, or waits. A driver owns the connection and
+//! carries out what the protocol asks for:
 //!
-//! - [`Session::receive`](session::Session::receive) takes what a socket gave, however it was cut;
-//! - [`Session::step`](session::Session::step) says what to do next: read, write these bytes, ask this
-//!   question of policy, keep these octets of a message, close;
-//! - [`Session::decide`](session::Session::decide) brings back policy's answer.
+//! - [`session`] is the server side. [`Session::step`](session::Session::step) returns what to do next:
+//!   read, write octets, ask policy, store octets of a message, begin TLS, or close.
+//! - [`client`] is the client side, for SMTP and LMTP servers.
 //!
-//! For every command the session first **checks** whether it is legal now, then **asks**, and
-//! **proceeds** once it has the answer: policy never sees an illegal command, and nothing happens
-//! before it answered. The side that talks to a backend, [`client`], has the same shape.
+//! For each command the session first **checks** whether it is legal, then **asks** policy, and
+//! **proceeds** with the answer. Policy never sees an illegal command, and no command has an effect
+//! before policy has answered.
 
 pub mod address;
 pub mod auth;

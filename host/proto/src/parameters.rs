@@ -1,23 +1,24 @@
-//! ESMTP parameters of MAIL and RCPT, each with the grammar of its own RFC.
+//! The parser for the ESMTP parameters of MAIL and RCPT.
 
+use crate::address::Charset;
 use crate::fault::Fault;
 
-/// Which extensions a server offers. What is not offered is not taken either.
+/// The extensions that a server offers. Parameters of other extensions are unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extensions {
-    /// BODY=BINARYMIME (RFC 3030); needs `chunking`.
+    /// BINARYMIME (RFC 3030). Requires `chunking`.
     pub binarymime: bool,
-    /// BDAT (RFC 3030).
+    /// CHUNKING (RFC 3030).
     pub chunking: bool,
-    /// Delivery status notifications (RFC 3461).
+    /// DSN (RFC 3461).
     pub dsn: bool,
-    /// BODY=8BITMIME (RFC 6152).
+    /// 8BITMIME (RFC 6152).
     pub eight_bit_mime: bool,
-    /// Several commands at once (RFC 2920).
+    /// PIPELINING (RFC 2920).
     pub pipelining: bool,
-    /// REQUIRETLS (RFC 8689). A session offers it only while it is encrypted.
+    /// REQUIRETLS (RFC 8689). Sessions offer it on encrypted connections only.
     pub requiretls: bool,
-    /// Addresses and headers in UTF-8 (RFC 6531).
+    /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
     /// VRFY.
     pub vrfy: bool,
@@ -38,31 +39,35 @@ impl Default for Extensions {
     }
 }
 
-/// A parameter as the client gave it, checked.
+/// A parameter whose value was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// The keyword in capitals.
+    /// The keyword in upper case.
     pub name: Box<str>,
-    /// The value, empty where there is none.
+    /// The value. Empty if there is none.
     pub value: Box<str>,
 }
 
 /// The parameters of MAIL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailParameters {
-    /// What kind of data the body is (RFC 6152, RFC 3030).
+    /// BODY (RFC 6152, RFC 3030).
     pub body: Option<Body>,
-    /// The size that the client announces, in octets (RFC 1870).
+    /// SIZE in octets (RFC 1870).
     pub size: Option<u64>,
-    /// Whether addresses and headers may hold UTF-8 (RFC 6531).
+    /// True if SMTPUTF8 was given: addresses and header fields may hold UTF-8 (RFC 6531).
     pub smtputf8: bool,
-    /// All of them, in the client's order.
+    /// All parameters, in the order in which they were sent.
     pub all: Vec<Parameter>,
 }
 
 impl MailParameters {
-    /// Reads the parameters behind the reverse-path. `registered` are the keywords, in capitals, that
-    /// policy takes care of.
+    /// Parses the parameters after the reverse-path. `registered` holds the keywords of additional
+    /// parameters, in upper case.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a parameter is malformed, repeated or unknown.
     pub fn parse(
         text: &str,
         extensions: &Extensions,
@@ -101,13 +106,26 @@ impl MailParameters {
         Ok(parameters)
     }
 
-    /// The value of a parameter by its name in capitals.
+    /// The charset of the addresses in the transaction.
+    pub const fn charset(&self) -> Charset {
+        match self.smtputf8 {
+            true => Charset::Utf8,
+            false => Charset::Ascii,
+        }
+    }
+
+    /// The value of a parameter, whose name is given in upper case.
     pub fn value(&self, name: &str) -> Option<&str> {
         value_of(&self.all, name)
     }
 }
 
-/// Reads the parameters behind the forward-path.
+/// Parses the parameters after the forward-path. `registered` holds the keywords of additional
+/// parameters, in upper case.
+///
+/// # Errors
+///
+/// Fails if a parameter is malformed, repeated or unknown.
 pub fn parse_rcpt(
     text: &str,
     extensions: &Extensions,
@@ -131,7 +149,7 @@ pub fn parse_rcpt(
     Ok(parameters)
 }
 
-/// The value of a parameter by its name in capitals.
+/// The value of a parameter, whose name is given in upper case.
 pub fn value_of<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> {
     let found = parameters.iter().find(|parameter| &*parameter.name == name);
     found.map(|parameter| &*parameter.value)
@@ -140,11 +158,11 @@ pub fn value_of<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> 
 /// The value of BODY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Any octets, not in lines; comes with BDAT only.
+    /// Any octets, not divided into lines. Requires BDAT.
     BinaryMime,
-    /// Any octets in lines.
+    /// Lines of any octets.
     EightBitMime,
-    /// Octets below 128 in lines.
+    /// Lines of octets below 128.
     SevenBit,
 }
 
@@ -170,7 +188,7 @@ const fn check(valid: bool) -> Result<(), Fault> {
 fn size(value: &str) -> Result<u64, Fault> {
     match value.len() {
         1..=20 if value.bytes().all(|byte| byte.is_ascii_digit()) => {
-            // Twenty digits may exceed 64 bits; such a message exceeds every limit just as well.
+            // Twenty digits may exceed 64 bits: u64::MAX exceeds every limit as well.
             Ok(value.parse().unwrap_or(u64::MAX))
         }
         _ => Err(Fault::ParameterValue),
@@ -181,7 +199,7 @@ fn is_one_of(value: &str, allowed: &[&str]) -> bool {
     allowed.iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
-/// `NEVER`, or a list of the others (RFC 3461 §4.1).
+/// `NEVER`, or a list of `SUCCESS`, `FAILURE` and `DELAY` (RFC 3461 §4.1).
 fn is_notify(value: &str) -> bool {
     value.eq_ignore_ascii_case("NEVER")
         || value
@@ -202,7 +220,7 @@ fn is_orcpt(value: &str) -> bool {
     !kind.is_empty() && kind.chars().all(is_atom) && is_address && value.len() <= 500
 }
 
-/// Visible ASCII but `+` and `=`, or `+` and two hexadecimal digits in capitals (RFC 3461 §4).
+/// Visible ASCII without `+` and `=`, or `+` and two upper-case hexadecimal digits (RFC 3461 §4).
 fn is_xtext(value: &str) -> bool {
     let mut bytes = value.bytes();
     let is_hex = |byte: Option<u8>| matches!(byte, Some(b'0'..=b'9' | b'A'..=b'F'));
@@ -219,7 +237,7 @@ fn is_xtext(value: &str) -> bool {
     !value.is_empty()
 }
 
-/// `esmtp-keyword ["=" esmtp-value]`, separated by blanks (RFC 5321 §4.1.2).
+/// `esmtp-keyword ["=" esmtp-value]`, separated by spaces (RFC 5321 §4.1.2).
 fn split(text: &str) -> impl Iterator<Item = Result<Parameter, Fault>> {
     text.split(' ').filter(|word| !word.is_empty()).map(|word| {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));

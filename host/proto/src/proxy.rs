@@ -1,30 +1,30 @@
-//! The PROXY protocol, versions 1 and 2: who the client of a proxy is, said before anything else.
+//! The PROXY protocol, versions 1 and 2.
 //!
-//! The parsing is that of the crate `ppp`; here is what a mail server makes of it.
+//! The crate `ppp` parses the header. This module limits its length and extracts what is used.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ppp::v2::{self, Command, Type};
 use ppp::{HeaderResult, PartialResult, v1};
 
-/// What a proxy says about a connection.
+/// A PROXY header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
     /// The version of the protocol, 1 or 2.
     pub version: u8,
-    /// Where the client connected from and to. Nothing where the proxy does not know, or speaks for
-    /// itself: then what the socket says holds.
+    /// The source and destination of the client's connection. `None` if the proxy does not know them,
+    /// or if the connection is its own: then those of the socket apply.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
-    /// The name that the client asked for in TLS to the proxy (SNI).
+    /// The server name that the client requested in TLS (SNI).
     pub authority: Option<String>,
-    /// The protocol that was agreed on in TLS to the proxy (ALPN).
+    /// The protocol negotiated in TLS (ALPN).
     pub alpn: Option<Vec<u8>>,
-    /// Whether the client spoke TLS to the proxy.
+    /// True if the client used TLS to the proxy.
     pub tls: bool,
 }
 
 impl ProxyHeader {
-    /// What client and proxy speak, in the words of version 1: `TCP4`, `TCP6` or `UNKNOWN`.
+    /// The protocol as version 1 names it: `TCP4`, `TCP6` or `UNKNOWN`.
     pub const fn protocol(&self) -> &'static str {
         match self.addresses {
             Some((SocketAddr::V4(_), _)) => "TCP4",
@@ -34,31 +34,31 @@ impl ProxyHeader {
     }
 }
 
-/// What became of parsing.
+/// The result of [`parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// The header is complete, and so many octets long. What follows belongs to the session.
+    /// A complete header, and its length in octets. The octets after it belong to the session.
     Header(ProxyHeader, usize),
     /// More octets are needed.
     Incomplete,
-    /// This is no PROXY header, or not a valid one.
+    /// Not a valid PROXY header.
     Invalid,
 }
 
-/// The most octets that a header may have before it is taken for none.
+/// The maximum length of a header of version 2 in octets.
 pub const MAX_HEADER: usize = 4_096;
 
-/// The longest header of version 1 in octets, CRLF included.
+/// The maximum length of a header of version 1 in octets, including CRLF.
 const MAX_VERSION_1: usize = 107;
 
-/// Parses what came first on a connection.
+/// Parses the start of a connection.
 pub fn parse(octets: &[u8]) -> Parsed {
     let is_text = octets.starts_with(b"PROXY") || b"PROXY".starts_with(octets);
     let line_end = octets
         .windows(2)
         .take(MAX_VERSION_1)
         .position(|pair| pair == b"\r\n");
-    // A header of version 1 is a line, and part of a line says nothing.
+    // A header of version 1 is one line. Only a complete line can be parsed.
     let octets = match (is_text, line_end) {
         (true, Some(end)) => &octets[..end + 2],
         (true, None) if octets.len() < MAX_VERSION_1 => return Parsed::Incomplete,
@@ -100,14 +100,14 @@ fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
         alpn: None,
         tls: false,
     };
-    // The rest of the line would be taken for a command.
+    // The rest of an incomplete line would be read as a command.
     let is_whole = header.header.ends_with("\r\n");
     is_whole.then_some((header_said, header.header.len()))
 }
 
 fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
     let addresses = match (header.command, &header.addresses) {
-        // A health check of the proxy itself.
+        // LOCAL: a health check by the proxy.
         (Command::Local, _) => None,
         (Command::Proxy, v2::Addresses::IPv4(ip)) => pair(
             (ip.source_address.into(), ip.source_port),
@@ -135,7 +135,7 @@ fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
             kind if kind == Type::Authority as u8 => {
                 said.authority = String::from_utf8(tlv.value.to_vec()).ok();
             }
-            // The first octet holds flags, the lowest of which says that the client used TLS.
+            // The lowest bit of the first octet is PP2_CLIENT_SSL: the client used TLS.
             kind if kind == Type::SSL as u8 => {
                 said.tls = tlv.value.first().is_some_and(|flags| flags & 1 == 1);
             }
@@ -145,7 +145,7 @@ fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
     Some((said, header.len()))
 }
 
-/// A port of 0 is no port that a client connects from.
+/// Combines addresses and ports. Returns `None` if a port is 0, which no TCP connection has.
 fn pair(
     (source, source_port): (IpAddr, u16),
     (destination, destination_port): (IpAddr, u16),

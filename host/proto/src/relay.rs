@@ -1,10 +1,10 @@
-//! Whom the gateway relays to: without a rule that names a domain, nobody.
+//! The domains that mail is accepted for.
 
 use std::collections::HashSet;
 
 use crate::address::ForwardPath;
 
-/// The domains that mail is taken for.
+/// The domains that mail is accepted for. Empty by default.
 #[derive(Clone, Debug, Default)]
 pub struct RelayDomains {
     exact: HashSet<String>,
@@ -12,7 +12,7 @@ pub struct RelayDomains {
 }
 
 impl RelayDomains {
-    /// Takes rules such as `example.org`, and `.example.org` for everything below it.
+    /// Parses rules: `example.org` for one domain, `.example.org` for all its subdomains.
     pub fn new(rules: impl IntoIterator<Item = String>) -> Self {
         let mut domains = Self::default();
         for rule in rules {
@@ -25,7 +25,8 @@ impl RelayDomains {
         domains
     }
 
-    /// Whether mail for this recipient is taken. The bare postmaster always is (RFC 5321 §4.5.1).
+    /// True if mail for this recipient is accepted. `<Postmaster>` without a domain always is (RFC 5321
+    /// §4.5.1).
     pub fn permit(&self, recipient: &ForwardPath) -> bool {
         let Some(domain) = recipient.domain() else {
             return true;

@@ -1,21 +1,21 @@
-//! XCLIENT: a trusted client says on whose behalf it speaks (Postfix XCLIENT_README).
+//! XCLIENT: a trusted client names the client for which it speaks (Postfix XCLIENT_README).
 
 use std::net::IpAddr;
 
 use crate::fault::Fault;
 
-/// What a trusted client says about its own client. What it does not say stays as it is.
+/// The attributes of another client. Attributes that are `None` do not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Xclient {
     /// The client's address.
     pub address: Option<IpAddr>,
     /// The client's port.
     pub port: Option<u16>,
-    /// The client's name by reverse DNS; empty where it has none.
+    /// The client's name from reverse DNS. Empty if it has none.
     pub name: Option<String>,
-    /// The name that the client gave in HELO or EHLO.
+    /// The argument of the client's HELO or EHLO.
     pub helo: Option<String>,
-    /// The identity under which the client has authenticated; empty where it has not.
+    /// The identity that the client has authenticated. Empty if it has not.
     pub login: Option<String>,
     /// The address that the client connected to.
     pub local_address: Option<IpAddr>,
@@ -24,10 +24,14 @@ pub struct Xclient {
 }
 
 impl Xclient {
-    /// The attributes as EHLO lists them.
+    /// The keyword for the reply to EHLO, with the supported attributes.
     pub const KEYWORD: &'static str = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT";
 
-    /// Parses `NAME=value …`, values in xtext.
+    /// Parses `NAME=value …`, with values in xtext (RFC 3461 §4).
+    ///
+    /// # Errors
+    ///
+    /// Fails if an attribute is unknown or malformed.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut xclient = Self::default();
         for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -47,7 +51,7 @@ impl Xclient {
                 "LOGIN" => xclient.login = Some(known.unwrap_or_default()),
                 "NAME" => xclient.name = Some(known.unwrap_or_default()),
                 "PORT" => xclient.port = known.map(|text| port(&text)).transpose()?,
-                // SMTP or ESMTP, which the client will show by its own HELO or EHLO.
+                // SMTP or ESMTP: the HELO or EHLO that follows decides.
                 "PROTO" => {}
                 _ => return Err(Fault::Argument),
             }
@@ -68,7 +72,7 @@ fn port(text: &str) -> Result<u16, Fault> {
     text.parse().map_err(|_| Fault::Argument)
 }
 
-/// Takes xtext apart (RFC 3461 §4). What comes out has no control characters.
+/// Decodes xtext (RFC 3461 §4). Returns `None` if it is malformed or holds control characters.
 fn decoded(text: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

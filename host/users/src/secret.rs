@@ -2,7 +2,10 @@
 
 mod argon2id;
 mod bcrypt;
+mod cost;
 mod scram;
+#[cfg(test)]
+mod work;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +13,8 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-pub use scram::ScramKeys;
+pub use self::cost::{CannotVerify, Cost};
+pub use self::scram::ScramKeys;
 
 /// What is kept of a password. `Debug` hides everything but the kind.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,35 +26,6 @@ pub enum Secret {
     /// The keys of SCRAM-SHA-256 (RFC 5802, RFC 7677).
     Scram(ScramKeys),
 }
-
-/// What checking a password costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// The memory of Argon2id in KiB.
-    pub memory: u32,
-    /// The passes of Argon2id over that memory.
-    pub passes: u32,
-    /// The iterations of SCRAM-SHA-256.
-    pub iterations: u32,
-}
-
-impl Cost {
-    /// What new secrets cost: for Argon2id the least memory that OWASP recommends, since every session
-    /// that checks a password needs it at the same time.
-    pub const DEFAULT: Self = Self {
-        memory: 7_168,
-        passes: 5,
-        iterations: 100_000,
-    };
-}
-
-/// The machine cannot check a password; it says nothing about the password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not enough memory to check a password whose hash needs {0} KiB")]
-pub struct CannotVerify(
-    /// What the hash needs, in KiB.
-    pub u32,
-);
 
 /// Why a text is no secret. Does not hold the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

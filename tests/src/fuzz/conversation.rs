@@ -17,7 +17,7 @@ use postgate_proto::session::{
     ScramLookup, Session, Settings, StartingTls, Step, Tls,
 };
 
-use super::assert_reply_lines;
+use super::reply_lines::assert_reply_lines;
 use crate::dialog::HANDSHAKE;
 
 /// A server cannot make the client send anything but commands, whatever it says.

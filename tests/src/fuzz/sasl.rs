@@ -9,8 +9,8 @@ use postgate_proto::session::{
     Answer, Ask, Auth, Offers, OptionalQuestion, ScramLookup, Session, Settings, Step, Tls,
 };
 
-use super::assert_reply_lines;
 use super::conversation::{CHANNEL, keys};
+use super::reply_lines::assert_reply_lines;
 
 /// Whatever a client responds, in the lines of an exchange: policy sees no control character in an
 /// identity, nobody is authenticated without its word, and SCRAM proves nothing without the password.

@@ -8,14 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postgate_proto::auth::{Decoy, ScramKeys};
 use postgate_proto::parameters::Parameter;
-use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
+use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::{
     Answer, Ask, Channel, Ending, Helo, Offers, OptionalQuestion, Profile, Reading, Rejection,
     ScramLookup, Session, Settings, StartingTls, Step, Tls,
 };
 
+use super::reply::reply;
 use super::settings::{EXPORTER, settings};
-use super::{Heard, Server};
+use crate::dialog::play::{Heard, Server};
 use crate::dialog::{Action, Certificate, Dialog, Line, ScriptedAnswer, ScriptedReply, Verdict};
 
 /// A session of the protocol core as the server of a dialog.
@@ -309,14 +310,4 @@ fn keys(text: &str) -> ScramKeys {
 
 fn refusal(text: &ScriptedReply) -> Refusal {
     Refusal::new(reply(text)).expect("a refusing code")
-}
-
-pub(super) fn reply(scripted: &ScriptedReply) -> Reply {
-    let (enhanced, text) = match Enhanced::parse(&scripted.text) {
-        Some((enhanced, text)) => (Some(enhanced), text),
-        None => (None, scripted.text.as_str()),
-    };
-    let lines = text.split(" / ").filter(|line| !line.is_empty());
-    let lines = lines.map(str::to_owned).collect();
-    Reply::new(scripted.code, enhanced, lines).expect("a valid reply")
 }

@@ -1,6 +1,7 @@
 //! Plays dialogs: against the protocol core ([`core`]) and over TCP ([`wire`]).
 
 pub mod core;
+mod reply;
 mod settings;
 pub mod wire;
 

@@ -9,7 +9,7 @@ use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::{Auth, Channel, ClientTrust, Offers, Settings, Tls};
 use toml::{Table, Value};
 
-use super::core::reply;
+use super::reply::reply;
 
 /// What the core takes of the settings of a dialog.
 ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use super::{Heard, Server};
 use crate::certificate::Authority;
 use crate::client::Client;
+use crate::dialog::play::{Heard, Server};
 use crate::dialog::{Certificate, ScriptedAnswer};
 
 /// The program at the other end of a new connection.

@@ -7,7 +7,7 @@ use crate::auth::mechanism::Mechanism;
 use crate::auth::terms::ExchangeTerms;
 use crate::fault::Fault;
 
-/// `<` octets that nobody can foresee `@` the name of the server `>`.
+/// `<nonce@hostname>`.
 pub(super) fn challenge(terms: &ExchangeTerms<'_>) -> Vec<u8> {
     let digits: String = terms.nonce[..16]
         .iter()
@@ -16,7 +16,7 @@ pub(super) fn challenge(terms: &ExchangeTerms<'_>) -> Vec<u8> {
     format!("<{digits}@{}>", terms.hostname).into_bytes()
 }
 
-/// The user, a blank, and the digest of the challenge. A user may have blanks in its name.
+/// Parses `user digest`. A user name may contain spaces.
 pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Credentials, Fault> {
     let (user, digest) = text.rsplit_once(' ').ok_or(Fault::AuthEncoding)?;
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');

@@ -1,4 +1,4 @@
-//! What a client presents in an AUTH exchange.
+//! The credentials that a client presents in an AUTH exchange.
 
 use std::fmt;
 
@@ -7,39 +7,36 @@ use zeroize::Zeroizing;
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
-/// Credentials as a client presented them, decoded. Their `Debug` hides what is secret.
+/// Decoded credentials of a client. `Debug` hides the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The mechanism by which they came.
+    /// The mechanism of the exchange.
     pub mechanism: Mechanism,
-    /// Who the client says it is: the authentication identity, without control characters. Empty
-    /// where the mechanism does not tell.
+    /// The authentication identity, without control characters. Empty if the mechanism has none.
     pub identity: String,
-    /// Whom it wants to act as: the authorization identity, without control characters. Empty for
-    /// the same.
+    /// The authorization identity, without control characters. Empty if it is the same.
     pub act_as: String,
-    /// What is to show it.
+    /// The proof of the identity.
     pub proof: Proof,
 }
 
-/// What is to show that a client is who it says. Its `Debug` hides what is secret, and what is secret
-/// is wiped from memory with it.
+/// The proof of an identity. `Debug` hides secrets, and they are zeroized on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// The certificate of the channel, which was verified (EXTERNAL).
+    /// The verified client certificate of the channel (EXTERNAL).
     Certificate,
-    /// A password, to be checked (PLAIN, LOGIN).
+    /// A password (PLAIN, LOGIN).
     Password(Zeroizing<String>),
-    /// An answer to a challenge, computed from the password, to be checked (CRAM-MD5).
+    /// A digest of a challenge, keyed with the password (CRAM-MD5).
     Response {
-        /// The challenge, which is never the same twice.
+        /// The challenge, which is never repeated.
         challenge: Vec<u8>,
-        /// The keyed MD5 digest of it: 32 lower-case hexadecimal digits.
+        /// The HMAC-MD5 of the challenge: 32 lower-case hexadecimal digits.
         digest: Zeroizing<String>,
     },
-    /// A bearer token, to be checked (XOAUTH2, OAUTHBEARER): printable ASCII.
+    /// A bearer token of visible ASCII characters (XOAUTH2, OAUTHBEARER).
     Token(Zeroizing<String>),
-    /// The exchange itself has shown that the client knows the password (SCRAM).
+    /// The exchange has proved that the client knows the password (SCRAM).
     Verified,
 }
 
@@ -55,7 +52,8 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// An identity, which holds no control characters (RFC 4013 §2.3): it is told to logs and plugins.
+/// Checks an identity. Control characters are not allowed (RFC 4013 §2.3), because identities are
+/// logged.
 pub(super) fn identity(text: &str) -> Result<String, Fault> {
     match text.contains(char::is_control) {
         true => Err(Fault::AuthEncoding),

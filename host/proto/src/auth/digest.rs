@@ -1,11 +1,11 @@
-//! HMAC and SHA-256, as the mechanisms need them.
+//! HMAC-SHA-256 and SHA-256.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// HMAC-SHA-256 over the parts, one after the other.
+/// HMAC-SHA-256 of the concatenated parts.
 pub(super) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    // A key is filled up with zeros to the size of a block (RFC 2104 §2).
+    // A key is padded with zeros to the block size (RFC 2104 §2).
     let mut block = [0; 64];
     block[..key.len()].copy_from_slice(key);
     let mut hmac = Hmac::<Sha256>::new(&block.into());
@@ -23,7 +23,7 @@ pub(super) fn sha256(octets: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    /// RFC 4231 §4.3, with its short key filled up.
+    /// RFC 4231 §4.3, with its key padded.
     #[test]
     fn the_known_answer() {
         let mut key = [0; 32];

@@ -17,20 +17,20 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Exchange(Awaited);
 
-/// Where an exchange stands after a response.
+/// The result of a response.
 #[derive(Debug)]
 pub(crate) enum AuthProgress {
-    /// Ask the client for more with this challenge, which is not in base64 yet.
+    /// The next challenge, not encoded in base64.
     Challenge(Vec<u8>, Exchange),
     /// The client has presented its credentials.
     Complete(Credentials),
     /// The exchange continues with the keys of a user.
     Keys(AwaitsKeys),
-    /// The client has presented nothing that policy could look at.
+    /// The client has presented no credentials (RFC 7628 §4.3).
     Rejected(Mechanism),
 }
 
-/// What the next response is.
+/// The next response.
 #[derive(Debug)]
 enum Awaited {
     CramMd5(Vec<u8>),
@@ -41,12 +41,16 @@ enum Awaited {
     Plain,
     Scram(Start),
     ScramProof(Box<Challenged>),
-    /// Nothing: it stands for the outcome, which SMTP cannot put into the reply itself.
+    /// An empty response to the server's final message, which an SMTP reply cannot carry.
     ScramEnd(Credentials),
 }
 
 impl Exchange {
-    /// Begins an exchange, perhaps with an initial response (RFC 4954 §4).
+    /// Begins an exchange with an optional initial response (RFC 4954 §4).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the initial response is malformed or not allowed.
     pub(crate) fn begin(
         mechanism: Mechanism,
         initial: Option<&str>,
@@ -67,20 +71,24 @@ impl Exchange {
         };
         match (initial, mechanism) {
             (None, _) => Ok(AuthProgress::Challenge(challenge, Self(awaited))),
-            // RFC 4954 §4: the server speaks first in this mechanism.
+            // The server sends the first message (RFC 4954 §4).
             (Some(_), Mechanism::CramMd5) => Err(Fault::AuthInitialResponse),
-            // "=" stands for an initial response of no octets.
+            // "=" is an empty initial response.
             (Some("="), _) => Self(awaited).respond(b""),
             (Some(initial), _) => Self(awaited).respond(initial.as_bytes()),
         }
     }
 
-    /// Takes a response line without its line ending.
+    /// Continues with a response line without its line ending.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the response is malformed or proves nothing, or if the client cancels.
     pub(crate) fn respond(self, line: &[u8]) -> Result<AuthProgress, Fault> {
         if line == b"*" {
             return Err(Fault::AuthCancelled);
         }
-        // Also what was decoded before an error is wiped.
+        // Zeroized on errors, too.
         let mut decoded = Zeroizing::new(vec![0; decoded_len_estimate(line.len())]);
         let length = STANDARD
             .decode_slice(line, &mut decoded)
@@ -114,14 +122,14 @@ impl Exchange {
         }
     }
 
-    /// Continues with the keys of a user. No password fits those of an unknown user.
+    /// Continues with the keys of a user. If the user is unknown, no password is accepted.
     pub(crate) fn with_keys(waiting: AwaitsKeys, lookup: ScramLookup) -> AuthProgress {
         let (challenge, challenged) = waiting.with_keys(lookup);
         AuthProgress::Challenge(challenge, Self(Awaited::ScramProof(Box::new(challenged))))
     }
 }
 
-/// Appends a challenge as it goes over the wire.
+/// Appends the reply line of a challenge.
 pub(crate) fn write_challenge(challenge: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"334 ");
     let mut encoded = STANDARD.encode(challenge);

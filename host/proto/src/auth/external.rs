@@ -4,7 +4,7 @@ use crate::auth::credentials::{Credentials, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
-/// The response is the authorization identity, empty for the one that the certificate shows.
+/// Parses the authorization identity, which is empty if it is that of the certificate.
 pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
     Ok(Credentials {
         mechanism: Mechanism::External,

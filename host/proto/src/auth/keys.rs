@@ -1,4 +1,4 @@
-//! What a server knows of a user in SCRAM, and what it pretends to know of one who is not there.
+//! The keys of users for SCRAM, and decoys for unknown users.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use zeroize::Zeroize;
 
 use crate::auth::digest::hmac;
 
-/// The keys of a user for SCRAM-SHA-256 (RFC 5802 §3). The password cannot be computed from them, but
-/// who has them can play the server. They are wiped from memory, and `Debug` hides them.
+/// The keys of a user for SCRAM-SHA-256 (RFC 5802 §3). They do not reveal the password, but allow to
+/// impersonate the server. They are zeroized on drop, and `Debug` hides them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
     pub(super) salt: Vec<u8>,
@@ -17,12 +17,12 @@ pub struct ScramKeys {
 }
 
 impl ScramKeys {
-    /// Takes a salt of 8 to 64 octets, 4,096 to 1,000,000 iterations (RFC 7677 §4), and StoredKey and
-    /// ServerKey of 32 octets each.
+    /// Keys with a salt of 8 to 64 octets, 4,096 to 1,000,000 iterations (RFC 7677 §4), and StoredKey
+    /// and ServerKey of 32 octets each.
     ///
     /// # Errors
     ///
-    /// Where one of them is none.
+    /// Fails if a value is out of its range.
     pub fn new(
         salt: Vec<u8>,
         iterations: u32,
@@ -48,9 +48,9 @@ impl ScramKeys {
         self.iterations
     }
 
-    /// The octets of the salt.
+    /// The length of the salt in octets.
     pub fn salt_length(&self) -> u8 {
-        // It was checked: 64 at most.
+        // At most 64, as `new` has checked.
         u8::try_from(self.salt.len()).unwrap_or(u8::MAX)
     }
 }
@@ -68,14 +68,14 @@ impl Drop for ScramKeys {
     }
 }
 
-/// Why octets are no keys.
+/// Why keys are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidKeys {
-    /// The iterations are too few or too many.
+    /// The number of iterations is out of range.
     Iterations,
-    /// StoredKey or ServerKey has not 32 octets.
+    /// StoredKey or ServerKey does not have 32 octets.
     Key,
-    /// The salt is too short or too long.
+    /// The length of the salt is out of range.
     Salt,
 }
 
@@ -91,15 +91,15 @@ impl fmt::Display for InvalidKeys {
 
 impl std::error::Error for InvalidKeys {}
 
-/// What keys for unknown users are made of, so that a client cannot tell them from known ones: each
-/// name has the same salt in every session.
+/// The source of keys for unknown users, which a client cannot distinguish from known ones. A name has
+/// the same salt in every session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Decoy {
-    /// Random octets, the same in every session for as long as users may compare.
+    /// Random octets, the same in every session.
     pub secret: [u8; 32],
-    /// The number of iterations that known users have.
+    /// The number of iterations of known users.
     pub iterations: u32,
-    /// The octets of the salt that known users have, 64 at most.
+    /// The length of the salt of known users in octets, at most 64.
     pub salt_length: u8,
 }
 

@@ -1,4 +1,4 @@
-//! LOGIN, which no RFC defines and every client speaks.
+//! LOGIN (draft-murchison-sasl-login), which has no RFC but is widely used.
 
 use zeroize::Zeroizing;
 
@@ -6,9 +6,9 @@ use crate::auth::credentials::{Credentials, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
-/// The first challenge. Clients compare it.
+/// The first challenge. Some clients compare it.
 pub(super) const USER: &[u8] = b"Username:";
-/// The second one.
+/// The second challenge.
 pub(super) const PASSWORD: &[u8] = b"Password:";
 
 pub(super) fn user(text: &str) -> Result<String, Fault> {

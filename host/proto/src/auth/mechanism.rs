@@ -1,30 +1,30 @@
-//! The mechanisms of AUTH and their names.
+//! The AUTH mechanisms and their names.
 
 use std::fmt;
 
-/// A SASL mechanism that this server speaks.
+/// A SASL mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// The keyed digest of a challenge (RFC 2195). Its protection is that of MD5.
+    /// HMAC-MD5 of a challenge (RFC 2195).
     CramMd5,
-    /// Whatever the channel shows: the client's certificate (RFC 4422 appendix A).
+    /// The client certificate of the channel (RFC 4422 appendix A).
     External,
-    /// User name and password, one line each.
+    /// User name and password in two responses.
     Login,
     /// A bearer token (RFC 7628).
     OauthBearer,
-    /// Identities and password in one line (RFC 4616).
+    /// Identities and password in one response (RFC 4616).
     Plain,
-    /// A proof that the client knows the password, and that the server has its keys (RFC 7677).
+    /// Mutual proof of the password (RFC 7677).
     ScramSha256,
-    /// The same, bound to the encrypted channel (RFC 9266).
+    /// The same with channel binding (RFC 9266).
     ScramSha256Plus,
-    /// A bearer token as it was sent before RFC 7628.
+    /// A bearer token in the format before RFC 7628.
     Xoauth2,
 }
 
 impl Mechanism {
-    /// Every mechanism, those first that give the least away.
+    /// All mechanisms, the most secure first.
     pub const ALL: [Self; 8] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
@@ -36,8 +36,8 @@ impl Mechanism {
         Self::CramMd5,
     ];
 
-    /// Those that are offered where the operator says nothing: tokens need a plugin that knows them, and
-    /// CRAM-MD5 one that knows the passwords themselves.
+    /// The mechanisms of the default settings. Tokens need a policy that can verify them, and CRAM-MD5
+    /// one that stores passwords.
     pub const USUAL: [Self; 5] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
@@ -46,7 +46,7 @@ impl Mechanism {
         Self::Login,
     ];
 
-    /// Finds a mechanism by its name; letter case does not matter.
+    /// Finds a mechanism by its name in any letter case. Returns `None` if there is none.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -67,8 +67,8 @@ impl Mechanism {
         }
     }
 
-    /// What the client is told before it hears that its credentials are refused, where the mechanism
-    /// has something for that (RFC 7628 §3.2.2).
+    /// The challenge before the reply to invalid credentials (RFC 7628 §3.2.2). Returns `None` if the
+    /// mechanism has none.
     pub(crate) const fn last_challenge(self) -> Option<&'static str> {
         match self {
             Self::OauthBearer => Some(r#"{"status":"invalid_token"}"#),

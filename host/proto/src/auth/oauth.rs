@@ -1,4 +1,4 @@
-//! Bearer tokens: OAUTHBEARER (RFC 7628), and XOAUTH2, which came before it.
+//! Bearer tokens: OAUTHBEARER (RFC 7628), and XOAUTH2, its predecessor.
 
 use zeroize::Zeroizing;
 
@@ -42,12 +42,12 @@ pub(super) fn response(mechanism: Mechanism, text: &str) -> Result<OauthResponse
     }))
 }
 
-/// `gs2-header kvsep *kvpair kvsep` (RFC 7628 §3.1). The header's authorization identity is the user
-/// for whom the token speaks.
+/// Parses `gs2-header kvsep *kvpair kvsep` (RFC 7628 §3.1). Returns the authorization identity, which
+/// is the user of the token, and the pairs.
 fn bearer(text: &str) -> Result<(String, &str), Fault> {
     let (header, pairs) = text.split_once(SEPARATOR).ok_or(Fault::AuthEncoding)?;
     let fields: Vec<_> = header.split(',').collect();
-    // There is no channel binding for tokens.
+    // Tokens have no channel binding.
     let ["n" | "y", user, ""] = fields.as_slice() else {
         return Err(Fault::AuthEncoding);
     };
@@ -59,7 +59,7 @@ fn bearer(text: &str) -> Result<(String, &str), Fault> {
     Ok((user, ended(pairs)?))
 }
 
-/// `user=` name, then pairs as above.
+/// Parses `user=` and a name, then pairs as in [`bearer`].
 fn xoauth2(text: &str) -> Result<(String, &str), Fault> {
     let (user, pairs) = text.split_once(SEPARATOR).ok_or(Fault::AuthEncoding)?;
     let user = user.strip_prefix("user=").ok_or(Fault::AuthEncoding)?;
@@ -69,7 +69,7 @@ fn xoauth2(text: &str) -> Result<(String, &str), Fault> {
     Ok((identity(user)?, ended(pairs)?))
 }
 
-/// The pairs, each of which ends with a separator, without the one behind all of them.
+/// Strips the final separator, after the one that ends the last pair.
 fn ended(pairs: &str) -> Result<&str, Fault> {
     let pairs = pairs.strip_suffix(SEPARATOR).ok_or(Fault::AuthEncoding)?;
     match pairs.ends_with(SEPARATOR) {

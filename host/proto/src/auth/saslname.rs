@@ -1,9 +1,9 @@
-//! Names as SCRAM and OAUTHBEARER write them.
+//! The encoding of names in SCRAM and OAUTHBEARER.
 
 use crate::auth::credentials::identity;
 use crate::fault::Fault;
 
-/// A name in which `=2C` stands for a comma and `=3D` for an equals sign (RFC 5802 §7).
+/// Decodes a name in which `=2C` is a comma and `=3D` an equals sign (RFC 5802 §7).
 pub(super) fn saslname(text: &str) -> Result<String, Fault> {
     let mut pieces = text.split('=');
     let mut name = pieces.next().unwrap_or_default().to_owned();

@@ -15,7 +15,7 @@ use crate::auth::saslname::saslname;
 use crate::auth::terms::ExchangeTerms;
 use crate::fault::Fault;
 
-/// Before the client's first message.
+/// The exchange before client-first-message.
 pub(super) struct Start {
     mechanism: Mechanism,
     exporter: Option<[u8; 32]>,
@@ -23,23 +23,23 @@ pub(super) struct Start {
     nonce: String,
 }
 
-/// After it, while the keys of the user are looked up.
+/// The exchange after client-first-message, while the keys of the user are looked up.
 pub(crate) struct AwaitsKeys {
     mechanism: Mechanism,
     identity: String,
     act_as: String,
-    /// What the client must send back in `c=`.
+    /// The expected value of `c=`.
     binding: Vec<u8>,
-    /// The nonces of both sides.
+    /// The nonces of client and server.
     nonce: String,
     /// client-first-message-bare.
     first: String,
 }
 
-/// After the server's first message.
+/// The exchange after server-first-message.
 pub(super) struct Challenged {
     client: AwaitsKeys,
-    /// AuthMessage, as far as it is known.
+    /// AuthMessage up to client-final-message-without-proof.
     said: String,
     keys: ScramKeys,
     user: User,
@@ -53,7 +53,7 @@ enum User {
 }
 
 impl User {
-    /// 1 if the user exists, as a value that is combined in constant time.
+    /// True if the user exists, for constant-time operations.
     fn exists(self) -> Choice {
         Choice::from(match self {
             Self::Known => 1,
@@ -62,7 +62,7 @@ impl User {
     }
 }
 
-/// Hides what belongs to the channel, as the two below do.
+/// Hides the channel binding, as the two below do.
 impl fmt::Debug for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Start")
@@ -98,7 +98,7 @@ impl Start {
         }
     }
 
-    /// Takes client-first-message: `gs2-header client-first-message-bare` (RFC 5802 §7).
+    /// Parses client-first-message: `gs2-header client-first-message-bare` (RFC 5802 §7).
     pub(super) fn respond(self, text: &str) -> Result<AwaitsKeys, Fault> {
         let (flag, rest) = text.split_once(',').ok_or(Fault::AuthEncoding)?;
         let (authzid, bare) = rest.split_once(',').ok_or(Fault::AuthEncoding)?;
@@ -111,7 +111,7 @@ impl Start {
         if let Some(exporter) = self.bound(flag)? {
             binding.extend_from_slice(&exporter);
         }
-        // A first attribute "m=" asks for an extension that nobody has defined.
+        // A first attribute "m=" requires an extension. None is defined.
         let mut attributes = bare.split(',');
         let user = attribute(attributes.next(), "n=").and_then(saslname)?;
         let nonce = attribute(attributes.next(), "r=")?;
@@ -129,12 +129,12 @@ impl Start {
         })
     }
 
-    /// The channel binding that the flag of the gs2-header asks for (RFC 5802 §6).
+    /// The channel binding that the gs2-cbind-flag requires (RFC 5802 §6).
     fn bound(&self, flag: &str) -> Result<Option<[u8; 32]>, Fault> {
         let is_plus = self.mechanism == Mechanism::ScramSha256Plus;
         match (flag, self.exporter) {
             ("n", _) if !is_plus => Ok(None),
-            // The client could bind and was told that the server cannot: not by us.
+            // Downgrade: the client supports channel binding and believes that the server does not.
             ("y", _) if !is_plus && !self.offers_binding => Ok(None),
             ("p=tls-exporter", Some(exporter)) if is_plus => Ok(Some(exporter)),
             ("n" | "y", _) => Err(Fault::ChannelBinding),
@@ -145,7 +145,7 @@ impl Start {
 }
 
 impl AwaitsKeys {
-    /// Makes server-first-message.
+    /// Returns server-first-message.
     pub(super) fn with_keys(self, lookup: ScramLookup) -> (Vec<u8>, Challenged) {
         let (keys, user) = match lookup {
             ScramLookup::Known(keys) => (keys, User::Known),
@@ -164,8 +164,8 @@ impl AwaitsKeys {
 }
 
 impl Challenged {
-    /// Takes client-final-message, and gives server-final-message with what it shows. Everything is
-    /// computed for unknown users too.
+    /// Verifies client-final-message, and returns server-final-message and the credentials. The
+    /// computation is the same for unknown users.
     pub(super) fn respond(self, text: &str) -> Result<(Vec<u8>, Credentials), Fault> {
         let (bare, proof) = text.rsplit_once(",p=").ok_or(Fault::AuthEncoding)?;
         let mut attributes = bare.split(',');
@@ -199,8 +199,8 @@ impl Challenged {
 }
 
 impl AwaitsKeys {
-    /// Whose keys are looked up. Where letter case made a difference to unknown users and none to
-    /// known ones, or the other way round, the salts would tell which is which.
+    /// The name for the lookup of the keys, in lower case. If letter case changed the salt of unknown
+    /// users but not of known ones, it would reveal which users exist.
     pub(crate) fn account(&self) -> String {
         self.identity.to_lowercase()
     }
@@ -228,7 +228,7 @@ fn decoded(text: &str) -> Result<Vec<u8>, Fault> {
     STANDARD.decode(text).map_err(|_| Fault::AuthEncoding)
 }
 
-/// The longest nonce of a client, in octets: no more fits into one line of the reply.
+/// The maximum length of a client's nonce in octets, so that the challenge fits into a reply line.
 const MAX_NONCE: usize = 128;
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! What an AUTH exchange depends on.
+//! The inputs of an AUTH exchange.
 
-/// What an exchange needs to know about the session in which it takes place.
+/// The inputs of an exchange from its session.
 #[derive(Clone, Copy)]
 pub(crate) struct ExchangeTerms<'a> {
-    /// The name of the server.
+    /// The host name of the server.
     pub(crate) hostname: &'a str,
-    /// Octets that nobody can foresee, for this exchange alone.
+    /// Unpredictable octets for this exchange alone.
     pub(crate) nonce: [u8; 32],
-    /// The channel binding, where there is one.
+    /// The channel binding `tls-exporter`.
     pub(crate) exporter: Option<[u8; 32]>,
-    /// Whether EHLO lists a mechanism with channel binding.
+    /// True if EHLO lists a mechanism with channel binding.
     pub(crate) offers_binding: bool,
 }

@@ -1,13 +1,13 @@
-//! The other side of the DATA decoder: a message as it goes over the wire (RFC 5321 §4.5.2).
+//! The DATA encoder: normalizes line endings and adds dot-stuffing (RFC 5321 §4.5.2).
 
 use memchr::memchr2_iter;
 
-/// Encodes a message for DATA, however it was cut.
+/// Encodes a message for DATA, in pieces of any size.
 ///
-/// Whatever the message holds, the encoder lets it neither end early nor hide an end that another
-/// server would see: a lone CR or LF becomes CRLF, and every line that begins with a dot gets
-/// another one. So does a dot with nothing but NULs before it, because there are servers that drop
-/// NULs before they look for the end. They alone see such a line as it was; others see two dots.
+/// No content ends the message early, for this server or for one behind it (SMTP smuggling): a bare CR
+/// or LF becomes CRLF, and a dot at the start of a line is doubled. So is a dot after NULs at the start
+/// of a line, because some servers remove NULs before they search for the end. Other servers see two
+/// dots in such a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyEncoder {
     at: At,
@@ -23,8 +23,7 @@ impl BodyEncoder {
         }
     }
 
-    /// An encoder for a message whose end is known by its size: line ends are the same as for DATA,
-    /// and dots are just dots.
+    /// An encoder for BDAT: line endings are normalized as for DATA, and dots are not doubled.
     pub(super) const fn without_dots() -> Self {
         Self {
             at: At::LineStart,
@@ -69,7 +68,7 @@ impl BodyEncoder {
         out.extend_from_slice(&octets[copied..]);
     }
 
-    /// Appends the line end that the last line lacks, and for DATA the final dot.
+    /// Appends the line ending of the last line, if it is missing, and the final dot of DATA.
     pub fn finish(self, out: &mut Vec<u8>) {
         if matches!(self.at, At::Nuls | At::Text) {
             out.extend_from_slice(b"\r\n");
@@ -79,7 +78,7 @@ impl BodyEncoder {
         }
     }
 
-    /// Finds out what is at the start of a line. All up to a dot that is to be doubled is appended.
+    /// Doubles a dot at the start of a line, after appending all octets before it.
     fn begin_line(&mut self, octets: &[u8], copied: &mut usize, line: usize, out: &mut Vec<u8>) {
         let rest = &octets[line..];
         let nuls = rest.iter().take_while(|octet| **octet == 0).count();
@@ -97,21 +96,21 @@ impl BodyEncoder {
     }
 }
 
-/// What came before the next octet of the message.
+/// The position in a line of the message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
-    /// A CR, written as CRLF already: an LF that follows belongs to it.
+    /// After a CR that was written as CRLF. An LF that follows is part of it.
     AfterCr,
-    /// A line end, or nothing yet.
+    /// At the start of a line.
     #[default]
     LineStart,
-    /// Nothing but NULs since the start of the line.
+    /// After NULs at the start of a line.
     Nuls,
-    /// The start of a line.
+    /// After other octets of a line.
     Text,
 }
 
-/// What becomes of a dot at the start of a line.
+/// The treatment of a dot at the start of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Dots {
     #[default]

@@ -1,28 +1,29 @@
-//! What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
+//! The extensions of a server (RFC 5321 §4.1.1.1).
 
 use crate::parameters::Body;
 use crate::reply::Reply;
 
-/// The keywords that a server announced. None after HELO.
+/// The keywords of a server's reply to EHLO. Empty after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     lines: Vec<Box<str>>,
 }
 
 impl Capabilities {
-    /// Reads the reply to EHLO or LHLO, whose first line is a greeting.
+    /// Parses the reply to EHLO or LHLO. Its first line is a greeting.
     pub fn parse(reply: &Reply) -> Self {
         Self {
             lines: reply.lines().skip(1).map(Into::into).collect(),
         }
     }
 
-    /// Whether a keyword was announced; letter case does not matter.
+    /// True if the server listed the keyword, in any letter case.
     pub fn offers(&self, keyword: &str) -> bool {
         self.parameters(keyword).is_some()
     }
 
-    /// The parameters of a keyword, empty where it has none: `PLAIN LOGIN` for `AUTH`.
+    /// The parameters of a keyword, for example `PLAIN LOGIN` for `AUTH`. Returns `None` if the server
+    /// did not list the keyword.
     pub fn parameters(&self, keyword: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| {
             let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
@@ -31,8 +32,8 @@ impl Capabilities {
         })
     }
 
-    /// Whether the server takes messages that are announced as this. Binary ones also need BDAT
-    /// (RFC 3030 §3).
+    /// True if the server accepts messages with this body type. BINARYMIME requires CHUNKING (RFC 3030
+    /// §3).
     pub fn take(&self, body: Body) -> bool {
         match body {
             Body::BinaryMime => self.offers("BINARYMIME") && self.offers("CHUNKING"),
@@ -40,8 +41,7 @@ impl Capabilities {
         }
     }
 
-    /// The largest message in octets that the server says it takes (RFC 1870). Nothing where it
-    /// names no limit.
+    /// The maximum size of a message in octets (RFC 1870). Returns `None` without a limit.
     pub fn size_limit(&self) -> Option<u64> {
         self.parameters("SIZE")?
             .parse()

@@ -1,25 +1,24 @@
-//! A message in one chunk, whose end is known by its size (RFC 3030 §2).
+//! Messages sent as one BDAT chunk (RFC 3030 §2).
 
 use std::fmt;
 
-use super::BodyEncoder;
+use crate::client::body::BodyEncoder;
 
-/// A message that goes over the wire with BDAT, and how many octets that makes.
+/// The size and the encoding of a message sent with BDAT.
 ///
-/// Where the client has announced binary data the message goes as it is. Otherwise its line ends are
-/// made the same as for DATA: the server may hand the message on that way, and there a lone CR or LF
-/// must not hide an end. Dots are never doubled.
+/// With BODY=BINARYMIME the message is sent unchanged. Otherwise its line endings are normalized as for
+/// DATA, because the server may relay it with DATA. Dots are never doubled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// None for a message that goes as it is.
+    /// `None` for a message that is sent unchanged.
     encoder: Option<BodyEncoder>,
     size: u64,
-    /// The octets to come. None once there were too many.
+    /// The number of missing octets. `None` if there were too many.
     left: Option<u64>,
 }
 
 impl Chunk {
-    /// A message of this many octets that goes as it is: for BODY=BINARYMIME (RFC 3030 §3).
+    /// A message of this size in octets that is sent unchanged, for BODY=BINARYMIME (RFC 3030 §3).
     pub const fn binary(size: u64) -> Self {
         Self {
             encoder: None,
@@ -28,7 +27,7 @@ impl Chunk {
         }
     }
 
-    /// The number of octets on the wire.
+    /// The size of the encoded message in octets.
     pub const fn size(&self) -> u64 {
         self.size
     }
@@ -54,9 +53,9 @@ impl Chunk {
         }
     }
 
-    /// What exceeds the size is never sent: the server would take it for commands.
+    /// Removes octets that exceed the size: the server would read them as commands.
     fn count(&mut self, start: usize, out: &mut Vec<u8>) {
-        // A usize is at most a u64 here.
+        // Lossless: a usize has at most 64 bits.
         let added = (out.len() - start) as u64;
         self.left = self.left.and_then(|left| left.checked_sub(added));
         if self.left.is_none() {
@@ -65,7 +64,7 @@ impl Chunk {
     }
 }
 
-/// Measures a message that goes in a chunk of lines, before it is sent.
+/// Computes the encoded size of a message before it is sent.
 #[derive(Debug)]
 pub struct ChunkMeter {
     encoder: BodyEncoder,
@@ -83,15 +82,15 @@ impl ChunkMeter {
         }
     }
 
-    /// Adds the next octets of the message, cut anywhere.
+    /// Adds the next octets of the message, which may be cut anywhere.
     pub fn add(&mut self, octets: &[u8]) {
-        // Encoded and thrown away, so that the size cannot differ from what is sent.
+        // Encode and discard, so that the size cannot differ from what is sent.
         self.encoder.encode(octets, &mut self.encoded);
         self.size += self.encoded.len() as u64;
         self.encoded.clear();
     }
 
-    /// The message, once all of it was added.
+    /// The chunk, after all octets were added.
     pub fn finish(mut self) -> Chunk {
         self.encoder.finish(&mut self.encoded);
         let size = self.size + self.encoded.len() as u64;
@@ -109,7 +108,7 @@ impl Default for ChunkMeter {
     }
 }
 
-/// A message has not the size that was announced to the server.
+/// A message does not have the announced size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongSize;
 

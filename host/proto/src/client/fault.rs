@@ -1,26 +1,27 @@
-//! What a server did wrong.
+//! Faults of the server.
 
 use std::fmt;
 
-use super::{MAX_REPLY_LINE, SaslFault, Stage};
+use crate::client::sasl_fault::SaslFault;
+use crate::client::stage::{MAX_REPLY_LINE, Stage};
 use crate::reply::MAX_REPLY_LINES;
 
-/// What a server did wrong.
+/// A violation of the protocol by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFault {
-    /// It answered with a code that cannot stand here.
+    /// A reply code that is not valid at this stage.
     Code {
-        /// What it answered.
+        /// The stage.
         stage: Stage,
         /// The reply code.
         code: u16,
     },
-    /// It sent something that is not a reply, or a reply that is too long.
+    /// A reply that is malformed or too long.
     Malformed,
-    /// It does not follow the exchange of AUTH.
+    /// A violation of the AUTH exchange.
     Sasl(SaslFault),
-    /// It sent something that nobody asked for. Octets behind its yes to STARTTLS are that, too:
-    /// they were sent in the clear, and perhaps by somebody else.
+    /// A reply without a request, including octets between the reply to STARTTLS and the handshake,
+    /// which an attacker may have injected.
     Unsolicited,
 }
 

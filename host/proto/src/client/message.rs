@@ -1,61 +1,48 @@
-//! A message on its way out.
+//! The writer for a message.
 
-use super::{BodyEncoder, Chunk, Client, Phase, Protocol, Stage, WrongSize};
+use std::collections::VecDeque;
+use std::{iter, mem};
 
-/// Takes the message after 354 or BDAT. To be dropped and asked for again between steps.
+use crate::client::chunk::WrongSize;
+use crate::client::phase::Phase;
+use crate::client::stage::{Protocol, Stage};
+
+/// Writes a message after 354 or BDAT. Borrowed from the client between two steps.
 #[derive(Debug)]
-pub struct MessageWriter<'a>(pub(super) &'a mut Client);
+pub struct MessageWriter<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) phase: &'a mut Phase,
+    /// Requests that were sent and not answered.
+    pub(super) pending: &'a mut VecDeque<Stage>,
+    /// The number of accepted recipients.
+    pub(super) recipients: &'a mut usize,
+    pub(super) output: &'a mut Vec<u8>,
+}
 
 impl MessageWriter<'_> {
-    /// Adds the next octets of the message, cut anywhere; the client encodes them.
+    /// Adds the next octets of the message, which may be cut anywhere.
     pub fn write(&mut self, octets: &[u8]) {
-        if let Phase::Message(encoder) = &mut self.0.phase {
-            encoder.encode(octets, &mut self.0.output);
+        if let Phase::Message(encoder) = &mut *self.phase {
+            encoder.encode(octets, self.output);
         }
     }
 
-    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient. After an
-    /// error, which only a [`Chunk`] can have, the connection is only good for closing.
+    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a [`Chunk`](crate::client::Chunk) does not have its announced size. The connection can
+    /// only be closed then.
     pub fn finish(self) -> Result<(), WrongSize> {
-        let Phase::Message(encoder) = std::mem::replace(&mut self.0.phase, Phase::Commands) else {
+        let Phase::Message(encoder) = mem::replace(self.phase, Phase::Commands) else {
             return Ok(());
         };
-        encoder.finish(&mut self.0.output)?;
-        let replies = match self.0.protocol {
-            Protocol::Lmtp => std::mem::take(&mut self.0.recipients),
+        encoder.finish(self.output)?;
+        let replies = match self.protocol {
+            Protocol::Lmtp => mem::take(self.recipients),
             Protocol::Smtp => 1,
         };
-        self.0
-            .pending
-            .extend(std::iter::repeat_n(Stage::Message, replies));
+        self.pending.extend(iter::repeat_n(Stage::Message, replies));
         Ok(())
-    }
-}
-
-/// How the message is marked off from what follows it.
-#[derive(Debug)]
-pub(super) enum Encoder {
-    /// By its size: BDAT.
-    Chunk(Chunk),
-    /// By a dot on a line of its own: DATA.
-    Data(BodyEncoder),
-}
-
-impl Encoder {
-    fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Self::Chunk(chunk) => chunk.encode(octets, out),
-            Self::Data(encoder) => encoder.encode(octets, out),
-        }
-    }
-
-    fn finish(self, out: &mut Vec<u8>) -> Result<(), WrongSize> {
-        match self {
-            Self::Chunk(chunk) => chunk.finish(out),
-            Self::Data(encoder) => {
-                encoder.finish(out);
-                Ok(())
-            }
-        }
     }
 }

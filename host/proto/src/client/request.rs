@@ -1,45 +1,47 @@
-//! Requests: typed, so that no line end can come into a command.
+//! Requests to a server. Their types exclude line endings, so that commands cannot be injected.
 
 use std::fmt;
 
-use super::{Authentication, Capabilities, Chunk, Stage};
 use crate::address::{ForwardPath, ReversePath};
+use crate::client::capabilities::Capabilities;
+use crate::client::chunk::Chunk;
+use crate::client::sasl::Authentication;
+use crate::client::stage::Stage;
 use crate::parameters::{Body, MailParameters, Parameter};
 
 /// A command to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Introduce oneself and ask for extensions. The client does it by itself.
+    /// EHLO. The client sends it itself.
     Ehlo(ClientName),
-    /// Introduce oneself. The client does it by itself.
+    /// HELO. The client sends it itself.
     Helo(ClientName),
-    /// Introduce oneself to an LMTP server. The client does it by itself.
+    /// LHLO. The client sends it itself.
     Lhlo(ClientName),
-    /// Ask for TLS, from a server that offers STARTTLS. After a yes comes
-    /// [`ClientStep::StartTls`](super::ClientStep::StartTls).
+    /// STARTTLS, for servers that offer it. After a positive reply,
+    /// [`ClientStep::StartTls`](crate::client::ClientStep::StartTls) follows.
     StartTls,
-    /// Say who the client is, by a mechanism that the server offers.
+    /// AUTH, with a mechanism that the server offers.
     Auth(Authentication),
-    /// Open a transaction.
+    /// MAIL.
     ///
-    /// SIZE, BODY, SMTPUTF8, REQUIRETLS, RET and ENVID go along where the server offers them: a
-    /// message of 8-bit octets goes to a server without 8BITMIME as it is, which is what such servers
-    /// cope with best, and a server without DSN reports failures as it always does. AUTH goes along
-    /// as `AUTH=<>` where the server knows this client: whom its own client acts as is nothing that
-    /// the server could check (RFC 4954 §5). Others are left out.
+    /// SIZE, BODY, SMTPUTF8, REQUIRETLS, RET and ENVID are sent if the server offers them. A message of
+    /// 8-bit octets is sent unchanged to a server without 8BITMIME. AUTH is sent as `AUTH=<>` if this
+    /// client has authenticated, because the server cannot verify the identity of the original client
+    /// (RFC 4954 §5). Other parameters are omitted.
     Mail(ReversePath, MailParameters),
-    /// Name a recipient. NOTIFY and ORCPT go along where the server offers DSN (RFC 3461).
+    /// RCPT. NOTIFY and ORCPT are sent if the server offers DSN (RFC 3461).
     Rcpt(ForwardPath, Vec<Parameter>),
-    /// Ask to send the message.
+    /// DATA.
     Data,
-    /// Send the message as one chunk, to a server that offers CHUNKING (RFC 3030). It is not asked
-    /// first: the octets follow at once.
+    /// BDAT with the whole message as one chunk, for servers that offer CHUNKING (RFC 3030). The octets
+    /// follow without a reply.
     Bdat(Chunk),
-    /// Forget the transaction.
+    /// RSET.
     Reset,
-    /// Do nothing.
+    /// NOOP.
     Noop,
-    /// End the session.
+    /// QUIT.
     Quit,
 }
 
@@ -61,7 +63,7 @@ impl Request {
         }
     }
 
-    /// Appends the command line. That of AUTH is made where its exchange begins.
+    /// Appends the command line, except that of AUTH, which its exchange creates.
     pub(super) fn write(
         &self,
         capabilities: &Capabilities,
@@ -74,7 +76,7 @@ impl Request {
             Self::Lhlo(name) => format!("LHLO {name}"),
             Self::Mail(sender, parameters) => {
                 let dsn = Dsn(&parameters.all, &["RET", "ENVID"], capabilities);
-                // RFC 4954 §5 demands it of a client that has authenticated.
+                // RFC 4954 §5 requires AUTH from an authenticated client.
                 let auth = match parameters.value("AUTH") {
                     Some(_) if is_authenticated => " AUTH=<>",
                     _ => "",
@@ -101,12 +103,16 @@ impl Request {
     }
 }
 
-/// The name by which a client introduces itself: 1 to 255 visible ASCII characters.
+/// The name of the client in EHLO, HELO and LHLO: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientName(Box<str>);
 
 impl ClientName {
-    /// Takes a domain or an address literal. Only what could harm the command is looked at.
+    /// A domain or an address literal. Only length and characters are checked.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text does not have 1 to 255 visible ASCII characters.
     pub fn new(text: &str) -> Result<Self, InvalidName> {
         match (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             true => Ok(Self(text.into())),
@@ -121,7 +127,7 @@ impl fmt::Display for ClientName {
     }
 }
 
-/// A text cannot be a client's name.
+/// The name of a client is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidName;
 
@@ -133,7 +139,7 @@ impl fmt::Display for InvalidName {
 
 impl std::error::Error for InvalidName {}
 
-/// Those of the basic parameters of MAIL that the server offers, each with a blank before it.
+/// Formats the basic parameters of MAIL that the server offers, each with a space before it.
 struct Offered<'a>(&'a MailParameters, &'a Capabilities);
 
 impl fmt::Display for Offered<'_> {
@@ -163,8 +169,8 @@ impl fmt::Display for Offered<'_> {
     }
 }
 
-/// Those parameters about delivery status notifications that have one of these names, each with a
-/// blank before it. Nothing for a server without DSN.
+/// Formats the DSN parameters with these names, each with a space before it. Empty if the server does
+/// not offer DSN.
 struct Dsn<'a>(&'a [Parameter], &'a [&'a str], &'a Capabilities);
 
 impl fmt::Display for Dsn<'_> {
@@ -182,7 +188,7 @@ impl fmt::Display for Dsn<'_> {
     }
 }
 
-/// A value that is none comes from no client, and must not become a command of its own.
+/// True for a value that cannot inject a command. Parsed parameters always have such values.
 fn is_one_word(value: &str) -> bool {
     !value.is_empty() && !value.contains(|c: char| c.is_control() || c.is_whitespace())
 }

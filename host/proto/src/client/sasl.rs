@@ -1,163 +1,31 @@
-//! The client's side of AUTH (RFC 4954): SCRAM-SHA-256, PLAIN (RFC 4616) and LOGIN.
+//! The client side of AUTH (RFC 4954): SCRAM-SHA-256, PLAIN (RFC 4616) and LOGIN.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::scram::{ClientFinal, ClientFirst, ClientKeys};
-use super::{Capabilities, Nonce};
+use crate::client::credentials::ClientCredentials;
+use crate::client::mechanism::ClientMechanism;
+use crate::client::nonce::Nonce;
+use crate::client::sasl_fault::SaslFault;
+use crate::client::scram::{ClientFinal, ClientFirst};
 
-/// Who the client is to the server. Their `Debug` hides the password, and they are overwritten where
-/// they are dropped.
-#[derive(Clone)]
-pub struct ClientCredentials {
-    username: Box<str>,
-    password: Zeroizing<Box<str>>,
-    /// The keys of the last exchange of SCRAM, which take long to compute: a server has the same salt
-    /// for each. Copies share them.
-    keys: Arc<Mutex<Option<Arc<ClientKeys>>>>,
-}
-
-impl ClientCredentials {
-    /// Takes texts of 1 to 255 octets without NUL.
-    ///
-    /// # Errors
-    ///
-    /// Where one of them is no such text.
-    pub fn new(username: &str, password: &str) -> Result<Self, InvalidCredentials> {
-        let is_good = |text: &str| (1..=MAX_LENGTH).contains(&text.len()) && !text.contains('\0');
-        match is_good(username) && is_good(password) {
-            true => Ok(Self {
-                username: username.into(),
-                password: Zeroizing::new(password.into()),
-                keys: Arc::default(),
-            }),
-            false => Err(InvalidCredentials),
-        }
-    }
-
-    /// The authentication identity.
-    pub fn username(&self) -> &str {
-        &self.username
-    }
-
-    pub(super) fn password(&self) -> &str {
-        &self.password
-    }
-
-    /// The keys for this salt. Nobody waits for who computes them.
-    pub(super) fn keys(&self, salt: &[u8], iterations: u32) -> Arc<ClientKeys> {
-        let known = self.last_keys().clone();
-        if let Some(keys) = known.filter(|keys| keys.are_for(salt, iterations)) {
-            return keys;
-        }
-        let password = self.password.as_bytes();
-        let keys = Arc::new(ClientKeys::new(password, salt, iterations));
-        *self.last_keys() = Some(Arc::clone(&keys));
-        keys
-    }
-
-    fn last_keys(&self) -> MutexGuard<'_, Option<Arc<ClientKeys>>> {
-        // The value is whole whatever happened to who held it.
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PartialEq for ClientCredentials {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.username, &self.password) == (&other.username, &other.password)
-    }
-}
-
-impl Eq for ClientCredentials {}
-
-impl fmt::Debug for ClientCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentials")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A text cannot be a user name or a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidCredentials;
-
-impl fmt::Display for InvalidCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a user name and a password must have 1 to {MAX_LENGTH} octets, none of them NUL"
-        )
-    }
-}
-
-impl std::error::Error for InvalidCredentials {}
-
-/// A mechanism of the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientMechanism {
-    /// User name and password in two lines.
-    Login,
-    /// User name and password in one line.
-    Plain,
-    /// The password stays here, and the server shows that it knows it, too (RFC 7677).
-    ScramSha256,
-}
-
-impl ClientMechanism {
-    /// The best one that the server offers for these credentials.
-    ///
-    /// SCRAM needs a password of printable ASCII characters: any other would have to be prepared
-    /// (RFC 4013), and servers do not agree on that.
-    pub fn choose(capabilities: &Capabilities, credentials: &ClientCredentials) -> Option<Self> {
-        let offered = capabilities.parameters("AUTH")?;
-        let is_plain_text = |text: &str| text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
-        let is_offered = |mechanism: &Self| {
-            let mut names = offered.split_ascii_whitespace();
-            names.any(|name| name.eq_ignore_ascii_case(mechanism.name()))
-        };
-        let is_possible = |mechanism: &Self| {
-            *mechanism != Self::ScramSha256
-                || is_plain_text(credentials.username()) && is_plain_text(credentials.password())
-        };
-        [Self::ScramSha256, Self::Plain, Self::Login]
-            .into_iter()
-            .find(|mechanism| is_offered(mechanism) && is_possible(mechanism))
-    }
-
-    /// The registered name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Login => "LOGIN",
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-        }
-    }
-}
-
-impl fmt::Display for ClientMechanism {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// An exchange that has not begun.
+/// The parameters of an AUTH exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
-    /// How.
+    /// The mechanism.
     pub mechanism: ClientMechanism,
-    /// Who.
+    /// The credentials.
     pub credentials: Arc<ClientCredentials>,
-    /// Octets that nobody can guess, new for each exchange.
+    /// A new nonce for this exchange.
     pub nonce: Nonce,
 }
 
 impl Authentication {
-    /// The command line without its end, and what then waits for the server.
+    /// Returns the command line without CRLF, and the exchange that follows it.
     pub(super) fn begin(&self) -> (Zeroizing<String>, Exchange) {
         let name = self.mechanism.name();
         let credentials = Arc::clone(&self.credentials);
@@ -174,14 +42,14 @@ impl Authentication {
             }
         };
         let initial_line = encoded(&initial);
-        // As long as it will be: a text that grows would leave its old octets where they were.
+        // Allocate the final length: a string that grows would leave the old octets in memory.
         let length = "AUTH  ".len() + name.len() + initial_line.len();
         let mut line = Zeroizing::new(String::with_capacity(length));
         line.extend(["AUTH ", name, " ", &initial_line]);
         if line.len() <= MAX_COMMAND_LINE {
             return (line, Exchange(exchange));
         }
-        // RFC 4954 §4: then it is the response to an empty challenge.
+        // RFC 4954 §4: too long for a command line, so that it is sent after an empty challenge.
         let exchange = Awaited::Initial(initial, Box::new(exchange));
         (Zeroizing::new(format!("AUTH {name}")), Exchange(exchange))
     }
@@ -192,7 +60,11 @@ impl Authentication {
 pub(super) struct Exchange(Awaited);
 
 impl Exchange {
-    /// Answers a challenge, which is in base64, with a line of the same kind.
+    /// Responds to a challenge. Both are encoded in base64.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the challenge is not valid in this mechanism.
     pub(super) fn respond(&mut self, challenge: &str) -> Result<Zeroizing<String>, SaslFault> {
         let decoded = STANDARD
             .decode(challenge)
@@ -222,7 +94,11 @@ impl Exchange {
         Ok(encoded(&response))
     }
 
-    /// Whether the exchange is complete where the server says so.
+    /// Checks that the exchange is complete when the server accepts it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server accepts it too early.
     pub(super) fn accepted(self) -> Result<(), SaslFault> {
         match self.0 {
             Awaited::Nothing => Ok(()),
@@ -235,13 +111,13 @@ impl Exchange {
     }
 }
 
-/// What the server says next.
+/// The next message of the server.
 enum Awaited {
-    /// Nothing that matters; then comes this response.
+    /// An empty challenge, followed by this response.
     Initial(Zeroizing<Vec<u8>>, Box<Self>),
     LoginPassword(Arc<ClientCredentials>),
     LoginUser(Arc<ClientCredentials>),
-    /// Whether it takes the credentials.
+    /// The reply to the credentials.
     Nothing,
     ScramFinal(ClientFinal),
     ScramFirst(ClientFirst),
@@ -261,37 +137,6 @@ impl fmt::Debug for Awaited {
     }
 }
 
-/// What a server did wrong in the exchange of AUTH.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SaslFault {
-    /// It asked for something that the mechanism does not have.
-    Challenge,
-    /// It demands more rounds of the password's hash than are made, or fewer than are safe.
-    Iterations(u32),
-    /// It accepted the credentials before it had them, or before it showed that it knows them.
-    Premature,
-    /// It does not know the password itself.
-    Signature,
-}
-
-impl fmt::Display for SaslFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Challenge => f.write_str("the server sent a challenge that has no place in AUTH"),
-            Self::Iterations(count) => write!(
-                f,
-                "the server demands {count} rounds of the password's hash"
-            ),
-            Self::Premature => f.write_str("the server accepted AUTH before the exchange was over"),
-            Self::Signature => {
-                f.write_str("the server did not show that it knows the password of the gateway")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SaslFault {}
-
 /// `NUL authcid NUL passwd` (RFC 4616 §2).
 fn plain(credentials: &ClientCredentials) -> Zeroizing<Vec<u8>> {
     let (username, password) = (credentials.username(), credentials.password());
@@ -307,8 +152,5 @@ fn encoded(response: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(response))
 }
 
-/// The longest user name and password, in octets: each then fits into a line of AUTH many times over.
-const MAX_LENGTH: usize = 255;
-
-/// Of a command, in octets without the line end (RFC 5321 §4.5.3.1.4).
+/// The maximum length of a command line in octets, without CRLF (RFC 5321 §4.5.3.1.4).
 const MAX_COMMAND_LINE: usize = 510;

@@ -1,28 +1,18 @@
-//! SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side, without channel binding.
+//! The client side of SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
 
-use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-use super::{ClientCredentials, SaslFault};
+use crate::client::credentials::ClientCredentials;
+use crate::client::nonce::Nonce;
+use crate::client::sasl_fault::SaslFault;
+use crate::client::scram_keys::hash;
 
-/// Octets that nobody can guess, used once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Nonce(pub [u8; 18]);
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nonce(..)")
-    }
-}
-
-/// The client's first message, before the server has answered it.
+/// The exchange after client-first-message.
 pub(super) struct ClientFirst {
     credentials: Arc<ClientCredentials>,
     nonce: String,
@@ -46,7 +36,7 @@ impl ClientFirst {
         format!("n={username},r={}", self.nonce)
     }
 
-    /// Takes `r=…,s=…,i=…`, perhaps with extensions behind it.
+    /// Parses server-first-message: `r=…,s=…,i=…`, and ignores extensions.
     pub(super) fn respond(self, challenge: &[u8]) -> Result<ClientFinal, SaslFault> {
         let server_first = str::from_utf8(challenge).map_err(|_| SaslFault::Challenge)?;
         let mut fields = server_first.split(',');
@@ -55,7 +45,7 @@ impl ClientFirst {
             field.ok_or(SaslFault::Challenge)
         };
         let (nonce, salt, iterations) = (field("r=")?, field("s=")?, field("i=")?);
-        // The server adds to the nonce of the client; with less, somebody repeats an old exchange.
+        // The server appends to the client's nonce. Otherwise the message is replayed.
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(SaslFault::Challenge);
         }
@@ -79,7 +69,7 @@ impl ClientFirst {
     }
 }
 
-/// The client's last message, before the server has shown that it knows the password.
+/// The exchange after client-final-message.
 pub(super) struct ClientFinal {
     message: String,
     signature: [u8; 32],
@@ -90,7 +80,7 @@ impl ClientFinal {
         &self.message
     }
 
-    /// Takes `v=…`.
+    /// Verifies server-final-message: `v=…`.
     pub(super) fn verify(&self, challenge: &[u8]) -> Result<(), SaslFault> {
         let text = challenge.strip_prefix(b"v=").unwrap_or_default();
         let text = text
@@ -105,64 +95,11 @@ impl ClientFinal {
     }
 }
 
-/// What a password gives with one salt (RFC 5802 §3).
-pub(super) struct ClientKeys {
-    salt: Vec<u8>,
-    iterations: u32,
-    client_key: Zeroizing<[u8; 32]>,
-    server_key: Zeroizing<[u8; 32]>,
-}
-
-impl ClientKeys {
-    pub(super) fn new(password: &[u8], salt: &[u8], iterations: u32) -> Self {
-        let salted = salted(password, salt, iterations);
-        Self {
-            salt: salt.to_vec(),
-            iterations,
-            client_key: Zeroizing::new(hash(&*salted, b"Client Key")),
-            server_key: Zeroizing::new(hash(&*salted, b"Server Key")),
-        }
-    }
-
-    pub(super) fn are_for(&self, salt: &[u8], iterations: u32) -> bool {
-        (self.salt.as_slice(), self.iterations) == (salt, iterations)
-    }
-}
-
-/// `Hi` of RFC 5802 §2.2.
-fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
-    let keyed = keyed(password);
-    let mut round = Zeroizing::new([0; 32]);
-    let first = keyed.clone().chain_update(salt).chain_update([0, 0, 0, 1]);
-    round.copy_from_slice(&first.finalize().into_bytes());
-    let mut all = round.clone();
-    for _ in 1..iterations {
-        let next = keyed.clone().chain_update(*round);
-        round.copy_from_slice(&next.finalize().into_bytes());
-        for (octet, other) in all.iter_mut().zip(round.iter()) {
-            *octet ^= other;
-        }
-    }
-    all
-}
-
-fn hash(key: &[u8], message: &[u8]) -> [u8; 32] {
-    keyed(key)
-        .chain_update(message)
-        .finalize()
-        .into_bytes()
-        .into()
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length.
-    Hmac::new_from_slice(key).expect("a key of any length")
-}
-
-/// The header that says that the client knows no channel binding (RFC 5802 §6).
+/// The gs2-header without channel binding (RFC 5802 §6).
 const NO_BINDING: &str = "n,,";
 
-/// The rounds that RFC 7677 §4 demands at least, and what takes no longer than the network does.
+/// The accepted iterations: the minimum of RFC 7677 §4, and a maximum of about the time of a network
+/// round trip.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=200_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A header block as an index over one buffer.
+//! The header block: an index of lines over one buffer.
 
 use std::borrow::Cow;
 use std::collections::{VecDeque, vec_deque};
@@ -8,37 +8,38 @@ use std::sync::OnceLock;
 
 use memchr::memchr2;
 
-use super::field::{trim, write_field};
-use super::line::{Line, Tagged};
-use super::{HeaderEdit, HeaderName, HeaderValue};
+use crate::header::edit::HeaderEdit;
+use crate::header::field::{HeaderName, HeaderValue, write_field};
+use crate::header::line::{Line, Tagged};
+use crate::header::view::Field;
 
-/// The header block of one message, with the empty line that ends it.
+/// The header block of a message, including the empty line that ends it.
 ///
-/// Whatever nobody edits stays as it came, octet for octet: folding, odd spacing, lines that are no
-/// field, the `From ` line of an mbox. A line ends with CRLF, and also with a lone CR or LF, since
-/// that is what [`BodyEncoder`](crate::client::BodyEncoder) makes of them: a plugin sees the fields
-/// that the backend will see.
+/// What is not edited is kept octet for octet: folding, spacing, lines that are not fields, and the
+/// `From ` line of an mbox. A line ends with CRLF, a bare CR or a bare LF, because
+/// [`BodyEncoder`](crate::client::BodyEncoder) converts all of them to CRLF: the fields are those that
+/// the backend will see.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderBlock {
-    /// The block as it came, followed by the fields that edits have made.
+    /// The original block, followed by the fields that edits have added.
     buffer: Vec<u8>,
+    /// The length of the original block.
     given: usize,
-    /// A queue, since most fields are added at one of its ends.
+    /// A deque, because most fields are added at one of the ends.
     lines: VecDeque<Line>,
-    /// How many of the lines are fields.
+    /// The number of lines that are fields.
     fields: usize,
-    /// Which lines are fields, where not all of them are, once somebody asked.
+    /// The indices of the lines that are fields, computed on demand if not all of them are.
     places: OnceLock<Vec<usize>>,
-    /// What the tags of names are made with. A client that does not know it cannot make names that
-    /// have the same.
+    /// The hasher of the name tags. Its random keys prevent a client from constructing collisions.
     hasher: RandomState,
     ending: Ending,
 }
 
 impl HeaderBlock {
-    /// Takes the octets of a message from its start to the first empty line, which belongs to them.
-    /// There is none where the message ends before it. Never fails: what is no field is kept and
-    /// not counted; what follows an empty line is no header, and is kept as well.
+    /// Parses the octets of a message up to the first empty line and including it, if there is one.
+    /// Never fails: lines that are not fields are kept and not counted, and so is anything after the
+    /// empty line.
     pub fn parse(octets: Vec<u8>) -> Self {
         let mut lines: VecDeque<Line> = VecDeque::new();
         let hasher = RandomState::new();
@@ -67,7 +68,7 @@ impl HeaderBlock {
         }
     }
 
-    /// Makes one change.
+    /// Applies an edit.
     pub fn apply(&mut self, edit: &HeaderEdit) {
         self.places = OnceLock::new();
         match edit {
@@ -98,14 +99,14 @@ impl HeaderBlock {
         }
     }
 
-    /// Sees to it that an empty line ends the block, for a body to follow.
+    /// Adds the empty line that ends the block, if it is missing.
     pub fn separate(&mut self) {
         if self.ending == Ending::None {
             self.ending = Ending::Added;
         }
     }
 
-    /// The block as it came, whatever was edited since.
+    /// The original block, without edits.
     pub fn given(&self) -> &[u8] {
         &self.buffer[..self.given]
     }
@@ -115,14 +116,14 @@ impl HeaderBlock {
         self.fields
     }
 
-    /// Whether there is no field.
+    /// True if there are no fields.
     pub const fn is_empty(&self) -> bool {
         self.fields == 0
     }
 
-    /// The field with this index, 0 being the topmost.
+    /// The field with this index, counted from 0 at the top. Returns `None` if there are fewer.
     pub fn field(&self, index: usize) -> Option<Field<'_>> {
-        // Lines that are no field are rare: without them an index of a field is that of its line.
+        // Usually all lines are fields. Then the index of a field is that of its line.
         let line = match self.fields == self.lines.len() {
             true => index,
             false => *self.places.get_or_init(|| self.find_fields()).get(index)?,
@@ -138,7 +139,7 @@ impl HeaderBlock {
         }
     }
 
-    /// All fields of this name, from the top; letter case does not matter.
+    /// The fields with this name in any letter case, from the top.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Field<'a>> {
         let name = self.tagged(name);
         let named = self.lines.iter();
@@ -147,7 +148,8 @@ impl HeaderBlock {
             .filter_map(|line| line.field(&self.buffer))
     }
 
-    /// The topmost field of this name, unfolded and trimmed, where it is valid UTF-8.
+    /// The value of the topmost field with this name, unfolded and trimmed. Returns `None` if there is
+    /// no such field, or if its value is not valid UTF-8.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let name = self.tagged(name);
         let mut lines = self.lines.iter();
@@ -160,8 +162,8 @@ impl HeaderBlock {
         self.pieces().map(<[u8]>::len).sum()
     }
 
-    /// Appends the block as it is to be sent, with the empty line that ends it where there is one.
-    /// A block that was not edited comes out as it came in.
+    /// Appends the block with its edits, including the empty line that ends it. Without edits, the
+    /// output is the input of [`parse`](Self::parse).
     pub fn render(&self, out: &mut Vec<u8>) {
         out.reserve(self.size());
         for piece in self.pieces() {
@@ -201,9 +203,9 @@ impl HeaderBlock {
         self.fields -= before - self.lines.len();
     }
 
-    /// Above everything but two kinds of a first line that is no field. The `From ` line of an mbox
-    /// would be taken for the start of the body where fields stand before it, and a folded line
-    /// would become a part of the field before it.
+    /// The index at which fields are prepended: 0, or 1 after a first line that must stay first. The
+    /// `From ` line of an mbox after a field would be read as the start of the body, and a folded line
+    /// would continue the prepended field.
     fn top(&self) -> usize {
         let stays_first = self.lines.front().is_some_and(|line| {
             let text = &self.buffer[line.range.clone()];
@@ -253,8 +255,8 @@ impl HeaderBlock {
         Tagged::new(name.as_bytes(), &self.hasher)
     }
 
-    /// The rendered block. A line that came without a line end gets one where something follows,
-    /// and a lone CR does not swallow the LF of an empty line that edits have moved behind it.
+    /// The pieces of the rendered block. If edits have put a line after one without a line ending, or an
+    /// empty line `LF` after a bare CR, the missing octets are inserted.
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let ending = match &self.ending {
             Ending::None => &[],
@@ -279,46 +281,6 @@ impl HeaderBlock {
     }
 }
 
-/// A header field as it stands in the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
-}
-
-impl<'a> Field<'a> {
-    /// The name as written.
-    pub fn name(&self) -> &'a str {
-        // Only ASCII passes `find_colon`, so that nothing is ever left out here.
-        str::from_utf8(self.name).unwrap_or_default()
-    }
-
-    /// What follows the colon, folding included, without the last line end.
-    pub const fn value(&self) -> &'a [u8] {
-        self.value
-    }
-
-    /// The value without its folding, and without white space at its ends.
-    pub fn unfolded(&self) -> Cow<'a, [u8]> {
-        let value = trim(self.value);
-        match memchr2(b'\r', b'\n', value) {
-            None => Cow::Borrowed(value),
-            Some(_) => {
-                let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
-                Cow::Owned(value.iter().copied().filter(is_text).collect())
-            }
-        }
-    }
-
-    /// The same as text, where it is valid UTF-8.
-    pub fn text(&self) -> Option<Cow<'a, str>> {
-        match self.unfolded() {
-            Cow::Borrowed(value) => str::from_utf8(value).ok().map(Cow::Borrowed),
-            Cow::Owned(value) => String::from_utf8(value).ok().map(Cow::Owned),
-        }
-    }
-}
-
 /// The fields of a block from the top.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
@@ -335,19 +297,19 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// What stands after the last field.
+/// What follows the last field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Ending {
-    /// An empty line that the message did not have.
+    /// An empty line that was added.
     Added,
-    /// An empty line in the buffer, and whatever followed it.
+    /// An empty line of the buffer, and what follows it.
     Given(Range<usize>),
-    /// The message ends with its header block.
+    /// Nothing: the message ends with its header block.
     #[default]
     None,
 }
 
-/// Where the line that begins at `start` ends, its line end included.
+/// The end of the line that begins at `start`, including its line ending.
 fn line_end(octets: &[u8], start: usize) -> usize {
     let Some(length) = memchr2(b'\r', b'\n', &octets[start..]) else {
         return octets.len();

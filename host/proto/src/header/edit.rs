@@ -1,44 +1,43 @@
-//! Edits of a header block, with the meaning that the plugin contract gives them.
+//! Edits of a header block, as the plugin contract defines them.
 
-use super::{HeaderName, HeaderValue};
+use crate::header::field::{HeaderName, HeaderValue};
 
-/// One change to a header block. Positions count the fields as earlier edits have left them.
+/// An edit of a header block. Indices refer to the block after earlier edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderEdit {
     /// Add a field above all others.
     Prepend(HeaderName, HeaderValue),
     /// Add a field below all others.
     Append(HeaderName, HeaderValue),
-    /// Put a field at an exact place.
+    /// Insert a field.
     Insert {
-        /// Before the field that has this index in the whole block; beyond its end means at the
-        /// end.
+        /// The index of the field before which the new one is inserted, counted from 0 at the top. An
+        /// index beyond the last field appends.
         index: usize,
         /// The name of the new field.
         name: HeaderName,
         /// The value of the new field.
         value: HeaderValue,
     },
-    /// Leave exactly one field of this name: replace the value of the topmost and remove the others,
-    /// or add one below all other fields where there is none.
+    /// Keep one field with this name: replace the value of the topmost one and remove the others, or
+    /// append one if there is none.
     Set(HeaderName, HeaderValue),
-    /// Replace the value of one field, whose name keeps its spelling. A field that is not there is
-    /// no error.
+    /// Replace the value of a field. Its name is not changed. Has no effect if there is no such field.
     Replace {
-        /// The name of the field; letter case does not matter.
+        /// The name of the field, in any letter case.
         name: HeaderName,
-        /// 0 is the topmost field of that name, and so on downwards.
+        /// The index among the fields with this name, counted from 0 at the top.
         index: usize,
         /// The new value.
         value: HeaderValue,
     },
-    /// Remove one field. A field that is not there is no error.
+    /// Remove a field. Has no effect if there is no such field.
     Remove {
-        /// The name of the field; letter case does not matter.
+        /// The name of the field, in any letter case.
         name: HeaderName,
-        /// 0 is the topmost field of that name, and so on downwards.
+        /// The index among the fields with this name, counted from 0 at the top.
         index: usize,
     },
-    /// Remove all fields of this name; letter case does not matter.
+    /// Remove all fields with this name, in any letter case.
     RemoveAll(HeaderName),
 }

@@ -1,14 +1,17 @@
-//! New header fields: checked once, folded when they are written (RFC 5322 §2.2).
+//! Names and values of new header fields, and their folding (RFC 5322 §2.2).
 
 use std::fmt;
 
-/// The name of a header field: 1 to [`MAX_HEADER_NAME`] visible ASCII characters, none of them a
-/// colon.
+/// The name of a header field: 1 to [`MAX_HEADER_NAME`] visible ASCII characters except colons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderName(Box<str>);
 
 impl HeaderName {
-    /// Takes a text that is a field name.
+    /// Checks a field name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name has the wrong length or an invalid character.
     pub fn new(text: &str) -> Result<Self, InvalidHeader> {
         match text.len() {
             0 => Err(InvalidHeader::EmptyName),
@@ -18,7 +21,7 @@ impl HeaderName {
         }
     }
 
-    /// The name in the spelling that it was given.
+    /// The name, as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -30,16 +33,20 @@ impl fmt::Display for HeaderName {
     }
 }
 
-/// The unfolded value of a header field: at most [`MAX_HEADER_VALUE`] octets without CR, LF and
-/// NUL, in any charset. White space at its ends is dropped.
+/// The unfolded value of a header field: at most [`MAX_HEADER_VALUE`] octets in any charset, without
+/// CR, LF, NUL, and white space at its ends.
 ///
-/// It can always be folded: no word, counted with the white space before it, is longer than
+/// It can always be folded: no word, including the white space before it, is longer than
 /// [`MAX_HEADER_WORD`] octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderValue(Box<[u8]>);
 
 impl HeaderValue {
-    /// Takes octets that may stand in one header field.
+    /// Checks a value. White space at its ends is removed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value or a word of it is too long, or if it holds CR, LF or NUL.
     pub fn new(octets: &[u8]) -> Result<Self, InvalidHeader> {
         let octets = trim(octets);
         if octets.len() > MAX_HEADER_VALUE {
@@ -63,7 +70,7 @@ impl HeaderValue {
     }
 }
 
-/// Why a header field cannot be made.
+/// Why a header field is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidHeader {
     /// The name is empty.
@@ -72,10 +79,10 @@ pub enum InvalidHeader {
     LongName,
     /// The value is longer than [`MAX_HEADER_VALUE`] octets.
     LongValue,
-    /// A word of the value is longer than [`MAX_HEADER_WORD`] octets, so that a line of the folded
-    /// field could exceed 998 octets (RFC 5322 §2.1.1).
+    /// A word of the value is longer than [`MAX_HEADER_WORD`] octets: a line of the folded field could
+    /// exceed 998 octets (RFC 5322 §2.1.1).
     LongWord,
-    /// The name holds something else than visible ASCII, or a colon.
+    /// The name holds a colon, or a character other than visible ASCII.
     NameCharacter,
     /// The value holds CR, LF or NUL.
     ValueCharacter,
@@ -108,16 +115,16 @@ impl fmt::Display for InvalidHeader {
 
 impl std::error::Error for InvalidHeader {}
 
-/// The longest name of a new field, in octets: its first line keeps within `FOLD_AT`.
+/// The maximum length of a name in octets. With its colon it does not exceed 78 octets.
 pub const MAX_HEADER_NAME: usize = 77;
-/// The longest value of a new field, in octets.
+/// The maximum length of a value in octets.
 pub const MAX_HEADER_VALUE: usize = 64 * 1024;
-/// The longest word of a new value, in octets, white space before it included. Together with the
-/// longest name it keeps within the 998 octets of RFC 5322 §2.1.1.
+/// The maximum length of a word of a value in octets, including the white space before it. Together with
+/// the longest name it does not exceed the 998 octets of RFC 5322 §2.1.1.
 pub const MAX_HEADER_WORD: usize = 900;
 
-/// Appends a whole field with its last CRLF. Lines are folded at white space to `FOLD_AT` octets;
-/// a longer word, and the first word after the name, stay whole.
+/// Appends a field, including its final CRLF. Lines longer than `FOLD_AT` octets are folded at white
+/// space, but not before the first word.
 pub(super) fn write_field(name: &[u8], value: &HeaderValue, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
     out.push(b':');
@@ -136,7 +143,7 @@ pub(super) fn write_field(name: &[u8], value: &HeaderValue, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What RFC 5322 §2.2 allows in a field name.
+/// True for characters of a field name (RFC 5322 §2.2).
 pub(super) const fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'!'..=b'~') && byte != b':'
 }
@@ -145,7 +152,7 @@ pub(super) const fn is_white_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// Drops white space, line breaks included, at both ends.
+/// Removes white space and line breaks at both ends.
 pub(super) fn trim(octets: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let Some(start) = octets.iter().position(is_text) else {
@@ -158,10 +165,10 @@ pub(super) fn trim(octets: &[u8]) -> &[u8] {
     &octets[start..end]
 }
 
-/// The recommended longest line (RFC 5322 §2.1.1).
+/// The recommended maximum length of a line in octets (RFC 5322 §2.1.1).
 const FOLD_AT: usize = 78;
 
-/// Cuts a trimmed value into words, each with the white space that stands before it.
+/// Splits a trimmed value into words, each with the white space before it.
 fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
     std::iter::from_fn(move || {

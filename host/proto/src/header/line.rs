@@ -1,23 +1,23 @@
-//! A line of a header block: where it is, and the name of the field in it.
+//! A line of a header block.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use super::block::Field;
-use super::field::{is_name_byte, is_white_space};
+use crate::header::field::{is_name_byte, is_white_space};
+use crate::header::view::Field;
 
-/// A field with its continuation lines, or a line that is none.
+/// A field with its continuation lines, or a line that is not a field.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) range: Range<usize>,
-    /// Where the colon of a field stands, counted from its start.
+    /// The offset of the colon. `None` if the line is not a field.
     colon: Option<NonZeroU32>,
-    /// The tag of its name: other names have another one, nearly always.
+    /// A hash of the name, to compare names without reading the buffer.
     tag: u32,
 }
 
-/// A name that is looked for.
+/// A name to search for, with its tag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tagged<'a> {
     name: &'a [u8],
@@ -25,7 +25,7 @@ pub(super) struct Tagged<'a> {
 }
 
 impl<'a> Tagged<'a> {
-    /// Made with the hasher of the lines that it is compared with.
+    /// Uses the hasher of the lines to compare with.
     pub(super) fn new(name: &'a [u8], hasher: &RandomState) -> Self {
         Self {
             name,
@@ -37,7 +37,7 @@ impl<'a> Tagged<'a> {
 impl Line {
     pub(super) fn new(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
         let line = &buffer[range.clone()];
-        // A name of 4 GiB is none.
+        // A line with a name of 4 GiB is not a field.
         let colon = find_colon(line).and_then(|colon| u32::try_from(colon).ok());
         let colon = colon.and_then(NonZeroU32::new);
         Self {
@@ -76,7 +76,7 @@ impl Line {
     }
 }
 
-/// The same for names that differ in letter case.
+/// A hash of a name that ignores letter case.
 fn tag(name: &[u8], hasher: &RandomState) -> u32 {
     let mut short = [0; SHORT_NAME];
     let tag = match short.get_mut(..name.len()) {
@@ -87,14 +87,14 @@ fn tag(name: &[u8], hasher: &RandomState) -> u32 {
         }
         None => hasher.hash_one(name.to_ascii_lowercase()),
     };
-    // The lower half of it is as good.
+    // Truncation to the lower 32 bits is intended.
     tag as u32
 }
 
-/// Longer names are copied to be hashed.
+/// The maximum length of a name that is hashed without an allocation, in octets.
 const SHORT_NAME: usize = 80;
 
-/// The colon that ends a field name. White space may stand before it (RFC 5322 §4.5).
+/// The offset of the colon after a field name and optional white space (RFC 5322 §4.5).
 fn find_colon(line: &[u8]) -> Option<usize> {
     let name = line.iter().position(|byte| !is_name_byte(*byte))?;
     let space = line[name..]

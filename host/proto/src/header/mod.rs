@@ -1,11 +1,14 @@
-//! The header block of a message: read in place, edited field by field (RFC 5322 §2.2, §3.6).
+//! The header block of a message, and edits of its fields (RFC 5322 §2.2, §3.6).
 
 mod block;
 mod edit;
 mod field;
 mod line;
+mod view;
 
-pub use block::{Field, Fields, HeaderBlock};
-pub use edit::HeaderEdit;
-pub use field::{HeaderName, HeaderValue, InvalidHeader};
-pub use field::{MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_HEADER_WORD};
+pub use self::block::{Fields, HeaderBlock};
+pub use self::edit::HeaderEdit;
+pub use self::field::{
+    HeaderName, HeaderValue, InvalidHeader, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_HEADER_WORD,
+};
+pub use self::view::Field;

@@ -1,11 +1,11 @@
-//! Replies of a server, line by line.
+//! The parser for replies of a server.
 
 use std::fmt;
 
-use super::{Enhanced, Reply, cleaned, number};
+use crate::reply::any::{Reply, cleaned};
+use crate::reply::enhanced::{Enhanced, number};
 
-/// Collects the lines of one reply from a server (RFC 5321 §4.2.1). Bounded: a reply of more than
-/// [`MAX_REPLY_LINES`] lines is malformed.
+/// Collects the lines of one reply of a server (RFC 5321 §4.2.1), up to [`MAX_REPLY_LINES`].
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     code: Option<u16>,
@@ -14,7 +14,12 @@ pub struct ReplyParser {
 }
 
 impl ReplyParser {
-    /// Takes a line without its CRLF; gives the reply with its last line.
+    /// Adds a line without its CRLF. Returns the reply after its last line.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the line is malformed, has another code than the lines before it, or if there are more
+    /// than [`MAX_REPLY_LINES`] lines.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, MalformedReply> {
         let text = String::from_utf8_lossy(line);
         let digits = text.get(..3).ok_or(MalformedReply)?;
@@ -32,7 +37,7 @@ impl ReplyParser {
         }
         self.code = Some(code);
         let rest = match Enhanced::parse(rest) {
-            Some((enhanced, rest)) if u16::from(enhanced.class) == code / 100 => {
+            Some((enhanced, rest)) if u16::from(enhanced.class()) == code / 100 => {
                 self.enhanced.get_or_insert(enhanced);
                 rest
             }
@@ -49,7 +54,7 @@ impl ReplyParser {
     }
 }
 
-/// A server sent something that is not a reply.
+/// The server sent a malformed reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedReply;
 
@@ -61,5 +66,5 @@ impl fmt::Display for MalformedReply {
 
 impl std::error::Error for MalformedReply {}
 
-/// The most lines that are taken for one reply of a server.
+/// The maximum number of lines of a server's reply.
 pub const MAX_REPLY_LINES: usize = 128;

@@ -55,7 +55,7 @@ fn every_code_has_defaults_of_its_own_class() {
     for code in 200..600 {
         let reply = Reply::plain(code, vec![]).unwrap().completed();
         match reply.enhanced() {
-            Some(enhanced) => assert_eq!(u16::from(enhanced.class), code / 100),
+            Some(enhanced) => assert_eq!(u16::from(enhanced.class()), code / 100),
             None => assert_eq!(code / 100, 3),
         }
         assert!(reply.lines().all(|line| !line.is_empty()));

@@ -1,8 +1,10 @@
-//! Is this command legal now? Nothing here changes anything.
+//! Checks whether a command is legal now. A check has no effect.
 
 use crate::address::{ForwardPath, ReversePath};
 use crate::auth::Mechanism;
-use crate::command::{Command, Rules, is_served_before_tls, parse_recipient, parse_sender};
+use crate::command::{
+    Command, PathSyntax, Rules, is_served_before_tls, parse_recipient, parse_sender,
+};
 use crate::fault::Fault;
 use crate::parameters::{Body, Extensions, MailParameters, Parameter};
 use crate::session::ask::Helo;
@@ -125,10 +127,10 @@ impl Core {
         let extensions = self.extensions();
         let rules = Rules {
             registered: self.profile.rcpt_parameters(),
-            strict: self.settings.strict_rcpt,
+            path: path_syntax(self.settings.strict_rcpt),
             ..self.mail_rules(&extensions)
         };
-        let (recipient, parameters) = parse_recipient(argument, envelope.smtputf8, &rules)?;
+        let (recipient, parameters) = parse_recipient(argument, envelope.charset, &rules)?;
         let limit = self.settings.max_recipients;
         if limit > 0 && envelope.recipients >= limit {
             return Err(Fault::TooManyRecipients);
@@ -205,9 +207,16 @@ impl Core {
         Rules {
             extensions,
             registered: self.profile.mail_parameters(),
-            strict: self.settings.strict_mail,
+            path: path_syntax(self.settings.strict_mail),
             default_domain: self.settings.default_domain.as_deref(),
         }
+    }
+}
+
+const fn path_syntax(is_strict: bool) -> PathSyntax {
+    match is_strict {
+        true => PathSyntax::Strict,
+        false => PathSyntax::Lenient,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Command lines: read, checked, and carried out or put to policy.
+//! The handler of command lines: each is checked, then carried out or put to policy.
 
 use std::mem;
 
@@ -76,7 +76,7 @@ fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Co
     let is_registered = core.profile.has_registered_verb(&line);
     let previous = match checked {
         Err(Fault::UnknownVerb) if !is_registered => previous,
-        // If AUTH succeeds, this is forgotten.
+        // An AUTH that succeeds sets this to `Other`.
         _ if is_auth(&line) => PreviousCommand::FailedAuth,
         _ => PreviousCommand::Other,
     };
@@ -129,7 +129,7 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
         LegalCommand::Help(topic) => (Ask::Help(topic.into()), Question::Help(phase)),
         LegalCommand::Mail(helo, sender, parameters) => {
             let envelope = Envelope {
-                smtputf8: parameters.smtputf8,
+                charset: parameters.charset(),
                 body: parameters.body,
                 recipients: 0,
             };

@@ -72,15 +72,7 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
                 core,
             )
         }
-        Question::StartTls(phase) => {
-            core.say(&READY_FOR_TLS);
-            match phase {
-                Phase::Chunks(..) | Phase::Transaction(..) => {
-                    State::Resetting(None, AfterReset::StartTls)
-                }
-                Phase::Identified(_) | Phase::Refused | Phase::Unidentified => State::StartingTls,
-            }
-        }
+        Question::StartTls(phase) => start_tls(&phase, core),
         Question::Vrfy(phase) => accept(answer, &CANNOT_VERIFY, phase, core),
         Question::Xclient => {
             core.identity = match answer {
@@ -89,6 +81,15 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
             };
             State::Asking(Ask::Connect, Question::Connect)
         }
+    }
+}
+
+/// Ends an open transaction before TLS begins (RFC 3207 §4.2).
+fn start_tls(phase: &Phase, core: &mut Core) -> State {
+    core.say(&READY_FOR_TLS);
+    match phase {
+        Phase::Chunks(..) | Phase::Transaction(..) => State::Resetting(None, AfterReset::StartTls),
+        Phase::Identified(_) | Phase::Refused | Phase::Unidentified => State::StartingTls,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The octets that came from the client and were not used yet.
+//! The input buffer: octets received from the client and not yet used.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,31 +6,32 @@ use std::ops::Range;
 use memchr::memchr;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A buffer that gives out command lines, and octets of a message. What may be credentials is wiped as
-/// soon as it is taken out, and with the buffer.
+/// The input buffer. Lines are zeroized when they are taken out, because they may hold credentials,
+/// and so is the rest with the buffer.
 #[derive(Default)]
 pub(super) struct Input {
     buffer: Vec<u8>,
     used: usize,
+    /// The number of octets of the current line that were discarded, if it is too long.
     overlong: Option<usize>,
-    /// Whether the line that stands at the start is AUTH, which may be longer than others.
+    /// True if the first line is an AUTH command, which may be longer than others.
     is_auth: bool,
 }
 
-/// What stands at the start of the unused octets.
+/// The next line of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line, without its CRLF. Credentials may stand in it.
+    /// A line without its line ending. It may hold credentials.
     Complete(Zeroizing<Vec<u8>>),
-    /// More octets than may be thrown away without a line ending.
+    /// More octets without a line ending than may be discarded.
     Endless,
     /// A line that ends in a bare LF.
     NoCr,
-    /// A line longer than allowed; it was thrown away.
+    /// A line that is longer than allowed and was discarded.
     TooLong,
 }
 
-/// Hides the octets: credentials may stand in them.
+/// Hides the octets, which may hold credentials.
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Input")
@@ -42,14 +43,14 @@ impl fmt::Debug for Input {
 }
 
 impl Input {
-    /// Where received octets are appended: with room for so many more, and where nothing is kept for
-    /// no more than twice as many.
+    /// The buffer to which received octets are appended, with room for `room` more. While it is
+    /// empty, its capacity is at most twice as large.
     pub(super) fn buffer(&mut self, room: usize) -> &mut Vec<u8> {
         if self.used > 0 {
             let left = self.unused().len();
             if left > 0 {
                 self.buffer.copy_within(self.used.., 0);
-                // Credentials that move leave no copy behind.
+                // The move must not leave a copy of credentials behind.
                 self.buffer[left..].zeroize();
             }
             self.buffer.truncate(left);
@@ -57,7 +58,7 @@ impl Input {
         }
         let (kept, capacity) = (self.buffer.len(), self.buffer.capacity());
         if capacity - kept < room {
-            // Nor do those that move because the buffer grows.
+            // Vec::reserve would leave the old octets in memory.
             let mut larger = Vec::with_capacity((kept + room).max(2 * kept));
             larger.extend_from_slice(&self.buffer);
             self.buffer.as_mut_slice().zeroize();
@@ -72,7 +73,7 @@ impl Input {
         &self.buffer[self.used..]
     }
 
-    /// Takes octets out, and says where in the buffer they stand until more is received.
+    /// Takes octets out. Returns their range, which is valid until more octets are received.
     pub(super) fn take(&mut self, count: usize) -> Range<usize> {
         let start = self.used;
         self.used += count;
@@ -83,20 +84,20 @@ impl Input {
         &self.buffer[range]
     }
 
-    /// Throws away whatever is there.
+    /// Discards all octets.
     pub(super) fn discard(&mut self) {
         let range = self.take(self.unused().len());
         self.buffer[range].zeroize();
     }
 
-    /// Throws away at most so many octets, and says how many were there.
+    /// Discards up to `at_most` octets. Returns the number of discarded octets.
     pub(super) fn discard_up_to(&mut self, at_most: u64) -> u64 {
         let there = self.unused().len();
         let count = usize::try_from(at_most).map_or(there, |at_most| at_most.min(there));
         self.take(count).len() as u64
     }
 
-    /// How long the command line may be that stands at the start.
+    /// The maximum length of the command line at the start of the input.
     pub(super) fn longest_command(&mut self) -> usize {
         if self.overlong.is_none() {
             let verb = self.unused().get(..AUTH.len());
@@ -108,20 +109,21 @@ impl Input {
         }
     }
 
-    /// Whether the last line that [`longest_command`](Self::longest_command) was asked about was AUTH.
+    /// True if [`longest_command`](Self::longest_command) last found an AUTH command.
     pub(super) const fn is_auth(&self) -> bool {
         self.is_auth
     }
 
-    /// Takes the next line of at most `limit` octets, line ending included. A line without end is
-    /// thrown away up to `discard` octets. Where it is lenient, LF alone ends a line.
+    /// Takes the next line, of at most `limit` octets with its line ending. Longer lines are discarded,
+    /// up to `discard` octets. If `lenient`, a bare LF ends a line. Returns `None` if the line is not
+    /// complete.
     pub(super) fn line(&mut self, limit: usize, discard: usize, lenient: bool) -> Option<Line> {
         let unused = self.unused();
         let Some(end) = memchr(b'\n', unused) else {
             return self.incomplete(limit, discard);
         };
         let range = self.take(end + 1);
-        // The answer is the same however the line was cut on its way.
+        // The result does not depend on how the line was cut into reads.
         let length = self.overlong.take().unwrap_or(0) + range.len();
         let line = &mut self.buffer[range];
         let complete = |line: &[u8]| Line::Complete(line.to_vec().into());

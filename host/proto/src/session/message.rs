@@ -1,4 +1,4 @@
-//! A message on its way in: decoded, measured, and parted into header block and body.
+//! The receiver of a message: decodes it, limits its size, and finds the end of the header block.
 
 use std::ops::Range;
 
@@ -54,26 +54,26 @@ impl Octets {
     }
 }
 
-/// How the message is marked off from what follows it.
+/// How the end of the message is found.
 #[derive(Debug)]
 enum Framing {
-    /// By its length: BDAT (RFC 3030).
+    /// The size of a chunk: BDAT (RFC 3030 §2).
     Chunk { size: u64, left: u64, last: bool },
-    /// By a dot on a line of its own: DATA.
+    /// A line with a single dot: DATA (RFC 5321 §4.5.2).
     Dot(DataDecoder),
 }
 
-/// Which part of the message comes next.
+/// The part of the message that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// The header block; the current line so far is this.
+    /// The header block, with the content of the current line so far.
     Header(CurrentLine),
-    /// The blank line was read, and policy does not know yet.
+    /// The blank line was read, and the end of the header block was not reported.
     HeaderEnd,
     Body,
     /// The end of the message was read in the header block.
     EndInHeader,
-    /// The end of the message was read, and policy knows the header block.
+    /// The end of the message was read after the header block was reported.
     End,
 }
 
@@ -85,12 +85,12 @@ enum CurrentLine {
 }
 
 impl MessageReceiver {
-    /// A message that comes with DATA.
+    /// A receiver for DATA.
     pub(super) const fn of_data(line_endings: LineEndings) -> Self {
         Self::new(Framing::Dot(DataDecoder::new(line_endings)))
     }
 
-    /// A message that comes with BDAT; the first chunk is to be begun.
+    /// A receiver for BDAT. [`begin_chunk`](Self::begin_chunk) begins the first chunk.
     pub(super) const fn of_chunks() -> Self {
         Self::new(Framing::Chunk {
             size: 0,
@@ -117,12 +117,13 @@ impl MessageReceiver {
         };
     }
 
-    /// Refuses the message once it is complete. The first refusal holds.
+    /// Refuses the message after its end. If it is refused several times, the first refusal is kept.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         self.refusal.get_or_insert(refusal);
     }
 
-    /// Refuses the message for a fault of the client, in the words for that fault if they refuse.
+    /// Refuses the message with the configured reply to a fault, or with the default one if the
+    /// configured reply does not refuse.
     fn refuse_for(&mut self, fault: Fault, settings: &Settings) {
         let worded = Refusal::new(settings.reply_to(fault));
         if let Ok(refusal) = worded.or_else(|_| Refusal::new(fault.into())) {
@@ -175,8 +176,7 @@ impl MessageReceiver {
     }
 
     /// Takes the next octets of the message out of the input. In the header block they end with a
-    /// line, so that what is stored when policy is asked is the header block and nothing of the
-    /// body.
+    /// line, so that nothing of the body is stored before policy is asked about the header block.
     fn take(&mut self, input: &mut Input) -> Taken {
         let unused = input.unused();
         let reach = match self.part {
@@ -192,7 +192,7 @@ impl MessageReceiver {
             Framing::Chunk { left: 0, size, .. } => Taken::EndOfChunk(*size),
             Framing::Chunk { left, .. } => {
                 let count = usize::try_from(*left).map_or(reach, |left| left.min(reach));
-                // A usize is at most a u64 here, and the count at most what is left.
+                // A usize has at most 64 bits, and the count is at most `left`.
                 *left -= count as u64;
                 match input.take(count) {
                     range if range.is_empty() => Taken::Nothing,
@@ -258,7 +258,7 @@ impl MessageReceiver {
     }
 }
 
-/// What comes next in the input.
+/// The next element of the input.
 enum Taken {
     End,
     EndOfChunk(u64),

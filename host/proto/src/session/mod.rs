@@ -38,6 +38,7 @@
 //! Each command is checked first (`check.rs`). If it is legal, policy is asked, and the answer decides
 //! what follows (`decide.rs`).
 
+mod advance;
 mod answer;
 mod ask;
 mod authentication;

@@ -1,4 +1,4 @@
-//! What an operator decides about sessions, and what is special about one.
+//! The settings of a listener.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,70 +10,71 @@ use crate::parameters::Extensions;
 use crate::relay::RelayDomains;
 use crate::reply::Reply;
 
-/// What holds for each session of a listener.
+/// The settings of all sessions of a listener.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The name by which the server introduces itself.
+    /// The host name of the server.
     pub hostname: String,
-    /// Whether AUTH is offered and needed.
+    /// Whether AUTH is offered and required.
     pub auth: Auth,
-    /// Whether AUTH is offered over a connection that is not encrypted.
+    /// True if AUTH is offered on connections that are not encrypted.
     pub auth_in_clear: bool,
-    /// The text behind the host name in the banner.
+    /// The text after the host name in the banner.
     pub banner: String,
-    /// How long a command line may take.
+    /// The timeout for a command line.
     pub command_timeout: Duration,
-    /// The domain of an address that has none. Without it such an address is refused.
+    /// The domain appended to addresses without one. If `None`, such addresses are refused.
     pub default_domain: Option<String>,
-    /// What is offered to a client that says EHLO.
+    /// The extensions listed in the reply to EHLO.
     pub extensions: Extensions,
-    /// What becomes of a CR or LF in DATA that is not part of a CRLF.
+    /// The treatment of a CR or LF in DATA that is not part of a CRLF.
     pub line_endings: LineEndings,
-    /// Whether a command line may end in a lone LF.
+    /// True if a command line may end in a bare LF.
     pub lenient_commands: bool,
-    /// The most faults before the session is closed; 0 for no limit.
+    /// The number of errors after which the session is closed. 0 means no limit.
     pub max_errors: u32,
-    /// The largest header block in octets; a larger one is refused.
+    /// The maximum size of a header block in octets.
     pub max_header_size: u32,
-    /// The largest message in octets; a larger one is refused.
+    /// The maximum size of a message in octets.
     pub max_message_size: u32,
-    /// The most octets of a line without end before the session is closed.
+    /// The maximum number of octets without a line ending. A longer line closes the session.
     pub max_discarded: usize,
-    /// The most recipients of one transaction; 0 for no limit.
+    /// The maximum number of recipients of a transaction. 0 means no limit.
     pub max_recipients: u32,
-    /// The longest line of a message in octets, without its line ending.
+    /// The maximum length of a line of a message in octets, without its line ending.
     pub max_text_line: usize,
-    /// The mechanisms of AUTH, in the order in which EHLO lists those that can be used.
+    /// The AUTH mechanisms, in the order in which EHLO lists those that can be used.
     pub mechanisms: Vec<Mechanism>,
-    /// How long a message may take from the 354 reply on.
+    /// The timeout for a whole message, from the 354 reply on.
     pub message_timeout: Duration,
-    /// Keywords for the reply to EHLO beside the session's own; see [`is_own_keyword`](super::is_own_keyword).
+    /// Keywords added to the reply to EHLO, except those for which
+    /// [`is_own_keyword`](crate::session::is_own_keyword) returns true.
     pub more_keywords: Vec<String>,
-    /// The only keywords for the reply to EHLO, in place of all others.
+    /// Replaces all keywords of the reply to EHLO.
     pub only_keywords: Option<Vec<String>>,
-    /// Whom mail is taken for.
+    /// The domains that mail is accepted for.
     pub relay: RelayDomains,
-    /// What is said to a fault in place of the usual reply, by [`Fault::name`](crate::fault::Fault::name).
+    /// Replies to faults that replace the default ones, by [`Fault::name`](crate::fault::Fault::name).
     pub replies: BTreeMap<String, Reply>,
-    /// Whether MAIL needs angle brackets, and no blank before them.
+    /// True if the path of MAIL needs angle brackets and no space before them (RFC 5321 §3.3).
     pub strict_mail: bool,
-    /// The same for RCPT.
+    /// As `strict_mail`, for RCPT.
     pub strict_rcpt: bool,
-    /// Whether nothing is done for a client before it has begun TLS (RFC 3207 §4).
+    /// True if TLS must begin before most commands (RFC 3207 §4).
     pub tls_required: bool,
 }
 
 impl Settings {
-    /// The text behind the host name in the reply to HELO and EHLO, unless policy sets another.
+    /// The default text after the host name in the reply to HELO and EHLO.
     pub const GREETING: &'static str = "at your service";
 
-    /// What is said to a fault.
+    /// The configured or default reply to a fault.
     pub(super) fn reply_to(&self, fault: Fault) -> Reply {
         let reworded = self.replies.get(fault.name());
         reworded.cloned().unwrap_or_else(|| fault.into())
     }
 
-    /// How long the client may take for what a read waits for.
+    /// The timeout of a read.
     pub const fn timeout_for(&self, wait: Wait) -> Duration {
         match wait {
             Wait::Command => self.command_timeout,
@@ -115,14 +116,14 @@ impl Default for Settings {
     }
 }
 
-/// Whether AUTH is offered and needed.
+/// Whether AUTH is offered and required (RFC 4954).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Not offered.
     Off,
     /// Offered.
     Optional,
-    /// Offered, and needed before MAIL.
+    /// Offered, and required before MAIL.
     Required,
 }
 

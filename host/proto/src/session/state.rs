@@ -1,5 +1,6 @@
 //! The states of a session. Each owns what is true in it, and nothing else.
 
+use crate::address::Charset;
 use crate::auth::{AwaitsKeys, Exchange, Mechanism};
 use crate::fault::Fault;
 use crate::parameters::Body;
@@ -110,7 +111,7 @@ pub(super) enum Phase {
 /// An open transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Envelope {
-    pub(super) smtputf8: bool,
+    pub(super) charset: Charset,
     /// The declared body type.
     pub(super) body: Option<Body>,
     pub(super) recipients: u32,

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::fault::Fault;
 use crate::reply::Refusal;
+use crate::session::advance::advance;
 use crate::session::answer::{Answer, Rejection};
 use crate::session::ask::Ask;
-use crate::session::authentication;
-use crate::session::commands;
 use crate::session::core::{Core, Service};
 use crate::session::decide;
 use crate::session::ending::{Counters, Ending};
@@ -55,7 +54,7 @@ impl Session {
                     session: self,
                 });
             }
-            self.state = match self.state.advance(&mut self.core) {
+            self.state = match advance(self.state, &mut self.core) {
                 Transition::Ask(ask, question) => {
                     let core = self.core;
                     return Step::Ask(ask, Asking { core, question });
@@ -115,27 +114,6 @@ impl Session {
                 session: self,
             }),
             Idle::StartTls => Step::StartTls(StartingTls { core: self.core }),
-        }
-    }
-}
-
-impl State {
-    /// Carries out one transition.
-    fn advance(self, core: &mut Core) -> Transition {
-        match self {
-            Self::Asking(ask, question) => Transition::Ask(ask, question),
-            Self::Authenticating(exchange) => authentication::read_response(exchange, core),
-            Self::AuthFailing(failure) => authentication::read_last_response(failure, core),
-            Self::Closing(ending) => Transition::Idle(Self::Closing(ending), Idle::Close(ending)),
-            Self::Commands(commands) => commands::read(commands, core),
-            Self::Connected => Transition::Next(match core.service {
-                Service::Running => Self::Asking(Ask::Connect, Question::Connect),
-                Service::Stopping => core.hang_up(Ending::Shutdown),
-            }),
-            Self::DiscardingChunk(chunk) => receiving::discard(chunk, core),
-            Self::Receiving(receiving) => receiving::receive(receiving, core),
-            Self::Resetting(refused, next) => Transition::Reset(refused, next),
-            Self::StartingTls => Transition::Idle(Self::StartingTls, Idle::StartTls),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use super::{CannotVerify, Cost};
+use crate::secret::cost::{CannotVerify, Cost};
 
 /// A hash of Argon2id.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Hash {
 
     fn of(&self, password: &[u8]) -> Result<Vec<u8>, CannotVerify> {
         #[cfg(test)]
-        super::tests::note_work(format!("argon2id {} {}", self.memory, self.passes));
+        crate::secret::work::record(format!("argon2id {} {}", self.memory, self.passes));
         let params = self.params().ok_or(CannotVerify(self.memory))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut hash = vec![0; self.hash.len()];

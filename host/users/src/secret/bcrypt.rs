@@ -44,7 +44,7 @@ impl Hash {
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {
         #[cfg(test)]
-        super::tests::note_work(format!("bcrypt {}", self.cost));
+        crate::secret::work::record(format!("bcrypt {}", self.cost));
         // bcrypt hashes the NUL behind the password too, and no more than 72 octets in all.
         let mut terminated = Zeroizing::new(password.to_vec());
         terminated.push(0);

@@ -26,7 +26,7 @@ impl ScramKeys {
     /// Takes a password as SASL compares it.
     pub(super) fn new(password: &[u8], salt: Vec<u8>, iterations: u32) -> Self {
         #[cfg(test)]
-        super::tests::note_work(format!("scram {iterations}"));
+        crate::secret::work::record(format!("scram {iterations}"));
         let mut salted = Zeroizing::new([0; 32]);
         // HMAC takes keys of any length.
         _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, &salt, iterations, &mut *salted);

@@ -1,16 +1,8 @@
-use std::cell::RefCell;
+//! Secrets of this crate and of other programs.
 
 use super::*;
+use crate::secret::work::take_work;
 use crate::{User, verify};
-
-thread_local! {
-    static WORK: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What is done for a password that could be seen by a clock.
-pub(super) fn note_work(work: String) {
-    WORK.with_borrow_mut(|done| done.push(work));
-}
 
 /// Made by `doveadm pw -p pencil`.
 const OF_DOVECOT: [&str; 3] = [
@@ -89,10 +81,10 @@ fn the_work_says_nothing_about_users() {
         let user = User::parse(&format!("alice:{own}")).unwrap();
         for (password, times) in [("pass①", of_odd), ("pass②", of_odd), ("pencil", 1)] {
             for user in [Some(&user), None] {
-                WORK.take();
+                take_work();
                 let fits = verify(user, &decoy, password).unwrap();
                 assert_eq!(fits, user.is_some() && password == "pass①");
-                assert_eq!(WORK.take(), vec![work; times], "{user:?} {password}");
+                assert_eq!(take_work(), vec![work; times], "{user:?} {password}");
             }
         }
     }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
+use super::connection::MAX_PENDING;
 use super::*;
 use crate::address::{Charset, ForwardPath, ReversePath};
 use crate::parameters::MailParameters;

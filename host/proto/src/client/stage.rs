@@ -1,0 +1,93 @@
+//! The stages of a connection, and the answers of the server.
+
+use std::fmt;
+
+use crate::reply::{Acceptance, Refusal, Reply};
+
+/// The stages that replies belong to, in the order of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The greeting of the server.
+    Greeting,
+    /// EHLO. After a permanent refusal, which is not reported, HELO follows.
+    Ehlo,
+    /// HELO.
+    Helo,
+    /// LHLO.
+    Lhlo,
+    /// STARTTLS.
+    StartTls,
+    /// AUTH, including its exchange.
+    Auth,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The message; over LMTP the message for one recipient, in the order in which they were accepted. If
+    /// the server refuses before the end of the message, the connection can only be closed.
+    Message,
+    /// RSET.
+    Reset,
+    /// NOOP.
+    Noop,
+    /// QUIT.
+    Quit,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "greeting",
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::Lhlo => "LHLO",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Message => "message",
+            Self::Reset => "RSET",
+            Self::Noop => "NOOP",
+            Self::Quit => "QUIT",
+        })
+    }
+}
+
+/// The answer of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A positive reply.
+    Accepted(Acceptance),
+    /// 354: the server expects the message.
+    GoAhead,
+    /// A negative reply.
+    Refused(Refusal),
+}
+
+impl Answer {
+    /// Returns `None` if the code is not valid at this stage.
+    pub(super) fn new(stage: Stage, reply: Reply) -> Option<Self> {
+        match (reply.code(), stage) {
+            (354, Stage::Data) => Some(Self::GoAhead),
+            (_, Stage::Data) => Refusal::new(reply).ok().map(Self::Refused),
+            (400..=599, _) => Refusal::new(reply).ok().map(Self::Refused),
+            _ => Acceptance::new(reply).ok().map(Self::Accepted),
+        }
+    }
+}
+
+/// The protocol of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// LMTP (RFC 2033): LHLO instead of EHLO, and one reply for each recipient after the message.
+    Lmtp,
+    /// SMTP (RFC 5321).
+    Smtp,
+}
+
+/// The maximum length of a line of a server's reply in octets. Some servers exceed the 512 octets of RFC
+/// 5321 §4.5.3.1.5.
+pub const MAX_REPLY_LINE: usize = 2048;

@@ -1,0 +1,126 @@
+//! Parsers of text and header lines.
+
+use postgate_proto::address::{Charset, Mailbox};
+use postgate_proto::command::{Command, PathSyntax, Rules, parse_recipient, parse_sender};
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::parameters::Extensions;
+use postgate_proto::proxy::{self, Parsed};
+use postgate_proto::reply::ReplyParser;
+use postgate_proto::xclient::Xclient;
+
+use super::reply_lines::assert_reply_lines;
+
+/// A parsed address holds no control character and parses to itself.
+pub fn address(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    for charset in [Charset::Ascii, Charset::Utf8] {
+        let Ok(mailbox) = Mailbox::parse(&text, charset) else {
+            continue;
+        };
+        assert!(!mailbox.as_str().contains(char::is_control), "{mailbox}");
+        assert_eq!(
+            Mailbox::parse(mailbox.as_str(), charset).as_ref(),
+            Ok(&mailbox)
+        );
+        let whole = format!("{}@{}", mailbox.local_part(), mailbox.domain());
+        assert_eq!(whole, mailbox.as_str());
+    }
+}
+
+/// The addresses of a parsed command hold no control character.
+pub fn command(octets: &[u8]) {
+    for (path, default_domain) in [
+        (PathSyntax::Lenient, None),
+        (PathSyntax::Strict, None),
+        (PathSyntax::Lenient, Some("example.org")),
+    ] {
+        command_under(octets, path, default_domain);
+    }
+}
+
+fn command_under(octets: &[u8], path: PathSyntax, default_domain: Option<&str>) {
+    let rules = Rules {
+        extensions: &Extensions::default(),
+        registered: &[],
+        path,
+        default_domain,
+    };
+    match Command::parse(octets) {
+        Ok(Command::Mail(argument)) => {
+            if let Ok((sender, _)) = parse_sender(argument, &rules) {
+                assert!(!sender.as_str().contains(char::is_control), "{sender}");
+            }
+        }
+        Ok(Command::Rcpt(argument)) => {
+            if let Ok((recipient, _)) = parse_recipient(argument, Charset::Utf8, &rules) {
+                assert!(
+                    !recipient.as_str().contains(char::is_control),
+                    "{recipient}"
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A header block without edits renders to its input, and an edit adds exactly one field.
+pub fn header(octets: &[u8]) {
+    let mut block = HeaderBlock::parse(octets.to_vec());
+    let mut rendered = Vec::new();
+    block.render(&mut rendered);
+    assert_eq!(rendered, octets);
+    let Ok(value) = HeaderValue::new(octets) else {
+        return;
+    };
+    let name = HeaderName::new("X-Added").expect("a name");
+    let before = block.fields().count();
+    block.apply(&HeaderEdit::Prepend(name, value));
+    let mut rendered = Vec::new();
+    block.render(&mut rendered);
+    let reread = HeaderBlock::parse(rendered);
+    assert_eq!(block.fields().count(), before + 1);
+    assert_eq!(reread.fields().count(), before + 1);
+}
+
+/// The length of a PROXY header does not depend on what follows, and any prefix is incomplete.
+pub fn proxy(octets: &[u8]) {
+    match proxy::parse(octets) {
+        Parsed::Header(header, length) => {
+            assert!(
+                length <= octets.len(),
+                "{length} of {} octets",
+                octets.len()
+            );
+            for end in 0..length {
+                assert_eq!(proxy::parse(&octets[..end]), Parsed::Incomplete, "{end}");
+            }
+            let whole = Parsed::Header(header, length);
+            assert_eq!(proxy::parse(&octets[..length]), whole);
+        }
+        Parsed::Incomplete => assert!(octets.len() < proxy::MAX_HEADER),
+        Parsed::Invalid => {}
+    }
+}
+
+/// The attributes of XCLIENT hold no control character.
+pub fn xclient(octets: &[u8]) {
+    let Ok(said) = Xclient::parse(&String::from_utf8_lossy(octets)) else {
+        return;
+    };
+    for text in [&said.name, &said.helo, &said.login].into_iter().flatten() {
+        assert!(!text.contains(char::is_control), "{said:?}");
+    }
+}
+
+/// A parsed reply is written as well-formed reply lines.
+pub fn reply(octets: &[u8]) {
+    let mut parser = ReplyParser::default();
+    for line in octets.split(|octet| *octet == b'\n') {
+        let Ok(Some(reply)) = parser.line(line) else {
+            continue;
+        };
+        let mut written = Vec::new();
+        reply.write(&mut written);
+        assert_reply_lines(&written);
+    }
+}
