@@ -152,9 +152,8 @@ impl Handler {
             );
             return Ok(Disposition::refused(Refusal::TRY_LATER));
         };
-        let paths: Vec<_> = recipients.iter().map(|recipient| &recipient.path).collect();
         let sender = &transaction.envelope.sender;
-        match maildir.store_with_envelope(sender, &paths, message).await {
+        match maildir.store_with_envelope(sender, recipients, message).await {
             Ok(()) => Ok(self.queued(Fate::Quarantined)),
             Err(error) => {
                 error!(session, error = %Chain(&error), "cannot write to the quarantine");
