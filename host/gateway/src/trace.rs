@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 
 use crate::plugin::context::Context;
@@ -11,7 +11,7 @@ use crate::plugin::context::Context;
 pub(crate) fn received(context: &Context) -> Option<HeaderEdit> {
     let session = &context.session;
     let helo = context.helo.as_ref().map_or("unknown", |(_, name)| name);
-    let date = jiff::fmt::rfc2822::to_string(&Zoned::now()).ok()?;
+    let date = jiff::fmt::rfc2822::to_string(&ZonedDateTime::now()).ok()?;
     let transaction = context.transaction.as_ref()?;
     // With several recipients, naming them would tell one of the others.
     let recipient = match transaction.recipients.as_slice() {
