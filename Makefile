@@ -13,7 +13,7 @@ help:
 	@echo "make test    all tests, with real mail programs at both ends"
 	@echo "make bench   measure what plugins and TLS cost"
 	@echo "make fuzz    give the protocol code random octets for a while"
-	@echo "make check   format, lints, documentation, and that the protocol code stays pure"
+	@echo "make check   format, lints, documentation, dependencies, and that the protocol code stays pure"
 
 build:
 	@scripts/setup run
@@ -48,7 +48,9 @@ fuzz:
 	fi
 
 check:
+	@scripts/setup check
 	$(CARGO) fmt --all --check
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" $(CARGO) deny --offline --locked check -D warnings bans licenses sources
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 	@scripts/check-purity

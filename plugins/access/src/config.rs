@@ -1,4 +1,4 @@
-//! The rules as the operator writes them.
+//! The rules, as written by the operator.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::network::Network;
 
-/// The `[config]` table. What is absent refuses nothing.
+/// The `[config]` table. An absent rule refuses nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
@@ -38,7 +38,7 @@ pub(crate) struct Helo {
 }
 
 impl Helo {
-    /// The refusal of a name, where a rule says so.
+    /// The refusal of a name, if a rule refuses it.
     pub(crate) fn check(&self, name: &str, hostname: &str) -> Option<Refusal> {
         let name = name.trim_end_matches('.');
         if self.refuse_own_name && name.eq_ignore_ascii_case(hostname) {
@@ -71,7 +71,7 @@ fn is_fully_qualified(name: &str) -> bool {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Auth {
-    /// From where it may be tried; everywhere where absent.
+    /// The networks from which clients may authenticate; if absent, all.
     pub(crate) networks: Option<Vec<Network>>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct SenderRules {
 }
 
 impl SenderRules {
-    /// The refusal of a sender, where a rule says so. The null sender has no address that a pattern
+    /// The refusal of a sender, if a rule refuses it. The null sender has no address that a pattern
     /// could match.
     pub(crate) fn check(&self, sender: &Sender) -> Option<Refusal> {
         let address = sender.address()?.as_str();
@@ -107,8 +107,8 @@ impl SenderRules {
 pub(crate) struct Recipients(BTreeMap<String, Vec<Pattern>>);
 
 impl Recipients {
-    /// Whether the recipient exists, as far as the lists know. Every domain has a postmaster
-    /// (RFC 5321 §4.5.1).
+    /// False if the list of its domain does not contain the recipient. Every domain has a
+    /// postmaster (RFC 5321 §4.5.1).
     pub(crate) fn allow(&self, recipient: &Recipient) -> bool {
         let Some(listed) = self.0.get(&recipient.domain().to_lowercase()) else {
             return true;

@@ -1,4 +1,4 @@
-//! Refuses clients, HELO names, senders and recipients by lists, as access tables do.
+//! Refuses clients, HELO names, senders and recipients according to lists.
 
 mod config;
 mod network;
@@ -9,7 +9,7 @@ use postgate_plugin::prelude::*;
 use config::Config;
 use refused::Refused;
 
-/// The rules of one session, and how often they refused.
+/// The rules, and how often each has refused in this session.
 pub struct Access {
     config: Config,
     refused: Refused,
@@ -27,8 +27,8 @@ impl Plugin for Access {
 }
 
 impl OnSelfTest for Access {
-    /// A network that is denied must not be allowed as a whole: the rule would do nothing, and the
-    /// operator would not know.
+    /// A denied network must not lie inside an allowed one: the rule would have no effect, and the
+    /// operator would not notice.
     fn on_self_test(&mut self) -> Result<(), String> {
         let client = &self.config.client;
         for denied in &client.deny {
@@ -77,7 +77,7 @@ impl OnHelo for Access {
 }
 
 impl OnAuth for Access {
-    /// Says only who may try: accepting credentials is for others.
+    /// Only restricts who may authenticate. Other plugins accept credentials.
     fn on_auth(&mut self, _credentials: &Credentials) -> AuthAnswer {
         let (Some(networks), Some(address)) = (&self.config.auth.networks, session::remote_ip())
         else {
@@ -127,7 +127,7 @@ impl OnData for Access {
     }
 }
 
-/// A message that comes with BDAT never passes DATA.
+/// A message sent with BDAT does not cause a `data` event.
 impl OnHeaders for Access {
     fn on_headers(&mut self) -> HeadersAnswer {
         match self.refuse_bulk_bounce() {
@@ -161,7 +161,8 @@ impl Access {
             .any(|network| network.contains(address))
     }
 
-    /// A notification answers one message of one sender; one to many recipients is abuse.
+    /// A notification is about one message and goes to its sender, so one to many recipients is
+    /// abuse.
     fn refuse_bulk_bounce(&mut self) -> Option<Refusal> {
         let is_bulk = self.config.sender.refuse_bulk_bounces
             && session::sender().is_some_and(|sender| sender.is_null())

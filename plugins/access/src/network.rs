@@ -14,13 +14,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Whether the address belongs to the network. An IPv4 address that is written as an IPv6 one
-    /// (`::ffff:192.0.2.1`) counts as what it is.
+    /// True if the address belongs to the network. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`)
+    /// counts as the IPv4 address.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.covers(&Self::single(address.to_canonical()))
     }
 
-    /// Whether the other network is a part of this one, or the same.
+    /// True if the other network lies inside this one, or is the same.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.address.is_ipv4() == other.address.is_ipv4()
             && self.length <= other.length
@@ -67,12 +67,12 @@ impl TryFrom<String> for Network {
     }
 }
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum InvalidNetwork {
-    /// Bits are set behind the prefix: one of both is a mistake.
+    /// Bits are set after the prefix: either the address or the length is wrong.
     HostBits(String),
-    /// It is not an address, or not an address and a prefix length.
+    /// The text is neither an address nor an address with a prefix length.
     Syntax(String),
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for InvalidNetwork {
     }
 }
 
-/// The address from the topmost bit on, so that one mask serves both families.
+/// The address, aligned to the topmost bit, so that one mask works for both families.
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
@@ -93,7 +93,7 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// Ones for as many bits, from the topmost on.
+/// A mask with this many ones from the topmost bit on.
 fn mask(length: u32) -> u128 {
     u128::MAX.checked_shl(u128::BITS - length).unwrap_or(0)
 }

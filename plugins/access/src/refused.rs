@@ -1,4 +1,4 @@
-//! What was refused in a session, for the log.
+//! Counts of refusals in a session, for the log.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub(crate) struct Refused {
     pub(crate) messages: u32,
 }
 
-/// Shows those that are not zero: `refused: names 1, recipients 3`.
+/// Formats the counts that are not zero: `refused: names 1, recipients 3`.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [

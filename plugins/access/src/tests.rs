@@ -1,4 +1,4 @@
-//! The plugin as a whole, on the stand-in of the host.
+//! Tests of the whole plugin, with the stand-in for the host.
 
 use postgate_plugin::testing::{self, Level, Session};
 
@@ -16,7 +16,7 @@ fn example() -> Access {
     access(EXAMPLE).unwrap()
 }
 
-/// `code` and the log's reason.
+/// The code, and the reason for the log.
 fn shown(refusal: Option<Refusal>) -> Option<String> {
     refusal.map(|refusal| format!("{} {}", refusal.code(), refusal.reason().unwrap_or("-")))
 }

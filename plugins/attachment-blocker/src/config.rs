@@ -1,4 +1,4 @@
-//! The rules as the operator writes them.
+//! The rules, as written by the operator.
 
 use postgate_plugin::Pattern;
 use serde::Deserialize;
@@ -10,12 +10,12 @@ pub struct Config {
     pub(crate) action: Action,
     pub(crate) extensions: Extensions,
     pub(crate) content_types: Vec<Pattern>,
-    /// Whether to look for programs that have another name.
+    /// Whether to detect programs by their content, whatever their name.
     pub(crate) programs: bool,
-    /// Whether to look at the names inside ZIP archives.
+    /// Whether to check the names inside ZIP archives.
     pub(crate) look_into_zip: bool,
     pub(crate) max_attachments: Option<u32>,
-    /// In octets, for each attachment.
+    /// The largest attachment, in octets.
     pub(crate) max_size: Option<u32>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Config {
     }
 }
 
-/// What happens to a message with an attachment that must not be.
+/// What happens to a message with a blocked attachment.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
@@ -41,17 +41,17 @@ pub(crate) enum Action {
     Quarantine,
     /// The message is refused.
     Refuse,
-    /// The message passes with a tag, for later plugins and the log.
+    /// The message passes, with a tag for later plugins and the log.
     Tag,
 }
 
-/// Extensions of file names, in small letters and without their dot.
+/// File name extensions, in lower case and without the dot.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Vec<String>")]
 pub(crate) struct Extensions(Vec<String>);
 
 impl Extensions {
-    /// Whether the extension, in small letters, is among them.
+    /// True if the list contains the extension, which is in lower case.
     pub(crate) fn contains(&self, extension: &str) -> bool {
         self.0.iter().any(|blocked| blocked == extension)
     }
@@ -75,7 +75,7 @@ impl From<Vec<String>> for Extensions {
     }
 }
 
-/// What runs, installs or mounts something on common systems when a person opens it.
+/// Extensions of files that run, install or mount something on common systems when they are opened.
 pub(crate) const DANGEROUS: [&str; 52] = [
     "ade", "adp", "apk", "appx", "bat", "chm", "cmd", "com", "cpl", "dll", "dmg", "ex", "exe",
     "gadget", "hta", "img", "ins", "iso", "isp", "jar", "jnlp", "js", "jse", "lib", "lnk", "mde",

@@ -1,6 +1,6 @@
-//! What a file is by its first octets, whatever its name says.
+//! Detects the type of a file by its first octets, whatever its name.
 
-/// What runs when it is opened; `None` for anything else.
+/// The kind of program; `None` for anything else.
 pub(crate) fn executable(start: &[u8]) -> Option<&'static str> {
     match start {
         [b'M', b'Z', ..] if !is_text(start) => Some("a Windows program"),
@@ -12,14 +12,14 @@ pub(crate) fn executable(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A letter may begin with `MZ`; the header of a program has other octets soon.
+/// A text may begin with `MZ`, too, but only the header of a program contains binary octets.
 fn is_text(start: &[u8]) -> bool {
     start
         .iter()
         .all(|&byte| !byte.is_ascii_control() || byte.is_ascii_whitespace())
 }
 
-/// How many octets [`executable`] wants to see: the header of a DOS program.
+/// How many octets [`executable`] needs: the size of the header of a DOS program.
 pub(crate) const START: u32 = 64;
 
 #[cfg(test)]

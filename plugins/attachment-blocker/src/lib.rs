@@ -43,7 +43,7 @@ impl OnMessage for AttachmentBlocker {
 postgate_plugin::export!(AttachmentBlocker: OnMessage);
 
 impl AttachmentBlocker {
-    /// What is wrong with the message: the first thing found.
+    /// The first reason found for which the message is blocked.
     fn objection(&self) -> Option<String> {
         let mut attachments = 0;
         for (index, part) in message::parts().filter(|(_, part)| !part.container) {
@@ -68,7 +68,7 @@ impl AttachmentBlocker {
         None
     }
 
-    /// By what the part says about itself.
+    /// Checks the declared name and type of a part.
     fn object_to_kind(&self, part: &Part) -> Option<String> {
         if part.content_type == message::UNPARSED {
             return Some("more parts than can be looked into".into());
@@ -84,7 +84,7 @@ impl AttachmentBlocker {
             .then(|| format!("{} of type {}", label(part), shown(&part.content_type)))
     }
 
-    /// By what is in it.
+    /// Checks the content of a part.
     fn object_to_content(&self, index: u32, part: &Part) -> Option<String> {
         let content = Content {
             index,
@@ -117,14 +117,14 @@ fn is_attachment(part: &Part) -> bool {
     part.filename.is_some() || part.disposition.as_deref() == Some("attachment")
 }
 
-/// How an answer names a part.
+/// The name of a part in an answer.
 fn label(part: &Part) -> String {
     part.filename
         .as_deref()
         .map_or_else(|| "a part without name".into(), shown)
 }
 
-/// A name out of the message, short and in ASCII, since it goes into a reply.
+/// A name from the message, shortened and in ASCII, because it goes into a reply.
 fn shown(name: &str) -> String {
     name.escape_default().take(80).collect()
 }

@@ -1,10 +1,10 @@
-//! File names, seen as the reader's system sees them.
+//! File names, as the recipient's system interprets them.
 
-/// The extension that decides what happens when the file is opened, in small letters: `exe` for
+/// The extension that decides what happens when the file is opened, in lower case: `exe` for
 /// `Report.pdf.EXE`, `js` for `run.js.gz`.
 pub(crate) fn extension(name: &str) -> Option<String> {
-    // Windows drops blanks and dots at the end; characters that only steer the display can make
-    // `exe.fdp` out of a name that ends in `.exe`.
+    // Windows drops trailing blanks and dots. Characters that only control the display can make a
+    // name that ends in `.exe` appear to end in `.pdf`.
     let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
     let file = visible.rsplit(['/', '\\']).next()?;
     let mut parts = file.trim_end_matches([' ', '.']).rsplit('.').map(str::trim);
@@ -21,7 +21,7 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Compress one file, and leave its own extension in front of theirs.
+/// Formats that compress one file and append their extension to its name.
 const COMPRESSION: [&str; 6] = ["br", "bz2", "gz", "lz", "xz", "zst"];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The plugin as a whole, on the stand-in of the host.
+//! Tests of the whole plugin, with the stand-in for the host.
 
 use postgate_plugin::testing::{self, Message, Part, Session};
 

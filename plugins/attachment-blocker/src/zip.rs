@@ -1,22 +1,22 @@
 //! The names of the entries in a ZIP archive, without unpacking anything (APPNOTE 4.3).
 
-/// Where the octets of an archive come from.
+/// The source of the octets of an archive.
 pub(crate) trait Source {
     /// The size in octets.
     fn size(&self) -> u32;
 
-    /// As many octets as there are from `offset` on, but at most `length`.
+    /// The octets from `offset` on, at most `length`.
     fn read(&self, offset: u32, length: u32) -> Vec<u8>;
 }
 
-/// Whether these first octets begin an archive, an empty one too.
+/// True if an archive begins with these octets, even an empty one.
 pub(crate) fn is_zip(start: &[u8]) -> bool {
     start.starts_with(LOCAL_HEADER) || start.starts_with(END)
 }
 
-/// The names of the entries, from the central directory and from the headers in front of each
-/// entry: readers differ in which of them they believe, and so an archive may show a harmless name
-/// in the one and a dangerous name in the other.
+/// The names of the entries, from the central directory and from the local header of each entry.
+/// Programs differ in which of them they use, so an archive may have a harmless name in one place
+/// and a dangerous name in the other.
 pub(crate) fn entry_names(archive: &impl Source) -> Result<Vec<String>, TooLarge> {
     let mut names = Vec::new();
     if let Some(directory) = central_directory(archive)? {
@@ -26,11 +26,11 @@ pub(crate) fn entry_names(archive: &impl Source) -> Result<Vec<String>, TooLarge
     Ok(names)
 }
 
-/// The archive has more entries than are looked at.
+/// The archive has more entries than the limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
-/// The octets of the central directory; `None` where there is none.
+/// The octets of the central directory; `None` if there is none.
 fn central_directory(archive: &impl Source) -> Result<Option<Vec<u8>>, TooLarge> {
     let size = archive.size();
     let tail_length = size.min(END_LENGTH + MAX_COMMENT);
@@ -60,7 +60,7 @@ fn read_directory(mut directory: &[u8], names: &mut Vec<String>) -> Result<(), T
     Ok(())
 }
 
-/// Goes from entry to entry as long as each says how long it is.
+/// Goes from entry to entry as long as the local headers contain the sizes.
 fn walk_local_headers(archive: &impl Source, names: &mut Vec<String>) -> Result<(), TooLarge> {
     let mut offset = 0_u32;
     for _ in 0..MAX_ENTRIES {
@@ -70,7 +70,7 @@ fn walk_local_headers(archive: &impl Source, names: &mut Vec<String>) -> Result<
         }
         let name = u32::from(u16_at(&header, 26));
         push(&archive.read(offset.saturating_add(30), name), names)?;
-        // Bit 3: the sizes stand behind the data, where only unpacking would find them.
+        // Bit 3: the sizes follow the data, so they cannot be found without unpacking.
         if u16_at(&header, 6) & 1 << 3 != 0 {
             return Ok(());
         }
@@ -89,7 +89,7 @@ fn push(name: &[u8], names: &mut Vec<String>) -> Result<(), TooLarge> {
     Ok(())
 }
 
-/// Reads on where one call gives less than was asked for.
+/// Reads on if one call returns less than requested.
 fn read_all(archive: &impl Source, offset: u32, length: u32) -> Vec<u8> {
     let mut bytes = archive.read(offset, length);
     while (bytes.len() as u32) < length {
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// An archive that gives at most so many octets in one call.
+    /// An archive that returns at most this many octets in one call.
     struct Bytes<'a>(&'a [u8], usize);
 
     impl Source for Bytes<'_> {
@@ -145,7 +145,8 @@ pub(crate) mod tests {
         }
     }
 
-    /// A stored archive; each entry has a name in front of its data and one in the directory.
+    /// An archive without compression; each entry has a name in its local header and one in the
+    /// directory.
     pub(crate) fn archive(entries: &[(&str, &str)], comment: &str) -> Vec<u8> {
         let (mut local, mut directory) = (Vec::new(), Vec::new());
         for (in_front, in_directory) in entries {
@@ -216,7 +217,7 @@ pub(crate) mod tests {
                     bytes[at..at + 4].copy_from_slice(signature);
                 }
             }
-            // 46 octets at least for a name in the directory, 30 for one in front of its entry.
+            // An entry takes at least 46 octets in the directory, and 30 for its local header.
             if let Ok(names) = entry_names(&Bytes(&bytes, 64)) {
                 prop_assert!(names.len() <= bytes.len() / 46 + bytes.len() / 30);
             }

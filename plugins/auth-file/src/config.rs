@@ -1,4 +1,4 @@
-//! What the operator can tell the plugin.
+//! The configuration of the plugin.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct Config {
     /// The name of the file of users below `[files]`.
     pub(crate) file: String,
-    /// Whether users may send with their own addresses only.
+    /// Whether users may send only from their own addresses.
     pub(crate) sender_must_match: bool,
     /// The domain of users whose names have none.
     pub(crate) domain: Option<String>,

@@ -1,4 +1,4 @@
-//! The file of users, through the host.
+//! The file of users, read through the host.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub(crate) struct Directory {
     file: String,
 }
 
-/// Nobody can be asked about now. The operator must do something.
+/// The file cannot be used, and the operator has to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
     File(String, files::Error),
@@ -50,10 +50,11 @@ impl Directory {
         }
     }
 
-    /// A secret of the file, so that an unknown user costs as much as a known one.
+    /// A secret of the file, so that checking an unknown user costs as much as checking a known
+    /// one.
     pub(crate) fn decoy(&self) -> Result<Option<Secret>, Unavailable> {
         let mut begin = self.read(0, DECOY_WITHIN)?;
-        // What is cut is no line.
+        // The last line may be incomplete.
         if begin.len() == DECOY_WITHIN as usize {
             let end = begin.iter().rposition(|octet| *octet == b'\n');
             begin.truncate(end.unwrap_or(0));
@@ -105,14 +106,14 @@ impl Directory {
     }
 }
 
-/// A line that is no UTF-8 is garbled.
+/// A line that is not UTF-8 is malformed.
 fn parse(line: &[u8]) -> Result<User, LineError> {
     let line = std::str::from_utf8(line).map_err(|_| LineError::Fields)?;
     User::parse(line.trim_end())
 }
 
-/// Whom the user acts as where it wants to act as somebody, empty for itself; nothing where the file
-/// does not let it.
+/// The identity that the user acts as, given the requested one (empty: the user itself); `None` if
+/// the file does not allow it.
 pub(crate) fn role(user: &User, act_as: &str) -> Option<String> {
     let wanted = act_as.to_lowercase();
     match wanted.as_str() {
@@ -122,13 +123,13 @@ pub(crate) fn role(user: &User, act_as: &str) -> Option<String> {
     }
 }
 
-/// Whether one of the patterns covers the text.
+/// True if one of the patterns matches the text.
 pub(crate) fn matches(patterns: &[String], text: &str) -> bool {
     let mut patterns = patterns.iter().filter_map(|text| Pattern::new(text).ok());
     patterns.any(|pattern| pattern.matches(text))
 }
 
-/// Within so many octets of the file a secret is looked for.
+/// How many octets of the file are searched for a secret.
 const DECOY_WITHIN: u32 = 4_096;
-/// The most that the host gives at once, in octets.
+/// The most octets that the host returns in one call.
 const MAX_READ: u32 = 262_144;

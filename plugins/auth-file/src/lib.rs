@@ -1,4 +1,4 @@
-//! Lets users of a file authenticate, and send with their own addresses only.
+//! Lets users from a file authenticate, and send only from their own addresses.
 
 mod config;
 mod directory;
@@ -13,7 +13,7 @@ use directory::{Directory, Unavailable};
 #[cfg(test)]
 use tests::verify;
 
-/// The users, as the file has them at each call.
+/// The users; each call reads the current file.
 pub struct AuthFile {
     config: Config,
     directory: Directory,
@@ -29,8 +29,8 @@ impl Plugin for AuthFile {
 }
 
 impl OnSelfTest for AuthFile {
-    /// A file that cannot be read keeps the plugin out. Garbled lines do not: they are about single
-    /// users, and the log names them.
+    /// If the file cannot be read, the plugin is not used. Malformed lines only affect single
+    /// users, and the log has their numbers.
     fn on_self_test(&mut self) -> Result<(), String> {
         let users = self.directory.check().map_err(|error| error.to_string())?;
         log::info(format!("users in the file: {users}"));
@@ -40,7 +40,7 @@ impl OnSelfTest for AuthFile {
 
 impl OnAuthKeys for AuthFile {
     fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys> {
-        // Without the file, the attempt fails at its end, when on_auth says why.
+        // If the file cannot be read, the attempt fails at its end, in on_auth.
         let user = self.directory.find(identity).ok()??;
         let keys = user.scram_keys()?;
         Some(ScramKeys {
@@ -56,7 +56,7 @@ impl OnAuth for AuthFile {
     fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
         match self.authenticate(credentials) {
             Ok(Some(identity)) => AuthAnswer::accept(identity),
-            // Another plugin may know the user; where none does, the client hears 535.
+            // Another plugin may know the user. If none does, the client gets 535.
             Ok(None) => AuthAnswer::next(),
             Err(unavailable) => {
                 log::error(unavailable.to_string());
@@ -72,7 +72,7 @@ impl OnMail for AuthFile {
     fn on_mail(&mut self, sender: &Sender) -> MailAnswer {
         let (Some(identity), Some(address)) = (session::authenticated_as(), sender.address())
         else {
-            // Strangers are the business of others, and a notification has no sender.
+            // Unauthenticated clients are left to other plugins, and a notification has no sender.
             return MailAnswer::next();
         };
         if !self.config.sender_must_match {
@@ -96,7 +96,7 @@ impl OnMail for AuthFile {
 postgate_plugin::export!(AuthFile: OnSelfTest, OnAuthKeys, OnAuth, OnMail);
 
 impl AuthFile {
-    /// Whom the client acts as; nothing where the credentials are not right.
+    /// The identity that the client acts as; `None` if the credentials are not right.
     fn authenticate(&self, credentials: &Credentials) -> Result<Option<String>, Unavailable> {
         let user = match &credentials.proof {
             Proof::Password(password) => self.by_password(&credentials.identity, password)?,
@@ -110,7 +110,7 @@ impl AuthFile {
         Ok(user.and_then(|user| directory::role(&user, &credentials.act_as)))
     }
 
-    /// Unknown users and wrong passwords cost the same time.
+    /// Unknown users and wrong passwords take the same time.
     fn by_password(&self, identity: &str, password: &str) -> Result<Option<User>, Unavailable> {
         let user = self.directory.find(identity)?;
         let decoy = self.directory.decoy()?.unwrap_or_else(Secret::decoy);
@@ -119,7 +119,7 @@ impl AuthFile {
         Ok(user.filter(|_| is_right))
     }
 
-    /// The user that a name in the client's certificate is, or who may act as the wanted one.
+    /// The user named in the client's certificate, who may act as the requested identity.
     fn by_certificate(&self, act_as: &str) -> Result<Option<User>, Unavailable> {
         let certificate = session::tls().and_then(|facts| facts.client_certificate);
         let Some(certificate) = certificate.filter(|certificate| certificate.verified) else {
@@ -138,7 +138,7 @@ impl AuthFile {
         Ok(first)
     }
 
-    /// Whether an address belongs to whom the client acts as.
+    /// True if an address belongs to the identity that the client acts as.
     fn owns(&self, identity: &str, address: &str) -> Result<bool, Unavailable> {
         let own = match (&self.config.domain, identity.contains('@')) {
             (Some(domain), false) => format!("{identity}@{domain}"),

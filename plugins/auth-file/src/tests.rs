@@ -1,4 +1,4 @@
-//! The plugin as a whole, on the stand-in of the host.
+//! Tests of the whole plugin, with the stand-in for the host.
 
 use std::cell::RefCell;
 
@@ -36,7 +36,7 @@ thread_local! {
     static VERIFIED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Verifies as always, and remembers against a secret of which cost.
+/// Verifies as usual, and records the cost of the secret.
 pub(super) fn verify(
     user: Option<&User>,
     decoy: &Secret,
@@ -44,7 +44,7 @@ pub(super) fn verify(
 ) -> Result<bool, CannotVerify> {
     let secret = user.and_then(User::password_secret).unwrap_or(decoy);
     let secret = secret.to_string();
-    // What is behind the parameters is its own.
+    // Keep the parameters only: salt and hash follow them.
     let separator = if secret.contains('$') { '$' } else { ',' };
     let mut ends = secret.match_indices(separator).map(|(at, _)| at);
     let end = if separator == ',' {
@@ -107,7 +107,7 @@ fn passwords() {
     }
 }
 
-/// An unknown user costs as many verifications as a known one, and as dear ones.
+/// An unknown user takes as many verifications as a known one, of the same cost.
 #[test]
 fn passwords_of_unknown_users_cost_the_same() {
     let cost = Cost {
@@ -292,7 +292,7 @@ fn a_decoy_costs_what_the_users_do() {
     users(&format!("garbled\n{}", alice()));
     let decoy = directory.decoy().unwrap().unwrap();
     assert!(decoy.to_string().contains("m=64,t=1"));
-    // A line that is cut is none.
+    // An incomplete line is ignored.
     users(&format!("#{}\n{}", "x".repeat(4_050), alice()));
     assert_eq!(directory.decoy(), Ok(None));
 }

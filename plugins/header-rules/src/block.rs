@@ -1,11 +1,11 @@
-//! The header block as the rules so far have left it.
+//! The header block with the edits of the rules so far.
 
 use postgate_plugin::{HeadersAnswer, message};
 
 use crate::config::{Field, Match};
 use crate::encoded_word;
 
-/// A header block, and the edits that made it out of the one that came in.
+/// A header block, and the edits that have led to it from the received one.
 pub(crate) struct Block {
     fields: Vec<(String, String)>,
     answer: HeadersAnswer,
@@ -26,7 +26,7 @@ impl Block {
         self.answer
     }
 
-    /// The positions, among the fields of this name, of those that match; `None` where the rule
+    /// The positions of the matching fields among the fields with this name; `None` if the rule
     /// does not apply at all.
     pub(crate) fn matching(&self, name: &str, when: &Match) -> Option<Vec<u32>> {
         let named = self
@@ -67,7 +67,7 @@ impl Block {
         self.edit(|answer| answer.append_header(&field.name.0, &field.value));
     }
 
-    /// Replaces the values of the fields of this name at these positions.
+    /// Replaces the values of the fields with this name at these positions.
     pub(crate) fn replace(&mut self, name: &str, positions: &[u32], value: &str) {
         for &position in positions {
             if let Some(index) = self.index(name, position) {
@@ -77,9 +77,9 @@ impl Block {
         }
     }
 
-    /// Removes the fields of this name at these positions.
+    /// Removes the fields with this name at these positions.
     pub(crate) fn remove(&mut self, name: &str, positions: &[u32]) {
-        // From the last one up, so that the positions of the others stay what they are.
+        // From the last one up, so that the positions of the others stay valid.
         for &position in positions.iter().rev() {
             if let Some(index) = self.index(name, position) {
                 self.fields.remove(index);
@@ -105,7 +105,7 @@ impl Block {
     }
 }
 
-/// A value as a person reads it: unfolded, trimmed, and its encoded words decoded.
+/// A value as mail programs display it: unfolded, trimmed, and with its encoded words decoded.
 fn readable(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value).replace(['\r', '\n'], "");
     encoded_word::decode(text.trim())

@@ -1,4 +1,4 @@
-//! The rules as the operator writes them, and as they are used.
+//! The rules, as written by the operator and as used.
 
 use postgate_plugin::{Pattern, Refusal};
 use serde::Deserialize;
@@ -14,9 +14,9 @@ pub struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub(crate) struct Rule {
-    /// For the log.
+    /// The name of the rule in the log.
     pub(crate) name: Option<String>,
-    /// The name of the fields that the rule looks at.
+    /// The name of the fields that the rule checks.
     pub(crate) header: FieldName,
     pub(crate) when: Match,
     pub(crate) action: Action,
@@ -26,21 +26,21 @@ pub(crate) struct Rule {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Match {
-    /// There is no field of the name.
+    /// There is no field with the name.
     Absent,
-    /// There are at least so many fields of the name.
+    /// There are at least this many fields with the name.
     AtLeast(u32),
-    /// A value holds the text.
+    /// A value contains the text.
     Contains(Text),
-    /// A value is the text.
+    /// A value equals the text.
     Equals(Text),
-    /// A value is covered by the pattern.
+    /// A value matches the pattern.
     Glob(Pattern),
     /// A value begins with the text.
     Prefix(Text),
-    /// There is a field of the name.
+    /// There is a field with the name.
     Present,
-    /// A value ends in the text.
+    /// A value ends with the text.
     Suffix(Text),
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Action {
     Tag(Tag),
 }
 
-/// A field to be added.
+/// A field to add.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Field {
@@ -70,7 +70,7 @@ pub(crate) struct Field {
     pub(crate) value: String,
 }
 
-/// A tag to be set.
+/// A tag to set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tag {
@@ -78,7 +78,7 @@ pub(crate) struct Tag {
     pub(crate) value: String,
 }
 
-/// A text in small letters.
+/// A text in lower case.
 #[derive(Debug, Deserialize)]
 #[serde(from = "String")]
 pub(crate) struct Text(pub(crate) String);
@@ -109,7 +109,7 @@ impl TryFrom<String> for FieldName {
     }
 }
 
-/// A refusal, checked.
+/// A validated refusal.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "WrittenRefusal")]
 pub(crate) struct Refuse(pub(crate) Refusal);

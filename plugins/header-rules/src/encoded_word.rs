@@ -1,7 +1,7 @@
-//! Encoded words in header fields (RFC 2047), so that a rule sees what a person reads.
+//! Decodes the encoded words of header fields (RFC 2047), so that rules check the displayed text.
 
 /// Decodes the encoded words of a value: UTF-8, US-ASCII and ISO-8859-1, which cover nearly all
-/// mail. Anything else stays as it is.
+/// mail. Other charsets stay encoded.
 pub(crate) fn decode(value: &str) -> String {
     let mut decoded = String::with_capacity(value.len());
     let mut rest = value;
@@ -25,7 +25,7 @@ pub(crate) fn decode(value: &str) -> String {
     decoded
 }
 
-/// Takes `=?charset?encoding?text?=` from the start of a text.
+/// Parses `=?charset?encoding?text?=` at the start of a text.
 fn take_word(text: &str) -> Option<(String, &str)> {
     let mut parts = text.strip_prefix("=?")?.splitn(3, '?');
     let (charset, encoding, rest) = (parts.next()?, parts.next()?, parts.next()?);

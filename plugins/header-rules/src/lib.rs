@@ -1,4 +1,4 @@
-//! Edits, tags and refuses by what the header fields of a message say.
+//! Edits, tags and refuses messages by their header fields.
 
 mod block;
 mod config;
@@ -38,7 +38,7 @@ impl OnHeaders for HeaderRules {
 
 postgate_plugin::export!(HeaderRules: OnHeaders);
 
-/// Applies one rule; a refusal ends it all.
+/// Applies one rule; a refusal ends the list.
 fn apply(rule: &Rule, block: &mut Block) -> Option<Refusal> {
     let name = &rule.header.0;
     let positions = block.matching(name, &rule.when)?;
@@ -53,7 +53,7 @@ fn apply(rule: &Rule, block: &mut Block) -> Option<Refusal> {
     None
 }
 
-/// How the log names a rule.
+/// The name of a rule in the log.
 fn label(index: usize, rule: &Rule) -> String {
     match &rule.name {
         Some(name) => name.clone(),

@@ -1,4 +1,4 @@
-//! Addresses of the envelope. The host has checked them; here they are only taken apart.
+//! Envelope addresses. The host has validated them; these types only split them.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use crate::bindings::imports::postgate::plugin::types::Pair;
 pub struct Address(String);
 
 impl Address {
-    /// Takes the text of an address.
+    /// Wraps the text of an address.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The part before the `@`, quotes included where there are any.
+    /// The part before the `@`, including quotes if there are any.
     pub fn local_part(&self) -> &str {
         self.0.rsplit_once('@').map_or(&*self.0, |(local, _)| local)
     }
 
-    /// The domain or address literal, letter case kept; empty for the bare `postmaster`.
+    /// The domain or address literal in its original letter case; empty for the bare `postmaster`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
@@ -36,13 +36,13 @@ impl fmt::Display for Address {
     }
 }
 
-/// The reverse-path of a transaction: an address, or nothing where the message is itself a
-/// notification (RFC 5321 §4.5.5).
+/// The reverse-path of a transaction: an address, or empty if the message is itself a notification
+/// (RFC 5321 §4.5.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(Option<Address>);
 
 impl Sender {
-    /// Takes the text of a reverse-path; nothing stands for the null one.
+    /// Wraps the text of a reverse-path; an empty text is the null reverse-path.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         Self((!text.is_empty()).then_some(Address(text)))
@@ -53,25 +53,25 @@ impl Sender {
         self.0.as_ref()
     }
 
-    /// Whether this is the null reverse-path.
+    /// True if this is the null reverse-path.
     pub const fn is_null(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The address, or nothing for the null reverse-path.
+    /// The address; empty for the null reverse-path.
     pub fn as_str(&self) -> &str {
         self.0.as_ref().map_or("", Address::as_str)
     }
 }
 
-/// Shows the path in its brackets.
+/// Formats the path in angle brackets.
 impl fmt::Display for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{}>", self.as_str())
     }
 }
 
-/// An address that the client wants the message to go to, and the ESMTP parameters of its RCPT.
+/// A recipient address, and the ESMTP parameters of its RCPT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     address: Address,
@@ -91,7 +91,7 @@ impl Recipient {
         }
     }
 
-    /// The part before the `@`, quotes included where there are any.
+    /// The part before the `@`, including quotes if there are any.
     pub fn local_part(&self) -> &str {
         self.address.local_part()
     }

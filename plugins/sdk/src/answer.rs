@@ -12,10 +12,10 @@ use crate::bindings::imports::postgate::plugin::types::{
     MessageVerdict, ProxyEdit, QueryVerdict, RcptEdit, RcptVerdict, SessionEdit, Verdict,
 };
 
-/// What a plugin answers: a verdict `V`, and edits `E` that the host applies in their order.
+/// The answer of a plugin: a verdict `V`, and edits `E` that the host applies in order.
 ///
-/// Each event has an alias, for example [`RcptAnswer`], and has the methods that make sense for it.
-/// The events that a client asks something by share [`QueryAnswer`].
+/// Each event has an alias, for example [`RcptAnswer`], with the methods that its verdicts and
+/// edits allow. The events for questions of the client share [`QueryAnswer`].
 ///
 /// ```
 /// use postgate_plugin::{HeadersAnswer, RcptAnswer, Refusal};
@@ -39,19 +39,19 @@ pub struct Answer<V, E> {
 
 /// Answers what a proxy said about the client. A refusal closes the connection.
 pub type ProxyAnswer = Answer<Verdict, ProxyEdit>;
-/// Answers a new connection. A refusal takes the place of the banner.
+/// Answers a new connection. A refusal replaces the banner.
 pub type ConnectAnswer = Answer<Verdict, ConnectEdit>;
-/// Answers HELO, EHLO or LHLO. Refused, the client may try again.
+/// Answers HELO, EHLO or LHLO. After a refusal, the client may try again.
 pub type HeloAnswer = Answer<Verdict, HeloEdit>;
-/// Answers STARTTLS. Refused, the session stays without TLS.
+/// Answers STARTTLS. After a refusal, the session stays without TLS.
 pub type StarttlsAnswer = Answer<Verdict, SessionEdit>;
-/// Answers credentials. Where no plugin accepts them, the attempt is refused.
+/// Answers credentials. If no plugin accepts them, the attempt is refused.
 pub type AuthAnswer = Answer<AuthVerdict, SessionEdit>;
-/// Answers MAIL. Refused, the session stays without a transaction.
+/// Answers MAIL. After a refusal, there is no transaction.
 pub type MailAnswer = Answer<Verdict, MailEdit>;
 /// Answers RCPT. A refusal leaves out this recipient only.
 pub type RcptAnswer = Answer<RcptVerdict, RcptEdit>;
-/// Answers DATA. Refused, the transaction stays as it is.
+/// Answers DATA. After a refusal, the transaction stays as it is.
 pub type DataAnswer = Answer<Verdict, DataEdit>;
 /// Answers a header block. A refusal skips the body and refuses the message.
 pub type HeadersAnswer = Answer<Verdict, HeadersEdit>;
@@ -59,7 +59,7 @@ pub type HeadersAnswer = Answer<Verdict, HeadersEdit>;
 pub type BodyChunkAnswer = Answer<Verdict, SessionEdit>;
 /// Answers a complete message.
 pub type MessageAnswer = Answer<MessageVerdict, MessageEdit>;
-/// Answers VRFY, EXPN, HELP or a command line, in the place of the gateway.
+/// Answers VRFY, EXPN, HELP or a command line instead of the gateway.
 pub type QueryAnswer = Answer<QueryVerdict, SessionEdit>;
 
 /// Every event that can be answered.
@@ -74,7 +74,7 @@ impl<V: Decision, E> Answer<V, E> {
         Self::from(V::disconnect(refusal))
     }
 
-    /// The refusal, where the verdict is one.
+    /// The refusal, if the verdict is one.
     pub fn refusal(&self) -> Option<Refusal> {
         self.verdict.refusal()
     }

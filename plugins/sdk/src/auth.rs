@@ -1,4 +1,4 @@
-//! What a client presents to show who it is.
+//! Credentials: the identity that a client claims, and its proof.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use zeroize::Zeroize as _;
 
 use crate::bindings::auth::exports::postgate::plugin::on_auth as raw;
 
-/// What a client presents. Its `Debug` hides what is secret.
+/// Credentials of a client. `Debug` hides the secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The SASL mechanism, in capitals.
     pub mechanism: String,
-    /// Who the client says it is (authentication identity). Empty where the mechanism does not tell
-    /// (EXTERNAL).
+    /// The authentication identity: who the client claims to be. Empty if the mechanism does not
+    /// transmit it (EXTERNAL).
     pub identity: String,
-    /// Whom it wants to act as (authorization identity); empty for the same.
+    /// The authorization identity: who the client wants to act as. Empty if it is the same.
     pub act_as: String,
-    /// What is to show it.
+    /// The proof of the identity.
     pub proof: Proof,
 }
 
-/// What is to show that a client is who it says. Its `Debug` hides the password, the digest and the token, so that they
-/// come into no log, and they are overwritten where it is dropped.
+/// The proof of a client's identity. `Debug` hides the password, the digest and the token, so that
+/// they do not get into a log. They are overwritten when the value is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
     /// The certificate that [`session::tls`](crate::session::tls) shows, which the gateway has verified
@@ -38,18 +38,18 @@ pub enum Proof {
     Verified,
 }
 
-/// The answer to a challenge (CRAM-MD5, RFC 2195). Its `Debug` hides the digest, and it is overwritten
-/// where it is dropped.
+/// The answer to a challenge (CRAM-MD5, RFC 2195). `Debug` hides the digest, which is overwritten
+/// when the value is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChallengeResponse {
-    /// What the gateway sent, never the same twice.
+    /// The challenge that the gateway sent; each is used only once.
     pub challenge: Vec<u8>,
     /// The keyed MD5 digest of it, 32 lower-case hexadecimal digits.
     pub digest: String,
 }
 
 impl Credentials {
-    /// The password, where the mechanism has the client send it: PLAIN and LOGIN.
+    /// The password, if the mechanism transmits it: PLAIN and LOGIN.
     pub fn password(&self) -> Option<&str> {
         match &self.proof {
             Proof::Password(password) => Some(password),
@@ -57,7 +57,7 @@ impl Credentials {
         }
     }
 
-    /// The bearer token, where the mechanism has the client send one: XOAUTH2 and OAUTHBEARER.
+    /// The bearer token, if the mechanism transmits one: XOAUTH2 and OAUTHBEARER.
     pub fn token(&self) -> Option<&str> {
         match &self.proof {
             Proof::Token(token) => Some(token),

@@ -1,7 +1,8 @@
-//! What is generated from the contract: one module for what a plugin imports, one for each event.
+//! Code generated from the contract: one module for the imports of a plugin, and one for each
+//! event.
 //!
-//! Every event is a world of its own, so that a plugin exports the events that it names and no
-//! others. All of them share the types of [`imports`].
+//! Every event has a world of its own, so that a plugin exports only the events that it names. All
+//! of them share the types of [`imports`].
 
 /// The types of the contract and the functions of the host.
 pub mod imports {
@@ -13,7 +14,7 @@ pub mod imports {
     });
 }
 
-/// One event. `with types` where its answer has types of the contract.
+/// Generates the module of one event; `with types` if its answer uses types of the contract.
 macro_rules! event {
     ($module:ident, $world:literal $(, with $types:ident)?) => {
         pub mod $module {

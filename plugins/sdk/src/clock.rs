@@ -1,4 +1,4 @@
-//! What time it is. The operator must grant it: `grants = ["clock"]` in the sidecar file.
+//! The clock. The operator must grant it: `grants = ["clock"]` in the sidecar file.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 //! What the operator wrote in the `[config]` table of the plugin's sidecar file.
 //!
-//! A plugin gets it as a whole, and typed, in [`Plugin::new`](crate::Plugin::new).
+//! [`Plugin::new`](crate::Plugin::new) receives the whole table as a typed value.
 
 mod node;
 
@@ -13,8 +13,8 @@ pub fn json() -> String {
     host::config::json()
 }
 
-/// One value by its path, for example `limits.max-size`, or `networks.0` for the first item of a list.
-/// A string comes as its text, anything else as JSON.
+/// One value by its path, for example `limits.max-size`, or `networks.0` for the first item of a
+/// list. A string is returned as its text, any other value as JSON.
 pub fn get(path: &str) -> Option<String> {
     host::config::get(path)
 }

@@ -1,8 +1,7 @@
-//! Questions to the Domain Name System, answered from the gateway's cache where possible.
+//! Queries to the Domain Name System, answered from the gateway's cache if possible.
 //!
-//! A plugin that asks any must be granted it, with `grants = ["dns"]` in its sidecar file. The
-//! gateway waits for an answer only so long; the time counts against the limit on the clock that
-//! the event has.
+//! The operator must grant it, with `grants = ["dns"]` in the sidecar file. The gateway waits for
+//! an answer for a limited time, which counts towards the limit on the elapsed time of the event.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,9 +41,9 @@ pub fn ptr(address: IpAddr) -> Result<Vec<String>, Error> {
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// No server answered in time, or not in a way that can be used. Try later.
+    /// No server gave a usable answer in time. Try again later.
     Failed,
-    /// This is no name.
+    /// The argument is not a valid name.
     Invalid,
     /// The name, or a record of this kind, does not exist.
     NotFound,
@@ -72,7 +71,7 @@ impl From<DnsError> for Error {
     }
 }
 
-/// The host writes addresses in their usual form, so that none is left out.
+/// Every address that the host returns can be parsed, so none is dropped.
 fn parsed<T: FromStr>(texts: &[String]) -> Vec<T> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }

@@ -9,10 +9,10 @@ use crate::{
     RcptAnswer, Recipient, ScramKeys, Sender, StarttlsAnswer, Summary,
 };
 
-/// A plugin: one value for each SMTP session, made when the session first needs it.
+/// A plugin: one value for each SMTP session, created when the session first needs it.
 ///
 /// A type that implements [`Default`] is a plugin without configuration, and needs no `impl` of
-/// this trait. Any other type says what it is made from:
+/// this trait. Any other type defines its configuration:
 ///
 /// ```
 /// use postgate_plugin::prelude::*;
@@ -47,7 +47,7 @@ pub trait Plugin: Sized + 'static {
     /// The `[config]` table of the operator's sidecar file.
     type Config: DeserializeOwned;
 
-    /// Makes the plugin. The error is for the operator, and keeps the plugin out.
+    /// Creates the plugin. An error is shown to the operator, and the plugin is not used.
     fn new(config: Self::Config) -> Result<Self, String>;
 }
 
@@ -59,14 +59,14 @@ impl<P: Default + 'static> Plugin for P {
     }
 }
 
-/// The configuration of a plugin that takes none: an empty table.
+/// The configuration of a plugin without options: an empty table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
 /// Called when the plugin is loaded, in an instance of its own.
 pub trait OnSelfTest: Plugin {
-    /// Proves that the plugin works. The error is for the operator, and keeps the plugin out.
+    /// Checks that the plugin works. An error is shown to the operator, and the plugin is not used.
     fn on_self_test(&mut self) -> Result<(), String>;
 }
 
@@ -76,7 +76,7 @@ pub trait OnProxy: Plugin {
     fn on_proxy(&mut self) -> ProxyAnswer;
 }
 
-/// A client has connected; nothing was sent yet.
+/// A client has connected; nothing has been sent yet.
 pub trait OnConnect: Plugin {
     /// Decides on the connection; see [`session::remote_ip`](crate::session::remote_ip).
     fn on_connect(&mut self) -> ConnectAnswer;
@@ -95,10 +95,10 @@ pub trait OnStarttls: Plugin {
 }
 
 /// The client has begun a SCRAM exchange (RFC 5802, RFC 7677), for which the gateway needs the keys
-/// of the user. EHLO lists SCRAM mechanisms only where a plugin handles this event.
+/// of the user. EHLO lists SCRAM mechanisms only if a plugin handles this event.
 pub trait OnAuthKeys: Plugin {
-    /// Looks up the keys of a user; `None` where there are none. The identity is in lower case.
-    /// [`OnAuth`] follows where the client has proved that it knows the password.
+    /// Looks up the keys of a user; `None` if there are none. The identity is in lower case.
+    /// [`OnAuth`] follows if the client has proved that it knows the password.
     fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys>;
 }
 
@@ -127,17 +127,17 @@ pub trait OnData: Plugin {
     fn on_data(&mut self) -> DataAnswer;
 }
 
-/// The header block is complete, the body is not yet read.
+/// The header block is complete, and the body has not been read yet.
 pub trait OnHeaders: Plugin {
     /// Decides on the header block; see [`message`](crate::message).
     fn on_headers(&mut self) -> HeadersAnswer;
 }
 
-/// A piece of the body has come in. The client hears of a refusal after the end of the data; a
-/// verdict that disconnects is said at once.
+/// A piece of the body has arrived. The client gets a refusal after the end of the data, but the
+/// reply of a disconnect at once.
 pub trait OnBodyChunk: Plugin {
-    /// Looks at a piece. Pieces come in order and leave nothing out. To accept means to see no more
-    /// of this message.
+    /// Checks a piece. Pieces come in order, without gaps. Accepting means that this plugin does
+    /// not need the rest of this message.
     fn on_body_chunk(&mut self, chunk: &BodyChunk) -> BodyChunkAnswer;
 }
 
@@ -147,49 +147,50 @@ pub trait OnMessage: Plugin {
     fn on_message(&mut self) -> MessageAnswer;
 }
 
-/// What became of a message is known, and the client is about to hear it.
+/// The outcome of a message is known, and the client is about to get the reply.
 pub trait OnOutcome: Plugin {
-    /// Takes notice.
+    /// Handles the outcome.
     fn on_outcome(&mut self, outcome: &Outcome);
 }
 
 /// A transaction has ended before its message was complete.
 pub trait OnReset: Plugin {
-    /// Takes notice. The transaction is gone: [`session::sender`](crate::session::sender) shows
-    /// nothing.
+    /// Forgets the transaction. It no longer exists: [`session::sender`](crate::session::sender) is
+    /// `None`.
     fn on_reset(&mut self, cause: Cause);
 }
 
-/// The client asks whether a user exists (RFC 5321 §3.5). Without an answer the reply is 252.
+/// The client asks whether a user exists (RFC 5321 §3.5). If no plugin answers, the reply is 252.
 pub trait OnVrfy: Plugin {
     /// Answers for a user name or an address, as the client wrote it.
     fn on_vrfy(&mut self, user: &str) -> QueryAnswer;
 }
 
-/// The client asks who is on a list (RFC 5321 §3.5). Without an answer the reply is 502.
+/// The client asks for the members of a list (RFC 5321 §3.5). If no plugin answers, the reply is
+/// 502.
 pub trait OnExpn: Plugin {
-    /// Answers for the name of a list, as the client wrote it; the reply has one line a member.
+    /// Answers for the name of a list, as the client wrote it. The reply has one line per member.
     fn on_expn(&mut self, name: &str) -> QueryAnswer;
 }
 
 /// The client asks for help.
 pub trait OnHelp: Plugin {
-    /// Answers on a topic, empty where the client named none. A reply that does not refuse has the
-    /// code 211 or 214.
+    /// Answers about a topic, which is empty if the client named none. A reply that does not refuse
+    /// has the code 211 or 214.
     fn on_help(&mut self, topic: &str) -> QueryAnswer;
 }
 
 /// The client has sent a command line: one that is legal now, before the event that belongs to it,
 /// or one with a verb that the gateway does not know. Never AUTH.
 pub trait OnCommand: Plugin {
-    /// Answers a verb that the gateway does not know. One that it knows can only be refused here:
-    /// a reply that accepts counts as no answer. QUIT and RSET are carried out also where they are
-    /// refused.
+    /// Answers a verb that the gateway does not know. A command that the gateway knows can only be
+    /// refused here: a reply with a code of 200 to 299 counts as no answer. QUIT and RSET are
+    /// carried out even if they are refused.
     fn on_command(&mut self, command: &Command) -> QueryAnswer;
 }
 
 /// The session is over; always the last event.
 pub trait OnDisconnect: Plugin {
-    /// Takes notice.
+    /// Handles the end of the session.
     fn on_disconnect(&mut self, summary: &Summary);
 }

@@ -1,9 +1,9 @@
-//! The macro that makes a component of a plugin.
+//! The macro that exports a plugin as a component.
 
-/// Makes the type a component that handles the named events.
+/// Exports the type as a component that handles the named events.
 ///
-/// The component exports just these, and `on-init`, which makes the plugin from its configuration.
-/// It carries the version of the crate, which `postgate plugin list` shows.
+/// The component exports only these, and `on-init`, which creates the plugin from its
+/// configuration. It carries the version of the crate, which `postgate plugin list` shows.
 ///
 /// ```
 /// use postgate_plugin::prelude::*;
@@ -49,8 +49,8 @@ macro_rules! export {
                 };
             )+
 
-            // Elsewhere the names of the exports would clash where two plugins meet in one
-            // program, for example in a test.
+            // On other targets, the names of the exports would clash if two plugins are linked into
+            // one program, for example into a test.
             #[cfg(target_arch = "wasm32")]
             const _: () = {
                 /// Where component tools look for the version of a component.

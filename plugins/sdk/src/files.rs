@@ -1,7 +1,7 @@
-//! Files of the operator, read-only. The operator must grant them and say where they are:
+//! Read-only files of the operator. The operator must grant them and list their paths:
 //! `grants = ["files"]` and a table `[files]` of names and paths in the sidecar file.
 //!
-//! A file that changes is seen as it is at the next call.
+//! A change to a file is visible from the next call on.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use crate::host;
 ///
 /// # Errors
 ///
-/// Where the operator lists no such file, or it cannot be read.
+/// If the operator lists no such file, or it cannot be read.
 pub fn size(name: &str) -> Result<u32, Error> {
     host::files::size(name).map_err(Error::from)
 }
 
-/// Octets of a file from `offset` on. Fewer than `length` come back at its end, and never more than
+/// Octets of a file from `offset` on. Returns fewer than `length` at its end, and never more than
 /// 262,144 in one call.
 ///
 /// # Errors
@@ -40,9 +40,9 @@ pub fn find_line(name: &str, prefix: &str) -> Result<Option<Vec<u8>>, Error> {
 /// Why a file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The sidecar lists no file under this name.
+    /// The sidecar lists no file with this name.
     NotListed,
-    /// The file is not there, or may not be read; the gateway's log says why.
+    /// The file does not exist or cannot be read; the gateway's log says why.
     Unreadable,
 }
 

@@ -1,4 +1,4 @@
-//! Between the exported functions and the plugin's methods.
+//! Glue code between the exported functions and the methods of the plugin.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -15,9 +15,9 @@ use crate::{
 };
 use imports::postgate::plugin::types::Pair;
 
-/// Where the one plugin of this component instance lives.
+/// Holds the only plugin of this component instance.
 pub trait Instance: Plugin {
-    /// The place; empty before `on-init`.
+    /// The plugin; `None` before `on-init`.
     fn slot() -> &'static LocalKey<RefCell<Option<Self>>>;
 }
 
@@ -45,8 +45,8 @@ impl<P: Instance + OnSelfTest> self_test::exports::postgate::plugin::on_self_tes
     }
 }
 
-/// An event that is answered: its interface, its trait, its arguments as they come and as the
-/// plugin gets them.
+/// Implements an event that is answered: its interface, its trait, and its arguments as they arrive
+/// and as the plugin gets them.
 macro_rules! answered {
     ($event:ident: $interface:ident, $trait:ident, $method:ident, $answer:ident
         ($($name:ident: $raw:ty => $argument:expr),*)) => {

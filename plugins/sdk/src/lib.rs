@@ -55,7 +55,7 @@ pub use pattern::{EmptyPattern, Pattern};
 pub use refusal::Refusal;
 pub use reply::InvalidReply;
 
-/// What nearly every plugin needs: `use postgate_plugin::prelude::*;`.
+/// Names that nearly every plugin needs: `use postgate_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         Address, AuthAnswer, BodyChunk, BodyChunkAnswer, Cause, Command, ConnectAnswer,
@@ -67,7 +67,7 @@ pub mod prelude {
     };
 }
 
-/// The functions of the host: the real ones in a component, those of [`testing`] elsewhere.
+/// The functions of the host: the real ones in a component, those of [`testing`] on other targets.
 mod host {
     #[cfg(target_arch = "wasm32")]
     pub(crate) use crate::bindings::imports::postgate::plugin::{
@@ -79,7 +79,7 @@ mod host {
     };
 }
 
-/// The code of the guide for authors, which is compiled with the examples of this crate.
+/// The code of the guide for plugin authors, compiled with the examples of this crate.
 #[cfg(doctest)]
 mod guide {
     #[doc = include_str!("../../../docs/plugins/events.md")]
@@ -88,7 +88,7 @@ mod guide {
     mod first {}
 }
 
-/// What [`export!`] expands to needs these; nothing else should.
+/// Only for the expansion of [`export!`].
 #[doc(hidden)]
 pub mod private {
     pub use crate::glue::Instance;

@@ -1,4 +1,4 @@
-//! Lines for the operator's log. Each carries the session id and the plugin's name.
+//! Lines for the operator's log. Each has the session id and the plugin's name.
 
 use crate::host;
 
@@ -7,12 +7,12 @@ pub fn debug(text: impl AsRef<str>) {
     host::log::write(host::log::Level::Debug, text.as_ref());
 }
 
-/// For the operator, in the course of things.
+/// For the operator: normal operation.
 pub fn info(text: impl AsRef<str>) {
     host::log::write(host::log::Level::Info, text.as_ref());
 }
 
-/// For the operator: something is not as it should be.
+/// For the operator: something unexpected.
 pub fn warn(text: impl AsRef<str>) {
     host::log::write(host::log::Level::Warn, text.as_ref());
 }

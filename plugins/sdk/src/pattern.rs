@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub struct Pattern(Box<[char]>);
 
 impl Pattern {
-    /// Takes a pattern that is not empty.
+    /// Parses a pattern, which must not be empty.
     pub fn new(text: &str) -> Result<Self, EmptyPattern> {
         match text {
             "" => Err(EmptyPattern),
@@ -25,12 +25,12 @@ impl Pattern {
         }
     }
 
-    /// Whether the pattern covers the whole text.
+    /// True if the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.to_lowercase().chars().collect();
         let (mut rest, mut at) = (&*self.0, 0);
-        // Where to go on when the text after the last star turns out not to fit: only that star
-        // has to be given more, so the time is bounded by the product of both lengths.
+        // Where to resume if the text after the last star does not match: only that star has to
+        // match more, so the time is bounded by the product of both lengths.
         let mut retry: Option<(&[char], usize)> = None;
         loop {
             match (rest.split_first(), text.get(at)) {
@@ -70,7 +70,7 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// A pattern was empty, which is more likely a mistake than meant to match nothing.
+/// A pattern was empty, which is more likely a mistake than a pattern that should match nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmptyPattern;
 
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(Pattern::new(""), Err(EmptyPattern));
     }
 
-    /// The meaning of a pattern, without a thought for time.
+    /// A reference implementation that ignores running time.
     fn covers(pattern: &[char], text: &[char]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,

@@ -1,4 +1,4 @@
-//! Refusals: what the client reads, and what only the log shows.
+//! Refusals: a reply to the client, and a reason for the log.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::{InvalidReply, reply};
 pub struct Refusal(types::Refusal);
 
 impl Refusal {
-    /// A refusal that is part of the program: the reply code, the enhanced status code, the text.
+    /// A refusal with constant parts: the reply code, the enhanced status code, the text.
     ///
     /// ```
     /// # use postgate_plugin::Refusal;
@@ -20,7 +20,7 @@ impl Refusal {
     ///
     /// # Panics
     ///
-    /// Where [`Refusal::checked`] would fail.
+    /// If [`Refusal::checked`] would fail.
     pub fn new(code: u16, enhanced: &str, text: impl Into<String>) -> Self {
         match Self::checked(code, enhanced, text) {
             Ok(refusal) => refusal,
@@ -45,7 +45,7 @@ impl Refusal {
         Self::new(550, "5.1.1", "No such mailbox")
     }
 
-    /// The recipient's mailbox is full, and will be tomorrow.
+    /// The recipient's mailbox is full, permanently.
     pub fn mailbox_full() -> Self {
         Self::new(552, "5.2.2", "Mailbox full")
     }
@@ -55,7 +55,7 @@ impl Refusal {
         Self::new(452, "4.2.2", "Mailbox full, try again later")
     }
 
-    /// Mail for this recipient is not taken from this client.
+    /// Mail for this recipient is not accepted from this client.
     pub fn relay_denied() -> Self {
         Self::new(550, "5.7.1", "Relay access denied")
     }
@@ -67,7 +67,7 @@ impl Refusal {
         self
     }
 
-    /// Says for the operator's log why; the client does not see it.
+    /// Adds a reason for the operator's log, which the client does not see.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
@@ -84,13 +84,13 @@ impl Refusal {
         &self.0.reply.lines
     }
 
-    /// What the operator's log says.
+    /// The reason for the operator's log.
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 }
 
-/// Shows the reply on one line.
+/// Formats the reply on one line.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reply = &self.0.reply;

@@ -1,4 +1,4 @@
-//! Replies, checked as the host checks them.
+//! Replies, validated in the same way as by the host.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ fn parse_enhanced(text: &str) -> Option<EnhancedCode> {
     (fits && parts.next().is_none()).then_some(code)
 }
 
-/// Why a reply cannot be said.
+/// Why a reply is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidReply {
     /// The enhanced status code belongs to another class than the reply code.
@@ -66,7 +66,7 @@ pub enum InvalidReply {
         /// The enhanced status code.
         enhanced: String,
     },
-    /// This is no enhanced status code.
+    /// This is not an enhanced status code.
     Enhanced(String),
     /// The reply code does not answer a question.
     NoAnswer(u16),

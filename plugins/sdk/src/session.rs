@@ -11,12 +11,13 @@ use crate::bindings::imports::postgate::plugin::session::ProxyHeader;
 use crate::bindings::imports::postgate::plugin::types::Pair;
 use crate::{Address, Sender, host};
 
-/// Unique among all sessions; also in every log line.
+/// The id of the session. Unique among all sessions, and part of every log line.
 pub fn id() -> String {
     host::session::id()
 }
 
-/// Unique among all transactions: each MAIL begins a new one. Empty outside a transaction.
+/// The id of the transaction. Unique among all transactions: each MAIL begins a new one. Empty
+/// outside a transaction.
 pub fn transaction_id() -> String {
     host::session::transaction_id()
 }
@@ -36,7 +37,7 @@ pub fn hostname() -> String {
     host::session::hostname()
 }
 
-/// The address the client connected to.
+/// The address that the client connected to.
 pub fn local_ip() -> Option<IpAddr> {
     host::session::local_ip().parse().ok()
 }
@@ -56,12 +57,12 @@ pub fn remote_port() -> u16 {
     host::session::remote_port()
 }
 
-/// The client's name by reverse DNS; the address where there is none that is confirmed.
+/// The client's name from reverse DNS; the client's address if there is no confirmed name.
 pub fn remote_host() -> String {
     host::session::remote_host()
 }
 
-/// How far [`remote_host`] can be trusted.
+/// How trustworthy [`remote_host`] is.
 pub fn remote_host_check() -> HostCheck {
     host::session::remote_host_check()
 }
@@ -91,37 +92,37 @@ pub fn line_endings() -> LineEndingMode {
     host::session::line_endings()
 }
 
-/// The text after the host name in the 220 banner, as it stands now.
+/// The current text after the host name in the 220 banner.
 pub fn banner() -> String {
     host::session::banner()
 }
 
-/// The text after the host name in the reply to HELO and EHLO, as it stands now.
+/// The current text after the host name in the reply to HELO and EHLO.
 pub fn greeting() -> String {
     host::session::greeting()
 }
 
-/// Whether the session is encrypted.
+/// True if the session is encrypted.
 pub fn encrypted() -> bool {
     host::session::encrypted()
 }
 
-/// How the session is encrypted; `None` where it is not.
+/// The encryption of the session; `None` if it is not encrypted.
 pub fn tls() -> Option<TlsFacts> {
     host::session::tls()
 }
 
-/// The identity that the client acts as; `None` where it has not authenticated.
+/// The identity that the client acts as; `None` if it has not authenticated.
 pub fn authenticated_as() -> Option<String> {
     host::session::authenticated_as()
 }
 
-/// How the client has authenticated; `None` where it has not.
+/// How the client has authenticated; `None` if it has not.
 pub fn authentication() -> Option<AuthenticationFacts> {
     host::session::authentication()
 }
 
-/// The sender of the current transaction as it stands now; `None` outside a transaction.
+/// The sender of the current transaction, with the edits so far; `None` outside a transaction.
 pub fn sender() -> Option<Sender> {
     host::session::sender().map(Sender::new)
 }
@@ -134,7 +135,7 @@ pub fn mail_parameters() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The accepted recipients of the current transaction as they stand now, in order.
+/// The accepted recipients of the current transaction, in order, with the edits so far.
 pub fn recipients() -> Vec<Address> {
     host::session::recipients()
         .into_iter()
@@ -149,17 +150,17 @@ pub fn recipient_parameters(index: u32) -> Vec<(String, String)> {
     parameters.into_iter().map(split).collect()
 }
 
-/// How many commands of this session were refused as errors of the client.
+/// How many commands of this session were refused because of errors of the client.
 pub fn error_count() -> u32 {
     host::session::error_count()
 }
 
-/// The latest of them, at most 32, the oldest first.
+/// The most recent of these errors, at most 32, the oldest first.
 pub fn errors() -> Vec<ClientError> {
     host::session::errors()
 }
 
-/// What plugins have tagged so far in this session, in order: names and values.
+/// The tags that plugins have set so far in this session, in order: names and values.
 pub fn tags() -> Vec<(String, String)> {
     host::session::tags().into_iter().map(split).collect()
 }
@@ -169,22 +170,22 @@ pub fn tags() -> Vec<(String, String)> {
 pub struct Proxy {
     /// The version of the protocol, 1 or 2.
     pub version: u8,
-    /// The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` where the proxy does not
-    /// know, or speaks for itself.
+    /// The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` if the proxy does not
+    /// know it or connects on its own behalf.
     pub protocol: String,
-    /// Where the client connected from; `None` where the proxy did not say.
+    /// The address that the client connected from; `None` if the proxy did not say.
     pub source_ip: Option<IpAddr>,
-    /// The port the client connected from; 0 where the proxy did not say.
+    /// The port that the client connected from; 0 if the proxy did not say.
     pub source_port: u16,
-    /// Where the client connected to; `None` where the proxy did not say.
+    /// The address that the client connected to; `None` if the proxy did not say.
     pub destination_ip: Option<IpAddr>,
-    /// The port the client connected to; 0 where the proxy did not say.
+    /// The port that the client connected to; 0 if the proxy did not say.
     pub destination_port: u16,
-    /// The name that the client asked for in TLS to the proxy.
+    /// The host name that the client asked for in TLS to the proxy (SNI).
     pub authority: Option<String>,
     /// The application protocol that the client and the proxy agreed on (ALPN).
     pub alpn: Option<String>,
-    /// Whether the client spoke TLS to the proxy.
+    /// True if the client used TLS to the proxy.
     pub tls: bool,
 }
 

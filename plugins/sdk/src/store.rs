@@ -1,9 +1,9 @@
-//! Key and value pairs of this plugin that live as long as the session. The operator must grant
+//! Keys and values of this plugin that live as long as the session. The operator must grant
 //! `store`.
 //!
-//! The plugin lives as long as the session too: a field of its own type is the simpler place, and
-//! needs no grant. This one is also kept where the operator has the plugin's instance made anew
-//! for each message.
+//! By default, the plugin lives as long as the session, too: a field of its own type is simpler and
+//! needs no grant. Values here are also kept if the operator chose a fresh instance for each
+//! message (`isolation`).
 
 use std::fmt;
 
@@ -15,17 +15,17 @@ pub fn get(key: &str) -> Option<Vec<u8>> {
     host::store::get(key)
 }
 
-/// Sets the value of a key. At most 256 keys of at most 256 octets, and 64 KiB of values in all.
+/// Sets the value of a key. At most 256 keys of at most 256 octets, and 64 KiB of values in total.
 pub fn set(key: &str, value: &[u8]) -> Result<(), Full> {
     host::store::set(key, value).map_err(|StoreError::Full| Full)
 }
 
-/// Forgets a key.
+/// Removes a key.
 pub fn remove(key: &str) {
     host::store::remove(key);
 }
 
-/// The store would exceed a bound; nothing was changed.
+/// The store would exceed a limit; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 

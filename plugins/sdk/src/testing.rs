@@ -1,7 +1,8 @@
-//! The host's side for unit tests: a session, a message, a configuration and a Domain Name System
-//! that the test makes up, and the log that the plugin wrote.
+//! A stand-in for the host in unit tests: the test defines a session, a message, a configuration
+//! and a Domain Name System, and can read the log that the plugin wrote.
 //!
-//! Everything belongs to the thread, as tests do. [`Session::install`] starts afresh.
+//! All state belongs to the current thread, because each test runs in one. [`Session::install`]
+//! starts afresh.
 //!
 //! ```
 //! use postgate_plugin::{prelude::*, testing};
@@ -29,7 +30,7 @@ pub use crate::bindings::imports::postgate::plugin::log::Level;
 
 use crate::{Plugin, config};
 
-/// Makes a plugin from a configuration in JSON, as the host does.
+/// Creates a plugin from a configuration in JSON, as the host does.
 pub fn plugin<P: Plugin>(json: &str) -> Result<P, String> {
     configure(json);
     P::new(config::parse()?)
@@ -40,12 +41,12 @@ pub fn configure(json: &str) {
     WORLD.with_borrow_mut(|world| world.config = json.into());
 }
 
-/// Sets what is in a file of the operator, by the name that the plugin knows it by.
+/// Sets the content of a file of the operator, by the name that the plugin uses.
 pub fn file(name: &str, content: impl Into<Vec<u8>>) {
     WORLD.with_borrow_mut(|world| world.files.insert(name.into(), content.into()));
 }
 
-/// What was written to the log since the session began.
+/// The lines written to the log since the session began.
 pub fn logs() -> Vec<(Level, String)> {
     WORLD.with_borrow(|world| world.log.clone())
 }

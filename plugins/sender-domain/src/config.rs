@@ -1,4 +1,4 @@
-//! The rules as the operator writes them.
+//! The rules, as written by the operator.
 
 use postgate_plugin::Pattern;
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use serde::Deserialize;
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     allow: Vec<Pattern>,
-    /// Whether to look at the domains of recipients too.
+    /// Whether to check the domains of recipients, too.
     pub(crate) recipients: bool,
 }
 
 impl Config {
-    /// Whether the domain is not asked about.
+    /// True if the domain is not looked up.
     pub(crate) fn allows(&self, domain: &str) -> bool {
         self.allow.iter().any(|pattern| pattern.matches(domain))
     }

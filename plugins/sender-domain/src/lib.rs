@@ -1,4 +1,4 @@
-//! Refuses senders to whose domain no answer could ever go, and recipients whose domain takes no
+//! Refuses senders whose domain cannot receive replies, and recipients whose domain accepts no
 //! mail.
 
 mod config;
@@ -58,8 +58,8 @@ impl OnRcpt for SenderDomain {
 postgate_plugin::export!(SenderDomain: OnMail, OnRcpt);
 
 impl SenderDomain {
-    /// The domain to be looked up, where there is one: the bare `postmaster` has none, and an
-    /// address literal is an answer by itself.
+    /// The domain to look up, if there is one: the bare `postmaster` has none, and an address
+    /// literal needs no query.
     fn question<'a>(&self, address: &'a Address) -> Option<&'a str> {
         let domain = address.domain();
         let is_name = !domain.is_empty() && !domain.starts_with('[');

@@ -9,12 +9,12 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function completedAt(): number;
   /**
-   * Whether the header block is there.
+   * True if the header block is complete.
    */
   export function headersComplete(): boolean;
   /**
-   * The id by which the client and the log know the message: that of the transaction, unless a
-   * plugin has set another one.
+   * The id of the message in the log and in the reply to the client: the id of the transaction,
+   * unless a plugin has set another one.
    */
   export function id(): string;
   /**
@@ -26,15 +26,15 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function headerCount(): number;
   /**
-   * The field with this index, 0 being the topmost.
+   * The field with this index; 0 is the topmost.
    */
   export function headerAt(index: number): Header | undefined;
   /**
-   * All fields of this name, from the top; letter case does not matter.
+   * All fields with this name, from the top; letter case does not matter.
    */
   export function headersNamed(name: string): Array<Header>;
   /**
-   * The topmost field of this name, unfolded and trimmed, where it is valid UTF-8.
+   * The value of the topmost field with this name, unfolded and trimmed, if it is valid UTF-8.
    */
   export function headerText(name: string): string | undefined;
   /**
@@ -42,8 +42,8 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function bodySize(): number;
   /**
-   * Octets of the body from `offset` on. Fewer than `length` come back at the end of the body,
-   * and never more than 262,144 in one call.
+   * Octets of the body from `offset` on. Returns fewer than `length` at the end of the body, and
+   * never more than 262,144 in one call.
    */
   export function readBody(offset: number, length: number): Uint8Array;
   /**
@@ -51,40 +51,40 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function partCount(): number;
   /**
-   * The part with this index, in the order in which they stand in the message.
+   * The part with this index, in the order of the message.
    */
   export function partAt(index: number): Part | undefined;
   /**
-   * Octets of the decoded content of a part from `offset` on, under the same limit as
-   * `read-body`. Nothing for a part that is not there or only holds others.
+   * Octets of the decoded content of a part from `offset` on, with the same limits as
+   * `read-body`. Empty for a part that does not exist or only contains others.
    */
   export function readPart(index: number, offset: number, length: number): Uint8Array;
   /**
-   * The header fields of a part, from the top; of a header block of more than 65,536 octets those
-   * at its beginning. Nothing for a part that is not there.
+   * The header fields of a part, from the top. Only those in the first 65,536 octets of the
+   * header block. Empty for a part that does not exist.
    */
   export function partHeaders(index: number): Array<Header>;
   /**
-   * What MIME-Version says; nothing where it is absent or garbled.
+   * The content of MIME-Version; `none` if it is absent or malformed.
    */
   export function mimeVersion(): MimeVersionField | undefined;
   /**
-   * The part that a reader would be shown as plain text; nothing where there is none.
+   * The part that a mail program would show as plain text; `none` if there is none.
    */
   export function plainPart(): number | undefined;
   /**
-   * The part that a reader would be shown as HTML; nothing where there is none.
+   * The part that a mail program would show as HTML; `none` if there is none.
    */
   export function htmlPart(): number | undefined;
   /**
-   * The text of a part, converted from its charset to UTF-8: at most `length` octets of it from
-   * octet `offset` on, and never more than 262,144 in one call; fewer where a character would be
-   * cut. Nothing for a part that is not text, and for an offset inside a character.
+   * The text of a part, converted from its charset to UTF-8: at most `length` octets from octet
+   * `offset` on, and never more than 262,144 in one call. Fewer are returned rather than part of
+   * a character. `none` for a part that is not text, and for an offset inside a character.
    */
   export function readText(index: number, offset: number, length: number): string | undefined;
   export type Pair = import('postgate:plugin/types@0.1.0').Pair;
   /**
-   * A header field as it stands in the message.
+   * A header field of the message.
    */
   export interface Header {
     /**
@@ -92,43 +92,44 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     name: string,
     /**
-     * The value as received: what follows the colon, folding included, without the last CRLF.
+     * The raw value: everything after the colon, including folding, without the final CRLF.
      */
     value: Uint8Array,
   }
   /**
    * A MIME part (RFC 2045). Part 0 is the message itself.
    * 
-   * No message is too much: 1,000 parts are looked for, 32 within one another, and 65,536 octets of
-   * the header block of each are read. What goes beyond is one part of type
-   * `application/x-unparsed` with its content as it stands in the message: the last of too many
-   * parts holds all the rest, one that lies too deep or has too long a header block is not opened.
+   * The gateway looks for at most 1,000 parts and 32 levels of nesting, and reads at most 65,536
+   * octets of the header block of each part. Whatever exceeds a limit is one part of the type
+   * `application/x-unparsed`, with its content exactly as in the message. If there are too many
+   * parts, the last one holds all the rest. A part that is nested too deeply or has too long a
+   * header block is not opened.
    */
   export interface Part {
     /**
-     * The part that holds this one. Part 0 names itself.
+     * The part that contains this one. For part 0, this is 0.
      */
     parent: number,
     /**
-     * Type and subtype in lower case. Where absent or garbled `text/plain`, or `message/rfc822`
-     * in a multipart/digest.
+     * Type and subtype in lower case. If absent or malformed: `text/plain`, or
+     * `message/rfc822` in a multipart/digest.
      */
     contentType: string,
     /**
-     * The file name from Content-Disposition or else from Content-Type, decoded; nothing where
+     * The decoded file name from Content-Disposition or else from Content-Type; `none` if
      * there is none.
      */
     filename?: string,
     /**
-     * Content-Disposition in lower case; nothing where there is none.
+     * Content-Disposition in lower case; `none` if absent.
      */
     disposition?: string,
     /**
-     * The size of the decoded content in octets; 0 for a part that only holds others.
+     * The size of the decoded content in octets; 0 for a part that only contains others.
      */
     size: number,
     /**
-     * Whether this is a container of others: multipart, or an attached message.
+     * True if this part contains others: a multipart, or an attached message.
      */
     container: boolean,
     /**
@@ -136,7 +137,7 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     parameters: Array<Pair>,
     /**
-     * Content-Transfer-Encoding in lower case; `7bit` where absent.
+     * Content-Transfer-Encoding in lower case; `7bit` if absent.
      */
     encoding: string,
     /**
@@ -149,7 +150,7 @@ declare module 'postgate:plugin/message@0.1.0' {
     description?: string,
   }
   /**
-   * What the field MIME-Version says (RFC 2045 section 4).
+   * The content of the field MIME-Version (RFC 2045 section 4).
    */
   export interface MimeVersionField {
     /**

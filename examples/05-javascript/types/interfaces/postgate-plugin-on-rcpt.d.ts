@@ -1,7 +1,7 @@
 /// <reference path="./postgate-plugin-types.d.ts" />
 declare module 'postgate:plugin/on-rcpt@0.1.0' {
   /**
-   * Decide on the recipient. Parameters have their names in capitals.
+   * Decide on the recipient. The names of parameters are in capitals.
    */
   export function onRcpt(recipient: string, parameters: Array<Pair>): RcptAnswer;
   export type Pair = import('postgate:plugin/types@0.1.0').Pair;

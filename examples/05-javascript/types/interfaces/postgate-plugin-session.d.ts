@@ -1,11 +1,12 @@
 /// <reference path="./postgate-plugin-types.d.ts" />
 declare module 'postgate:plugin/session@0.1.0' {
   /**
-   * Unique among all sessions, from connect on; also in every log line.
+   * The id of the session. Unique among all sessions, and part of every log line.
    */
   export function id(): string;
   /**
-   * Unique among all transactions: each MAIL begins a new one. Empty outside a transaction.
+   * The id of the transaction. Unique among all transactions: each MAIL begins a new one. Empty
+   * outside a transaction.
    */
   export function transactionId(): string;
   /**
@@ -21,11 +22,11 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function hostname(): string;
   /**
-   * The address the client connected to, in its canonical text form.
+   * The address that the client connected to, in its canonical text form.
    */
   export function localIp(): string;
   /**
-   * The port the client connected to.
+   * The port that the client connected to.
    */
   export function localPort(): number;
   /**
@@ -37,11 +38,11 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function remotePort(): number;
   /**
-   * The client's name by reverse DNS; the address where there is none that is confirmed.
+   * The client's name from reverse DNS; the client's address if there is no confirmed name.
    */
   export function remoteHost(): string;
   /**
-   * How far `remote-host` can be trusted.
+   * How trustworthy `remote-host` is.
    */
   export function remoteHostCheck(): HostCheck;
   /**
@@ -57,7 +58,7 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function protocol(): string;
   /**
-   * What a proxy said about the client; nothing without a proxy.
+   * What a proxy said about the client; `none` without a proxy.
    */
   export function proxy(): ProxyHeader | undefined;
   /**
@@ -65,33 +66,33 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function lineEndings(): LineEndingMode;
   /**
-   * The text after the host name in the 220 banner, as it stands now.
+   * The current text after the host name in the 220 banner.
    */
   export function banner(): string;
   /**
-   * The text after the host name in the reply to HELO and EHLO, as it stands now.
+   * The current text after the host name in the reply to HELO and EHLO.
    */
   export function greeting(): string;
   /**
-   * Whether the session is encrypted.
+   * True if the session is encrypted.
    */
   export function encrypted(): boolean;
   /**
-   * How the session is encrypted; nothing where it is not.
+   * The encryption of the session; `none` if it is not encrypted.
    */
   export function tls(): TlsFacts | undefined;
   /**
-   * The identity that the client acts as (authorization identity); nothing where it has not
+   * The identity that the client acts as (authorization identity); `none` if it has not
    * authenticated.
    */
   export function authenticatedAs(): string | undefined;
   /**
-   * How the client has authenticated; nothing where it has not.
+   * How the client has authenticated; `none` if it has not.
    */
   export function authentication(): AuthenticationFacts | undefined;
   /**
-   * The reverse-path of the current transaction as it stands now; nothing outside a transaction,
-   * empty for the null reverse-path.
+   * The reverse-path of the current transaction, with the edits so far; `none` outside a
+   * transaction, empty for the null reverse-path.
    */
   export function sender(): string | undefined;
   /**
@@ -99,7 +100,7 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function mailParameters(): Array<Pair>;
   /**
-   * The accepted recipients of the current transaction as they stand now, in order.
+   * The accepted recipients of the current transaction, in order, with the edits so far.
    */
   export function recipients(): Array<string>;
   /**
@@ -107,15 +108,15 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export function recipientParameters(index: number): Array<Pair>;
   /**
-   * How many commands of this session were refused as errors of the client.
+   * How many commands of this session were refused because of errors of the client.
    */
   export function errorCount(): number;
   /**
-   * The latest of them, at most 32, the oldest first.
+   * The most recent of these errors, at most 32, the oldest first.
    */
   export function errors(): Array<ClientError>;
   /**
-   * What plugins have tagged so far in this session, in order.
+   * The tags that plugins have set so far in this session, in order.
    */
   export function tags(): Array<Pair>;
   export type Pair = import('postgate:plugin/types@0.1.0').Pair;
@@ -134,25 +135,26 @@ declare module 'postgate:plugin/session@0.1.0' {
    * EHLO (RFC 5321).
    * ## `"lhlo"`
    * 
-   * LHLO (RFC 2033); for listeners of LMTP, which there are none of yet.
+   * LHLO (RFC 2033). Reserved: there are no LMTP listeners yet.
    */
   export type HeloKind = 'none' | 'helo' | 'ehlo' | 'lhlo';
   /**
-   * How far the client's name can be trusted.
+   * How trustworthy the client's name is.
    * # Variants
    * 
    * ## `"unknown"`
    * 
-   * Nobody has looked, since the listener does without, or the name servers did not answer.
+   * Not looked up, because the listener has reverse DNS switched off, or the name servers
+   * did not answer.
    * ## `"unconfirmed"`
    * 
-   * The address has no name, or none that leads back to it.
+   * The address has no name, or its name does not resolve to the address.
    * ## `"confirmed"`
    * 
-   * The name is that of the address, and leads back to it.
+   * The address has this name, and the name resolves to the address.
    * ## `"told"`
    * 
-   * A plugin at `on-proxy` or a client with XCLIENT has said it.
+   * The name comes from a plugin at `on-proxy`, or from a trusted client with XCLIENT.
    */
   export type HostCheck = 'unknown' | 'unconfirmed' | 'confirmed' | 'told';
   /**
@@ -164,33 +166,33 @@ declare module 'postgate:plugin/session@0.1.0' {
      */
     version: number,
     /**
-     * The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` where the proxy does not
-     * know, or speaks for itself.
+     * The protocol between client and proxy: `TCP4`, `TCP6`, or `UNKNOWN` if the proxy does
+     * not know it or connects on its own behalf.
      */
     protocol: string,
     /**
-     * Where the client connected from; nothing where the proxy did not say.
+     * The address that the client connected from; `none` if the proxy did not say.
      */
     sourceIp?: string,
     /**
-     * The port the client connected from; 0 where the proxy did not say.
+     * The port that the client connected from; 0 if the proxy did not say.
      */
     sourcePort: number,
     /**
-     * Where the client connected to; nothing where the proxy did not say.
+     * The address that the client connected to; `none` if the proxy did not say.
      */
     destinationIp?: string,
     /**
-     * The port the client connected to; 0 where the proxy did not say.
+     * The port that the client connected to; 0 if the proxy did not say.
      */
     destinationPort: number,
     /**
-     * The name that the client asked for in TLS to the proxy.
+     * The host name that the client asked for in TLS to the proxy (SNI).
      */
     authority?: string,
     /**
-     * The application protocol that the client and the proxy agreed on (ALPN), where it is text
-     * in UTF-8.
+     * The application protocol that the client and the proxy agreed on (ALPN), if it is valid
+     * UTF-8.
      */
     alpn?: string,
     /**
@@ -219,7 +221,7 @@ declare module 'postgate:plugin/session@0.1.0' {
      */
     fingerprint: string,
     /**
-     * Whether it was issued by an authority that the operator trusts for clients, and is valid
+     * True if an authority that the operator trusts for clients issued it, and it is valid
      * now.
      */
     verified: boolean,
@@ -249,7 +251,7 @@ declare module 'postgate:plugin/session@0.1.0' {
      */
     alpn?: string,
     /**
-     * The certificate of the client, where it presented one.
+     * The certificate of the client, if it presented one.
      */
     clientCertificate?: ClientCertificate,
   }
@@ -258,11 +260,11 @@ declare module 'postgate:plugin/session@0.1.0' {
    */
   export interface AuthenticationFacts {
     /**
-     * When, in seconds since 1970-01-01 UTC.
+     * The time, in seconds since 1970-01-01 UTC.
      */
     since: number,
     /**
-     * The SASL mechanism, in capitals; `XCLIENT` where a trusted client said so.
+     * The SASL mechanism, in capitals; `XCLIENT` if a trusted client transmitted the identity.
      */
     mechanism: string,
     /**
@@ -270,21 +272,20 @@ declare module 'postgate:plugin/session@0.1.0' {
      */
     identity: string,
     /**
-     * Whom it acts as (authorization identity).
+     * Who it acts as (authorization identity).
      */
     actsAs: string,
   }
   /**
-   * A command that was refused as an error of the client.
+   * A command that was refused because of an error of the client.
    */
   export interface ClientError {
     /**
-     * When, in seconds since 1970-01-01 UTC.
+     * The time, in seconds since 1970-01-01 UTC.
      */
     at: number,
     /**
-     * What was wrong, by the name of the fault in the configuration, for example
-     * `unknown-verb`.
+     * The name of the fault, as in the configuration, for example `unknown-verb`.
      */
     fault: string,
   }
@@ -297,7 +298,7 @@ declare module 'postgate:plugin/session@0.1.0' {
    * Refuse the message.
    * ## `"ensure"`
    * 
-   * Make lines that end in CRLF.
+   * Change line endings to CRLF.
    * ## `"leave"`
    * 
    * Leave the octets as they are.

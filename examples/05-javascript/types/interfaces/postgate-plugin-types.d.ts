@@ -17,34 +17,33 @@ declare module 'postgate:plugin/types@0.1.0' {
     detail: number,
   }
   /**
-   * A reply for the client (RFC 5321 section 4.2).
+   * A reply to the client (RFC 5321 section 4.2).
    */
   export interface Reply {
     /**
-     * The reply code. Where a reply refuses: 400 to 599, and 421 also closes the connection.
+     * The reply code. To refuse: 400 to 599; 421 also closes the connection.
      */
     code: number,
     /**
-     * Filled in by the host from `code` where absent.
+     * If absent, the host derives it from `code`.
      */
     enhanced?: EnhancedCode,
     /**
-     * One item a line, without code and line ending; filled in by the host where empty. A
-     * line that would exceed 512 octets is cut by the host, and so is a reply of more than 100
-     * lines.
+     * One item per line, without code and line ending. If empty, the host adds a text. The
+     * host cuts lines at 512 octets, and replies after 100 lines.
      */
     lines: Array<string>,
   }
   /**
-   * Why something is not taken: what the client reads, and what only the log shows.
+   * A refusal: the reply to the client, and a reason for the log.
    */
   export interface Refusal {
     /**
-     * What the client reads. The code is 400 to 599.
+     * The reply to the client. The code is 400 to 599.
      */
     reply: Reply,
     /**
-     * For the operator's log only.
+     * The reason, which only the operator's log shows.
      */
     reason?: string,
   }
@@ -53,14 +52,14 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type Verdict = VerdictNext | VerdictAccept | VerdictRefuse | VerdictDisconnect;
   /**
-   * No objection: ask the next plugin, and go on where there is none.
+   * No objection: ask the next plugin, or go on if there is none.
    */
   export interface VerdictNext {
     tag: 'next',
   }
   /**
-   * Take it, and ask no further plugin at this event. The gateway's own rules and the
-   * backend still apply.
+   * Accept this step, and ask no further plugin at this event. The gateway's own rules and
+   * the backend still apply.
    */
   export interface VerdictAccept {
     tag: 'accept',
@@ -110,10 +109,10 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: Refusal,
   }
   /**
-   * Refuse this recipient, but say so only after the message has been received: sooner would
-   * tell a stranger who exists. Further plugins are not asked, and the backend does not hear
-   * of the recipient. Where others do get the message, the client is asked to try again, and
-   * reads this refusal at RCPT then.
+   * Refuse this recipient, but tell the client only after the message has been received. An
+   * earlier refusal would reveal which recipients exist. Further plugins are not asked, and
+   * the recipient is not offered to the backend. If other recipients get the message, the
+   * client is asked to try again, and gets this refusal at RCPT then.
    */
   export interface RcptVerdictDefer {
     tag: 'defer',
@@ -124,7 +123,7 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type AuthVerdict = AuthVerdictNext | AuthVerdictAccept | AuthVerdictRefuse | AuthVerdictDisconnect;
   /**
-   * No opinion: ask the next plugin. Where none accepts, the attempt is refused (535).
+   * No opinion: ask the next plugin. If none accepts, the attempt is refused (535).
    */
   export interface AuthVerdictNext {
     tag: 'next',
@@ -182,29 +181,29 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: Refusal,
   }
   /**
-   * Tell the client that the message was taken, and drop it. The text is the reason for the
-   * log. Where recipients are refused, the client hears of them as of a message that others
-   * get.
+   * Tell the client that the message was accepted, and drop it. The text is the reason for
+   * the log. If recipients are refused, the client is told about them as if the others got
+   * the message.
    */
   export interface MessageVerdictDiscard {
     tag: 'discard',
     val: string,
   }
   /**
-   * Tell the client that the message was taken, once it is in the operator's quarantine
-   * instead of the backend. The text is the reason for the log. Where recipients are refused,
-   * the client hears of them as of a message that others get.
+   * Put the message into the operator's quarantine instead of handing it to the backend,
+   * then tell the client that it was accepted. The text is the reason for the log. If
+   * recipients are refused, the client is told about them as if the others got the message.
    */
   export interface MessageVerdictQuarantine {
     tag: 'quarantine',
     val: string,
   }
   /**
-   * The answer to a question that a plugin can answer in the place of the gateway.
+   * The answer to a question that a plugin can answer instead of the gateway.
    */
   export type QueryVerdict = QueryVerdictNext | QueryVerdictReply | QueryVerdictDisconnect;
   /**
-   * Nothing to say: ask the next plugin, and the gateway itself where there is none.
+   * No answer: ask the next plugin. If there is none, the gateway answers.
    */
   export interface QueryVerdictNext {
     tag: 'next',
@@ -238,8 +237,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     value: string,
   }
   /**
-   * What a plugin may change about the session. Applied only where the call succeeded, before
-   * the next plugin is asked.
+   * What a plugin may change about the session. Applied only if the call succeeded, before the
+   * next plugin is asked.
    */
   export type SessionEdit = SessionEditDelay | SessionEditTag;
   /**
@@ -250,7 +249,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: number,
   }
   /**
-   * Remember a tag that later plugins, the log line of each message and `session.tags` show.
+   * Set a tag, which later plugins see in `session.tags` and the log line of each message
+   * shows.
    */
   export interface SessionEditTag {
     tag: 'tag',
@@ -268,7 +268,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * Treat this name as the client's, in place of reverse DNS.
+   * Treat this name as the client's, instead of the one from reverse DNS.
    */
   export interface ProxyEditSetClientHost {
     tag: 'set-client-host',
@@ -286,38 +286,38 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type ConnectEdit = ConnectEditAddEhloKeyword | ConnectEditSetBanner | ConnectEditSetGreeting | ConnectEditAddVerb | ConnectEditAddMailParameter | ConnectEditAddRcptParameter | ConnectEditSession;
   /**
-   * Announce this EHLO keyword, with its parameters, in addition to the host's. One of the
-   * host's own, such as `AUTH`, is a failure of the plugin, whether it is offered now or not.
+   * Announce this EHLO keyword, with its parameters, in addition to the host's. A keyword of
+   * the host's own, such as `AUTH`, is a failure of the plugin, even if it is not offered at
+   * the moment.
    */
   export interface ConnectEditAddEhloKeyword {
     tag: 'add-ehlo-keyword',
     val: string,
   }
   /**
-   * The text after the host name in the 220 banner. CR, LF and NUL in it are left out.
+   * The text after the host name in the 220 banner. CR, LF and NUL are removed.
    */
   export interface ConnectEditSetBanner {
     tag: 'set-banner',
     val: string,
   }
   /**
-   * The text after the host name in the reply to HELO and EHLO. CR, LF and NUL in it are left
-   * out.
+   * The text after the host name in the reply to HELO and EHLO. CR, LF and NUL are removed.
    */
   export interface ConnectEditSetGreeting {
     tag: 'set-greeting',
     val: string,
   }
   /**
-   * Call `on-command` for this verb, which the gateway does not know. Its own verbs cannot be
-   * taken over.
+   * Call `on-command` for this verb, which the gateway does not know. Its own verbs cannot
+   * be replaced.
    */
   export interface ConnectEditAddVerb {
     tag: 'add-verb',
     val: string,
   }
   /**
-   * Take this parameter of MAIL, which the gateway does not know; see
+   * Accept this parameter of MAIL, which the gateway does not know; see
    * `session.mail-parameters`.
    */
   export interface ConnectEditAddMailParameter {
@@ -325,7 +325,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * Take this parameter of RCPT, which the gateway does not know; see `on-rcpt`.
+   * Accept this parameter of RCPT, which the gateway does not know; see `on-rcpt`.
    */
   export interface ConnectEditAddRcptParameter {
     tag: 'add-rcpt-parameter',
@@ -351,31 +351,30 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * The text after the host name in the reply to HELO and EHLO. CR, LF and NUL in it are left
-   * out.
+   * The text after the host name in the reply to HELO and EHLO. CR, LF and NUL are removed.
    */
   export interface HeloEditSetGreeting {
     tag: 'set-greeting',
     val: string,
   }
   /**
-   * Offer no other SASL mechanisms than these to this client. A mechanism that the listener
-   * does not offer is not added by it; none at all takes AUTH out of the reply to EHLO.
+   * Offer this client no other SASL mechanisms than these. Mechanisms that the listener does
+   * not offer are not added. With an empty list, the reply to EHLO does not contain AUTH.
    */
   export interface HeloEditLimitAuthMechanisms {
     tag: 'limit-auth-mechanisms',
     val: Array<string>,
   }
   /**
-   * Call `on-command` for this verb, which the gateway does not know. Its own verbs cannot be
-   * taken over.
+   * Call `on-command` for this verb, which the gateway does not know. Its own verbs cannot
+   * be replaced.
    */
   export interface HeloEditAddVerb {
     tag: 'add-verb',
     val: string,
   }
   /**
-   * Take this parameter of MAIL, which the gateway does not know; see
+   * Accept this parameter of MAIL, which the gateway does not know; see
    * `session.mail-parameters`.
    */
   export interface HeloEditAddMailParameter {
@@ -383,7 +382,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * Take this parameter of RCPT, which the gateway does not know; see `on-rcpt`.
+   * Accept this parameter of RCPT, which the gateway does not know; see `on-rcpt`.
    */
   export interface HeloEditAddRcptParameter {
     tag: 'add-rcpt-parameter',
@@ -401,7 +400,7 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export type MailEdit = MailEditRewriteSender | MailEditSession;
   /**
-   * Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+   * Replace the reverse-path: a mailbox, or an empty text for the null reverse-path.
    */
   export interface MailEditRewriteSender {
     tag: 'rewrite-sender',
@@ -433,7 +432,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: SessionEdit,
   }
   /**
-   * A header field to be added or put in another's place.
+   * A header field to add, or to put in the place of another.
    */
   export interface HeaderField {
     /**
@@ -446,7 +445,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     value: Uint8Array,
   }
   /**
-   * A place among the fields of one name.
+   * A position among the fields with the same name.
    */
   export interface HeaderPosition {
     /**
@@ -454,7 +453,7 @@ declare module 'postgate:plugin/types@0.1.0' {
      */
     name: string,
     /**
-     * 0 is the topmost field of that name, and so on downwards.
+     * The number of the field from the top, starting at 0.
      */
     index: number,
   }
@@ -463,7 +462,7 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export interface HeaderReplacement {
     /**
-     * Which field.
+     * The field to change.
      */
     at: HeaderPosition,
     /**
@@ -472,11 +471,12 @@ declare module 'postgate:plugin/types@0.1.0' {
     value: Uint8Array,
   }
   /**
-   * A header field to be put at a place of the header block.
+   * A header field to insert at a position of the header block.
    */
   export interface HeaderInsertion {
     /**
-     * Before the field that has this index in the whole block; beyond its end means at the end.
+     * Insert before the field with this index in the whole block; an index beyond the end
+     * means at the end.
      */
     index: number,
     /**
@@ -485,8 +485,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     field: HeaderField,
   }
   /**
-   * What a plugin may change about the header block. Positions count the fields as earlier
-   * edits, of this answer too, have left them.
+   * What a plugin may change about the header block. Positions refer to the header block after
+   * all earlier edits, including those of the same answer.
    */
   export type HeaderEdit = HeaderEditPrepend | HeaderEditAppend | HeaderEditSet | HeaderEditInsert | HeaderEditReplace | HeaderEditRemove | HeaderEditRemoveAll;
   /**
@@ -504,29 +504,29 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: HeaderField,
   }
   /**
-   * Leave exactly one field of this name: replace the value of the topmost and remove the
-   * others, or add one below all other fields where there is none.
+   * Leave exactly one field with this name: replace the value of the topmost one and remove
+   * the others. If there is none, add it below all other fields.
    */
   export interface HeaderEditSet {
     tag: 'set',
     val: HeaderField,
   }
   /**
-   * Put a field at an exact place.
+   * Insert a field at an exact position.
    */
   export interface HeaderEditInsert {
     tag: 'insert',
     val: HeaderInsertion,
   }
   /**
-   * Replace the value of one field. A field that is not there is no error.
+   * Replace the value of one field. It is not an error if the field does not exist.
    */
   export interface HeaderEditReplace {
     tag: 'replace',
     val: HeaderReplacement,
   }
   /**
-   * Remove one field. A field that is not there is no error.
+   * Remove one field. It is not an error if the field does not exist.
    */
   export interface HeaderEditRemove {
     tag: 'remove',
@@ -540,11 +540,11 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * What a plugin may change at `data`: the fields of a header block that is yet to come.
+   * What a plugin may change at `data`, before the header block has arrived.
    */
   export type DataEdit = DataEditPrependHeader | DataEditSession;
   /**
-   * Add a field above all others once the header block is there.
+   * Add a field above all others when the header block has arrived.
    */
   export interface DataEditPrependHeader {
     tag: 'prepend-header',
@@ -580,11 +580,11 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export interface RecipientRefusal {
     /**
-     * The recipient as `session.recipients` names it.
+     * The recipient, written as in `session.recipients`.
      */
     recipient: string,
     /**
-     * What the client is to read about it.
+     * The refusal that the client gets.
      */
     refusal: Refusal,
   }
@@ -607,33 +607,33 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: Uint8Array,
   }
   /**
-   * Deliver to this mailbox too. It is offered to the backend before the message is, and
-   * must be one that the gateway may relay to. Where the backend refuses it, the client is asked
-   * to try again (451), and nobody gets the message until then: it is no fault of the client's.
+   * Also deliver to this mailbox. It is offered to the backend before the message, and must
+   * be one that the gateway may relay to. If the backend refuses it, the client is asked to
+   * try again (451), and no recipient gets the message yet.
    */
   export interface MessageEditAddRecipient {
     tag: 'add-recipient',
     val: string,
   }
   /**
-   * Do not deliver to this mailbox, and let the client believe that it was. Where none is
-   * left, the message is discarded.
+   * Do not deliver to this mailbox, and do not tell the client. If no recipient is left, the
+   * message is discarded.
    */
   export interface MessageEditRemoveRecipient {
     tag: 'remove-recipient',
     val: string,
   }
   /**
-   * Do not deliver to this mailbox, and tell the client. Where all are refused, the message
-   * is refused with the refusal of the last. Where others do get it, the client is asked to try
-   * again, and reads this refusal at RCPT then.
+   * Do not deliver to this mailbox, and tell the client. If all recipients are refused, the
+   * message is refused with the refusal of the last one. If others get the message, the
+   * client is asked to try again, and gets this refusal at RCPT then.
    */
   export interface MessageEditRefuseRecipient {
     tag: 'refuse-recipient',
     val: RecipientRefusal,
   }
   /**
-   * The name under which the client and the log know the message, in place of the id of the
+   * Set the id under which the client and the log know the message, instead of the id of the
    * transaction: 1 to 100 printable ASCII characters without blanks.
    */
   export interface MessageEditSetId {
@@ -641,7 +641,7 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: string,
   }
   /**
-   * Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+   * Replace the reverse-path: a mailbox, or an empty text for the null reverse-path.
    */
   export interface MessageEditRewriteSender {
     tag: 'rewrite-sender',

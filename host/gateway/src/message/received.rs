@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 
 use postgate_runtime::context::Context;
@@ -12,7 +12,7 @@ pub(crate) fn field(context: &Context) -> Option<HeaderEdit> {
     let session = &context.session;
     let introduction = context.introduction.as_ref();
     let helo = introduction.map_or("unknown", |client| &client.name);
-    let date = jiff::fmt::rfc2822::to_string(&Zoned::now()).ok()?;
+    let date = jiff::fmt::rfc2822::to_string(&ZonedDateTime::now()).ok()?;
     let transaction = context.transaction.as_ref()?;
     // With several recipients, naming them would tell one of the others.
     let recipient = match transaction.envelope.recipients.as_slice() {

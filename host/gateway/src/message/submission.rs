@@ -1,6 +1,6 @@
 //! What a message of an own user still needs before it goes on (RFC 6409 section 8).
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 
 use crate::id;
@@ -32,7 +32,7 @@ fn field(name: &str, value: &str) -> Option<HeaderEdit> {
 /// The date and time of now, as RFC 5322 section 3.3 writes it.
 fn date() -> String {
     // A clock that is beyond the year 9999 has other troubles; an empty value makes no field.
-    jiff::fmt::rfc2822::to_string(&Zoned::now()).unwrap_or_default()
+    jiff::fmt::rfc2822::to_string(&ZonedDateTime::now()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The edits, each where its event allows it.
+//! The edits, each for the events that allow it.
 
 use std::net::IpAddr;
 
@@ -16,8 +16,8 @@ impl<V, E: From<SessionEdit>> Answer<V, E> {
         self.with(SessionEdit::Delay(milliseconds))
     }
 
-    /// Remember a tag that later plugins, the log line of each message and
-    /// [`session::tags`](crate::session::tags) show.
+    /// Set a tag, which later plugins see in [`session::tags`](crate::session::tags) and the log
+    /// line of each message shows.
     pub fn tag(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (one_line(name), one_line(value));
         self.with(SessionEdit::Tag(Pair { name, value }))
@@ -30,7 +30,7 @@ impl Answer<Verdict, ProxyEdit> {
         self.with(ProxyEdit::SetClientIp(address.into().to_string()))
     }
 
-    /// Treat this name as the client's, in place of reverse DNS.
+    /// Treat this name as the client's, instead of the one from reverse DNS.
     pub fn set_client_host(self, name: impl Into<String>) -> Self {
         self.with(ProxyEdit::SetClientHost(one_line(name)))
     }
@@ -46,8 +46,8 @@ impl Answer<Verdict, ConnectEdit> {
 macro_rules! extensions {
     ($($edit:ident),+) => {$(
         impl Answer<Verdict, $edit> {
-            /// Announce this EHLO keyword, with its parameters, in addition to the host's. One of the
-            /// host's own, such as `AUTH`, is a failure of the plugin.
+            /// Announce this EHLO keyword, with its parameters, in addition to the host's. A
+            /// keyword of the host's own, such as `AUTH`, is a failure of the plugin.
             pub fn add_ehlo_keyword(self, keyword: impl Into<String>) -> Self {
                 self.with($edit::AddEhloKeyword(one_line(keyword)))
             }
@@ -57,18 +57,18 @@ macro_rules! extensions {
                 self.with($edit::SetGreeting(one_line(text)))
             }
 
-            /// Ask [`OnCommand`](crate::OnCommand) for this verb, which the gateway does not know.
+            /// Call [`OnCommand`](crate::OnCommand) for this verb, which the gateway does not know.
             pub fn add_verb(self, verb: impl Into<String>) -> Self {
                 self.with($edit::AddVerb(one_line(verb)))
             }
 
-            /// Take this parameter of MAIL, which the gateway does not know; see
+            /// Accept this parameter of MAIL, which the gateway does not know; see
             /// [`session::mail_parameters`](crate::session::mail_parameters).
             pub fn add_mail_parameter(self, name: impl Into<String>) -> Self {
                 self.with($edit::AddMailParameter(one_line(name)))
             }
 
-            /// Take this parameter of RCPT, which the gateway does not know; see
+            /// Accept this parameter of RCPT, which the gateway does not know; see
             /// [`Recipient::parameters`](crate::Recipient::parameters).
             pub fn add_rcpt_parameter(self, name: impl Into<String>) -> Self {
                 self.with($edit::AddRcptParameter(one_line(name)))
@@ -80,8 +80,8 @@ macro_rules! extensions {
 extensions!(ConnectEdit, HeloEdit);
 
 impl Answer<Verdict, HeloEdit> {
-    /// Offer no other SASL mechanisms than these to this client; none takes AUTH out of the reply
-    /// to EHLO. A mechanism that the listener does not offer is not added by it.
+    /// Offer this client no other SASL mechanisms than these. Mechanisms that the listener does not
+    /// offer are not added. With an empty list, the reply to EHLO does not contain AUTH.
     pub fn limit_auth_mechanisms<T: Into<String>>(
         self,
         mechanisms: impl IntoIterator<Item = T>,
@@ -92,7 +92,7 @@ impl Answer<Verdict, HeloEdit> {
 }
 
 impl Answer<Verdict, MailEdit> {
-    /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+    /// Replace the reverse-path: a mailbox, or an empty text for the null reverse-path.
     pub fn rewrite_sender(self, mailbox: impl Into<String>) -> Self {
         self.with(MailEdit::RewriteSender(mailbox.into()))
     }
@@ -106,14 +106,14 @@ impl Answer<RcptVerdict, RcptEdit> {
 }
 
 impl Answer<Verdict, DataEdit> {
-    /// Add a field above all others once the header block is there.
+    /// Add a field above all others when the header block has arrived.
     pub fn prepend_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
         self.with(DataEdit::PrependHeader(field(name, value)))
     }
 }
 
-/// The events that can change the header block. Positions count the fields as the edits before
-/// have left them; a field that is not there is no error.
+/// The events that can change the header block. Positions refer to the header block after all
+/// earlier edits. It is not an error if a field does not exist.
 impl<V, E: From<HeaderEdit>> Answer<V, E> {
     /// Add a field above all others.
     pub fn prepend_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
@@ -125,13 +125,13 @@ impl<V, E: From<HeaderEdit>> Answer<V, E> {
         self.with(HeaderEdit::Append(field(name, value)))
     }
 
-    /// Leave exactly one field of this name: replace the value of the topmost and remove the others,
-    /// or add one below all other fields where there is none.
+    /// Leave exactly one field with this name: replace the value of the topmost one and remove the
+    /// others. If there is none, add it below all other fields.
     pub fn set_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
         self.with(HeaderEdit::Set(field(name, value)))
     }
 
-    /// Put a field before the one that has this index in the whole block.
+    /// Insert a field before the one with this index in the whole block.
     pub fn insert_header(
         self,
         index: u32,
@@ -142,7 +142,7 @@ impl<V, E: From<HeaderEdit>> Answer<V, E> {
         self.with(HeaderEdit::Insert(HeaderInsertion { index, field }))
     }
 
-    /// Replace the value of one field; index 0 is the topmost of that name.
+    /// Replace the value of one field; index 0 is the topmost with that name.
     pub fn replace_header(
         self,
         name: impl Into<String>,
@@ -154,12 +154,12 @@ impl<V, E: From<HeaderEdit>> Answer<V, E> {
         self.with(HeaderEdit::Replace(HeaderReplacement { at, value }))
     }
 
-    /// Remove one field; index 0 is the topmost of that name.
+    /// Remove one field; index 0 is the topmost with that name.
     pub fn remove_header(self, name: impl Into<String>, index: u32) -> Self {
         self.with(HeaderEdit::Remove(position(name, index)))
     }
 
-    /// Remove all fields of this name.
+    /// Remove all fields with this name.
     pub fn remove_headers(self, name: impl Into<String>) -> Self {
         self.with(HeaderEdit::RemoveAll(name.into()))
     }
@@ -171,19 +171,19 @@ impl Answer<MessageVerdict, MessageEdit> {
         self.with(MessageEdit::ReplaceBody(body.into()))
     }
 
-    /// Deliver to this mailbox too; it must be one that the gateway may relay to.
+    /// Also deliver to this mailbox, which must be one that the gateway may relay to.
     pub fn add_recipient(self, mailbox: impl Into<String>) -> Self {
         self.with(MessageEdit::AddRecipient(mailbox.into()))
     }
 
-    /// Do not deliver to this mailbox. Where none is left, the message is discarded.
+    /// Do not deliver to this mailbox. If no recipient is left, the message is discarded.
     pub fn remove_recipient(self, mailbox: impl Into<String>) -> Self {
         self.with(MessageEdit::RemoveRecipient(mailbox.into()))
     }
 
-    /// Do not deliver to this mailbox, and tell the client. Where all are refused, the message is
-    /// refused; where others do get it, the client is asked to try again, and reads this refusal
-    /// at RCPT then.
+    /// Do not deliver to this mailbox, and tell the client. If all recipients are refused, the
+    /// message is refused. If others get it, the client is asked to try again, and gets this
+    /// refusal at RCPT then.
     pub fn refuse_recipient(self, mailbox: impl Into<String>, refusal: Refusal) -> Self {
         self.with(MessageEdit::RefuseRecipient(RecipientRefusal {
             recipient: mailbox.into(),
@@ -191,13 +191,13 @@ impl Answer<MessageVerdict, MessageEdit> {
         }))
     }
 
-    /// Know the message under this name in place of the id of the transaction: 1 to 100 printable
-    /// ASCII characters without blanks.
+    /// Set the id under which the client and the log know the message, instead of the id of the
+    /// transaction: 1 to 100 printable ASCII characters without blanks.
     pub fn set_id(self, id: impl Into<String>) -> Self {
         self.with(MessageEdit::SetId(id.into()))
     }
 
-    /// Replace the reverse-path: a mailbox, or nothing for the null reverse-path.
+    /// Replace the reverse-path: a mailbox, or an empty text for the null reverse-path.
     pub fn rewrite_sender(self, mailbox: impl Into<String>) -> Self {
         self.with(MessageEdit::RewriteSender(mailbox.into()))
     }

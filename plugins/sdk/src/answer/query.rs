@@ -1,11 +1,11 @@
-//! The answer that only a question of the client has.
+//! The reply to a question of the client.
 
 use crate::bindings::imports::postgate::plugin::types::QueryVerdict;
 use crate::{QueryAnswer, reply};
 
 impl QueryAnswer {
-    /// Answer with this reply: its code, 400 to 599 or one of 200 to 299 that the event allows, its
-    /// enhanced status code, and its lines of text. The code 421 also closes the connection.
+    /// Answer with a reply: a code, an enhanced status code, and lines of text. The code is 400 to
+    /// 599, or one of 200 to 299 that the event allows. The code 421 also closes the connection.
     ///
     /// ```
     /// # use postgate_plugin::QueryAnswer;
@@ -16,7 +16,8 @@ impl QueryAnswer {
     ///
     /// # Panics
     ///
-    /// Where this is no such code, or the enhanced status code does not begin with its digit.
+    /// If the code is not one of these, or the enhanced status code does not begin with its first
+    /// digit.
     pub fn reply<T: Into<String>>(
         code: u16,
         enhanced: &str,

@@ -1,4 +1,4 @@
-//! The verdicts that the events have in common, and those that only some have.
+//! The verdicts: those of all events, and those of some.
 
 use crate::bindings::imports::postgate::plugin::types::{
     self, AuthVerdict, MessageEdit, MessageVerdict, QueryVerdict, RcptEdit, RcptVerdict,
@@ -7,7 +7,7 @@ use crate::bindings::imports::postgate::plugin::types::{
 use crate::{Answer, Refusal};
 
 impl<E> Answer<Verdict, E> {
-    /// Take it, and ask no further plugin at this event.
+    /// Accept this step, and ask no further plugin at this event.
     pub fn accept() -> Self {
         Self::from(Verdict::Accept)
     }
@@ -26,7 +26,7 @@ impl Answer<RcptVerdict, RcptEdit> {
         Self::from(RcptVerdict::Accept)
     }
 
-    /// Refuse this recipient, but say so only after the message has been received.
+    /// Refuse this recipient, but tell the client only after the message has been received.
     pub fn defer(refusal: Refusal) -> Self {
         Self::from(RcptVerdict::Defer(types::Refusal::from(refusal)))
     }
@@ -38,7 +38,7 @@ impl Answer<MessageVerdict, MessageEdit> {
         Self::from(MessageVerdict::Accept)
     }
 
-    /// Tell the client that the message was taken, and drop it. The reason is for the log.
+    /// Tell the client that the message was accepted, and drop it. The reason is for the log.
     pub fn discard(reason: impl Into<String>) -> Self {
         Self::from(MessageVerdict::Discard(reason.into()))
     }
@@ -49,19 +49,19 @@ impl Answer<MessageVerdict, MessageEdit> {
     }
 }
 
-/// What every verdict can say.
+/// What all verdicts have in common.
 pub trait Decision: Sized {
-    /// No objection, or nothing to say.
+    /// No objection, or no answer.
     const NEXT: Self;
 
     /// Refuse and close the connection.
     fn disconnect(refusal: Refusal) -> Self;
 
-    /// The refusal, where this is one.
+    /// The refusal, if this is one.
     fn refusal(&self) -> Option<Refusal>;
 }
 
-/// What a verdict on a step of the session can say.
+/// What the verdicts on a step of the session have in common.
 pub trait Refusable: Decision {
     /// Refuse this step.
     fn refuse(refusal: Refusal) -> Self;
@@ -96,7 +96,7 @@ macro_rules! decision {
 
 decision!(AuthVerdict, MessageVerdict, RcptVerdict, Verdict);
 
-/// A reply that refuses is an answer like any other.
+/// A reply that refuses is an answer, and does not count as a refusal.
 impl Decision for QueryVerdict {
     const NEXT: Self = Self::Next;
 

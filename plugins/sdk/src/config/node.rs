@@ -1,7 +1,7 @@
-//! Reads a JSON value into a type, and says at which key it does not fit.
+//! Deserializes a JSON value, and reports the key at which it does not fit.
 //!
-//! A deserializer that wraps another one to the same end doubles the code of each type, and a
-//! plugin should be small.
+//! Wrapping another deserializer for this would double the code of each type, and a plugin should
+//! be small.
 
 use std::fmt::{self, Display};
 
@@ -18,7 +18,7 @@ pub(super) fn read<T: DeserializeOwned>(table: &Value) -> Result<T, Mistake> {
     T::deserialize(Node(table))
 }
 
-/// Why a value does not fit, and where it stands.
+/// Why a value does not fit, and its key.
 #[derive(Debug)]
 pub(super) struct Mistake {
     /// The keys and indices that lead to the value, outermost first; empty for the whole table.
@@ -27,7 +27,7 @@ pub(super) struct Mistake {
 }
 
 impl Mistake {
-    /// The value stands below this key or index.
+    /// Adds a key or index at the front of the path.
     fn below(self, step: impl Display) -> Self {
         let place = match self.place.as_str() {
             "" => step.to_string(),
@@ -67,8 +67,8 @@ impl Error for Mistake {
 }
 
 impl Mistake {
-    /// Writes out what a table can hold: to show any `Unexpected` takes the code that shows
-    /// floating point numbers, which is larger than all else here.
+    /// Names the kinds of value by hand: formatting any `Unexpected` would pull in the code that
+    /// formats floating point numbers, which is larger than everything else here.
     fn unexpected(what: &str, found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let found = match found {
             Unexpected::Bool(value) => format!("boolean `{value}`"),
@@ -121,7 +121,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A variant is its name, or a table with its name as the one key.
+    /// A variant is its name, or a table whose only key is its name.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -165,7 +165,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
 struct Fields<'de> {
     rest: map::Iter<'de>,
-    /// The field whose key was read and whose value was not.
+    /// The field whose key has been read, but whose value has not.
     current: Option<(&'de String, &'de Value)>,
 }
 

@@ -1,4 +1,4 @@
-//! A Domain Name System that a test makes up.
+//! A Domain Name System that a test defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// Nothing exists.
+    /// Creates one in which no name exists.
     pub fn new() -> Self {
         Self::default()
     }
@@ -65,13 +65,13 @@ impl Dns {
         self
     }
 
-    /// Makes every question about this name, or address in its text form, fail.
+    /// Makes every query for this name, or for this address in its text form, fail.
     pub fn fails(mut self, name: &str) -> Self {
         self.failing.insert(key(name));
         self
     }
 
-    /// Makes this what the thread sees, over all sessions that follow.
+    /// Installs this for the current thread, for all sessions that follow.
     pub fn install(self) {
         WORLD.with_borrow_mut(|world| world.dns = self);
     }
@@ -123,7 +123,7 @@ fn key(name: &str) -> String {
     name.trim_end_matches('.').to_lowercase()
 }
 
-/// The bounds of RFC 1035 §2.3.4.
+/// The limits of RFC 1035 §2.3.4.
 fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))

@@ -45,7 +45,7 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod random {
-    /// The same octets each time, so that a test can say what comes of them.
+    /// The same octets each time, so that a test can predict the result.
     pub(crate) fn octets(length: u32) -> Vec<u8> {
         (0..=u8::MAX)
             .cycle()

@@ -1,10 +1,10 @@
-//! A message that a test makes up.
+//! A message that a test defines.
 
 use super::WORLD;
 use crate::bindings::imports::postgate::plugin::types::Pair;
 use crate::message;
 
-/// A message: header fields, a body, and the MIME parts that a host would find in it.
+/// A message: header fields, a body, and its MIME parts.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Message {
@@ -19,8 +19,8 @@ impl Message {
         Self::default()
     }
 
-    /// Takes a message as it goes over the wire, its lines ending in CRLF. Without a
-    /// [`part`](Self::part) given, the body is one part of plain text.
+    /// Parses a message in its wire format, with lines that end in CRLF. If no [`part`](Self::part)
+    /// is added, the body is one part of plain text.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let (block, body) = match end {
@@ -58,7 +58,7 @@ impl Message {
         self
     }
 
-    /// Makes this the message of the thread.
+    /// Installs this as the message of the current thread.
     pub fn install(mut self) {
         let root = match self.parts.len() {
             0 => Part::new("text/plain").content(&self.body),
@@ -68,7 +68,7 @@ impl Message {
         WORLD.with_borrow_mut(|world| world.message = self);
     }
 
-    /// Takes a line of the header block: the start of a field, or the next line of a folded one.
+    /// Adds a line of the header block: the start of a field, or the next line of a folded one.
     fn take_line(&mut self, line: &[u8]) {
         if let (b' ' | b'\t', Some(header)) = (line[0], self.headers.last_mut()) {
             header.value.extend_from_slice(line);
@@ -167,7 +167,7 @@ impl Part {
         self
     }
 
-    /// Makes it a part that only holds others.
+    /// Makes this a part that only contains others.
     pub const fn container(mut self) -> Self {
         self.container = true;
         self

@@ -1,4 +1,4 @@
-//! A session that a test makes up.
+//! A session that a test defines.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::session::{
     AuthenticationFacts, ClientError, HeloKind, HostCheck, LineEndingMode, Proxy, TlsFacts,
 };
 
-/// A session, built up from one of a client that has only connected.
+/// A builder for a session, which begins with a client that has only connected.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Session {
@@ -45,19 +45,19 @@ impl Session {
         self
     }
 
-    /// The client's address; nothing for a Unix socket.
+    /// The client's address; empty for a Unix socket.
     pub fn remote_ip(mut self, address: &str) -> Self {
         self.remote_ip = address.into();
         self
     }
 
-    /// The client's name by reverse DNS, which is confirmed.
+    /// The client's name from reverse DNS, confirmed.
     pub fn remote_host(mut self, name: &str) -> Self {
         self.remote_host = name.into();
         self
     }
 
-    /// How far the client's name can be trusted.
+    /// How trustworthy the client's name is.
     pub fn remote_host_check(mut self, check: HostCheck) -> Self {
         self.remote_host_check = check;
         self
@@ -107,7 +107,7 @@ impl Session {
         self
     }
 
-    /// The client has begun a transaction; nothing stands for the null reverse-path.
+    /// The client has begun a transaction; an empty text is the null reverse-path.
     pub fn sender(mut self, sender: &str) -> Self {
         self.sender = Some(sender.into());
         self
@@ -140,7 +140,7 @@ impl Session {
         self
     }
 
-    /// Adds a command that was refused as an error of the client, by the name of the fault.
+    /// Adds a command that was refused because of an error of the client, by the name of the fault.
     pub fn error(mut self, fault: &str) -> Self {
         self.error_count += 1;
         self.errors.push(ClientError {
@@ -150,7 +150,7 @@ impl Session {
         self
     }
 
-    /// How many commands were refused as errors of the client.
+    /// How many commands were refused because of errors of the client.
     pub fn error_count(mut self, count: u32) -> Self {
         self.error_count = count;
         self
@@ -165,7 +165,8 @@ impl Session {
         self
     }
 
-    /// Makes this the session of the thread, with no message, and with log and store empty.
+    /// Installs this as the session of the current thread, without a message, and with an empty log
+    /// and store.
     pub fn install(self) {
         WORLD.with_borrow_mut(|world| {
             *world = super::World {
@@ -177,7 +178,7 @@ impl Session {
         });
     }
 
-    /// Makes this the session of the thread, and keeps all else: the session goes on.
+    /// Replaces the session of the current thread and keeps everything else: the session goes on.
     pub fn update(self) {
         WORLD.with_borrow_mut(|world| world.session = self);
     }

@@ -1,9 +1,9 @@
-//! The message that the test made up.
+//! The message that the test defined.
 
 use crate::message::{Header, MAX_READ, MimeVersionField, Part};
 use crate::testing::{Message, WORLD};
 
-/// An installed message is complete; it always has a part.
+/// An installed message is complete, so it always has a part.
 pub(crate) fn started_at() -> u32 {
     message(|message| {
         if message.parts.is_empty() {
@@ -109,7 +109,7 @@ pub(crate) fn part_headers(index: u32) -> Vec<Header> {
     })
 }
 
-/// A test states the field as it is usually written, without comments.
+/// A test writes this field in its usual form, without comments.
 pub(crate) fn mime_version() -> Option<MimeVersionField> {
     Some(MimeVersionField {
         version: header_text("mime-version")?,
@@ -126,7 +126,7 @@ pub(crate) fn html_part() -> Option<u32> {
     first_of("text/html")
 }
 
-/// The content of a part of a test is UTF-8.
+/// In a test, the content of a part is UTF-8.
 pub(crate) fn read_text(index: u32, offset: u32, length: u32) -> Option<String> {
     message(|message| {
         let part = message.parts.get(index as usize)?;

@@ -1,4 +1,4 @@
-//! Facts about the session that the test made up.
+//! Facts about the session that the test defined.
 
 use crate::bindings::imports::postgate::plugin::session::{
     AuthenticationFacts, ClientError, HostCheck, ProxyHeader, TlsFacts,
