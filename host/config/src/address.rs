@@ -1,4 +1,4 @@
-//! Addresses as an operator writes them: to listen on, to deliver to, to ask, to trust.
+//! Addresses of listeners and backends, and networks.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::value::{Setting, is_domain};
 
-/// Where a backend is and what it speaks.
+/// The protocol and address of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendAddress {
     /// LMTP over TCP (RFC 2033), written `lmtp://host:port`.
@@ -38,10 +38,10 @@ impl fmt::Display for BackendAddress {
     }
 }
 
-/// A host name or address, resolved at each connection, and a port.
+/// A host and a port. A host name is resolved at each connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
-    /// A name, or an IP address without brackets.
+    /// A host name, or an IP address without brackets.
     pub host: String,
     /// The port, 1 to 65535.
     pub port: u16,
@@ -72,7 +72,7 @@ impl Setting for BackendAddress {
     }
 }
 
-/// What a listener listens on: one address or several.
+/// The addresses of a listener, separated by commas.
 pub(super) struct ListenAddresses(pub(super) Vec<ListenAddress>);
 
 impl Setting for ListenAddresses {
@@ -85,7 +85,7 @@ impl Setting for ListenAddresses {
     }
 }
 
-/// One of the addresses that a listener listens on.
+/// One address of a listener.
 #[derive(Clone)]
 pub(super) enum ListenAddress {
     /// Every address of this machine.
@@ -106,14 +106,14 @@ impl ListenAddress {
         let host = host.to_owned();
         match &*host {
             "*" => Some(Self::All(port)),
-            // What consists of digits and dots is an IP address, and a wrong one.
+            // Reject "127.0.0": it is a domain by syntax, but meant as an IP address.
             name if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') => None,
             name if name.starts_with('[') || !is_domain(name, Charset::Ascii) => None,
             _ => Some(Self::Host(HostPort { host, port })),
         }
     }
 
-    /// The name of the host, where it was written with one.
+    /// The host name. Returns `None` for an IP address and for `*`.
     pub(super) fn host(&self) -> Option<&str> {
         match self {
             Self::Host(HostPort { host, .. }) => Some(host),
@@ -121,7 +121,11 @@ impl ListenAddress {
         }
     }
 
-    /// The addresses to bind, each once. Names are looked up where the system does so.
+    /// The addresses to bind, each once. Host names are resolved by the system.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a host name cannot be resolved.
     pub(super) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match self {
             Self::All(port) => Ok(wildcards(*port)),
@@ -146,27 +150,8 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// A name server.
-pub(super) struct NameServer(pub(super) SocketAddr);
-
-impl Setting for NameServer {
-    const ALLOWED: &'static str =
-        r#"an IP address, or one with a port, such as "192.0.2.1", "192.0.2.1:53" or "[::1]:53""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let text = value.as_str()?;
-        let on_usual_port = |ip: IpAddr| SocketAddr::new(ip, DNS_PORT);
-        text.parse()
-            .or_else(|_| text.parse().map(on_usual_port))
-            .ok()
-            .filter(|address: &SocketAddr| address.port() != 0)
-            .map(Self)
-    }
-}
-
-/// The clients of an address or a network.
 impl Setting for IpNet {
-    const ALLOWED: &'static str = r#"an IP address or a network with nothing but zeros behind its prefix, such as "192.0.2.1", "10.0.0.0/8" or "2001:db8::/32""#;
+    const ALLOWED: &'static str = r#"an IP address or a network with only zeros after its prefix, such as "192.0.2.1", "10.0.0.0/8" or "2001:db8::/32""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let text = value.as_str()?;
@@ -177,7 +162,7 @@ impl Setting for IpNet {
     }
 }
 
-/// Every address, of both kinds where this machine has both.
+/// The wildcard addresses of IPv4 and, if this machine supports it, of IPv6.
 fn wildcards(port: u16) -> Vec<SocketAddr> {
     let has_ipv6 = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
     let ipv6 = has_ipv6.then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
@@ -198,7 +183,7 @@ fn host_port(text: &str) -> Option<HostPort> {
 }
 
 fn parse_port(text: &str) -> Option<u16> {
-    // A sign is none of a port.
+    // Reject "+25": u16::from_str accepts a sign.
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())?
@@ -213,5 +198,3 @@ fn ipv6(text: &str) -> Option<String> {
 fn absolute(path: &str) -> Option<PathBuf> {
     path.starts_with('/').then(|| path.into())
 }
-
-const DNS_PORT: u16 = 53;

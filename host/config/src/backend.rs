@@ -1,4 +1,4 @@
-//! The mail store behind the gateway, and how the gateway shows itself to it.
+//! The backend that accepted mail is delivered to.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,54 +7,53 @@ use std::time::Duration;
 use postgate_proto::address::Charset;
 use toml::de::DeValue;
 
-use super::BackendAddress;
+use super::address::BackendAddress;
 use super::value::{Setting, is_domain, one_of};
 
-/// The mail store behind the gateway.
+/// The backend that accepted mail is delivered to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
     /// The name in logs.
     pub name: String,
-    /// Where it is and what it speaks.
+    /// The protocol and address.
     pub address: BackendAddress,
-    /// How connections to it are encrypted. Nothing: they are not.
+    /// Encryption of connections. If `None`, they are not encrypted.
     pub tls: Option<BackendTls>,
-    /// Who the gateway is to it. Nothing: it does not say.
+    /// The credentials for AUTH. If `None`, the gateway does not authenticate.
     pub login: Option<BackendLogin>,
-    /// How long to wait for a connection, for its banner, and for a TLS handshake.
+    /// The time limit for each of a connection, its banner and a TLS handshake.
     pub connect_timeout: Duration,
-    /// How long to wait for the reply to a command.
+    /// The time limit for the reply to a command.
     pub command_timeout: Duration,
-    /// How long to wait for the reply to a whole message.
+    /// The time limit for the reply to a message.
     pub data_timeout: Duration,
-    /// The most unused connections that are kept open.
+    /// The most idle connections in the pool.
     pub max_idle: u32,
-    /// How long an unused connection is kept open.
+    /// The time after which an idle connection is closed.
     pub idle_timeout: Duration,
 }
 
-/// How connections to a backend are encrypted. None is ever used that is not.
+/// Encryption of connections to a backend. A connection that cannot be encrypted is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendTls {
-    /// When.
+    /// When the handshake takes place.
     pub start: TlsStart,
-    /// The name that the backend is asked for (SNI), and that its certificate must have: a host name
-    /// or an IP address.
+    /// The host name or IP address that the certificate must have. A host name is also sent in SNI.
     pub name: String,
-    /// The lowest version of TLS that is spoken.
+    /// The lowest version of TLS.
     pub minimum: TlsVersion,
-    /// Whose word is taken for the backend's certificate.
+    /// Verification of the backend's certificate.
     pub trust: BackendTrust,
-    /// The certificate that the backend is shown where it asks for one.
+    /// The client certificate, if the backend asks for one.
     pub certificate: Option<BackendCertificate>,
 }
 
-/// When the connection to a backend is encrypted.
+/// When the TLS handshake with a backend takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsStart {
-    /// From its first octet on (RFC 8314 §3.3).
+    /// Before the banner (RFC 8314 §3.3).
     Implicit,
-    /// After STARTTLS (RFC 3207), before anything else.
+    /// After STARTTLS (RFC 3207), before credentials and mail.
     StartTls,
 }
 
@@ -76,40 +75,41 @@ impl Setting for TlsVersion {
     }
 }
 
-/// Whose word is taken for the certificate of a backend.
+/// Verification of a backend's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendTrust {
-    /// Any certificate does: whoever stands in between can read and change the mail.
+    /// Any certificate is accepted, which allows an attacker in the network to read and change
+    /// mail.
     Anybody,
-    /// That of certificate authorities.
+    /// The certificate must be issued by a trusted authority.
     Authorities {
-        /// The file of them, in PEM, which may hold the certificate of the backend itself. Nothing:
-        /// those of the system.
+        /// The PEM file of authorities, which may contain the certificate of the backend itself. If
+        /// `None`, the authorities of the system.
         file: Option<PathBuf>,
-        /// The file of the lists of certificates that they have revoked, in PEM.
+        /// The PEM file of certificate revocation lists.
         revoked: Option<PathBuf>,
     },
 }
 
-/// A certificate that a backend is shown.
+/// The client certificate for a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendCertificate {
-    /// The file of the certificate and of those that lead to its root, in PEM.
+    /// The PEM file of the certificate and its intermediate certificates.
     pub chain: PathBuf,
-    /// The file of the private key, in PEM; it may be the same one.
+    /// The PEM file of the private key, which may be the same.
     pub key: PathBuf,
 }
 
-/// Who the gateway is to a backend.
+/// The credentials of the gateway at a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendLogin {
     /// The user name.
     pub username: String,
-    /// The file whose first and only line is the password.
+    /// The file that contains the password in its only line.
     pub password_file: PathBuf,
 }
 
-/// The key `tls` of a backend.
+/// The value of the key `tls` of a backend.
 #[derive(Clone, Copy)]
 pub(super) enum TlsChoice {
     Off,
@@ -131,7 +131,7 @@ impl Setting for TlsChoice {
     }
 }
 
-/// A name that a certificate can have.
+/// A name that a certificate can have: a host name or an IP address.
 pub(super) struct CertificateName(pub(super) String);
 
 impl Setting for CertificateName {

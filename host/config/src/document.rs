@@ -1,12 +1,14 @@
-//! A TOML text as it is written, read key by key so that every mistake is found in one pass.
+//! A TOML document, read key by key so that one pass finds every mistake.
 //!
-//! The code that reads a table asks a [`Section`] for each key. A wrong value is noted and reading
-//! goes on; what was never asked for is an unknown key. An environment variable or a flag that holds
-//! in place of a value is found here as well, so that the readers need not care.
+//! The code that reads a table asks a [`Section`] for each key. After a wrong value, reading goes
+//! on; keys that were never asked for are unknown. A [`Section`] also applies the overrides by
+//! environment variables and flags.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,9 +16,9 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Mistake};
 use super::overrides::{Override, Overrides};
 use super::report::{self, Report};
-use super::value::Setting;
+use super::value::{Setting, Timeout};
 
-/// Reads a whole text. The function gives nothing only where it noted a mistake.
+/// Reads a document. `read` returns `None` only after it reported a mistake.
 pub(super) fn read<T>(
     text: &str,
     file: &Path,
@@ -31,7 +33,7 @@ pub(super) fn read<T>(
     }
 }
 
-/// The paths of all keys that the function asks for, without those of tables.
+/// The paths of all keys that `read` asks for, except tables.
 #[cfg(test)]
 pub(super) fn known_keys<T>(
     text: &str,
@@ -64,11 +66,11 @@ fn read_root<T>(
         report,
     };
     let value = read(&mut section);
-    section.note_unknown_keys();
+    section.report_unknown_keys();
     value
 }
 
-/// A table of the text, or the lack of it, which reads like an empty one.
+/// A table of the document. An absent table reads like an empty one.
 pub(super) struct Section<'a> {
     table: Option<&'a DeTable<'a>>,
     span: Option<Range<usize>>,
@@ -84,22 +86,32 @@ impl<'a> Section<'a> {
     pub(super) fn value<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         match self.overriding(key) {
             Some(given) => self.setting_of(&given, given.value.trim()),
-            None => self.written(key),
+            None => self.value_in_file(key),
         }
     }
 
-    /// The value of a key as the text has it, whatever holds in its place.
-    pub(super) fn written<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+    /// The value of a key in the document, without overrides.
+    pub(super) fn value_in_file<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         let value = self.entry(key)?;
         self.setting(value, self.path_of(key))
     }
 
-    /// The value of a key, or what holds without it.
-    pub(super) fn or<T: Setting>(&mut self, key: &'static str, default: T) -> T {
+    /// The value of a key, or `default` if it is absent or wrong.
+    pub(super) fn value_or<T: Setting>(&mut self, key: &'static str, default: T) -> T {
         self.value(key).unwrap_or(default)
     }
 
-    /// The value of a key that must be there.
+    /// A time limit above 0.
+    pub(super) fn timeout(&mut self, key: &'static str, default: Duration) -> Duration {
+        self.value_or(key, Timeout(default)).0
+    }
+
+    /// A number above 0.
+    pub(super) fn above_zero(&mut self, key: &'static str) -> Option<u32> {
+        self.value(key).map(NonZeroU32::get)
+    }
+
+    /// The value of a key that must not be absent.
     pub(super) fn required<T: Setting>(
         &mut self,
         key: &'static str,
@@ -117,7 +129,7 @@ impl<'a> Section<'a> {
         Some(self.resolve(key, &path))
     }
 
-    /// The items of a list; nothing where the key is absent.
+    /// The items of a list. Returns `None` if the key is absent.
     pub(super) fn list<T: Setting>(&mut self, key: &'static str) -> Option<Vec<T>> {
         if let Some(given) = self.overriding(key) {
             let items = given.value.split(',');
@@ -140,7 +152,8 @@ impl<'a> Section<'a> {
         Some(list)
     }
 
-    /// A table that only its reader understands, for example a plugin; nothing where it is absent.
+    /// A table with arbitrary keys, for example the configuration of a plugin. Returns `None` if it
+    /// is absent.
     pub(super) fn free_table(&mut self, key: &'static str) -> Option<&'a DeTable<'a>> {
         let value = self.entry(key)?;
         let DeValue::Table(table) = value.get_ref() else {
@@ -151,7 +164,7 @@ impl<'a> Section<'a> {
         Some(table)
     }
 
-    /// A table of names and paths, which are made absolute.
+    /// A table of names and paths. The paths are made absolute.
     pub(super) fn paths(&mut self, key: &'static str) -> BTreeMap<String, PathBuf> {
         let table = self.free_table(key);
         let mut paths = BTreeMap::new();
@@ -174,8 +187,8 @@ impl<'a> Section<'a> {
         self.descend(value, path, read)
     }
 
-    /// Reads a table as if nothing were written in it.
-    pub(super) fn unwritten_table<T>(
+    /// Reads a table as if it were absent.
+    pub(super) fn absent_table<T>(
         &mut self,
         key: &'static str,
         read: impl FnOnce(&mut Section<'_>) -> T,
@@ -184,7 +197,7 @@ impl<'a> Section<'a> {
         self.descend(None, path, read)
     }
 
-    /// Reads each table of a list whose headings are written with double brackets.
+    /// Reads each table of a list, written with double brackets.
     pub(super) fn each_table(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'_>)) {
         let Some(value) = self.entry(key) else {
             return;
@@ -200,17 +213,17 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether a key has a value.
+    /// True if a key has a value, in the document or by an override.
     pub(super) fn has(&mut self, key: &'static str) -> bool {
         self.entry(key).is_some() || self.is_overridden(key)
     }
 
-    /// Whether an environment variable or a flag holds in place of what is written, or not.
+    /// True if an environment variable or a flag sets the key.
     pub(super) fn is_overridden(&self, key: &str) -> bool {
         self.report.overriding(&self.path_of(key)).is_some()
     }
 
-    /// Notes that a value does not go with another one.
+    /// Reports a value that conflicts with another one.
     pub(super) fn conflict(&mut self, key: &'static str, text: String) {
         if let Some(given) = self.overriding(key) {
             self.report.note_override(&given, Mistake::Conflict(text));
@@ -223,15 +236,15 @@ impl<'a> Section<'a> {
         self.report.note(span, path, Mistake::Conflict(text));
     }
 
-    /// Notes that a key is not there.
+    /// Reports an absent key.
     pub(super) fn missing(&mut self, key: &'static str, remedy: &'static str) {
         let path = self.path_of(key);
         self.report
             .note(self.span.clone(), path, Mistake::Missing(remedy));
     }
 
-    /// An absolute path from the one at a key. That begins at the directory of the file, or where it
-    /// holds in place of what is written, at the current directory.
+    /// Makes the path at a key absolute. It is relative to the directory of the file, or to the
+    /// current directory if it is an override.
     pub(super) fn resolve(&self, key: &str, path: &Path) -> PathBuf {
         match self.is_overridden(key) {
             true => report::absolute(path),
@@ -242,12 +255,12 @@ impl<'a> Section<'a> {
     fn entry(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         if self.asked.insert(key) {
             let path = self.path_of(key);
-            self.report.know(&path);
+            self.report.add_known_key(&path);
         }
         self.table?.get(key)
     }
 
-    /// What holds in place of a value. The key counts as asked for.
+    /// The override of a key, which becomes a known key.
     fn overriding(&mut self, key: &'static str) -> Option<Override> {
         self.entry(key);
         self.report.overriding(&self.path_of(key))
@@ -288,16 +301,16 @@ impl<'a> Section<'a> {
             report: self.report,
         };
         let result = read(&mut section);
-        section.note_unknown_keys();
+        section.report_unknown_keys();
         result
     }
 
-    /// Whoever reads this is not concerned with the other keys.
-    pub(super) const fn pass_over_others(&mut self) {
+    /// Turns off the check for unknown keys.
+    pub(super) const fn ignore_unknown_keys(&mut self) {
         self.is_partial = true;
     }
 
-    fn note_unknown_keys(&mut self) {
+    fn report_unknown_keys(&mut self) {
         if self.is_partial {
             return;
         }

@@ -1,8 +1,11 @@
-//! What is written about the configuration is what the code does.
+//! Checks that the documentation and the built-in configuration match the code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use postgate_proto::fault::Fault;
+use postgate_proto::reply::Reply;
 
 use super::sidecar::Sidecar;
 use super::*;
@@ -12,8 +15,8 @@ fn the_built_in_configuration_names_every_key() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir_all(directory.path().join("run/plugins")).unwrap();
     let file = directory.path().join("postgate.toml");
-    // A key that is commented out follows "# " at once; a sentence has no " = " after one word. So
-    // does the heading of a table that is not there without one.
+    // A line "# key = value" or "# [[table]]" is commented out; a sentence never has " = " after
+    // its first word.
     let is_key = |line: &&str| {
         if line.starts_with("# [[") {
             return true;
@@ -31,7 +34,7 @@ fn the_built_in_configuration_names_every_key() {
         .flat_map(|line| [line, "\n"])
         .collect();
     parse(BUILT_IN, &file);
-    // What concerns TLS makes no sense for a directory.
+    // The keys for TLS conflict with a Maildir.
     let (before, backend) = whole.split_once("[[backend]]").unwrap();
     let backend = backend
         .replacen("maildir:run/maildir", "smtp://mail.example.org:25", 1)
@@ -39,11 +42,11 @@ fn the_built_in_configuration_names_every_key() {
     let whole = format!("{before}[[backend]]{backend}");
     parse(&whole, &file);
     let known = document::known_keys(&whole, read::config);
-    assert_eq!(summed_up(&written_keys(&whole)), summed_up(&known));
+    assert_eq!(summarized(&written_keys(&whole)), summarized(&known));
 }
 
 #[test]
-fn a_listener_can_override_every_limit_but_those_of_all() {
+fn a_listener_can_override_every_limit_except_global_ones() {
     let known = document::known_keys("", read::config);
     let below = |table: &str| -> BTreeSet<&str> {
         known
@@ -64,7 +67,7 @@ fn a_listener_can_override_every_limit_but_those_of_all() {
 }
 
 #[test]
-fn every_fault_is_documented_with_its_usual_reply() {
+fn the_documentation_has_every_default_reply() {
     let documented: BTreeMap<_, _> = table("## Replies", "| Fault |")
         .map(|cells| (code(cells[0]).unwrap(), code(cells[1]).unwrap()))
         .collect();
@@ -104,7 +107,7 @@ fn the_documentation_has_the_keys_and_defaults_of_the_code() {
     assert_eq!(parse(&text, file), parse(MINIMAL, file));
     let keys: BTreeSet<String> = rows.into_iter().map(|(key, _)| key).collect();
     let known = document::known_keys(&text, read::config);
-    assert_eq!(keys, summed_up(&known));
+    assert_eq!(keys, summarized(&known));
 
     let rows = documented("## The sidecar of a plugin");
     let text = toml_of(&rows, &[]);
@@ -123,8 +126,8 @@ fn parse(text: &str, file: &Path) -> Config {
     Config::parse(text, file, &Overrides::default()).unwrap()
 }
 
-/// The keys, without those of tables that are documented as a whole, or by an example.
-fn summed_up(keys: &BTreeSet<String>) -> BTreeSet<String> {
+/// Replaces the keys of tables that are documented as a whole, or by an example, with the table.
+fn summarized(keys: &BTreeSet<String>) -> BTreeSet<String> {
     let whole = |key: &String| {
         let tables = ["listener.limits", "replies"];
         let table = tables
@@ -135,15 +138,15 @@ fn summed_up(keys: &BTreeSet<String>) -> BTreeSet<String> {
     keys.iter().map(whole).collect()
 }
 
-/// The keys of the first table below a heading that has them, each with its default where that is
-/// a value and not a description.
+/// The keys of the first table of keys below a heading, each with its default if that is a value
+/// and not a description.
 fn documented(heading: &str) -> Vec<(String, Option<String>)> {
     table(heading, "| Key |")
         .map(|cells| (code(cells[0]).unwrap(), code(cells[2])))
         .collect()
 }
 
-/// The cells of the first table below a heading that begins like this.
+/// The rows of the first table below a heading that begins with the line `first`.
 fn table(heading: &str, first: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let page = include_str!("../../../docs/configuration.md");
     let (_, section) = page.split_once(&format!("{heading}\n")).unwrap();
@@ -159,7 +162,7 @@ fn code(cell: &str) -> Option<String> {
     Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned())
 }
 
-/// A text that writes out every default.
+/// A document with every default.
 fn toml_of(rows: &[(String, Option<String>)], more: &[(&str, &str)]) -> String {
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (key, default) in rows {
@@ -181,7 +184,7 @@ fn toml_of(rows: &[(String, Option<String>)], more: &[(&str, &str)]) -> String {
         .collect()
 }
 
-/// The keys that a text sets, without indices.
+/// The keys in a document, without indices.
 fn written_keys(text: &str) -> BTreeSet<String> {
     let mut table = "";
     let mut keys = BTreeSet::new();

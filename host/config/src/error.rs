@@ -1,4 +1,4 @@
-//! A mistake of the operator: where it is, what it is, and what is allowed instead.
+//! Mistakes in the configuration, with their positions.
 
 use std::fmt;
 use std::io;
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 /// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file, as it was named to the program; or the environment variable or flag, by its name.
+    /// The file as given to the program, or the name of the environment variable or flag.
     pub file: PathBuf,
-    /// The line, beginning with 1. Nothing where the mistake is in no line.
+    /// The line, from 1. `None` if the mistake is not in a line.
     pub line: Option<usize>,
-    /// The path of the key, for example `listener[0].address`, counted from 0. Empty where the
-    /// mistake is in no key.
+    /// The path of the key, for example `listener[0].address`, counted from 0. Empty if the mistake
+    /// is not in a key.
     pub key: String,
     /// What is wrong.
     pub mistake: Mistake,
 }
 
 impl ConfigError {
-    /// The file cannot be read.
+    /// The error for a file that cannot be read.
     pub fn unreadable(file: &Path, error: &io::Error) -> Self {
         Self {
             file: file.to_owned(),
@@ -45,25 +45,25 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// What can be wrong in a configuration file.
+/// A kind of mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// The value is good by itself, but not here. The text says why and what helps.
+    /// The value conflicts with another one or with this machine. The text explains it.
     Conflict(String),
-    /// The value is not one that this key takes.
+    /// The key does not allow the value.
     Invalid {
-        /// The value as it is written.
+        /// The value in the file.
         found: String,
-        /// What the key takes.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// A key that must be there is not. The text says what to write.
+    /// A required key is absent. The text says what to write.
     Missing(&'static str),
     /// The file is not TOML.
     Syntax(String),
-    /// There is no such key.
+    /// The key is not known.
     UnknownKey {
-        /// The key that may have been meant.
+        /// The known key with a similar spelling.
         nearest: Option<String>,
     },
     /// The file cannot be read.

@@ -1,4 +1,4 @@
-//! Files of the operator: read without waiting for ever, and told from what they were before.
+//! Bounded reading of files, and detection of changes.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -7,12 +7,12 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Why a file could not be read as a whole.
+/// An error that prevents a file from being read as a whole.
 #[derive(Debug)]
 pub enum ReadError {
-    /// What the system says, or that it is no regular file.
+    /// The file cannot be opened or read, or is not a regular file.
     Io(io::Error),
-    /// It has so many octets, or at least as many.
+    /// The file is too large. Its size in octets, or a lower bound if it is growing.
     TooLarge(u64),
 }
 
@@ -22,8 +22,12 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Reads a regular file of at most so many octets. What is opened is what is looked at, and opening
-/// does not wait: a pipe would have its reader wait for ever.
+/// Reads a regular file of at most `limit` octets. Opens it without blocking, since opening a named
+/// pipe would block until it has a writer.
+///
+/// # Errors
+///
+/// Fails if the file cannot be opened or read, is not a regular file, or exceeds `limit`.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let file = OpenOptions::new()
         .read(true)
@@ -37,7 +41,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
         return Err(ReadError::TooLarge(metadata.len()));
     }
     let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // It may have grown meanwhile.
+    // The file may grow after its size was read.
     file.take(limit.saturating_add(1))
         .read_to_end(&mut octets)?;
     let size = octets.len() as u64;
@@ -47,18 +51,19 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// What tells a version of a file from others.
+/// The metadata that identify a version of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileVersion {
-    /// The device that holds it.
+    /// The device.
     pub device: u64,
-    /// Its inode.
+    /// The inode.
     pub inode: u64,
-    /// Its size in octets.
+    /// The size in octets.
     pub size: u64,
-    /// Seconds and nanoseconds.
+    /// The time of the last modification, in seconds and nanoseconds.
     pub modified: (i64, i64),
-    /// The same for owner, rights and name, and for a modification that was dated back.
+    /// The time of the last status change, in seconds and nanoseconds. It also changes with the
+    /// owner, the mode and the name, and if the modification time is set back.
     pub changed: (i64, i64),
 }
 
@@ -74,7 +79,7 @@ impl From<&Metadata> for FileVersion {
     }
 }
 
-/// The directory in which a file is, or is to be.
+/// The directory of a file, which need not exist.
 pub fn directory_of(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

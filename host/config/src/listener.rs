@@ -1,4 +1,4 @@
-//! Where clients connect, and how they are treated there.
+//! A listener and its settings.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,73 +10,74 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::parameters::Extensions;
 use toml::de::DeValue;
 
+use super::limits::Limits;
+use super::tls::{ClientCertificates, TlsMode, TlsProfile};
 use super::value::{Setting, one_of};
-use super::{ClientCertificates, Limits, TlsMode, TlsProfile};
 
-/// An address to listen on, and how clients are treated there.
+/// An address to listen on, with the settings for its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// The name in logs and in the sidecars of plugins. Where the operator gave none, the address as
-    /// it was written. Addresses that were written as one share it.
+    /// The name in logs and in the sidecars of plugins; by default, the address in the file. The
+    /// addresses of one table of the file share it.
     pub name: String,
-    /// The name of the host in the address as it was written, where it was one.
+    /// The host name in the address in the file. `None` if it is an IP address or `*`.
     pub host: Option<String>,
-    /// The address. Port 0 lets the system choose a free one.
+    /// The address. With port 0, the system chooses a free port.
     pub address: SocketAddr,
-    /// Whether clients may or must authenticate.
+    /// Authentication of clients.
     pub auth: AuthMode,
-    /// Whether clients may authenticate without TLS; true on loopback addresses only.
+    /// True if clients may authenticate without TLS; only on loopback addresses.
     pub auth_in_clear: bool,
-    /// The mechanisms of AUTH, in the order in which those are listed that can be used; at least one.
+    /// The mechanisms of AUTH in the order in which they are offered, at least one.
     pub auth_mechanisms: Vec<Mechanism>,
-    /// The text behind the host name in the banner, in printable ASCII.
+    /// The text after the host name in the banner, in printable ASCII.
     pub banner: String,
-    /// The domain of an address that has none. Nothing: such an address is refused.
+    /// The domain that is added to addresses without one. If `None`, they are refused.
     pub default_domain: Option<String>,
-    /// What becomes of clients that do not wait for the banner.
+    /// The handling of clients that do not wait for the banner.
     pub early_talkers: EarlyTalkers,
-    /// How long the banner is held back.
+    /// The delay before the banner.
     pub greet_delay: Duration,
-    /// What is offered in the reply to EHLO; REQUIRETLS over TLS only.
+    /// The extensions in the reply to EHLO; REQUIRETLS over TLS only.
     pub extensions: Extensions,
-    /// Keywords for the reply to EHLO beside those of the extensions.
+    /// Additional keywords in the reply to EHLO.
     pub more_keywords: Vec<String>,
-    /// The only keywords for the reply to EHLO, in place of all others.
+    /// Keywords that replace all others in the reply to EHLO.
     pub only_keywords: Option<Vec<String>>,
-    /// What is done to messages of clients that have authenticated.
+    /// Changes to messages of authenticated clients.
     pub submission: Submission,
-    /// What becomes of a CR or LF in a message that is not part of a CRLF.
+    /// The handling of a lone CR or LF in a message.
     pub line_endings: LineEndings,
-    /// Whether a command line may end in a lone LF.
+    /// True if a command line may end with a lone LF.
     pub lenient_commands: bool,
-    /// Whether MAIL needs angle brackets, and no blank before them.
+    /// True if MAIL requires angle brackets without a blank before them.
     pub strict_mail: bool,
-    /// The same for RCPT.
+    /// True if RCPT requires angle brackets without a blank before them.
     pub strict_rcpt: bool,
-    /// Whether proxies may or must say whom they speak for.
+    /// The PROXY header before a session.
     pub proxy: ProxyMode,
-    /// The proxies that are trusted to do so; not empty unless `proxy` is off.
+    /// The proxies that may send a PROXY header; not empty unless `proxy` is off.
     pub proxy_from: Vec<IpNet>,
-    /// The clients that are trusted to say XCLIENT.
+    /// The clients that may use XCLIENT.
     pub xclient_from: Vec<IpNet>,
-    /// Whether the client's name is looked up before the session.
+    /// True if the client's host name is looked up before the session.
     pub reverse_dns: bool,
-    /// Whether and when clients can encrypt the session.
+    /// Encryption of sessions.
     pub tls: TlsMode,
-    /// Which versions of TLS are spoken.
+    /// The versions of TLS.
     pub tls_profile: TlsProfile,
-    /// The names of the only certificates that are shown here. Nothing: all.
+    /// The names of the certificates of this listener. If `None`, all.
     pub certificates: Option<Vec<String>>,
-    /// Whether clients are asked for a certificate.
+    /// Certificates of clients.
     pub client_certificates: ClientCertificates,
-    /// The file of the authorities that are trusted for certificates of clients, in PEM.
+    /// The PEM file of authorities that are trusted for certificates of clients.
     pub client_ca: Option<PathBuf>,
-    /// What clients may use up here: the limits of all listeners, with what this one overrides.
+    /// The limits on clients: those of all listeners, with the overrides of this one.
     pub limits: Limits,
 }
 
 impl Listener {
-    /// A listener that has nothing but an address.
+    /// A listener with default settings.
     pub fn at(address: SocketAddr) -> Self {
         Self {
             name: address.to_string(),
@@ -111,15 +112,15 @@ impl Listener {
     }
 }
 
-/// Whether clients authenticate (RFC 4954).
+/// Authentication of clients (RFC 4954).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthMode {
-    /// AUTH is neither offered nor taken.
+    /// AUTH is neither offered nor accepted.
     #[default]
     Off,
     /// A client may authenticate.
     Optional,
-    /// No mail without authentication.
+    /// Mail is refused without authentication.
     Required,
 }
 
@@ -146,22 +147,22 @@ impl Setting for Mechanism {
     }
 }
 
-/// What is done to messages of clients that have authenticated (RFC 6409).
+/// Changes to messages of authenticated clients (RFC 6409).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Submission {
-    /// Whether Date and Message-ID are added where they are missing.
+    /// True if missing Date and Message-ID fields are added.
     pub complete: bool,
-    /// Whether Bcc is removed.
+    /// True if Bcc fields are removed.
     pub strip_bcc: bool,
 }
 
-/// What becomes of clients that do not wait for the banner, as they must (RFC 5321 §3.1).
+/// The handling of clients that do not wait for the banner, as RFC 5321 §3.1 requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyTalkers {
     /// They are served.
     #[default]
     Accept,
-    /// They are turned away.
+    /// They are refused.
     Refuse,
 }
 
@@ -173,15 +174,15 @@ impl Setting for EarlyTalkers {
     }
 }
 
-/// Whether proxies say whom they speak for, in a PROXY header before the session.
+/// The PROXY header before a session, in which a proxy gives the address of its client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyMode {
     /// No header is read.
     #[default]
     Off,
-    /// A header is read where a trusted proxy sends one.
+    /// A header is read if a trusted proxy sends one.
     Optional,
-    /// Nobody is served but through a trusted proxy.
+    /// Only connections of trusted proxies with a header are served.
     Required,
 }
 

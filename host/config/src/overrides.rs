@@ -1,15 +1,15 @@
-//! Settings from outside the file: environment variables and flags.
+//! Settings by environment variables and flags.
 
 use std::collections::BTreeMap;
 
-/// Values that hold in place of those in the file.
+/// Values that replace those in the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides(BTreeMap<&'static str, Override>);
 
 impl Overrides {
-    /// Sets a key, named by its path without indices, for example `listener.address`. The source is
-    /// the environment variable or the flag, by which mistakes in the value are told. The items of a
-    /// list are separated by commas.
+    /// Sets a key by its path without indices, for example `listener.address`. `source` is the name
+    /// of the environment variable or flag, for error messages. Commas separate the items of a
+    /// list.
     pub fn set(&mut self, key: &'static str, source: &'static str, value: &str) {
         let value = value.to_owned();
         self.0.insert(key, Override { source, value });
@@ -20,7 +20,7 @@ impl Overrides {
     }
 }
 
-/// A value and where it comes from.
+/// A value and its source.
 #[derive(Clone, Debug)]
 pub(super) struct Override {
     pub(super) source: &'static str,

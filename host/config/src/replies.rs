@@ -1,4 +1,4 @@
-//! The replies to faults of clients, in the operator's words.
+//! Custom replies to client errors.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use toml::de::DeValue;
 use super::document::Section;
 use super::value::{Setting, is_printable};
 
-/// Reads the table whose keys are the names of faults.
+/// Reads the table whose keys are the names of client errors.
 pub(super) fn read(section: &mut Section<'_>) -> BTreeMap<String, Reply> {
     let mut replies = BTreeMap::new();
     for fault in Fault::ALL {
         let name = fault.name();
-        let Some(Wording(reply)) = section.value(name) else {
+        let Some(CustomReply(reply)) = section.value(name) else {
             continue;
         };
         let usual = Reply::from(fault);
@@ -31,19 +31,19 @@ pub(super) fn read(section: &mut Section<'_>) -> BTreeMap<String, Reply> {
     replies
 }
 
-/// The same reply, with what it lacks. An enhanced code says what the client did, and the operator's
-/// reply is to the same fault as the usual one.
+/// Adds what the reply lacks. The enhanced code of the default reply fits, since both replies are
+/// to the same error.
 fn completed(reply: Reply, usual: &Reply) -> Reply {
     let lines = reply.lines().map(str::to_owned).collect();
     let enhanced = reply.enhanced().or_else(|| usual.enhanced());
-    // An error says that the classes disagree, which was noted already.
+    // Fails only if the classes of the codes disagree, which was reported above.
     let whole = Reply::new(reply.code(), enhanced, lines);
     whole.unwrap_or(reply).completed()
 }
 
-struct Wording(Reply);
+struct CustomReply(Reply);
 
-impl Setting for Wording {
+impl Setting for CustomReply {
     const ALLOWED: &'static str = r#"a reply such as "550 5.7.1 We do not relay": a code, an enhanced code of the same class if there is one, and printable ASCII, in several lines where it has "\n""#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
@@ -62,5 +62,5 @@ impl Setting for Wording {
     }
 }
 
-/// RFC 5321 §3.8.
+/// The code with which a server closes the connection (RFC 5321 §3.8).
 const CLOSING: u16 = 421;

@@ -1,4 +1,4 @@
-//! The mistakes found so far, and what is needed to tell where they are.
+//! Collects mistakes with their positions.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::error::{ConfigError, Mistake};
 use super::overrides::{Override, Overrides};
 
-/// What is found while a text is read.
+/// The mistakes and the known keys of a document that is being read.
 pub(super) struct Report {
     file: PathBuf,
     text: String,
@@ -30,17 +30,17 @@ impl Report {
         }
     }
 
-    /// What holds in place of the value at a path.
+    /// The override of the key at a path.
     pub(super) fn overriding(&self, path: &str) -> Option<Override> {
         self.overrides.of(&schema_path(path)).cloned()
     }
 
-    /// A key that may be written, by its path.
-    pub(super) fn know(&mut self, path: &str) {
+    /// Records a key that the document may have, by its path.
+    pub(super) fn add_known_key(&mut self, path: &str) {
         self.known.insert(schema_path(path));
     }
 
-    /// The paths of all keys that may be written, without those of tables.
+    /// The paths of all known keys, except tables.
     #[cfg(test)]
     pub(super) fn known_keys(&self) -> BTreeSet<String> {
         let is_table = |key: &String| {
@@ -51,7 +51,7 @@ impl Report {
         keys.cloned().collect()
     }
 
-    /// An absolute path, from one that begins at the directory of the file.
+    /// Makes a path absolute that is relative to the directory of the file.
     pub(super) fn absolute(&self, path: &Path) -> PathBuf {
         match self.file.parent() {
             Some(directory) => absolute(&directory.join(path)),
@@ -80,7 +80,7 @@ impl Report {
         self.mistakes.push((start.unwrap_or(0), error));
     }
 
-    /// Notes a value that an environment variable or a flag cannot have.
+    /// Reports a wrong value of an environment variable or a flag.
     pub(super) fn invalid_override(
         &mut self,
         given: &Override,
@@ -91,7 +91,7 @@ impl Report {
         self.note_override(given, Mistake::Invalid { found, allowed });
     }
 
-    /// Notes a mistake in an environment variable or a flag.
+    /// Reports a mistake in an environment variable or a flag.
     pub(super) fn note_override(&mut self, given: &Override, mistake: Mistake) {
         let error = ConfigError {
             file: given.source.into(),
@@ -106,7 +106,7 @@ impl Report {
         !self.mistakes.is_empty()
     }
 
-    /// The mistakes in the order of the text, each unknown key with the one that may be meant.
+    /// The mistakes in the order of the document, each unknown key with the nearest known key.
     pub(super) fn finish(mut self) -> Vec<ConfigError> {
         self.mistakes.sort_by_key(|(start, _)| *start);
         let mut errors: Vec<ConfigError> = self.mistakes.into_iter().map(|(_, e)| e).collect();
@@ -119,13 +119,13 @@ impl Report {
     }
 }
 
-/// An absolute path, from one that begins at the current directory.
+/// Makes a path absolute that is relative to the current directory.
 pub(super) fn absolute(path: &Path) -> PathBuf {
-    // Without a current directory, which is the one reason to fail, nothing better is known.
+    // Fails only if there is no current directory. The path itself is the best substitute.
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A value as a message shows it: its first line, and not all of a long one.
+/// A value in a message: the first line, cut at [`MAX_SHOWN`] characters.
 fn shown(source: &str) -> String {
     let line = source.lines().next().unwrap_or_default();
     match line.char_indices().nth(MAX_SHOWN) {
@@ -134,7 +134,7 @@ fn shown(source: &str) -> String {
     }
 }
 
-/// The known key that is spelt nearly like this one, rather in the same table than in another.
+/// The known key with the most similar spelling, preferably in the same table.
 fn nearest_key(path: &str, known: &BTreeSet<String>) -> Option<String> {
     let path = schema_path(path);
     let (table, key) = split_key(&path);
@@ -154,7 +154,7 @@ fn split_key(path: &str) -> (&str, &str) {
     path.rsplit_once('.').unwrap_or(("", path))
 }
 
-/// The path of a key without the indices of lists.
+/// The path of a key without list indices.
 fn schema_path(path: &str) -> String {
     path.split('[')
         .map(|part| part.split_once(']').map_or(part, |(_, rest)| rest))
@@ -162,4 +162,5 @@ fn schema_path(path: &str) -> String {
 }
 
 const MAX_SHOWN: usize = 60;
+/// The most edits between a wrong key and a suggestion.
 const MAX_DISTANCE: usize = 2;

@@ -1,4 +1,4 @@
-//! The file beside a plugin: what the operator decides about this one plugin.
+//! The sidecar: the file beside a plugin with the settings of this plugin.
 
 mod breaker;
 mod names;
@@ -16,42 +16,42 @@ use toml::de::{DeTable, DeValue};
 use crate::document::{self, Section};
 use crate::error::{ConfigError, Mistake};
 use crate::overrides::Overrides;
-use crate::value::{Octets, Timeout};
+use crate::value::Octets;
 
-/// What the operator decides about one plugin. Without a file beside the plugin, the default holds.
+/// The settings of one plugin. The defaults apply if there is no file beside the plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sidecar {
-    /// What the client is told where the plugin fails.
+    /// The handling of an event after the plugin failed.
     pub on_failure: OnFailure,
-    /// What the plugin may use beyond what every plugin may.
+    /// The host interfaces that the plugin may use in addition to those for every plugin.
     pub grants: Vec<Grant>,
-    /// The only events that the plugin is asked about. Nothing: all that it handles.
+    /// The events that the plugin is called for. If `None`, all that it exports.
     pub events: Option<Vec<Event>>,
-    /// The names of the only listeners that the plugin works for. Nothing: all.
+    /// The names of the listeners that the plugin is called for. If `None`, all.
     pub listeners: Option<Vec<String>>,
-    /// What the plugin may use up.
+    /// The resource limits of an instance.
     pub limits: PluginLimits,
-    /// How long an instance lives.
+    /// The lifetime of an instance.
     pub isolation: Isolation,
-    /// The most instances that there are where sessions share them, at least 1.
+    /// The most instances of a plugin with [`Isolation::Shared`], at least 1.
     pub shared_instances: u32,
-    /// When the plugin is taken out for its failures.
+    /// The rules of the circuit breaker.
     pub breaker: BreakerRules,
-    /// The files that the plugin may read, by the names it knows them by.
+    /// The files that the plugin may read, by the names that it uses for them.
     pub files: BTreeMap<String, PathBuf>,
-    /// The directory into which each session of the plugin is recorded; it exists.
+    /// The directory for recordings of the plugin's sessions, which exists.
     pub record: Option<PathBuf>,
-    /// The plugin's own configuration, a JSON object. Dates of TOML are texts in it.
+    /// The plugin's own configuration, a JSON object. TOML dates are strings in it.
     pub config: Value,
 }
 
 impl Sidecar {
-    /// Reads the file beside a plugin: the same name, with `.toml` in place of `.wasm`. Where there
-    /// is none, the default holds.
+    /// Reads the file beside a plugin, which has the extension `.toml`. Returns the defaults if it
+    /// does not exist.
     ///
     /// # Errors
     ///
-    /// As [`Self::parse`].
+    /// Fails if the file cannot be read, or as [`Self::parse`].
     pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
         let file = Self::file_beside(plugin);
         match fs::read_to_string(&file) {
@@ -61,22 +61,21 @@ impl Sidecar {
         }
     }
 
-    /// The file beside a plugin, which need not exist.
+    /// The path of the file beside a plugin.
     pub fn file_beside(plugin: &Path) -> PathBuf {
         plugin.with_extension("toml")
     }
 
-    /// Checks the text of a file.
+    /// Validates `text` as the content of `file`. The plugin validates its own configuration.
     ///
     /// # Errors
     ///
-    /// Every mistake that the text holds, in the order of its lines. What is wrong in the plugin's
-    /// own configuration, only the plugin can tell.
+    /// Fails if the text has mistakes. Lists every one, in the order of lines.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<ConfigError>> {
         document::read(text, file, &Overrides::default(), |root| Some(read(root)))
     }
 
-    /// What is wrong in the file beside this plugin where the gateway has these listeners.
+    /// Finds the listeners of the sidecar that are not in `known`.
     pub fn check_listeners(&self, plugin: &Path, known: &[&str]) -> Vec<ConfigError> {
         let named = self.listeners.iter().flatten();
         let unknown = named.filter(|name| !known.contains(&name.as_str()));
@@ -89,7 +88,8 @@ impl Sidecar {
             .collect()
     }
 
-    /// What is wrong in the file beside this plugin where the plugin exports these events.
+    /// Finds the events of the sidecar that the plugin does not export, and an isolation that does
+    /// not fit the events.
     pub fn check_events(&self, plugin: &Path, exported: &[Event]) -> Vec<ConfigError> {
         let is_enabled = |event| {
             let events = self.events.as_ref();
@@ -97,8 +97,8 @@ impl Sidecar {
         };
         let splits_bodies = self.isolation == Isolation::Event && is_enabled(Event::BodyChunk);
         let split = splits_bodies.then(|| {
-            let text = "with \"event\" each piece at body-chunk would go to an instance that has seen \
-                        nothing before; leave body-chunk out of events, or choose \"message\"";
+            let text = "with \"event\", every body-chunk event goes to a new instance; remove body-chunk \
+                        from events, or use \"message\"";
             conflict(plugin, "isolation", text.to_owned())
         });
         let named = self.events.iter().flatten();
@@ -145,14 +145,14 @@ fn conflict(plugin: &Path, key: &str, text: String) -> ConfigError {
     }
 }
 
-/// The most instances of a plugin that sessions share, where the operator does not say.
+/// The default of [`Sidecar::shared_instances`].
 const SHARED_INSTANCES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
-    let isolation = root.or("isolation", Isolation::default());
-    let shared_instances = root.or("shared-instances", SHARED_INSTANCES).get();
+    let isolation = root.value_or("isolation", Isolation::default());
+    let shared_instances = root.value_or("shared-instances", SHARED_INSTANCES).get();
     Sidecar {
-        on_failure: root.or("on-failure", OnFailure::default()),
+        on_failure: root.value_or("on-failure", OnFailure::default()),
         grants: root.list("grants").unwrap_or_default(),
         events: root.list("events"),
         listeners: root.list("listeners"),
@@ -172,7 +172,10 @@ fn record(root: &mut Section<'_>) -> Option<PathBuf> {
     let directory: PathBuf = root.value("record")?;
     let directory = root.resolve("record", &directory);
     if !directory.is_dir() {
-        let text = format!("{} is no directory; make it first", directory.display());
+        let text = format!(
+            "{} is not a directory; create it first",
+            directory.display()
+        );
         root.conflict("record", text);
     }
     Some(directory)
@@ -180,23 +183,22 @@ fn record(root: &mut Section<'_>) -> Option<PathBuf> {
 
 fn limits(section: &mut Section<'_>) -> PluginLimits {
     let default = PluginLimits::default();
-    let octets = |section: &mut Section<'_>, key, default| section.or(key, Octets(default)).0;
-    let timeout = |section: &mut Section<'_>, key, default| section.or(key, Timeout(default)).0;
+    let octets = |section: &mut Section<'_>, key, default| section.value_or(key, Octets(default)).0;
     let memory = octets(section, "memory", default.memory);
     if memory > PluginLimits::MAX_MEMORY {
         section.conflict("memory", "is at most 1 GiB".to_owned());
     }
     PluginLimits {
         memory,
-        cpu: timeout(section, "cpu", default.cpu),
-        message_cpu: timeout(section, "message-cpu", default.message_cpu),
-        wall: timeout(section, "wall", default.wall),
-        message_wall: timeout(section, "message-wall", default.message_wall),
-        log_lines: section.or("log-lines", default.log_lines),
-        edits: section.or("edits", default.edits),
-        delay: section.or("delay", default.delay),
+        cpu: section.timeout("cpu", default.cpu),
+        message_cpu: section.timeout("message-cpu", default.message_cpu),
+        wall: section.timeout("wall", default.wall),
+        message_wall: section.timeout("message-wall", default.message_wall),
+        log_lines: section.value_or("log-lines", default.log_lines),
+        edits: section.value_or("edits", default.edits),
+        delay: section.value_or("delay", default.delay),
         hostcall_bytes: octets(section, "hostcall-bytes", default.hostcall_bytes),
-        dns_queries: section.or("dns-queries", default.dns_queries),
+        dns_queries: section.value_or("dns-queries", default.dns_queries),
         file_size: octets(section, "file-size", default.file_size),
     }
 }

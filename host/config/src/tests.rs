@@ -1,11 +1,16 @@
-//! What operators write, and what comes of it.
+//! Configuration files and the result of parsing them.
 
 mod backend;
 mod listeners;
 mod overrides;
 mod sidecar;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
 use proptest::prelude::*;
+use tracing::level_filters::LevelFilter;
 
 use super::sidecar::Sidecar;
 use super::*;
@@ -16,7 +21,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
     parse_with(text, &[])
 }
 
-/// With values in place of those in the text: key, source and value.
+/// Parses with overrides: key, source and value.
 fn parse_with(
     text: &str,
     settings: &[(&'static str, &'static str, &str)],
@@ -30,7 +35,7 @@ fn parse_with(
 }
 
 #[test]
-fn the_minimum_is_a_name() {
+fn only_the_host_name_is_required() {
     let config = parse("hostname = \"mx.example.org\"").unwrap();
     assert_eq!(
         config.listeners,
@@ -46,7 +51,7 @@ fn the_minimum_is_a_name() {
 }
 
 #[test]
-fn values_arrive() {
+fn reads_values() {
     let config = parse(
         r#"
         hostname = "[192.0.2.1]"
@@ -98,83 +103,13 @@ fn values_arrive() {
 
 #[test]
 fn all_mistakes_are_listed_at_once() {
-    let text = r#"hostname = "mx example"
-logs = 3
-[[listener]]
-address = "nowhere"
-auth = "maybe"
-[[listener]]
-adress = "127.0.0.1:25"
-[[listener]]
-name = "in"
-address = "0.0.0.0:25"
-auth-in-clear = true
-[[listener]]
-address = "0.0.0.0:25"
-auth = "required"
-[[listener]]
-name = "in"
-address = "127.0.0.1:26"
-[limits]
-message-size = "25Mb"
-message-sise = 1
-recipients = 0
-errors = -1
-command-timeout = 30
-write-timeout = "0s"
-spool-memory = "4GiB"
-domains = 1
-[relay]
-domains = ["ok.example", 5, "-"]
-[[backend]]
-name = ""
-address = "smtp://host"
-[[backend]]
-address = "lmtp+unix://relative"
-[plugins]
-directory = "/nonexistent"
-[log]
-level = "inof"
-[runtime]
-workers = "a long text, longer than anybody wants to see it in a message"
-"#;
     let errors =
-        Config::parse(text, Path::new("postgate.toml"), &Overrides::default()).unwrap_err();
+        Config::parse(MISTAKES, Path::new("postgate.toml"), &Overrides::default()).unwrap_err();
     let shown: Vec<String> = errors.iter().map(summary).collect();
-    let expected = [
-        r#"1 hostname found "mx example""#,
-        "2 logs unknown key; did you mean `log`?",
-        r#"4 listener[0].address found "nowhere""#,
-        r#"5 listener[0].auth found "maybe""#,
-        r#"6 listener[1].address missing; write one such as "127.0.0.1:2525""#,
-        "7 listener[1].adress unknown key; did you mean `listener.address`?",
-        "11 listener[2].auth-in-clear credentials may be sent in clear to a loopback address only",
-        "13 listener[3].address 0.0.0.0:25 has another listener already",
-        "14 listener[3].auth needs TLS, such as `tls = \"required\"`, or on a loopback address \
-         `auth-in-clear = true`: nobody should send a password in clear over a network",
-        r#"16 listener[4].name another listener is already called "in""#,
-        r#"19 limits.message-size found "25Mb""#,
-        "20 limits.message-sise unknown key; did you mean `limits.message-size`?",
-        "21 limits.recipients found 0",
-        "22 limits.errors found -1",
-        "23 limits.command-timeout found 30",
-        r#"24 limits.write-timeout found "0s""#,
-        r#"25 limits.spool-memory found "4GiB""#,
-        "26 limits.domains unknown key; did you mean `relay.domains`?",
-        "28 relay.domains[1] found 5",
-        r#"28 relay.domains[2] found "-""#,
-        r#"30 backend[0].name found """#,
-        r#"31 backend[0].address found "smtp://host""#,
-        r#"33 backend[1].address found "lmtp+unix://relative""#,
-        "33 backend[1].address there can be only one backend",
-        "35 plugins.directory there is no directory /nonexistent",
-        r#"37 log.level found "inof""#,
-        r#"39 runtime.workers found "a long text, longer than anybody wants to see it in a messa…"#,
-    ];
-    assert_eq!(shown, expected);
+    assert_eq!(shown, LISTED);
 }
 
-/// A mistake without the file and without what would be allowed.
+/// A mistake without the file and the allowed values.
 fn summary(error: &ConfigError) -> String {
     let line = error.line.unwrap_or_default();
     match &error.mistake {
@@ -184,9 +119,8 @@ fn summary(error: &ConfigError) -> String {
 }
 
 proptest! {
-    /// Nothing that is written makes the program fail otherwise than with a list of mistakes.
     #[test]
-    fn any_text_is_read_to_its_end(pieces in prop::collection::vec(piece(), 0..12)) {
+    fn any_text_is_valid_or_has_mistakes(pieces in prop::collection::vec(piece(), 0..12)) {
         let text = pieces.concat();
         if let Err(mistakes) = parse(&text) {
             prop_assert_ne!(mistakes, Vec::<String>::new());
@@ -225,7 +159,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn every_fault_of_the_syntax_has_its_line() {
+fn syntax_errors_have_their_lines() {
     let mistakes = parse("a = \n[b\nc = 1\n").unwrap_err();
     assert_eq!(
         mistakes,
@@ -237,14 +171,14 @@ fn every_fault_of_the_syntax_has_its_line() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_mistake() {
+fn a_missing_file_is_a_mistake() {
     let file = Path::new("/nonexistent/postgate.toml");
     let errors = Config::load(file, &Overrides::default()).unwrap_err();
     assert!(matches!(errors[0].mistake, Mistake::Unreadable(_)));
 }
 
 #[test]
-fn a_level_of_the_log_is_named() {
+fn unknown_log_levels_are_mistakes() {
     for level in ["", "info,", "inof", "=info", "postgate=", "postgate=inof"] {
         let text = format!("{MINIMAL}[log]\nlevel = \"{level}\"\n");
         assert!(parse(&text).is_err(), "{level}");
@@ -252,7 +186,7 @@ fn a_level_of_the_log_is_named() {
 }
 
 #[test]
-fn backend_addresses_good_and_bad() {
+fn valid_and_invalid_backend_addresses() {
     let good = [
         "smtp://mx.example.org:25",
         "smtp://192.0.2.1:25",
@@ -293,3 +227,77 @@ fn backend_addresses_good_and_bad() {
         );
     }
 }
+
+/// A file with mistakes of all kinds.
+const MISTAKES: &str = r#"hostname = "mx example"
+logs = 3
+[[listener]]
+address = "nowhere"
+auth = "maybe"
+[[listener]]
+adress = "127.0.0.1:25"
+[[listener]]
+name = "in"
+address = "0.0.0.0:25"
+auth-in-clear = true
+[[listener]]
+address = "0.0.0.0:25"
+auth = "required"
+[[listener]]
+name = "in"
+address = "127.0.0.1:26"
+[limits]
+message-size = "25Mb"
+message-sise = 1
+recipients = 0
+errors = -1
+command-timeout = 30
+write-timeout = "0s"
+spool-memory = "4GiB"
+domains = 1
+[relay]
+domains = ["ok.example", 5, "-"]
+[[backend]]
+name = ""
+address = "smtp://host"
+[[backend]]
+address = "lmtp+unix://relative"
+[plugins]
+directory = "/nonexistent"
+[log]
+level = "inof"
+[runtime]
+workers = "a long text, longer than anybody wants to see it in a message"
+"#;
+
+/// The mistakes in [`MISTAKES`].
+const LISTED: [&str; 27] = [
+    r#"1 hostname found "mx example""#,
+    "2 logs unknown key; did you mean `log`?",
+    r#"4 listener[0].address found "nowhere""#,
+    r#"5 listener[0].auth found "maybe""#,
+    r#"6 listener[1].address missing; write one such as "127.0.0.1:2525""#,
+    "7 listener[1].adress unknown key; did you mean `listener.address`?",
+    "11 listener[2].auth-in-clear credentials may be sent in clear to a loopback address only",
+    "13 listener[3].address 0.0.0.0:25 has another listener already",
+    "14 listener[3].auth needs TLS, such as `tls = \"required\"`, or on a loopback address \
+     `auth-in-clear = true`: nobody should send a password in clear over a network",
+    r#"16 listener[4].name another listener is already called "in""#,
+    r#"19 limits.message-size found "25Mb""#,
+    "20 limits.message-sise unknown key; did you mean `limits.message-size`?",
+    "21 limits.recipients found 0",
+    "22 limits.errors found -1",
+    "23 limits.command-timeout found 30",
+    r#"24 limits.write-timeout found "0s""#,
+    r#"25 limits.spool-memory found "4GiB""#,
+    "26 limits.domains unknown key; did you mean `relay.domains`?",
+    "28 relay.domains[1] found 5",
+    r#"28 relay.domains[2] found "-""#,
+    r#"30 backend[0].name found """#,
+    r#"31 backend[0].address found "smtp://host""#,
+    r#"33 backend[1].address found "lmtp+unix://relative""#,
+    "33 backend[1].address there can be only one backend",
+    "35 plugins.directory there is no directory /nonexistent",
+    r#"37 log.level found "inof""#,
+    r#"39 runtime.workers found "a long text, longer than anybody wants to see it in a messa…"#,
+];

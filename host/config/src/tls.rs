@@ -1,4 +1,4 @@
-//! How clients can encrypt a session, and the certificates that the gateway shows them.
+//! TLS for clients, and the certificates of the gateway.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use toml::de::DeValue;
 
 use super::value::{Setting, one_of};
 
-/// What a listener does about encryption.
+/// Encryption of the sessions of a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMode {
-    /// STARTTLS is neither offered nor taken.
+    /// STARTTLS is neither offered nor accepted.
     #[default]
     Off,
-    /// A client may say STARTTLS (RFC 3207).
+    /// A client may use STARTTLS (RFC 3207).
     Optional,
-    /// No mail before STARTTLS.
+    /// Mail is refused before STARTTLS.
     Required,
-    /// The handshake comes before the banner (RFC 8314 section 3.3).
+    /// The handshake comes before the banner (RFC 8314 §3.3).
     Implicit,
 }
 
@@ -37,10 +37,11 @@ impl Setting for TlsMode {
     }
 }
 
-/// Which versions of TLS a listener speaks. Nothing below version 1.2 can be had (RFC 8996).
+/// The versions of TLS of a listener. Versions below 1.2 are not supported (RFC 8996).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsProfile {
-    /// Versions 1.2, with forward secrecy and authenticated encryption only, and 1.3.
+    /// Versions 1.2 and 1.3. In version 1.2, only cipher suites with forward secrecy and
+    /// authenticated encryption.
     #[default]
     Compatible,
     /// Version 1.3 only.
@@ -58,15 +59,16 @@ impl Setting for TlsProfile {
     }
 }
 
-/// Whether clients are asked for a certificate.
+/// Certificates of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// They are not.
+    /// Clients are not asked for a certificate.
     #[default]
     Off,
-    /// They are asked for one. One that is not trusted does no harm; plugins see that it is not.
+    /// Clients are asked for a certificate. The handshake succeeds with an untrusted one, which
+    /// plugins can tell.
     Optional,
-    /// Without one that is trusted the handshake fails.
+    /// The handshake fails without a trusted certificate.
     Required,
 }
 
@@ -85,26 +87,26 @@ impl Setting for ClientCertificates {
     }
 }
 
-/// Where a certificate is, and the key to it.
+/// The files of a certificate and its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The name in logs and in [`Listener::certificates`](super::Listener::certificates).
+    /// The name in logs and in the setting `certificates` of a listener.
     pub name: String,
-    /// The file of the certificate and of those that lead to its root, in PEM.
+    /// The PEM file of the certificate and its intermediate certificates.
     pub chain: PathBuf,
-    /// The file of the private key, in PEM; it may be the same one.
+    /// The PEM file of the private key, which may be the same.
     pub key: PathBuf,
 }
 
-/// What concerns the TLS of all listeners.
+/// The TLS settings of all listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The names of the self-signed certificate. None: the host name, and the names and addresses
-    /// of the listeners.
+    /// The names in the self-signed certificate. If empty, the host name and the names and
+    /// addresses of the listeners.
     pub self_signed_names: Vec<String>,
-    /// How long the self-signed certificate is valid, in days from the start; above 0.
+    /// The validity of the self-signed certificate in days, above 0.
     pub self_signed_days: u32,
-    /// How often the files of certificates are looked at; zero for never.
+    /// The interval of checks for changed certificate files; 0 if they are not checked.
     pub rescan: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Values of a configuration file: what each type takes, and in which words that is said.
+//! The types of values in a configuration file.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use postgate_proto::address::{Charset, Mailbox};
 use toml::de::DeValue;
-use tracing::level_filters::LevelFilter;
 
-use super::{LogFormat, LogLevel, RelayDomain};
-
-/// A type that a key can have.
+/// A type of values.
 pub(super) trait Setting: Sized {
-    /// What is allowed, as in "expected …".
+    /// The allowed values, after "expected" in a message.
     const ALLOWED: &'static str;
 
-    /// Takes the value where it is allowed.
+    /// Converts a value. Returns `None` if it is not allowed.
     fn read(value: &DeValue<'_>) -> Option<Self>;
 }
 
@@ -45,7 +42,7 @@ impl Setting for NonZeroU32 {
 }
 
 impl Setting for String {
-    const ALLOWED: &'static str = "a text that is not empty";
+    const ALLOWED: &'static str = "a string that is not empty";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let text = value.as_str()?;
@@ -61,11 +58,11 @@ impl Setting for PathBuf {
     }
 }
 
-/// A text that goes to clients.
-pub(super) struct Line(pub(super) String);
+/// A text in a reply to clients.
+pub(super) struct PrintableText(pub(super) String);
 
-impl Setting for Line {
-    const ALLOWED: &'static str = "a text of printable ASCII characters that is not empty";
+impl Setting for PrintableText {
+    const ALLOWED: &'static str = "a string of printable ASCII characters that is not empty";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let text = value.as_str()?;
@@ -73,7 +70,7 @@ impl Setting for Line {
     }
 }
 
-/// A number of octets.
+/// A size in octets.
 #[derive(Clone, Copy)]
 pub(super) struct Octets(pub(super) u32);
 
@@ -100,11 +97,11 @@ impl Setting for Octets {
     }
 }
 
-/// A number of octets without which nothing would ever succeed.
+/// A size above 0.
 #[derive(Clone, Copy)]
-pub(super) struct SomeOctets(pub(super) u32);
+pub(super) struct NonZeroOctets(pub(super) u32);
 
-impl Setting for SomeOctets {
+impl Setting for NonZeroOctets {
     const ALLOWED: &'static str =
         r#"a size above 0, such as "1MiB" or "512KiB", or a number of octets, below 4 GiB"#;
 
@@ -114,7 +111,6 @@ impl Setting for SomeOctets {
     }
 }
 
-/// A time, which may be none.
 impl Setting for Duration {
     const ALLOWED: &'static str = r#"a time such as "500ms", "30s", "5m" or "1h""#;
 
@@ -131,7 +127,7 @@ impl Setting for Duration {
     }
 }
 
-/// A time that something may take; with none, nothing would ever succeed.
+/// A time limit, above 0.
 #[derive(Clone, Copy)]
 pub(super) struct Timeout(pub(super) Duration);
 
@@ -158,59 +154,20 @@ impl Setting for Hostname {
     }
 }
 
-impl Setting for RelayDomain {
-    const ALLOWED: &'static str =
-        r#"a domain such as "example.org", or ".example.org" for all below it"#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let rule = value.as_str()?.to_lowercase();
-        let domain = rule.strip_prefix('.').unwrap_or(&rule);
-        is_domain(domain, Charset::Utf8).then_some(Self(rule))
-    }
-}
-
-impl Setting for LogFormat {
-    const ALLOWED: &'static str = r#""text" or "json""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        one_of(value, &[("json", Self::Json), ("text", Self::Text)])
-    }
-}
-
-impl Setting for LogLevel {
-    const ALLOWED: &'static str = r#""error", "warn", "info", "debug" or "trace", or such levels by module as in "info,postgate::delivery=debug""#;
-
-    fn read(value: &DeValue<'_>) -> Option<Self> {
-        let mut level = Self::default();
-        for item in value.as_str()?.split(',') {
-            match item.split_once('=') {
-                Some(("", _)) => return None,
-                Some((module, name)) => level.modules.push((module.to_owned(), named_level(name)?)),
-                None => level.default = named_level(item)?,
-            }
-        }
-        Some(level)
-    }
-}
-
-fn named_level(name: &str) -> Option<LevelFilter> {
-    // The parser takes nothing for a level, too.
-    name.parse().ok().filter(|_| !name.is_empty())
-}
-
-/// What a word means.
+/// The meaning of a word. Returns `None` if it is not in the list.
 pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Option<T> {
     let text = value.as_str()?;
     let (_, meaning) = words.iter().find(|(word, _)| *word == text)?;
     Some(*meaning)
 }
 
-/// Whether a text can go over the wire as it is (RFC 5321 §4.2, `textstring`).
+/// True if a text is printable ASCII, so that it can be part of a reply (RFC 5321 §4.2,
+/// `textstring`).
 pub(super) fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Whether a text can stand after the `@` of an address (RFC 5321 §4.1.2).
+/// True if a text is valid after the `@` of an address (RFC 5321 §4.1.2).
 pub(super) fn is_domain(name: &str, charset: Charset) -> bool {
     Mailbox::parse(&format!("x@{name}"), charset).is_ok_and(|mailbox| mailbox.domain() == name)
 }

@@ -1,14 +1,14 @@
-//! The events that a plugin can handle: one table, from which everything else about them is made.
+//! The events that a plugin can handle, in one table from which the other definitions are
+//! generated.
 
 use std::fmt;
 
 /// Calls a macro with the table of all events, in the order of a session.
 ///
-/// A row has five columns: the variant of [`Event`]; the name, which is that of the interface in the
-/// contract without `on-`; the module that the bindings generate for the interface; the answer
-/// ([`AnswerKind`]); and the limits on time under which the event is handled ([`TimeLimits`]).
-/// ([`Event`], the dispatch of the runtime and the tests of SDK, contract and documentation are all
-/// made from this table.)
+/// A row has five columns: the variant of [`Event`]; the name, which is that of the interface in
+/// the contract without `on-`; the module that the bindings generate for the interface; the type of
+/// the answer ([`AnswerKind`]); and the time limits of the event ([`TimeLimits`]). [`Event`], the
+/// dispatch of the runtime and tests of the SDK, the contract and the documentation use this table.
 #[macro_export]
 macro_rules! for_each_event {
     ($with:ident) => {
@@ -67,7 +67,7 @@ macro_rules! define_events {
                 }
             }
 
-            /// Under which limits on time a plugin handles the event.
+            /// The time limits for handling the event.
             pub const fn time_limits(self) -> TimeLimits {
                 match self {
                     $(Self::$variant => TimeLimits::$limits,)+
@@ -85,7 +85,7 @@ impl Event {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
-    /// True for events that report something that has happened: a plugin is told, and cannot refuse.
+    /// True for events that only notify a plugin, which cannot refuse them.
     pub const fn is_notice(self) -> bool {
         matches!(self.answer(), AnswerKind::Notice)
     }
@@ -97,16 +97,16 @@ impl fmt::Display for Event {
     }
 }
 
-/// What a plugin can answer at an event.
+/// The type of the answer to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
-    /// `next`, `refuse` or `disconnect`, or the identity that the client acts as.
+    /// `next`, `refuse` or `disconnect`, or the identity of the client.
     Identity,
-    /// The keys of a user for SCRAM, or that the user is not known here.
+    /// The SCRAM keys of a user, or that the plugin does not know the user.
     Keys,
     /// As [`Self::Verdict`]; also `discard` and `quarantine`.
     Message,
-    /// Nothing: the event cannot be refused.
+    /// No answer: the event cannot be refused.
     Notice,
     /// As [`Self::Verdict`]; also `defer`.
     Recipient,
@@ -116,7 +116,7 @@ pub enum AnswerKind {
     Verdict,
 }
 
-/// A pair of limits on time in [`PluginLimits`](crate::PluginLimits).
+/// A pair of time limits in [`PluginLimits`](crate::PluginLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLimits {
     /// `cpu` and `wall`.
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(Event::named("on-rcpt"), None);
     }
 
-    /// The interfaces that a world exports, without `on-`.
+    /// The names of the event interfaces that a world exports, without `on-`.
     fn exports(world: &str) -> Vec<&'static str> {
         let (_, text) = crate::WIT[3];
         let (_, world) = text.split_once(&format!("world {world} {{")).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contract_has_these_events_and_what_is_called_at_loading() {
+    fn the_contract_exports_the_events_and_the_functions_called_at_load_time() {
         let mut exported = exports("all-events");
         let mut named = [&["init", "self-test"], &Event::NAMES[..]].concat();
         exported.sort_unstable();

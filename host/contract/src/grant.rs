@@ -1,6 +1,6 @@
-//! What a plugin may import only if the operator grants it.
+//! Host interfaces that need the operator's grant.
 
-/// An interface of the host that a plugin may import only if the operator grants it.
+/// A host interface that a plugin may import only if the operator grants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// The time of day.
@@ -11,12 +11,12 @@ pub enum Grant {
     Files,
     /// Random octets.
     Random,
-    /// Keys and values that live as long as the session.
+    /// A key-value store for the session.
     Store,
 }
 
 impl Grant {
-    /// Everything that can be granted.
+    /// All grants.
     pub const ALL: [Self; 5] = [
         Self::Clock,
         Self::Dns,
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_contract_offers_what_is_granted_and_what_is_always_allowed() {
+    fn the_contract_imports_the_grants_and_what_every_plugin_may_use() {
         let (_, text) = crate::WIT[3];
         let (_, world) = text.split_once("world imports {").unwrap();
         let (world, _) = world.split_once("\n}").unwrap();

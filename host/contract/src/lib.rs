@@ -1,5 +1,5 @@
-//! What host, configuration and tools call things of the plugin contract: events, grants, limits, and
-//! the text of the contract (WIT) with its version.
+//! Names of the plugin contract that the host, the configuration and the tools share: events,
+//! grants, limits, and the text of the contract (WIT) with its version.
 
 mod event;
 mod grant;
@@ -9,7 +9,7 @@ pub use self::event::{AnswerKind, Event, TimeLimits};
 pub use self::grant::Grant;
 pub use self::limits::{BreakerRules, Isolation, OnFailure, PluginLimits};
 
-/// The files of the contract: name and text, in the order in which they refer to each other.
+/// The files of the contract, name and text. A file refers only to those before it.
 pub const WIT: [(&str, &str); 4] = [
     ("types.wit", include_str!("../../../wit/types.wit")),
     ("events.wit", include_str!("../../../wit/events.wit")),
@@ -17,7 +17,7 @@ pub const WIT: [(&str, &str); 4] = [
     ("world.wit", include_str!("../../../wit/world.wit")),
 ];
 
-/// The version of the contract, as its package states it.
+/// The version of the WIT package `postgate:plugin`.
 pub const VERSION: &str = "0.1.0";
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_that_of_the_package() {
+    fn the_version_matches_the_package() {
         let (_, types) = WIT[0];
         assert!(types.contains(&format!("package postgate:plugin@{VERSION};")));
     }

@@ -1,35 +1,35 @@
-//! What one plugin may use up, and what happens when it fails.
+//! Resource limits of a plugin, and the handling of its failures.
 
 use std::time::Duration;
 
-/// What the client is told when a plugin fails.
+/// The handling of an event after its plugin failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The step goes on as if the plugin had no objection.
+    /// Processing continues as if the plugin had answered `next`.
     Accept,
-    /// A permanent refusal.
+    /// The client gets a permanent error.
     Reject,
-    /// To try again later.
+    /// The client gets a temporary error.
     #[default]
     Tempfail,
 }
 
-/// How long an instance of a plugin lives, and with it whatever the plugin keeps in its memory.
+/// The lifetime of a plugin instance, and of everything in its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// As long as the session.
+    /// The session.
     #[default]
     Connection,
-    /// Until MAIL begins the next transaction.
+    /// The transaction: a new MAIL gets a new instance.
     Message,
-    /// For one event.
+    /// One event.
     Event,
-    /// As long as it works; it serves one event of one session after another. This does not isolate
-    /// sessions from each other.
+    /// Until it fails. It serves one event of any session at a time, so that sessions are not
+    /// isolated from each other.
     Shared,
 }
 
-/// What one instance of a plugin may use up.
+/// Resource limits of one plugin instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginLimits {
     /// Memory in octets, at most [`Self::MAX_MEMORY`].
@@ -52,7 +52,7 @@ pub struct PluginLimits {
     pub hostcall_bytes: u32,
     /// DNS queries in one event.
     pub dns_queries: u32,
-    /// The size in octets of a file that it may read.
+    /// The largest file that it may read, in octets.
     pub file_size: u32,
 }
 
@@ -79,14 +79,14 @@ impl Default for PluginLimits {
     }
 }
 
-/// When the breaker takes a plugin that keeps failing out of service, and for how long.
+/// The rules of the circuit breaker, which suspends a plugin that fails repeatedly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakerRules {
     /// The number of failures that open the breaker; 0 if it never opens.
     pub failures: u32,
-    /// The time within which they must happen.
+    /// The time within which these failures must occur.
     pub window: Duration,
-    /// How long the breaker stays open at first. Each failed trial doubles it.
+    /// The time for which the breaker opens first. Each failed trial doubles it.
     pub back_off: Duration,
     /// The longest time for which it stays open.
     pub max_back_off: Duration,

@@ -1,42 +1,42 @@
-//! The parts of a text, by where they stand.
+//! The result of a scan: parts by their position in the scanned octets.
 
 use std::ops::Range;
 
-use super::head::Facts;
+use super::facts::Facts;
 
-/// The parts in one stretch of octets, in the order in which they stand in it.
+/// The parts of the scanned octets, in the order in which they begin.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) parts: Vec<Found>,
-    /// The one that a reader would be shown as plain text.
+    /// The part that mail readers show as plain text.
     pub(super) plain: Option<usize>,
-    /// The one that a reader would be shown as HTML.
+    /// The part that mail readers show as HTML.
     pub(super) html: Option<usize>,
-    /// The octets that were looked at, and looked at again.
+    /// The number of octets examined, counted again each time they are examined again.
     #[cfg(test)]
     pub(super) work: u64,
 }
 
-/// A part, by where it stands.
+/// A part, by its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The part that holds this one. The first names itself.
+    /// The index of the part that contains this one. The first part names itself.
     pub(super) parent: usize,
     pub(super) head: Range<u64>,
     pub(super) body: Range<u64>,
     pub(super) kind: Kind,
-    /// Whether it holds other parts.
+    /// True if the part contains other parts.
     pub(super) container: bool,
-    /// Whether nobody has looked for what it holds.
+    /// True if the part was not searched for parts.
     pub(super) is_opaque: bool,
 }
 
-/// What a part says that it is.
+/// The content types that matter for the structure of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Alternative,
     Digest,
-    /// A message that has an encoding of its own, so that its parts do not stand in the text.
+    /// A message with a transfer encoding of its own, whose parts are not in the scanned octets.
     EncodedMessage,
     Html,
     Message,

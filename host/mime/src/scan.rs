@@ -1,39 +1,41 @@
-//! Where the parts of a message begin and end: one pass over its lines, whatever is in them.
+//! Finds where the parts of a message begin and end, in one pass over its lines.
 
 use std::io;
 use std::mem;
 
 use memchr::memchr2;
 
+use super::facts::Facts;
 use super::found::{Found, Kind, Scan};
-use super::head::{Facts, Head};
+use super::head::Head;
+use super::source::PIECE;
 
-/// Reads lines and finds the parts in them. Every octet is looked at once, and those of a line that
-/// could be a boundary once more for each multipart that is open.
+/// Finds parts in lines. Examines each octet once, and those of a line that could be a boundary
+/// once more for each open multipart.
 #[derive(Debug)]
 pub(super) struct Scanner {
     scan: Scan,
-    /// No more parts than this.
+    /// The most parts.
     room: usize,
     open: Vec<Open>,
     state: State,
-    mark: Mark,
-    /// Where the text of the last line ended.
+    next_line: NextLine,
+    /// The offset at which the text of the last line ended.
     text_end: u64,
-    /// Where the line under way begins.
+    /// The offset at which the current line begins.
     start: u64,
-    /// The beginning of the line under way, where it came in more than one piece.
+    /// The beginning of the current line, if it came in more than one piece.
     line: Vec<u8>,
     line_length: u64,
-    /// The last line ended with a CR, to which an LF would belong.
+    /// True if the last line ended with a CR, so that an LF belongs to the same line ending.
     is_after_cr: bool,
 }
 
-/// A part whose end is not known, and which may hold others.
+/// A multipart or message whose end was not reached yet.
 #[derive(Debug)]
 struct Open {
     part: usize,
-    /// Nothing for a message.
+    /// `None` for a message.
     boundary: Option<Vec<u8>>,
 }
 
@@ -41,37 +43,37 @@ struct Open {
 enum State {
     /// In the content of the last part.
     Body,
-    /// There is no room for more parts: the rest belongs to the last one.
+    /// The limit on parts is reached: the rest belongs to the last part.
     Full,
     /// In the header block of the last part.
     Head(Head),
-    /// Before the header block of the message that the last part holds.
+    /// Before the header block of the message that the last part contains.
     Message,
-    /// Before the first part of a multipart, or behind its last.
+    /// Before the first part of a multipart, or after its last.
     Outside,
 }
 
-/// What begins with the next line, in the last part.
+/// What begins in the last part with the next line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum NextLine {
     Body,
     Head,
     None,
 }
 
 impl Scanner {
-    /// For the body of a message whose header block says this.
+    /// A scanner for the body of a message whose header block was parsed.
     pub(super) fn of_body(facts: &Facts, room: usize) -> Self {
         let mut scanner = Self::new(room);
         scanner.begin_part(None);
         scanner.state = State::Body;
-        scanner.mark = Mark::None;
+        scanner.next_line = NextLine::None;
         scanner.end_head(facts);
-        scanner.mark = Mark::None;
+        scanner.next_line = NextLine::None;
         scanner
     }
 
-    /// For a message with its header block.
+    /// A scanner for a message with its header block.
     pub(super) fn of_message(room: usize) -> Self {
         let mut scanner = Self::new(room);
         scanner.begin_part(None);
@@ -90,7 +92,7 @@ impl Scanner {
             room,
             open: Vec::new(),
             state: State::Outside,
-            mark: Mark::None,
+            next_line: NextLine::None,
             text_end: 0,
             start: 0,
             line: Vec::new(),
@@ -99,13 +101,13 @@ impl Scanner {
         }
     }
 
-    /// Whether it makes no difference what follows.
+    /// True if further octets cannot change the result.
     fn is_done(&self) -> bool {
-        matches!(self.state, State::Full) && self.mark == Mark::None
+        matches!(self.state, State::Full) && self.next_line == NextLine::None
     }
 
-    /// Takes the next piece. A line ends with CRLF, and also with a lone CR or LF, as in a header
-    /// block.
+    /// Scans the next piece. A lone CR or LF ends a line as well as CRLF does, as in
+    /// [`HeaderBlock`](postgate_proto::header::HeaderBlock).
     pub(super) fn feed(&mut self, mut octets: &[u8]) {
         while !octets.is_empty() {
             if mem::take(&mut self.is_after_cr)
@@ -116,7 +118,7 @@ impl Scanner {
                 continue;
             }
             if matches!(self.state, State::Full) {
-                self.reach(self.start);
+                self.begin_line(self.start);
                 return;
             }
             let Some(end) = memchr2(b'\r', b'\n', octets) else {
@@ -143,19 +145,19 @@ impl Scanner {
         }
     }
 
-    /// The message ends here, after so many octets in all.
+    /// Ends the scan of `length` octets.
     pub(super) fn finish(mut self, length: u64) -> Scan {
         if self.line_length > 0 {
             let line = mem::take(&mut self.line);
             self.take_line(&line, self.line_length);
         }
-        self.reach(length);
+        self.begin_line(length);
         self.end_last(length, length);
         self.close(0, length);
         self.scan
     }
 
-    /// Keeps as much of a line as could matter.
+    /// Stores the beginning of a line, at most [`MAX_LINE`] octets.
     fn keep(&mut self, octets: &[u8]) {
         self.line_length += octets.len() as u64;
         let room = MAX_LINE.saturating_sub(self.line.len());
@@ -163,7 +165,7 @@ impl Scanner {
             .extend_from_slice(&octets[..room.min(octets.len())]);
     }
 
-    /// Looks at a line without its ending. Gives where its text ends.
+    /// Scans a line without its ending, and returns the offset at which its text ends.
     fn take_line(&mut self, text: &[u8], length: u64) -> u64 {
         #[cfg(test)]
         {
@@ -174,7 +176,7 @@ impl Scanner {
             self.scan.work += (1 + again) * text.len() as u64;
         }
         let (start, end) = (self.start, self.start + length);
-        self.reach(start);
+        self.begin_line(start);
         if let Some(rest) = text.strip_prefix(b"--")
             && let Some((index, is_last)) = self.boundary(rest)
         {
@@ -196,7 +198,7 @@ impl Scanner {
         if matches!(self.state, State::Message) {
             let parent = self.scan.parts.len() - 1;
             self.begin_part(Some(parent));
-            self.reach(start);
+            self.begin_line(start);
         }
         if let State::Head(head) = &mut self.state {
             if !text.is_empty() {
@@ -213,24 +215,24 @@ impl Scanner {
         end
     }
 
-    /// What was to begin with the next line begins here.
-    fn reach(&mut self, start: u64) {
+    /// Begins at `start` what was to begin with the next line.
+    fn begin_line(&mut self, start: u64) {
         let Some(part) = self.scan.parts.last_mut() else {
             return;
         };
-        match mem::replace(&mut self.mark, Mark::None) {
-            Mark::Body => part.body = start..start,
-            Mark::Head => {
+        match mem::replace(&mut self.next_line, NextLine::None) {
+            NextLine::Body => part.body = start..start,
+            NextLine::Head => {
                 part.head = start..start;
                 part.body = start..start;
             }
-            Mark::None => {}
+            NextLine::None => {}
         }
     }
 
-    /// The multipart whose boundary this line is, and whether the line is the last of them. It is
-    /// enough that a line begins with a boundary (RFC 2046 §5.1.2). Where it begins with more than
-    /// one, it is the longest; the innermost of those that are the same.
+    /// The open multipart whose boundary the line is, and true if it is the closing one. A line
+    /// needs only to begin with a boundary (RFC 2046 §5.1.2). The longest boundary wins, and the
+    /// innermost of equal ones.
     fn boundary(&self, rest: &[u8]) -> Option<(usize, bool)> {
         let mut found: Option<(usize, &[u8])> = None;
         for (index, open) in self.open.iter().enumerate().rev() {
@@ -246,7 +248,7 @@ impl Scanner {
         found.map(|(index, boundary)| (index, rest[boundary.len()..].starts_with(b"--")))
     }
 
-    /// Another part begins with the next line.
+    /// Adds a part that begins with the next line.
     fn begin_part(&mut self, parent: Option<usize>) {
         let index = self.scan.parts.len();
         if let Some(parent) = parent {
@@ -261,15 +263,15 @@ impl Scanner {
             container: false,
             is_opaque,
         });
-        (self.mark, self.state) = match is_opaque {
-            true => (Mark::Body, State::Full),
-            false => (Mark::Head, State::Head(Head::default())),
+        (self.next_line, self.state) = match is_opaque {
+            true => (NextLine::Body, State::Full),
+            false => (NextLine::Head, State::Head(Head::default())),
         };
     }
 
-    /// The header block of the last part is over, and its content begins with the next line.
+    /// Ends the header block of the last part, whose content begins with the next line.
     fn end_head(&mut self, facts: &Facts) {
-        self.mark = Mark::Body;
+        self.next_line = NextLine::Body;
         self.state = State::Body;
         let kind = self.set_kind(facts);
         let index = self.scan.parts.len() - 1;
@@ -310,7 +312,7 @@ impl Scanner {
         kind
     }
 
-    /// What a part without Content-Type is (RFC 2046 §5.1.5).
+    /// The type of a part without Content-Type (RFC 2046 §5.1.5).
     fn default_type(&self) -> &'static str {
         match self.parent_of_last() {
             Some(parent) if parent.kind == Kind::Digest => "message/rfc822",
@@ -324,8 +326,8 @@ impl Scanner {
         (parent != index).then(|| &self.scan.parts[parent])
     }
 
-    /// Remembers the first text that a reader would be shown. What belongs to an attached message is
-    /// not shown with this one.
+    /// Records the first part that mail readers show. They do not show parts of an attached
+    /// message.
     fn show(&mut self, index: usize, kind: Kind, facts: &Facts) {
         if self.open.iter().any(|open| open.boundary.is_none()) {
             return;
@@ -342,7 +344,8 @@ impl Scanner {
         };
     }
 
-    /// Ends the last part, if it still goes on: a line end before a boundary belongs to that.
+    /// Ends the last part unless it has ended. The line ending before a boundary belongs to the
+    /// boundary (RFC 2046 §5.1.1).
     fn end_last(&mut self, line: u64, before: u64) {
         let Some(part) = self.scan.parts.last_mut() else {
             return;
@@ -362,7 +365,7 @@ impl Scanner {
         }
     }
 
-    /// Closes the parts that were opened last, down to this one.
+    /// Closes the open parts from `index` on.
     fn close(&mut self, index: usize, end: u64) {
         for open in self.open.drain(index..) {
             let body = &mut self.scan.parts[open.part].body;
@@ -371,7 +374,7 @@ impl Scanner {
     }
 }
 
-/// Feeds a scanner with octets that are read in pieces.
+/// Scans `length` octets that `read` gives in pieces.
 pub(super) fn scan(
     mut scanner: Scanner,
     length: u64,
@@ -390,9 +393,7 @@ pub(super) fn scan(
     Ok(scanner.finish(length))
 }
 
-/// The most multiparts and messages that are open within one another.
+/// The most multiparts and messages within one another.
 const MAX_DEPTH: usize = 32;
-/// So much of a line is looked at, in octets: longer than any field that matters and any boundary.
+/// The part of a line that is examined, in octets: longer than any relevant field and any boundary.
 const MAX_LINE: usize = 16_384;
-/// How much is read at a time, in octets.
-pub(super) const PIECE: usize = 65_536;

@@ -1,92 +1,89 @@
-//! All parts of a message, with those that stand in something that has to be decoded first.
+//! Finds all parts of a message, including those in encoded messages, which are decoded for it.
 
-use std::collections::HashMap;
 use std::io;
 
+use super::decoded::Decoded;
+use super::facts::Facts;
 use super::found::{Kind, Scan};
-use super::head::Facts;
+use super::part::{Part, Storage};
 use super::scan::{Scanner, scan};
-use super::{Decoded, MAX_PARTS, Part, Source};
-use postgate_spool::Content;
+use super::source::{Scratch, Source};
 
-/// A search for the parts of a message, and of messages in it that have to be decoded first.
+/// A search for the parts of a message.
 pub(super) struct Search<'a> {
-    body: &'a Content,
+    body: &'a dyn Source,
     facts: &'a Facts,
     decoded: Decoded,
     parts: Vec<Part>,
-    /// How many parts were found, and are not among the others yet.
-    to_come: usize,
+    /// The number of parts that were found but are not in `parts` yet.
+    pending: usize,
 }
 
 impl<'a> Search<'a> {
-    /// In the body of a message whose header block says this.
-    pub(super) fn new(body: &'a Content, facts: &'a Facts) -> Self {
+    /// A search in the body of a message whose header block says `facts`.
+    pub(super) fn new(body: &'a dyn Source, facts: &'a Facts, scratch: Box<dyn Scratch>) -> Self {
         Self {
             body,
             facts,
-            decoded: Decoded {
-                scratch: body.scratch(),
-                places: HashMap::new(),
-            },
+            decoded: Decoded::new(scratch),
             parts: Vec::new(),
-            to_come: 0,
+            pending: 0,
         }
     }
 
-    /// What was found, and what was decoded for it.
+    /// Returns the parts, and the content that was decoded to find them.
     pub(super) fn finish(self) -> (Vec<Part>, Decoded) {
         (self.parts, self.decoded)
     }
 
-    /// Adds the parts of a text that begins at `base`. Gives which they are. Recurses no deeper than
-    /// `nested`.
+    /// Adds the parts of a scan that began at `base`, inside the part `holder`, and returns their
+    /// indices. Decodes at most `nested` messages within one another.
     pub(super) fn add(
         &mut self,
         found: Scan,
-        source: Source,
+        storage: Storage,
         base: u64,
         holder: Option<u32>,
         nested: usize,
     ) -> io::Result<Vec<u32>> {
-        self.to_come += found.parts.len();
-        let is_digest: Vec<_> = found
+        self.pending += found.parts.len();
+        let in_digest: Vec<_> = found
             .parts
             .iter()
             .map(|part| found.parts[part.parent].kind == Kind::Digest)
             .collect();
-        let mut places = Vec::with_capacity(found.parts.len());
-        for (index, part) in found.parts.into_iter().enumerate() {
-            // There are at most as many as `MAX_PARTS`.
-            let place = self.parts.len() as u32;
-            places.push(place);
-            self.to_come -= 1;
-            let is_first = part.parent == index;
+        let mut indices = Vec::with_capacity(found.parts.len());
+        for (position, part) in found.parts.into_iter().enumerate() {
+            // Fits, since there are at most `MAX_PARTS`.
+            let index = self.parts.len() as u32;
+            indices.push(index);
+            self.pending -= 1;
+            let is_first = part.parent == position;
             self.parts.push(Part {
                 parent: match is_first {
-                    true => holder.unwrap_or(place),
-                    false => places[part.parent],
+                    true => holder.unwrap_or(index),
+                    false => indices[part.parent],
                 },
                 container: part.container,
                 is_opaque: part.is_opaque,
-                default: match is_digest[index] && !is_first {
+                default_type: match in_digest[position] && !is_first {
                     true => "message/rfc822",
                     false => "text/plain",
                 },
-                source,
+                storage,
                 head: base + part.head.start..base + part.head.end,
                 body: base + part.body.start..base + part.body.end,
             });
             if part.kind == Kind::EncodedMessage && !part.is_opaque {
-                self.open(place, nested)?;
+                self.open(index, nested)?;
             }
         }
-        Ok(places)
+        Ok(indices)
     }
 
-    /// Looks into a message that has to be decoded.
+    /// Decodes a message and adds its parts.
     fn open(&mut self, index: u32, nested: usize) -> io::Result<()> {
-        let room = MAX_PARTS.saturating_sub(self.parts.len() + self.to_come);
+        let room = MAX_PARTS.saturating_sub(self.parts.len() + self.pending);
         let part = &mut self.parts[index as usize];
         let Some(nested) = nested.checked_sub(1).filter(|_| room > 0) else {
             part.is_opaque = true;
@@ -94,8 +91,11 @@ impl<'a> Search<'a> {
         };
         let part = part.clone();
         let facts = self.decoded.facts(self.body, self.facts, index, &part)?;
-        let place = self.decoded.decode(self.body, index, &part, &facts)?;
-        let (base, length) = (place.range.start, place.range.end - place.range.start);
+        let location = self.decoded.decode(self.body, index, &part, &facts)?;
+        let (base, length) = (
+            location.range.start,
+            location.range.end - location.range.start,
+        );
         if length == 0 {
             return Ok(());
         }
@@ -106,10 +106,12 @@ impl<'a> Search<'a> {
             scratch.read_at(base + offset, &mut buffer[..count])
         })?;
         self.parts[index as usize].container = true;
-        self.add(found, Source::Decoded, base, Some(index), nested)?;
+        self.add(found, Storage::Scratch, base, Some(index), nested)?;
         Ok(())
     }
 }
 
-/// So deep may messages be in one another that have to be decoded.
+/// The most parts that are found in a message. The last one is the rest of a message that has more.
+pub const MAX_PARTS: usize = 1_000;
+/// The most messages within one another that are decoded to find their parts.
 pub(super) const MAX_NESTED: usize = 3;

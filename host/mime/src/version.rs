@@ -1,6 +1,6 @@
-//! The field MIME-Version (RFC 2045 §4).
+//! The MIME-Version field (RFC 2045 §4).
 
-/// What the field says.
+/// The value of a MIME-Version field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MimeVersion {
     /// The version, `1.0` in practice.
@@ -12,33 +12,33 @@ pub struct MimeVersion {
 }
 
 impl MimeVersion {
-    /// Reads the unfolded value of the field. Nothing where it is garbled.
+    /// Parses the unfolded value of the field. Returns `None` if its syntax is wrong.
     pub fn parse(value: &str) -> Option<Self> {
-        let mut found = Self::default();
+        let mut version = Self::default();
         let mut rest = value.trim();
         while let Some(next) = rest.chars().next() {
             if next == '(' {
                 let (comment, after) = comment(rest)?;
-                let place = match found.version.is_empty() {
-                    true => &mut found.comment_before,
-                    false => &mut found.comment_after,
+                let slot = match version.version.is_empty() {
+                    true => &mut version.comment_before,
+                    false => &mut version.comment_after,
                 };
-                place.get_or_insert(comment);
+                slot.get_or_insert(comment);
                 rest = after;
                 continue;
             }
             if !next.is_whitespace() {
-                found.version.push(next);
+                version.version.push(next);
             }
             rest = &rest[next.len_utf8()..];
         }
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let (major, minor) = found.version.split_once('.')?;
-        (is_number(major) && is_number(minor)).then_some(found)
+        let (major, minor) = version.version.split_once('.')?;
+        (is_number(major) && is_number(minor)).then_some(version)
     }
 }
 
-/// The text of a comment that may hold others (RFC 5322 §3.2.2), and what follows it.
+/// Splits off a comment, which may contain others (RFC 5322 §3.2.2). Returns its text and the rest.
 fn comment(text: &str) -> Option<(String, &str)> {
     let mut depth = 0;
     let mut inner = String::new();
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn versions_with_and_without_comments() {
-        // The first four are those of RFC 2045 §4.
+        // The first four are the examples of RFC 2045 §4.
         let table = [
             ("1.0", Some(("1.0", None, None))),
             (

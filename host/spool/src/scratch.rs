@@ -1,11 +1,11 @@
-//! Octets that are made of a content: in memory while they are few, then in an unlinked file.
+//! Data derived from a message: in memory up to a threshold, then in an unlinked temporary file.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-/// Grows at its end, and is read anywhere.
+/// Scratch space that grows at its end and can be read at any offset.
 #[derive(Debug, Default)]
 pub struct Scratch {
     memory: Vec<u8>,
@@ -22,11 +22,11 @@ impl Scratch {
         }
     }
 
-    /// Adds octets at the end.
+    /// Appends octets.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be made or written. Nothing was added then.
+    /// Fails if the file cannot be created or written. Nothing is appended then.
     pub fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
             if self.memory.len() + octets.len() <= MEMORY {
@@ -49,19 +49,19 @@ impl Scratch {
         Ok(())
     }
 
-    /// Fills the buffer from `offset` on. Gives how many octets that were: fewer than fit only at
-    /// the end.
+    /// Fills `buffer` from `offset` on and returns the number of octets read, which is less than
+    /// the size of the buffer only at the end.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let count = buffer.len().min(left);
         let buffer = &mut buffer[..count];
         match &self.file {
             None if count == 0 => {}
-            // What is in memory is counted by a usize.
+            // The offset fits into a usize, since the octets are in memory.
             None => buffer.copy_from_slice(&self.memory[offset as usize..][..count]),
             Some(file) => file.read_exact_at(buffer, offset)?,
         }
@@ -73,13 +73,13 @@ impl Scratch {
         self.len
     }
 
-    /// Whether there is no octet.
+    /// True if there are no octets.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// The most octets that are kept in memory.
+/// The most octets in memory.
 const MEMORY: usize = 256 * 1024;
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_added_can_be_read_in_memory_and_in_a_file() {
+    fn reads_what_was_appended_in_memory_and_in_a_file() {
         let mut scratch = Scratch::new(None);
         let mut expected = Vec::new();
         for piece in 0..40_u8 {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_an_error() {
+    fn a_missing_directory_is_an_error() {
         let mut scratch = Scratch::new(Some("/nonexistent".into()));
         scratch.append(&[0; MEMORY]).unwrap();
         assert!(scratch.append(&[0; 1]).is_err());

@@ -1,16 +1,16 @@
-//! Reads the mail store behind the gateway.
+//! Reads the backend.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::timeout;
-use crate::backend::{CertificateName, TlsChoice};
-use crate::document::Section;
-use crate::{
-    Backend, BackendAddress, BackendCertificate, BackendLogin, BackendTls, BackendTrust, HostPort,
-    TlsVersion,
+use crate::address::{BackendAddress, HostPort};
+use crate::backend::{
+    Backend, BackendCertificate, BackendLogin, BackendTls, BackendTrust, CertificateName,
+    TlsChoice, TlsVersion,
 };
+use crate::document::Section;
 
+/// Reads the only backend. Returns `None` if there is none, or after a mistake.
 pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
     let mut only = None;
     let mut count = 0;
@@ -22,21 +22,21 @@ pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
         }
     });
     if count == 0 && root.is_overridden("backend.address") {
-        only = root.unwritten_table("backend", backend);
+        only = root.absent_table("backend", backend);
     }
     only
 }
 
 fn backend(section: &mut Section<'_>) -> Option<Backend> {
-    let name = section.or("name", "backend".to_owned());
+    let name = section.value_or("name", "backend".to_owned());
     let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
     let tls = tls(section, address.as_ref());
     let login = login(section, address.as_ref(), tls.is_some());
-    let connect_timeout = timeout(section, "connect-timeout", Duration::from_secs(10));
-    let command_timeout = timeout(section, "command-timeout", Duration::from_mins(1));
-    let data_timeout = timeout(section, "data-timeout", Duration::from_mins(5));
-    let max_idle = section.or("max-idle", 16);
-    let idle_timeout = timeout(section, "idle-timeout", Duration::from_secs(30));
+    let connect_timeout = section.timeout("connect-timeout", Duration::from_secs(10));
+    let command_timeout = section.timeout("command-timeout", Duration::from_mins(1));
+    let data_timeout = section.timeout("data-timeout", Duration::from_mins(5));
+    let max_idle = section.value_or("max-idle", 16);
+    let idle_timeout = section.timeout("idle-timeout", Duration::from_secs(30));
     let address = match address? {
         BackendAddress::Maildir(path) => BackendAddress::Maildir(section.resolve("address", &path)),
         elsewhere => elsewhere,
@@ -55,9 +55,9 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
 }
 
 fn tls(section: &mut Section<'_>, address: Option<&BackendAddress>) -> Option<BackendTls> {
-    let choice = section.or("tls", TlsChoice::Off);
+    let choice = section.value_or("tls", TlsChoice::Off);
     let name = section.value("tls-name").map(|CertificateName(name)| name);
-    let minimum = section.or("tls-minimum", TlsVersion::default());
+    let minimum = section.value_or("tls-minimum", TlsVersion::default());
     let trust = trust(section);
     let certificate = certificate(section);
     let start = match choice {
@@ -71,7 +71,7 @@ fn tls(section: &mut Section<'_>, address: Option<&BackendAddress>) -> Option<Ba
         BackendAddress::Lmtp(HostPort { host, .. })
         | BackendAddress::Smtp(HostPort { host, .. }) => host.clone(),
         BackendAddress::LmtpUnix(_) | BackendAddress::Maildir(_) | BackendAddress::SmtpUnix(_) => {
-            let text = "makes no sense: what goes there does not leave this machine; leave it out";
+            let text = "makes no sense: the connection does not leave this machine; leave it out";
             section.conflict("tls", text.to_owned());
             return None;
         }
@@ -85,7 +85,7 @@ fn tls(section: &mut Section<'_>, address: Option<&BackendAddress>) -> Option<Ba
     })
 }
 
-/// Notes what has no effect without TLS, and was surely meant to have one.
+/// Reports keys that have no effect without TLS.
 fn needs_tls(section: &mut Section<'_>, minimum: TlsVersion) {
     let mut meant = vec![
         "tls-name",
@@ -108,7 +108,7 @@ fn needs_tls(section: &mut Section<'_>, minimum: TlsVersion) {
 fn trust(section: &mut Section<'_>) -> BackendTrust {
     let file = section.path("tls-ca");
     let revoked = section.path("tls-crl");
-    if section.or("tls-verify", true) {
+    if section.value_or("tls-verify", true) {
         return BackendTrust::Authorities { file, revoked };
     }
     for key in ["tls-ca", "tls-crl"] {
@@ -123,7 +123,7 @@ fn trust(section: &mut Section<'_>) -> BackendTrust {
 fn certificate(section: &mut Section<'_>) -> Option<BackendCertificate> {
     let (chain, key) = (section.path("tls-certificate"), section.path("tls-key"));
     if chain.is_none() && section.has("tls-key") {
-        let text = "needs `tls-certificate`, the certificate that it belongs to";
+        let text = "needs `tls-certificate`, the certificate for this key";
         section.conflict("tls-key", text.to_owned());
     }
     let chain = chain?;
@@ -141,10 +141,13 @@ fn login(
     let username: Option<String> = section.value("username");
     let password_file = section.path("password-file");
     if section.has("username") && !section.has("password-file") {
-        section.missing("password-file", "write the file that has the password");
+        section.missing(
+            "password-file",
+            "write the path of the file with the password",
+        );
     }
     if section.has("password-file") && !section.has("username") {
-        section.missing("username", "write the name that the password belongs to");
+        section.missing("username", "write the user name for the password");
     }
     let login = BackendLogin {
         username: username?,
@@ -152,7 +155,7 @@ fn login(
     };
     match address? {
         BackendAddress::Maildir(_) => {
-            let text = "makes no sense: nobody asks for it there; leave it out";
+            let text = "makes no sense: a Maildir needs no credentials; leave it out";
             section.conflict("username", text.to_owned());
         }
         BackendAddress::Lmtp(HostPort { host, .. })

@@ -1,4 +1,4 @@
-//! Reads the listeners, and finds what does not go together in them.
+//! Reads the listeners and checks them for conflicts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,13 +10,15 @@ use toml::de::DeValue;
 
 use crate::address::{ListenAddress, ListenAddresses};
 use crate::document::Section;
-use crate::value::{Hostname, Line, Setting, is_printable};
-use crate::{AuthMode, CertificateFiles, Limits, Listener, ProxyMode, Submission, TlsMode, limits};
+use crate::limits::{self, Limits};
+use crate::listener::{AuthMode, Listener, ProxyMode, Submission};
+use crate::tls::{CertificateFiles, TlsMode};
+use crate::value::{Hostname, PrintableText, Setting, is_printable};
 
 use super::tls;
 
-/// All listeners, or the one that holds without any. Where addresses come from an environment
-/// variable or a flag, there is one listener for each, with the settings of the first one in the file.
+/// All listeners, or the default one. If an environment variable or a flag gives addresses, there
+/// is one listener for each, with the settings of the first one in the file.
 pub(super) fn all(
     root: &mut Section<'_>,
     general: &Limits,
@@ -27,7 +29,7 @@ pub(super) fn all(
     let mut count = 0;
     root.each_table("listener", |section| {
         let listens_on = match count > 0 && only_first {
-            true => section.written("address"),
+            true => section.value_in_file("address"),
             false => section.required("address", r#"write one such as "127.0.0.1:2525""#),
         };
         count += 1;
@@ -40,15 +42,15 @@ pub(super) fn all(
     });
     if count == 0 {
         let read = |section: &mut Section<'_>| {
-            let listens_on = section.or("address", default_addresses());
+            let listens_on = section.value_or("address", default_addresses());
             entry(section, Some(listens_on), general, certificates)
         };
-        listeners = root.unwritten_table("listener", read);
+        listeners = root.absent_table("listener", read);
     }
     listeners
 }
 
-/// The listeners of one table, which differ in nothing but their addresses.
+/// The listeners of one table, which have the same settings but different addresses.
 fn entry(
     section: &mut Section<'_>,
     listens_on: Option<ListenAddresses>,
@@ -82,32 +84,32 @@ fn entry(
 fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
     let default = Listener::at(DEFAULT_ADDRESS);
     Listener {
-        auth: section.or("auth", default.auth),
-        auth_in_clear: section.or("auth-in-clear", default.auth_in_clear),
+        auth: section.value_or("auth", default.auth),
+        auth_in_clear: section.value_or("auth-in-clear", default.auth_in_clear),
         auth_mechanisms: mechanisms(section).unwrap_or(default.auth_mechanisms),
-        banner: section.or("banner", Line(default.banner)).0,
+        banner: section.value_or("banner", PrintableText(default.banner)).0,
         default_domain: section.value("default-domain").map(|Hostname(name)| name),
-        early_talkers: section.or("early-talkers", default.early_talkers),
-        greet_delay: section.or("greet-delay", default.greet_delay),
+        early_talkers: section.value_or("early-talkers", default.early_talkers),
+        greet_delay: section.value_or("greet-delay", default.greet_delay),
         extensions: section.table("extensions", extensions),
         more_keywords: more_keywords(section),
         only_keywords: keywords(section, "only-keywords"),
         submission: Submission {
-            complete: section.or("submission", default.submission.complete),
-            strip_bcc: section.or("strip-bcc", default.submission.strip_bcc),
+            complete: section.value_or("submission", default.submission.complete),
+            strip_bcc: section.value_or("strip-bcc", default.submission.strip_bcc),
         },
-        line_endings: section.or("line-endings", default.line_endings),
-        lenient_commands: section.or("lenient-commands", default.lenient_commands),
-        strict_mail: section.or("strict-mail", default.strict_mail),
-        strict_rcpt: section.or("strict-rcpt", default.strict_rcpt),
-        proxy: section.or("proxy", default.proxy),
+        line_endings: section.value_or("line-endings", default.line_endings),
+        lenient_commands: section.value_or("lenient-commands", default.lenient_commands),
+        strict_mail: section.value_or("strict-mail", default.strict_mail),
+        strict_rcpt: section.value_or("strict-rcpt", default.strict_rcpt),
+        proxy: section.value_or("proxy", default.proxy),
         proxy_from: networks(section, "proxy-from"),
         xclient_from: networks(section, "xclient-from"),
-        reverse_dns: section.or("reverse-dns", default.reverse_dns),
-        tls: section.or("tls", default.tls),
-        tls_profile: section.or("tls-profile", default.tls_profile),
+        reverse_dns: section.value_or("reverse-dns", default.reverse_dns),
+        tls: section.value_or("tls", default.tls),
+        tls_profile: section.value_or("tls-profile", default.tls_profile),
         certificates: section.list("certificates"),
-        client_certificates: section.or("client-certificates", default.client_certificates),
+        client_certificates: section.value_or("client-certificates", default.client_certificates),
         client_ca: section.path("client-ca"),
         limits: section.table("limits", |section| {
             limits::read_of_listener(section, general)
@@ -129,7 +131,7 @@ fn mechanisms(section: &mut Section<'_>) -> Option<Vec<Mechanism>> {
 
 fn extensions(section: &mut Section<'_>) -> Extensions {
     let default = Extensions::default();
-    let chunking = section.or("chunking", default.chunking);
+    let chunking = section.value_or("chunking", default.chunking);
     let binarymime: Option<bool> = section.value("binarymime");
     if binarymime == Some(true) && !chunking {
         let text = "needs `chunking = true`, since such messages come with BDAT only";
@@ -138,12 +140,12 @@ fn extensions(section: &mut Section<'_>) -> Extensions {
     Extensions {
         binarymime: binarymime.unwrap_or(chunking),
         chunking,
-        dsn: section.or("dsn", default.dsn),
-        eight_bit_mime: section.or("eight-bit-mime", default.eight_bit_mime),
-        pipelining: section.or("pipelining", default.pipelining),
-        requiretls: section.or("requiretls", default.requiretls),
-        smtputf8: section.or("smtputf8", default.smtputf8),
-        vrfy: section.or("vrfy", default.vrfy),
+        dsn: section.value_or("dsn", default.dsn),
+        eight_bit_mime: section.value_or("eight-bit-mime", default.eight_bit_mime),
+        pipelining: section.value_or("pipelining", default.pipelining),
+        requiretls: section.value_or("requiretls", default.requiretls),
+        smtputf8: section.value_or("smtputf8", default.smtputf8),
+        vrfy: section.value_or("vrfy", default.vrfy),
     }
 }
 
@@ -194,7 +196,7 @@ fn resolved(written: &ListenAddress, section: &mut Section<'_>) -> Vec<SocketAdd
     })
 }
 
-/// Finds what does not go together in one table.
+/// Reports conflicts within one table.
 fn check(section: &mut Section<'_>, settings: &Listener, listeners: &[Listener]) {
     let is_loopback = |listener: &Listener| listener.address.ip().is_loopback();
     if settings.auth_in_clear && !listeners.iter().all(is_loopback) {
@@ -214,7 +216,7 @@ fn check(section: &mut Section<'_>, settings: &Listener, listeners: &[Listener])
     }
 }
 
-/// Finds what one table takes from the tables before it.
+/// Reports addresses and names of one table that earlier tables use.
 fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section<'_>) {
     for listener in entry {
         if is_taken(earlier, listener.address) {
@@ -227,7 +229,7 @@ fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section
     }
 }
 
-/// Port 0 is another one each time.
+/// True if another listener has the address. Port 0 stands for a different port each time.
 fn is_taken(listeners: &[Listener], address: SocketAddr) -> bool {
     let mut addresses = listeners.iter().map(|listener| listener.address);
     address.port() != 0 && addresses.any(|taken| taken == address)

@@ -1,4 +1,4 @@
-//! Reads the certificates, and what concerns the TLS of all listeners.
+//! Reads the certificates and the TLS settings of all listeners.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,9 @@ use postgate_proto::address::Charset;
 use toml::de::DeValue;
 
 use crate::document::Section;
+use crate::listener::Listener;
+use crate::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode};
 use crate::value::{Setting, is_domain};
-use crate::{CertificateFiles, ClientCertificates, Listener, Tls, TlsMode};
 
 pub(super) fn settings(section: &mut Section<'_>) -> Tls {
     let default = Tls::default();
@@ -15,13 +16,13 @@ pub(super) fn settings(section: &mut Section<'_>) -> Tls {
     Tls {
         self_signed_names: names.into_iter().map(|SubjectName(name)| name).collect(),
         self_signed_days: section
-            .or("self-signed-days", Days(default.self_signed_days))
+            .value_or("self-signed-days", Days(default.self_signed_days))
             .0,
-        rescan: section.or("rescan", default.rescan),
+        rescan: section.value_or("rescan", default.rescan),
     }
 }
 
-/// All certificates, in the order in which they stand.
+/// All certificates, in the order of the file.
 pub(super) fn certificates(root: &mut Section<'_>) -> Vec<CertificateFiles> {
     let mut all: Vec<CertificateFiles> = Vec::new();
     let mut index = 0;
@@ -44,7 +45,7 @@ pub(super) fn certificates(root: &mut Section<'_>) -> Vec<CertificateFiles> {
     all
 }
 
-/// Finds what does not go together in the TLS of one listener.
+/// Reports conflicts between the TLS settings of a listener.
 pub(super) fn check(
     section: &mut Section<'_>,
     settings: &Listener,
@@ -74,7 +75,7 @@ pub(super) fn check(
     }
 }
 
-/// The name of a host, or its address, as a certificate has it.
+/// A host name or an IP address in a certificate.
 struct SubjectName(String);
 
 impl Setting for SubjectName {
@@ -88,7 +89,7 @@ impl Setting for SubjectName {
     }
 }
 
-/// The life of a certificate.
+/// The validity of a certificate.
 #[derive(Clone, Copy)]
 struct Days(u32);
 

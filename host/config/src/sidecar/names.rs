@@ -56,7 +56,7 @@ impl Setting for OnFailure {
 mod tests {
     use super::*;
 
-    /// `"a", "b" or "c"`.
+    /// Formats a list as `"a", "b" or "c"`.
     fn listed(names: &[&str]) -> String {
         let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
         let (last, first) = quoted.split_last().unwrap();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_names_everything() {
+    fn allowed_values_are_complete() {
         assert_eq!(<Event as Setting>::ALLOWED, listed(&Event::NAMES));
         assert_eq!(
             <Grant as Setting>::ALLOWED,

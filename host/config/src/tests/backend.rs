@@ -1,4 +1,6 @@
-//! What is said of the backend.
+//! The backend.
+
+use std::path::PathBuf;
 
 use super::*;
 use crate::{BackendTls, BackendTrust, TlsStart, TlsVersion};
@@ -12,7 +14,7 @@ fn parse_backend(keys: &str) -> Result<Backend, Vec<String>> {
 }
 
 #[test]
-fn tls_and_login_arrive() {
+fn reads_tls_and_login() {
     let backend = parse_backend(
         r#"
         address = "smtp://mail.example.org:465"
@@ -52,7 +54,7 @@ fn tls_and_login_arrive() {
 }
 
 #[test]
-fn a_certificate_has_the_name_of_the_address() {
+fn the_certificate_name_is_the_host_by_default() {
     let backend = parse_backend("address = \"lmtp://[::1]:24\"\ntls = \"starttls\"").unwrap();
     let tls = backend.tls.unwrap();
     assert_eq!((tls.start, tls.name.as_str()), (TlsStart::StartTls, "::1"));
@@ -63,9 +65,8 @@ fn a_certificate_has_the_name_of_the_address() {
     assert_eq!(tls.trust, system);
 }
 
-/// A password never goes over a network in the clear.
 #[test]
-fn a_password_needs_tls_or_a_backend_on_this_machine() {
+fn a_password_needs_tls_or_a_local_backend() {
     for (address, tls, is_good) in [
         ("smtp://mail.example.org:25", "off", false),
         ("smtp://192.0.2.1:25", "off", false),
@@ -85,7 +86,7 @@ fn a_password_needs_tls_or_a_backend_on_this_machine() {
 }
 
 #[test]
-fn what_does_not_go_together() {
+fn conflicting_keys_are_mistakes() {
     let smtp = "address = \"smtp://mail:25\"\n";
     let unix = "address = \"smtp+unix:///x\"\n";
     let maildir = "address = \"maildir:x\"\n";

@@ -1,4 +1,7 @@
-//! Listeners and their limits, replies and name servers: what is written, and what comes of it.
+//! Listeners and their limits, replies and name servers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
@@ -8,14 +11,14 @@ use postgate_proto::parameters::Extensions;
 use super::{MINIMAL, parse};
 use crate::*;
 
-/// The listeners of a table with these lines.
+/// Parses a table `[[listener]]` with these lines.
 fn listener(lines: &str) -> Result<Vec<Listener>, Vec<String>> {
     let config = parse(&format!("{MINIMAL}[[listener]]\n{lines}"));
     config.map(|config| config.listeners)
 }
 
 #[test]
-fn values_of_a_listener_arrive() {
+fn reads_values_of_a_listener() {
     let listeners = listener(
         r#"
         address = "127.0.0.1:25"
@@ -73,7 +76,7 @@ fn values_of_a_listener_arrive() {
 }
 
 #[test]
-fn a_listener_overrides_the_limits_of_all() {
+fn a_listener_overrides_general_limits() {
     let config = parse(
         r#"
         hostname = "mx.example.org"
@@ -110,13 +113,15 @@ fn a_listener_overrides_the_limits_of_all() {
     assert_eq!(second.limits, expected);
 }
 
+/// The name and address of each listener for an address in the file.
+fn bound(address: &str) -> Result<Vec<(String, String)>, Vec<String>> {
+    let listeners = listener(&format!("address = \"{address}\""))?;
+    let shown = |l: Listener| (l.name, l.address.to_string());
+    Ok(listeners.into_iter().map(shown).collect())
+}
+
 #[test]
-fn addresses_of_listeners_good_and_bad() {
-    let bound = |address: &str| -> Result<Vec<(String, String)>, Vec<String>> {
-        let listeners = listener(&format!("address = \"{address}\""))?;
-        let shown = |l: Listener| (l.name, l.address.to_string());
-        Ok(listeners.into_iter().map(shown).collect())
-    };
+fn valid_listener_addresses() {
     let pair = |name: &str, address: &str| (name.to_owned(), address.to_owned());
     assert_eq!(
         bound("0.0.0.0:25").unwrap(),
@@ -148,6 +153,10 @@ fn addresses_of_listeners_good_and_bad() {
             "{address}"
         );
     }
+}
+
+#[test]
+fn invalid_listener_addresses() {
     let bad = [
         "",
         ":25",
@@ -176,7 +185,7 @@ fn addresses_of_listeners_good_and_bad() {
     let mistakes = bound("127.0.0.1:1,127.0.0.1:1").unwrap_err();
     let expected = "conf/postgate.toml:5: listener[0].address: 127.0.0.1:1 is there twice";
     assert_eq!(mistakes, [expected]);
-    // RFC 6761 §6.4: this name never has an address.
+    // RFC 6761 §6.4: names in this domain never have addresses.
     let mistakes = bound("nowhere.invalid:25").unwrap_err();
     let expected = "conf/postgate.toml:5: listener[0].address: nowhere.invalid:25 has no address: ";
     assert!(mistakes[0].starts_with(expected), "{mistakes:?}");
@@ -190,7 +199,7 @@ fn addresses_of_one_listener_share_its_name() {
 }
 
 #[test]
-fn what_does_not_go_together_is_a_mistake() {
+fn conflicting_keys_are_mistakes() {
     let table = [
         (
             "proxy = \"optional\"",
@@ -244,7 +253,7 @@ fn what_does_not_go_together_is_a_mistake() {
 }
 
 #[test]
-fn values_of_a_listener_that_are_none() {
+fn invalid_values_of_a_listener() {
     let table = [
         ("banner", r#""""#),
         ("banner", r#""a\nb""#),
@@ -288,7 +297,7 @@ fn values_of_a_listener_that_are_none() {
 }
 
 #[test]
-fn replies_good_and_bad() {
+fn valid_and_invalid_replies() {
     let denied = |reply: &str| {
         let config = parse(&format!("{MINIMAL}[replies]\nrelay-denied = {reply}"))?;
         let mut octets = Vec::new();
@@ -328,7 +337,7 @@ fn replies_good_and_bad() {
 }
 
 #[test]
-fn name_servers_good_and_bad() {
+fn valid_and_invalid_name_servers() {
     let servers = |list: &str| {
         let config = parse(&format!(
             "{MINIMAL}[dns]\nservers = {list}\ntimeout = \"1s\""

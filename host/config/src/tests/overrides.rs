@@ -1,6 +1,8 @@
-//! What holds in place of the file.
+//! Overrides by environment variables and flags.
 
 use std::path;
+
+use tracing::level_filters::LevelFilter;
 
 use super::{MINIMAL, parse_with};
 use crate::*;
@@ -25,7 +27,7 @@ level = "warn"
 "#;
 
 #[test]
-fn a_value_from_outside_replaces_that_of_the_file() {
+fn overrides_replace_values_of_the_file() {
     let config = parse_with(
         FILE,
         &[
@@ -74,7 +76,7 @@ fn a_value_from_outside_replaces_that_of_the_file() {
 }
 
 #[test]
-fn nothing_needs_to_be_in_the_file() {
+fn overrides_suffice_without_a_file() {
     let config = parse_with(
         "",
         &[
@@ -94,9 +96,8 @@ fn nothing_needs_to_be_in_the_file() {
     );
 }
 
-/// The settings of the first listener hold, and must go with the addresses from outside.
 #[test]
-fn the_checks_of_the_file_are_those_of_the_values_that_hold() {
+fn settings_are_checked_against_overriding_addresses() {
     let clear = format!("{MINIMAL}[[listener]]\naddress = \"127.0.0.1:1\"\nauth-in-clear = true\n");
     let listen = |value| parse_with(&clear, &[("listener.address", "--listen", value)]);
     assert!(listen("[::1]:2").is_ok());
@@ -140,7 +141,7 @@ fn mistakes_name_the_variable_or_the_flag() {
 }
 
 #[test]
-fn an_address_from_outside_twice_is_a_mistake() {
+fn a_duplicate_overriding_address_is_a_mistake() {
     let listen = [("listener.address", "--listen", "127.0.0.1:1,127.0.0.1:1")];
     assert_eq!(
         parse_with(MINIMAL, &listen).unwrap_err(),

@@ -1,12 +1,16 @@
-//! What operators write beside a plugin, and what comes of it.
+//! Sidecars.
 
+use std::path::Path;
+use std::time::Duration;
+
+use postgate_contract::{Event, Grant, Isolation, OnFailure};
 use serde_json::json;
 
-use crate::sidecar::{Event, Grant, Isolation, OnFailure, Sidecar};
-use crate::*;
+use crate::ConfigError;
+use crate::sidecar::Sidecar;
 
 #[test]
-fn a_sidecar_arrives() {
+fn reads_a_sidecar() {
     let sidecar = Sidecar::parse(
         r#"
         on-failure = "reject"
@@ -47,12 +51,12 @@ fn a_sidecar_arrives() {
 }
 
 #[test]
-fn an_empty_sidecar_is_none() {
+fn an_empty_sidecar_has_the_defaults() {
     assert_eq!(Sidecar::parse("", Path::new("x")), Ok(Sidecar::default()));
 }
 
 #[test]
-fn a_sidecar_fits_the_gateway_and_its_plugin() {
+fn listeners_and_events_are_checked() {
     let text = "events = [\"rcpt\", \"vrfy\"]\nlisteners = [\"mx\", \"submission\"]\n";
     let plugin = Path::new("plugins/10-a.wasm");
     let sidecar = Sidecar::parse(text, &plugin.with_extension("toml")).unwrap();
@@ -76,7 +80,7 @@ fn a_sidecar_fits_the_gateway_and_its_plugin() {
 }
 
 #[test]
-fn a_body_in_pieces_needs_an_instance_that_lasts() {
+fn body_chunk_needs_an_instance_for_the_message() {
     let plugin = Path::new("plugins/10-a.wasm");
     let exported = [Event::Rcpt, Event::BodyChunk];
     for (text, mistakes) in [

@@ -1,4 +1,9 @@
+//! Messages in memory and in files.
+
+use postgate_proto::reply::Refusal;
+
 use super::*;
+use crate::content::CHUNK;
 
 fn spool(memory: usize, limit: u64) -> Spool {
     Spool::new(Arc::new(SpoolSettings {
@@ -19,7 +24,7 @@ fn all(content: &Content) -> Vec<u8> {
 }
 
 #[test]
-fn content_is_what_was_written_wherever_it_is_kept() {
+fn content_equals_what_was_written() {
     let octets: Vec<u8> = (0..200_001_u32).map(|index| index as u8).collect();
     for (memory, in_memory) in [(octets.len(), true), (octets.len() - 1, false), (0, false)] {
         for cut in [7, 1000, octets.len()] {
@@ -37,7 +42,7 @@ fn content_is_what_was_written_wherever_it_is_kept() {
 }
 
 #[test]
-fn reading_at_any_offset() {
+fn reads_at_any_offset() {
     for memory in [0, 10] {
         let mut spool = spool(memory, 10);
         spool.write(b"0123456789").unwrap();
@@ -75,7 +80,7 @@ fn a_message_beyond_the_limit_is_refused() {
 }
 
 #[test]
-fn memory_serves_the_next_message() {
+fn memory_is_reused_for_the_next_message() {
     let mut spool = spool(1024, 1024);
     spool.write(&[b'x'; 1000]).unwrap();
     let content = spool.finish().unwrap();
@@ -94,7 +99,7 @@ fn memory_serves_the_next_message() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_our_fault() {
+fn a_missing_directory_is_an_io_error() {
     let directory = tempfile::tempdir().unwrap().path().join("missing");
     let settings = SpoolSettings {
         memory: 0,
@@ -106,12 +111,12 @@ fn a_directory_that_is_not_there_is_our_fault() {
     assert_eq!(error.refusal(), Refusal::TRY_LATER);
 }
 
-/// `/dev/full` refuses what is written to it, as a full disk does.
+/// Writing to `/dev/full` fails with ENOSPC, as on a full disk.
 #[test]
-fn a_full_disk_asks_the_client_to_come_back() {
+fn a_full_disk_is_a_temporary_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut spool = spool(0, 1024);
-    spool.place = Place::File(BufWriter::new(full));
+    spool.buffer = Buffer::File(BufWriter::new(full));
     spool.write(b"x").unwrap();
     let error = spool.finish().unwrap_err();
     assert!(matches!(error, SpoolError::Full(_)));

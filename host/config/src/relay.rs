@@ -1,0 +1,37 @@
+//! The domains that the gateway accepts mail for.
+
+use std::fmt;
+
+use postgate_proto::address::Charset;
+use toml::de::DeValue;
+
+use super::value::{Setting, is_domain};
+
+/// A domain that the gateway accepts mail for, in lower case: `example.org`, or `.example.org` for
+/// all its subdomains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayDomain(String);
+
+impl RelayDomain {
+    /// The domain in the syntax of [`RelayDomains`](postgate_proto::relay::RelayDomains).
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RelayDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Setting for RelayDomain {
+    const ALLOWED: &'static str =
+        r#"a domain such as "example.org", or ".example.org" for all its subdomains"#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let rule = value.as_str()?.to_lowercase();
+        let domain = rule.strip_prefix('.').unwrap_or(&rule);
+        is_domain(domain, Charset::Utf8).then_some(Self(rule))
+    }
+}

@@ -1,0 +1,65 @@
+//! Charsets, converted to UTF-8.
+
+use std::mem;
+
+use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16LE};
+use mail_parser::decoders::charsets::map::charset_decoder;
+
+/// Converts a charset to UTF-8. Octets that are not valid in it become U+FFFD.
+pub(super) enum Charset {
+    Pieces(encoding_rs::Decoder),
+    /// A charset that can only be converted as a whole.
+    Whole(fn(&[u8]) -> String, Vec<u8>),
+}
+
+impl Charset {
+    /// The charset of this label, or UTF-8 if the label is not known.
+    pub(super) fn of(label: Option<&str>) -> Self {
+        let label = label.unwrap_or_default();
+        match Encoding::for_label(label.as_bytes()) {
+            // A byte order mark may say that the text is big-endian.
+            Some(encoding) if encoding == UTF_16LE => Self::Pieces(encoding.new_decoder()),
+            Some(encoding) => Self::Pieces(encoding.new_decoder_without_bom_handling()),
+            None => match charset_decoder(label.as_bytes()) {
+                Some(decode) => Self::Whole(decode, Vec::new()),
+                None => Self::Pieces(UTF_8.new_decoder_without_bom_handling()),
+            },
+        }
+    }
+
+    /// Converts the next piece and appends the result to `out`.
+    pub(super) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>, is_last: bool) {
+        match self {
+            Self::Pieces(decoder) => decode(decoder, octets, out, is_last),
+            Self::Whole(convert, kept) => {
+                kept.extend_from_slice(octets);
+                if kept.len() > MAX_WHOLE {
+                    let kept = mem::take(kept);
+                    *self = Self::Pieces(UTF_8.new_decoder_without_bom_handling());
+                    self.feed(&kept, out, is_last);
+                } else if is_last {
+                    out.extend_from_slice(convert(kept).as_bytes());
+                }
+            }
+        }
+    }
+}
+
+fn decode(decoder: &mut encoding_rs::Decoder, mut octets: &[u8], out: &mut Vec<u8>, is_last: bool) {
+    loop {
+        let begin = out.len();
+        out.resize(begin + 3 * octets.len() + ROOM, 0);
+        let (result, read, written, _) = decoder.decode_to_utf8(octets, &mut out[begin..], is_last);
+        out.truncate(begin + written);
+        octets = &octets[read..];
+        if result == CoderResult::InputEmpty {
+            return;
+        }
+    }
+}
+
+/// The most octets of a text in a charset that can only be converted as a whole. These charsets are
+/// obsolete, and a larger text is read as UTF-8.
+const MAX_WHOLE: usize = 1 << 20;
+/// Room for octets that a decoder holds back.
+const ROOM: usize = 64;

@@ -1,0 +1,101 @@
+//! The content of a part as its header block describes it (RFC 2045).
+
+use mail_parser::{MessagePart, MimeHeaders};
+
+/// What the header block of a part says about its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Type and subtype in lower case.
+    pub content_type: String,
+    /// The decoded file name.
+    pub filename: Option<String>,
+    /// The disposition in lower case.
+    pub disposition: Option<String>,
+    /// The parameters of Content-Type, names in lower case, decoded (RFC 2231).
+    pub parameters: Vec<(String, String)>,
+    /// Content-Transfer-Encoding in lower case; `7bit` if there is none (RFC 2045 §6.1).
+    pub encoding: String,
+    /// Content-ID without its angle brackets.
+    pub content_id: Option<String>,
+    /// Content-Description, decoded (RFC 2047).
+    pub description: Option<String>,
+    pub(super) boundary: Option<String>,
+    pub(super) charset: Option<String>,
+    /// True if Content-Type has the parameter `name`.
+    pub(super) has_name: bool,
+    /// True if the header block exceeds a limit and was not parsed as a whole.
+    pub(super) is_cut: bool,
+}
+
+impl Facts {
+    /// A part without any fields.
+    pub(super) fn new(content_type: &str) -> Self {
+        Self {
+            content_type: content_type.into(),
+            filename: None,
+            disposition: None,
+            parameters: Vec::new(),
+            encoding: SEVEN_BIT.into(),
+            content_id: None,
+            description: None,
+            boundary: None,
+            charset: None,
+            has_name: false,
+            is_cut: false,
+        }
+    }
+
+    /// Converts the fields of a part. Without a Content-Type, its type is `default_type`.
+    pub(super) fn of(part: &MessagePart<'_>, default_type: &str) -> Self {
+        let content_type = part.content_type();
+        let parameters = content_type.and_then(|content_type| content_type.attributes());
+        let parameter = |name: &str| {
+            let value = content_type.and_then(|content_type| content_type.attribute(name));
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        Self {
+            content_type: content_type.map_or_else(
+                || default_type.to_owned(),
+                |content_type| {
+                    let subtype = content_type.subtype().unwrap_or("plain");
+                    format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase()
+                },
+            ),
+            filename: part.attachment_name().map(Into::into),
+            disposition: part
+                .content_disposition()
+                .map(|disposition| disposition.ctype().to_ascii_lowercase()),
+            parameters: parameters
+                .unwrap_or_default()
+                .iter()
+                .map(|attribute| {
+                    let name = attribute.name.to_ascii_lowercase();
+                    (name, attribute.value.to_string())
+                })
+                .collect(),
+            encoding: match part.content_transfer_encoding().map(str::trim) {
+                None | Some("") => SEVEN_BIT.into(),
+                Some(encoding) => encoding.to_ascii_lowercase(),
+            },
+            content_id: part
+                .content_id()
+                .map(|id| id.trim_matches(['<', '>']).to_owned()),
+            description: part.content_description().map(Into::into),
+            boundary: parameter("boundary"),
+            charset: parameter("charset"),
+            has_name: content_type.is_some_and(|content_type| content_type.has_attribute("name")),
+            is_cut: false,
+        }
+    }
+
+    /// True if the content is text, which is UTF-8 once it is decoded.
+    pub fn is_text(&self) -> bool {
+        self.content_type.starts_with("text/")
+    }
+
+    pub(super) fn is_attachment(&self) -> bool {
+        self.disposition.as_deref() == Some("attachment")
+    }
+}
+
+const SEVEN_BIT: &str = "7bit";
