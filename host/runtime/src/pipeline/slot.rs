@@ -12,7 +12,7 @@ use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
 use super::{Ask as _, Decision, Plugin};
-use crate::breaker::{Call, Change, Entry, Trial};
+use crate::breaker::{Admission, CallInfo, Probe, Transition};
 use crate::context::{Context, Occasion};
 use crate::verdict::{Opinion, PluginError, Refused, Verdict};
 use postgate_contract::{Event, Isolation, OnFailure};
@@ -22,7 +22,7 @@ pub(super) struct PluginSlot<P: Plugin> {
     pub(super) plugin: Arc<P>,
     instance: Option<P::Instance>,
     /// The right to try the plugin while it is taken out.
-    trial: Option<Trial>,
+    probe: Option<Probe>,
     pub(super) notes: String,
     pub(super) later: Vec<HeaderEdit>,
     /// Whether the plugin needs to see no more of the body of this message.
@@ -34,7 +34,9 @@ pub(super) struct PluginSlot<P: Plugin> {
 impl<P: Plugin> Drop for PluginSlot<P> {
     fn drop(&mut self) {
         let breaker = self.plugin.breaker();
-        let over = self.trial.map(|trial| breaker.over(trial, Instant::now()));
+        let over = self
+            .probe
+            .map(|probe| breaker.end_probe(probe, Instant::now()));
         if let Some(change) = over.flatten() {
             self.note_change(change, None);
         }
@@ -46,7 +48,7 @@ impl<P: Plugin> PluginSlot<P> {
         Self {
             plugin,
             instance: None,
-            trial: None,
+            probe: None,
             notes: String::new(),
             later: Vec::new(),
             is_sated: false,
@@ -94,10 +96,10 @@ impl<P: Plugin> PluginSlot<P> {
     ) -> Result<Opinion, PluginError> {
         let began = Instant::now();
         let client = context.session.remote.ip();
-        match self.plugin.breaker().enter(self.trial, client, began) {
-            Entry::Out => return Err(PluginError::Out),
-            Entry::Run => {}
-            Entry::Try(trial) => self.trial = Some(trial),
+        match self.plugin.breaker().admit(self.probe, client, began) {
+            Admission::Reject => return Err(PluginError::Out),
+            Admission::Allow => {}
+            Admission::Probe(probe) => self.probe = Some(probe),
         }
         let instance = self.take_instance(context).await;
         let is_made = instance.is_ok();
@@ -109,17 +111,17 @@ impl<P: Plugin> PluginSlot<P> {
         if let Some(calls) = self.plugin.metrics().calls(event) {
             calls.observe(now.duration_since(began));
         }
-        let call = Call {
+        let call = CallInfo {
             event: is_made.then_some(event),
             client,
             session: &context.session.id,
-            trial: self.trial,
+            probe: self.probe,
         };
         let change = match &asked {
-            Ok(_) => self.plugin.breaker().succeeded(call, now),
+            Ok(_) => self.plugin.breaker().record_success(call, now),
             // It says nothing about the plugin that there are too many sessions for it.
             Err(PluginError::Busy(_)) => None,
-            Err(_) => self.plugin.breaker().failed(call, now),
+            Err(_) => self.plugin.breaker().record_failure(call, now),
         };
         if let Some(change) = change {
             self.note_change(change, Some(event));
@@ -157,12 +159,12 @@ impl<P: Plugin> PluginSlot<P> {
     }
 
     /// Tells the operator that the plugin was taken out, or is back.
-    fn note_change(&self, change: Change, event: Option<Event>) {
+    fn note_change(&self, change: Transition, event: Option<Event>) {
         let plugin = self.plugin.name();
         let metrics = self.plugin.metrics();
         let event = event.map(tracing::field::display);
         match change {
-            Change::Opened(back_off) => {
+            Transition::Opened(back_off) => {
                 metrics.opened.inc();
                 metrics.note_breaker(true);
                 error!(
@@ -172,7 +174,7 @@ impl<P: Plugin> PluginSlot<P> {
                     "plugin keeps failing and is taken out"
                 );
             }
-            Change::Closed => {
+            Transition::Closed => {
                 metrics.note_breaker(false);
                 info!(plugin, event, "plugin works again and is back");
             }
