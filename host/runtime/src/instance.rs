@@ -12,8 +12,8 @@ use wasmtime::{Store, Trap};
 
 use crate::calls::Guests;
 use crate::context::Context;
+use crate::cpu_time::with_cpu_clock;
 use crate::host::{HostState, PluginFacts};
-use crate::meter::metered;
 use crate::metrics::Counted;
 use crate::verdict::{Exceeded, Opinion, PluginError};
 use postgate_contract::Event;
@@ -159,7 +159,7 @@ impl Budget {
 
     /// Runs a call for as long as it may take.
     pub(super) async fn spend<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
-        timeout(self.wall, metered(call)).await
+        timeout(self.wall, with_cpu_clock(call)).await
     }
 
     /// Takes the session back from the guest, and says whose limit it ran into where it did.
