@@ -65,7 +65,7 @@ pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
                 continue;
             }
         };
-        context.tape = HostCallLog::playing(frame.outside.clone());
+        context.tape = HostCallLog::replayer(frame.outside.clone());
         context.stores = stores.clone();
         let context = Arc::new(context);
         let answer = match plugin.handles(event) {

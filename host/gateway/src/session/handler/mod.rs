@@ -182,7 +182,7 @@ impl Desk {
 
     /// Keeps what plugins learn from outside, for a recording.
     pub(crate) fn record(&mut self) {
-        Arc::make_mut(&mut self.context).tape = HostCallLog::recording();
+        Arc::make_mut(&mut self.context).tape = HostCallLog::recorder();
     }
 
     /// The client has authenticated before the session, and acts as this identity.
