@@ -1,4 +1,4 @@
-//! The engine that runs plugins, and the walls of the machine that it must not run into.
+//! The engine that runs plugins, sized by the limits of the machine.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::metrics::PluginMetricsFamily;
 use postgate_contract::PluginLimits;
 use postgate_dns::Dns;
 
-/// The engine, what plugins may import from it, and how many instances there may be.
+/// The engine, the functions that plugins may import, and the permits for instances.
 pub struct Runtime {
     engine: Engine,
     linker: Linker<HostState>,
@@ -29,31 +29,31 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Makes an engine.
+    /// Creates an engine.
     ///
-    /// `instances` is the most instances at a time; without it as many as the machine can hold, at
-    /// most [`DEFAULT_INSTANCES`]. Compiled code is kept in `cache`. Plugins that are granted it ask
-    /// `dns`.
+    /// `instances` is the greatest number of instances at a time, by default [`DEFAULT_INSTANCES`]; it
+    /// is reduced to what the machine can hold. Compiled code is cached in the directory `cache`.
+    /// `dns` answers the queries of plugins that have the grant.
     ///
     /// # Errors
     ///
-    /// Where the cache directory cannot be used.
+    /// Fails if the cache directory cannot be used.
     pub fn new(
         instances: Option<u32>,
         cache: Option<&Path>,
         dns: Dns,
         metrics: PluginMetricsFamily,
     ) -> Result<Self, EngineError> {
-        Self::make(instances, cache, dns, metrics).map_err(EngineError)
+        Self::build(instances, cache, dns, metrics).map_err(EngineError)
     }
 
-    fn make(
+    fn build(
         instances: Option<u32>,
         cache: Option<&Path>,
         dns: Dns,
         metrics: PluginMetricsFamily,
     ) -> wasmtime::Result<Self> {
-        let wall = instances_the_machine_holds();
+        let wall = max_instances();
         let instances = instances.unwrap_or(DEFAULT_INSTANCES).min(wall);
         let mut config = base_config(cache)?;
         config.allocation_strategy(pool(instances));
@@ -68,7 +68,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
         wasi::add_to_linker(&mut linker)?;
-        tick(&engine);
+        start_epoch_thread(&engine);
         info!(instances, wall, "plugin runtime is ready");
         Ok(Self {
             engine,
@@ -79,17 +79,17 @@ impl Runtime {
         })
     }
 
-    /// One permit stands for one instance.
+    /// The permits for instances: one each.
     pub const fn instances(&self) -> &Arc<Semaphore> {
         &self.instances
     }
 
-    /// Who answers questions to the Domain Name System.
+    /// The resolver for DNS queries of plugins.
     pub const fn dns(&self) -> &Dns {
         &self.dns
     }
 
-    /// Where what plugins do is counted.
+    /// The metrics of all plugins.
     pub const fn metrics(&self) -> &PluginMetricsFamily {
         &self.metrics
     }
@@ -103,10 +103,10 @@ impl Runtime {
     }
 }
 
-/// The engine cannot be made, for example because its cache directory cannot be used.
+/// The engine cannot be created, for example because its cache directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
-pub struct EngineError(wasmtime::Error);
+pub struct EngineError(#[source] wasmtime::Error);
 
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,10 +116,10 @@ impl std::fmt::Debug for Runtime {
     }
 }
 
-/// The most instances at a time where the operator does not say: 1,000 sessions of four plugins.
+/// The default of `plugins.instances`: 1,000 sessions with four plugins each.
 pub const DEFAULT_INSTANCES: u32 = 4_000;
 
-/// How often running guests are interrupted to see whether their time is up.
+/// The interval at which running guests are interrupted to check their CPU time.
 const TICK: Duration = Duration::from_millis(5);
 
 fn base_config(cache: Option<&Path>) -> wasmtime::Result<Config> {
@@ -133,9 +133,9 @@ fn base_config(cache: Option<&Path>) -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// A component may be made of several core modules, each with a memory and tables of its own. A
-/// guest in Python has one for each library that CPython is made of, and they share one memory: the
-/// number of modules costs no address space, that of memories and tables does.
+/// Sizes the pool. A component may consist of several core modules: a Python guest has one for each
+/// library of CPython, and they share one memory. Modules take no address space in the pool; memories
+/// and tables do.
 fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -150,22 +150,26 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// Each instance takes four mappings, and the stack on which it is called two more.
-const MAPPINGS_OF_AN_INSTANCE: u32 = 6;
-/// What the rest of the program may need.
+/// Memory mappings of one instance: four of its own, and two of the stack for its calls.
+const MAPPINGS_PER_INSTANCE: u32 = 6;
+/// Memory mappings reserved for the rest of the process.
 const OTHER_MAPPINGS: u32 = 4_000;
 
-/// How many instances fit under `vm.max_map_count`, past which the kernel gives out no memory.
-fn instances_the_machine_holds() -> u32 {
+/// Returns the number of instances that fit below `vm.max_map_count`, the greatest number of memory
+/// mappings of a process.
+fn max_instances() -> u32 {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(65_530_u32);
-    (limit.saturating_sub(OTHER_MAPPINGS) / MAPPINGS_OF_AN_INSTANCE).max(1)
+        .unwrap_or(DEFAULT_MAX_MAP_COUNT);
+    (limit.saturating_sub(OTHER_MAPPINGS) / MAPPINGS_PER_INSTANCE).max(1)
 }
 
-/// One thread moves the clock of all guests, and ends with the engine.
-fn tick(engine: &Engine) {
+/// The default of `vm.max_map_count` in Linux.
+const DEFAULT_MAX_MAP_COUNT: u32 = 65_530;
+
+/// Starts the thread that advances the epoch of the engine. It ends when the engine is dropped.
+fn start_epoch_thread(engine: &Engine) {
     let engine = engine.weak();
     thread::spawn(move || {
         while let Some(engine) = engine.upgrade() {

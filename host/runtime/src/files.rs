@@ -1,4 +1,4 @@
-//! The files of the operator that a plugin may read: kept in memory, and read again when they change.
+//! The files that a sidecar lists for its plugin: cached in memory, and read again when they change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,42 +13,44 @@ use tracing::warn;
 
 use postgate_config::file::{FileVersion, ReadError, read_bounded};
 
-/// The files of one plugin, for all its instances.
+/// The listed files of one plugin, shared by all its instances.
 #[derive(Debug)]
 pub(super) struct Files {
     plugin: String,
     size_limit: u32,
-    listed: BTreeMap<String, Listed>,
+    listed: BTreeMap<String, ListedFile>,
 }
 
-/// Why a file cannot be read; the log has the rest.
+/// The reason that a plugin gets if it cannot read a file. The details are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileError {
+    /// The sidecar lists no file of this name.
     NotListed,
+    /// Reading failed.
     Unreadable,
 }
 
 #[derive(Debug)]
-struct Listed {
+struct ListedFile {
     path: PathBuf,
-    /// Locked while the file is looked at, so that many sessions do not read it at the same time.
-    known: Mutex<Known>,
+    /// Locked while the file is checked and read, so that only one session reads it at a time.
+    cache: Mutex<Cache>,
 }
 
-/// What is known of a file.
+/// The state of a file at the last check.
 #[derive(Debug, Default)]
-struct Known {
-    kept: Option<Kept>,
-    /// Why it could not be read at the last look.
+struct Cache {
+    content: Option<CachedContent>,
+    /// The error of the last check, if it failed.
     failure: Option<String>,
 }
 
 impl Files {
     pub(super) fn new(plugin: &str, listed: &BTreeMap<String, PathBuf>, size_limit: u32) -> Self {
         let listed = listed.iter().map(|(name, path)| {
-            let listed = Listed {
+            let listed = ListedFile {
                 path: path.clone(),
-                known: Mutex::default(),
+                cache: Mutex::default(),
             };
             (name.clone(), listed)
         });
@@ -59,60 +61,68 @@ impl Files {
         }
     }
 
-    /// What is in a file now.
+    /// Returns the current content of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no file of this name is listed, or if it cannot be read.
     pub(super) async fn content(&self, name: &str) -> Result<Arc<[u8]>, FileError> {
         let listed = self.listed.get(name).ok_or(FileError::NotListed)?;
-        let mut known = listed.known.lock().await;
-        let before = known.kept.as_ref().map(|kept| kept.seen);
+        let mut cache = listed.cache.lock().await;
+        let before = cache.content.as_ref().map(|cached| cached.state);
         let (path, limit) = (listed.path.clone(), self.size_limit);
-        // Looking at a file can take long, for example over a network. Until that is over, what is
-        // known stays: the session may give up before.
-        let looked = tokio::task::spawn_blocking(move || look(&path, limit, before)).await;
-        match looked.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(now) => {
-                known.failure = None;
-                if let Some(now) = now {
-                    known.kept = Some(now);
+        // Reading a file can take long, for example over a network, and the session may give up
+        // meanwhile. Therefore the cache is not changed before the file is read.
+        let read = tokio::task::spawn_blocking(move || read_if_changed(&path, limit, before)).await;
+        match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(changed) => {
+                cache.failure = None;
+                if let Some(content) = changed {
+                    cache.content = Some(content);
                 }
             }
             Err(error) => {
-                known.kept = None;
+                cache.content = None;
                 let failure = error.to_string();
-                // One line is enough for as long as nothing changes.
-                if known.failure.as_ref() != Some(&failure) {
+                // The same error is logged once.
+                if cache.failure.as_ref() != Some(&failure) {
                     let file = listed.path.display();
                     warn!(plugin = self.plugin, name, %file, %error, "a plugin cannot read a file");
                 }
-                known.failure = Some(failure);
+                cache.failure = Some(failure);
             }
         }
-        match &known.kept {
-            Some(kept) => Ok(Arc::clone(&kept.content)),
+        match &cache.content {
+            Some(cached) => Ok(Arc::clone(&cached.octets)),
             None => Err(FileError::Unreadable),
         }
     }
 }
 
-/// A file as it was when it was read.
+/// The content of a file, and the state of the file when it was read.
 #[derive(Debug)]
-struct Kept {
-    content: Arc<[u8]>,
-    seen: Seen,
+struct CachedContent {
+    octets: Arc<[u8]>,
+    state: FileState,
 }
 
-/// Which version of a file was read.
+/// The state of a file when it was read.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct FileState {
     version: FileVersion,
-    /// When it was seen for the first time.
+    /// The time at which this version was first seen.
     since: Instant,
-    /// Whether the file had been left alone for a while. Two changes in one tick of the clock look
-    /// like one.
+    /// True if the last change was at least [`SETTLE_TIME`] before. Until then the same version does
+    /// not prove the same content: two changes in one tick of the file system's clock look like one.
     is_settled: bool,
 }
 
-/// Reads a file, unless it is what was seen before.
-fn look(path: &Path, limit: u32, before: Option<Seen>) -> io::Result<Option<Kept>> {
+/// Reads a file, or returns `None` if it is unchanged.
+fn read_if_changed(
+    path: &Path,
+    limit: u32,
+    before: Option<FileState>,
+) -> io::Result<Option<CachedContent>> {
     let metadata = fs::metadata(path)?;
     let version = FileVersion::from(&metadata);
     let before = before.filter(|before| before.version == version);
@@ -124,18 +134,19 @@ fn look(path: &Path, limit: u32, before: Option<Seen>) -> io::Result<Option<Kept
                 let now = SystemTime::now();
                 now.duration_since(modified).ok()
             });
-            let seen = Seen {
+            let state = FileState {
                 version,
                 since,
-                // The time of a change may lie in the future.
-                is_settled: age.is_some_and(|age| age > SETTLED) || since.elapsed() > SETTLED,
+                // There is no age if the time of the change lies in the future.
+                is_settled: age.is_some_and(|age| age > SETTLE_TIME)
+                    || since.elapsed() > SETTLE_TIME,
             };
-            let content = read_bounded(path, limit.into()).map_err(|error| match error {
+            let octets = read_bounded(path, limit.into()).map_err(|error| match error {
                 ReadError::Io(error) => error,
                 ReadError::TooLarge(_) => too_large(limit),
             })?;
-            let content = content.into();
-            Ok(Some(Kept { content, seen }))
+            let octets = octets.into();
+            Ok(Some(CachedContent { octets, state }))
         }
     }
 }
@@ -146,7 +157,8 @@ fn too_large(limit: u32) -> io::Error {
     ))
 }
 
-/// The first line that begins with these octets, without its line ending.
+/// Returns the first line that begins with `prefix`, without its line ending. Returns `None` if there is
+/// none, or if it is longer than [`MAX_LINE`].
 pub(super) fn find_line<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let begin = match content.starts_with(prefix) {
         true => 0,
@@ -162,9 +174,10 @@ pub(super) fn find_line<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]
     (line.len() <= MAX_LINE && line.starts_with(prefix)).then_some(line)
 }
 
-/// The coarsest clock of a file system that is still around ticks every two seconds.
-const SETTLED: Duration = Duration::from_secs(2);
-/// The longest line that is found, in octets.
+/// The time without a change after which a version of a file identifies its content. The coarsest clock
+/// of a file system in use, that of FAT, ticks every two seconds.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
+/// The greatest length of a line in octets.
 const MAX_LINE: usize = 65_536;
 
 #[cfg(test)]
@@ -176,7 +189,7 @@ mod tests {
         Files::new("test", &listed, limit)
     }
 
-    /// Long ago enough that the file counts as settled.
+    /// Sets the time of the last change to so long ago that the file counts as settled.
     fn age(path: &Path, seconds: u64) {
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let file = fs::File::options().write(true).open(path).unwrap();
@@ -184,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_again_only_where_it_changed() {
+    async fn a_file_is_read_again_only_if_it_changed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         fs::write(&path, "one").unwrap();
@@ -207,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_has_just_changed_is_not_trusted() {
+    async fn a_file_that_has_just_changed_is_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         fs::write(&path, "one").unwrap();
@@ -225,20 +238,21 @@ mod tests {
         let later = SystemTime::now() + Duration::from_secs(1_000_000);
         let later = later.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         age(&path, later.as_secs());
-        let kept = look(&path, 100, None).unwrap().unwrap();
-        assert!(!kept.seen.is_settled);
-        let seen = Seen {
-            since: kept.seen.since - 2 * SETTLED,
-            ..kept.seen
+        let cached = read_if_changed(&path, 100, None).unwrap().unwrap();
+        assert!(!cached.state.is_settled);
+        let state = FileState {
+            since: cached.state.since - 2 * SETTLE_TIME,
+            ..cached.state
         };
-        // It is read once more, and then no more.
-        let again = look(&path, 100, Some(seen)).unwrap().unwrap();
-        assert!(again.seen.is_settled);
-        assert!(look(&path, 100, Some(again.seen)).unwrap().is_none());
+        // It is read once more, and not again after that.
+        let again = read_if_changed(&path, 100, Some(state)).unwrap().unwrap();
+        assert!(again.state.is_settled);
+        let unchanged = read_if_changed(&path, 100, Some(again.state)).unwrap();
+        assert!(unchanged.is_none());
     }
 
     #[test]
-    fn a_look_that_nobody_waits_for_forgets_nothing() {
+    fn a_read_that_is_given_up_keeps_the_cache() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .max_blocking_threads(1)
@@ -251,26 +265,27 @@ mod tests {
         let files = files(&path, 100);
         runtime.block_on(async {
             let first = files.content("users").await.unwrap();
-            // The only thread that could look is busy.
+            // The only thread for blocking work is busy.
             let (free, busy) = std::sync::mpsc::channel::<()>();
             tokio::task::spawn_blocking(move || busy.recv());
             let given_up = tokio::time::timeout(Duration::ZERO, files.content("users")).await;
             assert!(given_up.is_err());
             drop(free);
-            let known = files.listed["users"].known.lock().await;
-            assert!(Arc::ptr_eq(&known.kept.as_ref().unwrap().content, &first));
+            let cache = files.listed["users"].cache.lock().await;
+            let cached = cache.content.as_ref().unwrap();
+            assert!(Arc::ptr_eq(&cached.octets, &first));
         });
     }
 
     #[tokio::test]
-    async fn a_failure_is_news_once() {
+    async fn a_failure_is_logged_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         fs::write(&path, "four").unwrap();
         let files = files(&path, 3);
         let failure = async || {
             _ = files.content("users").await;
-            files.listed["users"].known.lock().await.failure.clone()
+            files.listed["users"].cache.lock().await.failure.clone()
         };
         let large = failure().await;
         assert!(large.as_ref().unwrap().contains("limits.file-size of 3"));
@@ -283,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read() {
+    async fn unreadable_files() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         let files = files(&path, 3);
@@ -299,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_found_by_their_beginning() {
+    fn lines_are_found_by_their_prefix() {
         let content = b"alice:1\r\nbob:2\nalice:3\ncarol:4";
         let table: [(&[u8], Option<&[u8]>); 8] = [
             (b"alice:", Some(b"alice:1")),

@@ -1,5 +1,5 @@
-//! What came from outside during a call: answers that no fact of the session explains, such as those of
-//! the Domain Name System. A recording keeps them, and a replay gives them again.
+//! The log of host calls whose answers come from outside the session, such as DNS answers. A recording
+//! stores them, and a replay returns them again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,104 +7,106 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One question to the world outside, and its answer.
+/// A call of a host function and its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Exchange {
-    /// The function of the host that was called, for example `dns.mx`.
+pub struct HostCall {
+    /// The host function, for example `dns.mx`.
     pub call: String,
-    /// What it was called with.
+    /// The arguments.
     pub question: Value,
-    /// What it said.
+    /// The answer.
     pub answer: Value,
 }
 
-/// Keeps or gives exchanges; most sessions have none. Clones are the same.
+/// Records or replays host calls. The default does neither, which is the case of most sessions. Clones
+/// share one log.
 #[derive(Clone, Debug, Default)]
-pub struct HostCallLog(Option<Arc<Mutex<Reel>>>);
+pub struct HostCallLog(Option<Arc<Mutex<Log>>>);
 
 #[derive(Debug)]
-struct Reel {
-    is_playing: bool,
-    exchanges: Vec<Exchange>,
+struct Log {
+    is_replay: bool,
+    calls: Vec<HostCall>,
     missing: Vec<String>,
 }
 
 impl HostCallLog {
-    /// A tape that keeps what happens.
-    pub fn recording() -> Self {
-        Self::of(false, Vec::new())
+    /// Creates a log that records calls.
+    pub fn recorder() -> Self {
+        Self::new(false, Vec::new())
     }
 
-    /// A tape that gives what has happened before, and asks nobody.
-    pub fn playing(exchanges: Vec<Exchange>) -> Self {
-        Self::of(true, exchanges)
+    /// Creates a log that answers from recorded calls, so that nothing outside is asked.
+    pub fn replayer(calls: Vec<HostCall>) -> Self {
+        Self::new(true, calls)
     }
 
-    fn of(is_playing: bool, exchanges: Vec<Exchange>) -> Self {
-        Self(Some(Arc::new(Mutex::new(Reel {
-            is_playing,
-            exchanges,
+    fn new(is_replay: bool, calls: Vec<HostCall>) -> Self {
+        Self(Some(Arc::new(Mutex::new(Log {
+            is_replay,
+            calls,
             missing: Vec::new(),
         }))))
     }
 
-    /// What was kept since this was last called.
-    pub fn take(&self) -> Vec<Exchange> {
-        let reel = self.reel();
-        reel.map_or_else(Vec::new, |mut reel| std::mem::take(&mut reel.exchanges))
+    /// Takes the calls that were recorded since the last time.
+    pub fn take(&self) -> Vec<HostCall> {
+        let log = self.lock();
+        log.map_or_else(Vec::new, |mut log| std::mem::take(&mut log.calls))
     }
 
-    /// What was asked while playing, and is not on the tape.
+    /// Returns the calls that a replay had to answer without a recorded answer.
     pub fn missing(&self) -> Vec<String> {
-        self.reel()
-            .map_or_else(Vec::new, |reel| reel.missing.clone())
+        self.lock().map_or_else(Vec::new, |log| log.missing.clone())
     }
 
-    /// The answer on the tape. Nothing: ask the world, and [`keep`](Self::keep) what it says. What
-    /// is not on a tape that plays counts as `unknown`.
-    pub(super) fn play<T: DeserializeOwned>(
+    /// Returns the recorded answer, or `unknown` if there is none. Returns `None` if this is no replay:
+    /// the caller then makes the call and passes the answer to [`record`](Self::record).
+    pub(super) fn replay<T: DeserializeOwned>(
         &self,
         call: &str,
         question: &Value,
         unknown: impl FnOnce() -> T,
     ) -> Option<T> {
-        let mut reel = self.reel().filter(|reel| reel.is_playing)?;
-        let is_it = |exchange: &Exchange| exchange.call == call && exchange.question == *question;
-        let at = reel.exchanges.iter().position(is_it);
-        let exchange = at.map(|at| reel.exchanges[at].clone());
-        // The same question may have had different answers; the last one holds from then on.
-        if let Some(at) = at
-            && reel.exchanges[at + 1..].iter().any(is_it)
+        let mut log = self.lock().filter(|log| log.is_replay)?;
+        let is_same = |recorded: &HostCall| recorded.call == call && recorded.question == *question;
+        let index = log.calls.iter().position(is_same);
+        let recorded = index.map(|index| log.calls[index].clone());
+        // The same call may have had different answers, which are returned in turn. The last one is
+        // kept, for calls beyond the recorded ones.
+        if let Some(index) = index
+            && log.calls[index + 1..].iter().any(is_same)
         {
-            reel.exchanges.remove(at);
+            log.calls.remove(index);
         }
-        let answer = exchange.and_then(|exchange| serde_json::from_value(exchange.answer).ok());
+        let answer = recorded.and_then(|recorded| serde_json::from_value(recorded.answer).ok());
         if answer.is_none() {
-            reel.missing.push(format!("{call} {question}"));
+            log.missing.push(format!("{call} {question}"));
         }
         Some(answer.unwrap_or_else(unknown))
     }
 
-    pub(super) fn keep<T: Serialize>(&self, call: &str, question: Value, answer: &T) {
-        let Some(mut reel) = self.reel() else { return };
-        reel.exchanges.push(Exchange {
+    /// Records a call, unless this is disabled.
+    pub(super) fn record<T: Serialize>(&self, call: &str, question: Value, answer: &T) {
+        let Some(mut log) = self.lock() else { return };
+        log.calls.push(HostCall {
             call: call.to_owned(),
             question,
-            // What the host answers is plain data, for which there is always a value.
+            // Answers are plain data, whose conversion to JSON does not fail.
             answer: serde_json::to_value(answer).unwrap_or_default(),
         });
     }
 
-    /// Whether there is a tape at all.
-    pub(super) const fn is_on(&self) -> bool {
+    /// True if calls are recorded or replayed.
+    pub(super) const fn is_enabled(&self) -> bool {
         self.0.is_some()
     }
 
-    fn reel(&self) -> Option<MutexGuard<'_, Reel>> {
-        // Each change is whole whatever happened to who held it.
-        let reel = self.0.as_ref()?;
-        Some(reel.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lock(&self) -> Option<MutexGuard<'_, Log>> {
+        let log = self.0.as_ref()?;
+        // A poisoned lock is usable: every change of the log is a single push or removal.
+        Some(log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -115,23 +117,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_given_again() {
-        let tape = HostCallLog::recording();
-        assert_eq!(tape.play("clock.now", &json!([]), || 0), None);
-        tape.keep("clock.now", json!([]), &7);
-        tape.keep("clock.now", json!([]), &8);
-        let tape = HostCallLog::playing(tape.take());
-        let now = || tape.play("clock.now", &json!([]), || 0);
+    fn recorded_answers_are_replayed() {
+        let log = HostCallLog::recorder();
+        assert_eq!(log.replay("clock.now", &json!([]), || 0), None);
+        log.record("clock.now", json!([]), &7);
+        log.record("clock.now", json!([]), &8);
+        let log = HostCallLog::replayer(log.take());
+        let now = || log.replay("clock.now", &json!([]), || 0);
         assert_eq!([now(), now(), now()], [Some(7), Some(8), Some(8)]);
-        assert_eq!(tape.play("dns.mx", &json!(["a"]), || 0), Some(0));
-        assert_eq!(tape.missing(), ["dns.mx [\"a\"]"]);
+        assert_eq!(log.replay("dns.mx", &json!(["a"]), || 0), Some(0));
+        assert_eq!(log.missing(), ["dns.mx [\"a\"]"]);
     }
 
     #[test]
-    fn without_a_tape_nothing_is_kept() {
-        let tape = HostCallLog::default();
-        tape.keep("clock.now", json!([]), &7);
-        assert_eq!(tape.play("clock.now", &json!([]), || 0), None);
-        assert!(tape.take().is_empty() && !tape.is_on());
+    fn the_default_records_nothing() {
+        let log = HostCallLog::default();
+        log.record("clock.now", json!([]), &7);
+        assert_eq!(log.replay("clock.now", &json!([]), || 0), None);
+        assert!(log.take().is_empty() && !log.is_enabled());
     }
 }

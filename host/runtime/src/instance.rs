@@ -17,7 +17,7 @@ use crate::exports::Guests;
 use crate::context::Context;
 use crate::error::{Exceeded, PluginError, shown};
 use crate::host::{HostError, HostState, PluginFacts, View};
-use crate::meter::metered;
+use crate::cpu_time::with_cpu_clock;
 use crate::metrics::Counted;
 use crate::question::Question;
 use crate::verdict::Opinion;
@@ -158,7 +158,7 @@ impl Budget {
 
     /// Runs a call for as long as it may take.
     pub(super) async fn spend<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
-        timeout(self.wall, metered(call)).await
+        timeout(self.wall, with_cpu_clock(call)).await
     }
 
     /// Takes the session back from the guest, and says whose limit it ran into where it did.

@@ -10,13 +10,13 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::breaker::Breaker;
 use crate::exports::{Exports, Guests};
 use crate::context::Context;
+use crate::cpu_time::cpu_used;
 use crate::files::Files;
 use crate::error::{PluginError, shown};
 use crate::host::{HostState, PluginFacts, View};
 use crate::instance::{Budget, Instance};
-use crate::meter::used;
 use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};
-use crate::shared::{Borrowed, SharedInstances};
+use crate::shared::{Lease, SharedInstances};
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::{Event, Isolation, TimeLimits};
 use postgate_dns::Dns;
@@ -130,19 +130,19 @@ impl LoadedPlugin {
         let Some(shared) = &self.shared else {
             return self.start(context).await;
         };
-        let Borrowed { instance, place } = shared.borrow(self.facts.limits.wall).await?;
+        let Lease { instance, permit } = shared.acquire(self.facts.limits.wall).await?;
         let mut instance = match instance {
             Some(instance) => instance,
             None => self.start(context).await?,
         };
-        instance.place = Some(place);
+        instance.place = Some(permit);
         Ok(instance)
     }
 
     /// Takes back a shared instance that works.
     pub(super) fn give_back(&self, mut instance: Instance) {
         if let (Some(shared), Some(place)) = (&self.shared, instance.place.take()) {
-            shared.give_back(instance, place);
+            shared.release(instance, place);
         }
     }
 
@@ -183,7 +183,7 @@ impl LoadedPlugin {
         store.set_hostcall_fuel(self.facts.limits.hostcall_bytes as usize);
         store.set_max_component_handles(MAX_HANDLES);
         store.epoch_deadline_callback(|mut store| {
-            match used() < store.data_mut().cpu {
+            match cpu_used() < store.data_mut().cpu {
                 // Others get their turn; the guest goes on at the next.
                 true => Ok(UpdateDeadline::YieldCustom(
                     1,

@@ -1,5 +1,5 @@
-//! Instances that sessions share, for interpreters that take long to start: each works for one event
-//! of one session at a time, and then for another. Nothing is isolated but the calls.
+//! Instances that sessions share, for interpreters that take long to start. An instance serves one event
+//! of one session at a time; its memory is not isolated between sessions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,57 +9,58 @@ use tokio::time::timeout;
 
 use crate::error::PluginError;
 
-/// Instances of one plugin that wait for work, and how many there may be.
+/// The shared instances of one plugin.
 #[derive(Debug)]
 pub(super) struct SharedInstances<T> {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     idle: Mutex<Vec<T>>,
-    /// Places in the pool of the engine, kept for as long as the plugin is there.
-    _kept: OwnedSemaphorePermit,
+    /// Permits of the engine's pool, held as long as the plugin is loaded.
+    _pool_permits: OwnedSemaphorePermit,
 }
 
-/// An instance at work, or the place for one that is yet to be made.
+/// The permission to use one instance.
 #[derive(Debug)]
-pub(super) struct Borrowed<T> {
+pub(super) struct Lease<T> {
+    /// An idle instance, or `None` if the caller has to make a new one.
     pub(super) instance: Option<T>,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl<T> SharedInstances<T> {
-    /// Room for as many instances as there are permits.
-    pub(super) fn new(kept: OwnedSemaphorePermit) -> Self {
+    /// Allows as many instances as there are permits of the engine's pool.
+    pub(super) fn new(pool_permits: OwnedSemaphorePermit) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(kept.num_permits())),
+            permits: Arc::new(Semaphore::new(pool_permits.num_permits())),
             idle: Mutex::default(),
-            _kept: kept,
+            _pool_permits: pool_permits,
         }
     }
 
-    /// Waits until fewer than all instances are at work.
+    /// Waits until an instance is idle or may be made.
     ///
     /// # Errors
     ///
-    /// Where that takes longer than `patience`.
-    pub(super) async fn borrow(&self, patience: Duration) -> Result<Borrowed<T>, PluginError> {
-        let place = Arc::clone(&self.places).acquire_owned();
+    /// Fails if that takes longer than `patience`.
+    pub(super) async fn acquire(&self, patience: Duration) -> Result<Lease<T>, PluginError> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
         // The semaphore is never closed.
-        let Ok(Ok(place)) = timeout(patience, place).await else {
+        let Ok(Ok(permit)) = timeout(patience, permit).await else {
             return Err(PluginError::Busy(patience));
         };
-        // The last one to be given back is the one whose memory is still warm.
+        // The latest one to be released is the most likely to be in the caches of the processor.
         let instance = self.idle().pop();
-        Ok(Borrowed { instance, place })
+        Ok(Lease { instance, permit })
     }
 
-    /// Takes back an instance that works. One that has failed is not given back: it is dropped, and
-    /// so is its place.
-    pub(super) fn give_back(&self, instance: T, place: OwnedSemaphorePermit) {
+    /// Returns a working instance to the idle ones. An instance that has failed is dropped with its
+    /// permit instead.
+    pub(super) fn release(&self, instance: T, permit: OwnedSemaphorePermit) {
         self.idle().push(instance);
-        drop(place);
+        drop(permit);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<T>> {
-        // Pushing and popping leave a list whole.
+        // A poisoned lock is usable: push and pop do not panic half-way.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,24 +72,24 @@ mod tests {
     const PATIENCE: Duration = Duration::from_millis(1);
 
     #[tokio::test]
-    async fn there_are_never_more_than_there_is_room_for() {
+    async fn instances_are_bounded_by_the_permits() {
         let pool = Arc::new(Semaphore::new(3));
-        let kept = Arc::clone(&pool).try_acquire_many_owned(2).unwrap();
-        let shared = SharedInstances::new(kept);
+        let pool_permits = Arc::clone(&pool).try_acquire_many_owned(2).unwrap();
+        let shared = SharedInstances::new(pool_permits);
         assert_eq!(pool.available_permits(), 1);
-        let first = shared.borrow(PATIENCE).await.unwrap();
+        let first = shared.acquire(PATIENCE).await.unwrap();
         assert_eq!(first.instance, None);
-        let second = shared.borrow(PATIENCE).await.unwrap();
-        let third = shared.borrow(PATIENCE).await;
+        let second = shared.acquire(PATIENCE).await.unwrap();
+        let third = shared.acquire(PATIENCE).await;
         assert!(matches!(third, Err(PluginError::Busy(_))), "{third:?}");
-        // The first works and comes back, the second fails.
-        shared.give_back("warm", first.place);
+        // The first is released, the second fails and is dropped.
+        shared.release("warm", first.permit);
         drop(second);
         assert_eq!(
-            shared.borrow(PATIENCE).await.unwrap().instance,
+            shared.acquire(PATIENCE).await.unwrap().instance,
             Some("warm")
         );
-        assert_eq!(shared.borrow(PATIENCE).await.unwrap().instance, None);
+        assert_eq!(shared.acquire(PATIENCE).await.unwrap().instance, None);
         drop(shared);
         assert_eq!(pool.available_permits(), 3);
     }

@@ -1,22 +1,22 @@
-//! What plugins remember of a session by the interface `store`: each its own keys and values, for as
-//! long as the session lasts, whatever becomes of the instance that wrote them.
+//! The interface `store`: each plugin has keys and values of its own, which live as long as the session,
+//! independently of the instances that write them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The keys and values of all plugins in one session. Clones are the same.
+/// The keys and values of all plugins in one session. Clones share one store.
 #[derive(Clone, Debug, Default)]
 pub struct SessionStores(Arc<Mutex<BTreeMap<String, KeyValues>>>);
 
 impl SessionStores {
-    /// Works with what one plugin remembers.
-    pub(super) fn of<T>(&self, plugin: &str, work: impl FnOnce(&mut KeyValues) -> T) -> T {
-        // Each change is whole: nothing in them can panic half-way.
+    /// Calls `access` with the keys and values of one plugin.
+    pub(super) fn of<T>(&self, plugin: &str, access: impl FnOnce(&mut KeyValues) -> T) -> T {
+        // A poisoned lock is usable: no change of a store can panic half-way.
         let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(values) = stores.get_mut(plugin) {
-            return work(values);
+            return access(values);
         }
-        work(stores.entry(plugin.to_owned()).or_default())
+        access(stores.entry(plugin.to_owned()).or_default())
     }
 }
 
@@ -24,10 +24,11 @@ impl SessionStores {
 #[derive(Debug, Default)]
 pub(super) struct KeyValues {
     values: BTreeMap<String, Vec<u8>>,
+    /// The size of all values.
     octets: usize,
 }
 
-/// There is no room for a value.
+/// The error of a value or key that exceeds the bounds of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -36,6 +37,9 @@ impl KeyValues {
         self.values.get(key).cloned()
     }
 
+    /// # Errors
+    ///
+    /// Fails if the value or the key exceeds the bounds of the store, which then is unchanged.
     pub(super) fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), Full> {
         let old = self.values.get(&key);
         let octets = self.octets - old.map_or(0, Vec::len) + value.len();
@@ -55,8 +59,11 @@ impl KeyValues {
     }
 }
 
+/// The greatest number of keys.
 const MAX_KEYS: usize = 256;
+/// The greatest length of a key in octets.
 const MAX_KEY: usize = 256;
+/// The greatest size of all values in octets.
 const MAX_OCTETS: usize = 64 << 10;
 
 #[cfg(test)]
@@ -81,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn each_plugin_has_its_own() {
+    fn plugins_do_not_share_values() {
         let stores = SessionStores::default();
         let set = |values: &mut KeyValues| values.set("k".into(), vec![1]);
         assert_eq!(stores.of("a", set), Ok(()));

@@ -135,15 +135,15 @@ impl HostState {
         ask: impl Future<Output = T>,
     ) -> wasmtime::Result<T> {
         let tape = &self.context()?.host_calls;
-        if !tape.is_on() {
+        if !tape.is_enabled() {
             return Ok(ask.await);
         }
         let question = question();
-        if let Some(answer) = tape.play(call, &question, unknown) {
+        if let Some(answer) = tape.replay(call, &question, unknown) {
             return Ok(answer);
         }
         let answer = ask.await;
-        tape.keep(call, question, &answer);
+        tape.record(call, question, &answer);
         Ok(answer)
     }
 
@@ -156,14 +156,14 @@ impl HostState {
         ask: impl FnOnce() -> T,
     ) -> wasmtime::Result<T> {
         let tape = &self.context()?.host_calls;
-        if !tape.is_on() {
+        if !tape.is_enabled() {
             return Ok(ask());
         }
         let question = question();
-        let answer = tape.play(call, &question, unknown);
+        let answer = tape.replay(call, &question, unknown);
         Ok(answer.unwrap_or_else(|| {
             let answer = ask();
-            tape.keep(call, question, &answer);
+            tape.record(call, question, &answer);
             answer
         }))
     }

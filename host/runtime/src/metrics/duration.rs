@@ -7,18 +7,18 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// How long calls took. All clones count together.
+/// A histogram of durations. Clones share one histogram.
 #[derive(Clone, Debug, Default)]
 pub struct Durations(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// One for each bound, and one for what is above all of them.
+    /// One bucket for each bound, and one for longer durations.
     counts: [AtomicU64; BOUNDS.len() + 1],
     nanoseconds: AtomicU64,
 }
 
-/// Upper bounds in nanoseconds: from a warm call of a compiled guest to a limit on the clock.
+/// Upper bounds in nanoseconds: from a warm call of a compiled guest to a typical wall-clock limit.
 const BOUNDS: [u64; 14] = [
     1_000,
     5_000,
@@ -37,7 +37,7 @@ const BOUNDS: [u64; 14] = [
 ];
 
 impl Durations {
-    /// Counts one more.
+    /// Adds a duration.
     pub fn observe(&self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| *bound < nanoseconds);
@@ -45,7 +45,7 @@ impl Durations {
         self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// How many were counted.
+    /// Returns the number of durations.
     pub fn count(&self) -> u64 {
         let counts = self.0.counts.iter();
         counts.map(|count| count.load(Ordering::Relaxed)).sum()

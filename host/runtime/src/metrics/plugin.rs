@@ -1,4 +1,4 @@
-//! What is counted about plugins.
+//! The metrics of plugins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,12 +6,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Durations, Gauge};
+use super::duration::Durations;
+use super::gauge::Gauge;
 use postgate_contract::Event;
 
 type Labels<const N: usize> = [(&'static str, String); N];
 
-/// What is counted about all plugins, each by its name.
+/// The metrics of all plugins, labelled with their names.
 #[derive(Clone, Debug)]
 pub struct PluginMetricsFamily {
     calls: Family<Labels<2>, Durations>,
@@ -21,12 +22,12 @@ pub struct PluginMetricsFamily {
     is_open: Family<Labels<1>, Gauge>,
     instances: Family<Labels<1>, Gauge>,
     refused: Family<Labels<1>, Counter>,
-    /// The generation of the plugins that serve new sessions.
+    /// The generation of the plugin set of new sessions.
     pub generation: Gauge,
 }
 
 impl PluginMetricsFamily {
-    /// Registers the counters of all plugins.
+    /// Registers the metrics of all plugins.
     pub fn register(registry: &mut Registry) -> Self {
         let all = Self {
             calls: Family::default(),
@@ -82,13 +83,13 @@ impl PluginMetricsFamily {
         all
     }
 
-    /// Files of a plugin could not be used.
+    /// Counts a refused file of a plugin.
     pub fn refused(&self, plugin: &str) {
         let labels = [("plugin", plugin.to_owned())];
         self.refused.get_or_create(&labels).inc();
     }
 
-    /// What is counted about one plugin at these events.
+    /// Returns the metrics of one plugin that handles these events.
     pub fn of(&self, plugin: &str, events: impl IntoIterator<Item = Event>) -> PluginMetrics {
         let alone = [("plugin", plugin.to_owned())];
         let at = |event: Event| {
@@ -111,24 +112,23 @@ impl PluginMetricsFamily {
     }
 }
 
-/// What is counted about one plugin. A plugin that takes the place of another of the same name goes
-/// on counting where that one was.
+/// The metrics of one plugin. Versions of the plugin with the same name share their counters.
 #[derive(Debug)]
 pub struct PluginMetrics {
     plugin: String,
     calls: Vec<(Event, Durations)>,
     failures: Family<Labels<3>, Counter>,
     skipped: Family<Labels<2>, Counter>,
-    /// How often the breaker took it out.
+    /// The number of times that the breaker has opened.
     pub opened: Counter,
     is_open: Gauge,
     is_retired: AtomicBool,
-    /// The instances that there are.
+    /// The number of instances.
     pub instances: Gauge,
 }
 
 impl PluginMetrics {
-    /// The calls at an event; nothing where the plugin does not handle it.
+    /// Returns the calls at an event, or `None` if the plugin does not handle it.
     pub fn calls(&self, event: Event) -> Option<&Durations> {
         let mut calls = self.calls.iter();
         calls
@@ -136,21 +136,21 @@ impl PluginMetrics {
             .map(|(_, calls)| calls)
     }
 
-    /// The breaker has taken the plugin out, or let it back. A version that serves no new sessions
-    /// says nothing about the one that does.
+    /// Sets the gauge of the breaker. Does nothing for a version that serves no new sessions: the gauge
+    /// belongs to the version that does.
     pub fn note_breaker(&self, is_open: bool) {
         if !self.is_retired.load(Ordering::Relaxed) {
             self.is_open.set(i64::from(is_open));
         }
     }
 
-    /// The plugin serves no new sessions any more: its breaker counts no longer.
+    /// Marks this version as one that serves no new sessions.
     pub(crate) fn retire(&self) {
         self.is_retired.store(true, Ordering::Relaxed);
         self.is_open.set(0);
     }
 
-    /// A call at this event had no answer, for this cause.
+    /// Counts a failed call at an event, with its cause.
     pub fn failed(&self, event: Event, cause: &'static str) {
         let labels = [
             ("plugin", self.plugin.clone()),
@@ -160,7 +160,7 @@ impl PluginMetrics {
         self.failures.get_or_create(&labels).inc();
     }
 
-    /// A call at this event was not made.
+    /// Counts a call at an event that was not made.
     pub fn skipped(&self, event: Event) {
         let labels = [
             ("plugin", self.plugin.clone()),
@@ -174,15 +174,16 @@ impl PluginMetrics {
 mod tests {
     use std::time::Duration;
 
+    use prometheus_client::encoding::text;
+
     use super::*;
 
     #[test]
-    fn plugins_of_one_name_count_together() {
-        let metrics = Metrics::new();
+    fn versions_of_a_plugin_share_their_counters() {
+        let mut registry = Registry::with_prefix("postgate");
+        let metrics = PluginMetricsFamily::register(&mut registry);
         for _ in 0..2 {
-            let plugin = metrics
-                .plugins()
-                .of("10-access", [Event::Mail, Event::Rcpt]);
+            let plugin = metrics.of("10-access", [Event::Mail, Event::Rcpt]);
             plugin
                 .calls(Event::Rcpt)
                 .unwrap()
@@ -191,7 +192,8 @@ mod tests {
             plugin.skipped(Event::Mail);
             assert!(plugin.calls(Event::Helo).is_none());
         }
-        let rendered = metrics.render();
+        let mut rendered = String::new();
+        text::encode(&mut rendered, &registry).unwrap();
         for line in [
             "postgate_plugin_call_seconds_count{plugin=\"10-access\",event=\"rcpt\"} 2",
             "postgate_plugin_failures_total{plugin=\"10-access\",event=\"rcpt\",cause=\"cpu\"} 2",

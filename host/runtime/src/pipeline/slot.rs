@@ -12,7 +12,7 @@ use tracing::{debug, error, info, warn};
 use super::edits::check_relaying;
 use super::failure::verdict_of_failure;
 use super::plugin::{Plugin, PluginInstance as _};
-use crate::breaker::{Call, Change, Entry, Trial};
+use crate::breaker::{Admission, CallInfo, Probe, Transition};
 use crate::context::Context;
 use crate::error::PluginError;
 use crate::question::Question;
@@ -23,7 +23,7 @@ pub(super) struct PluginSlot<P: Plugin> {
     pub(super) plugin: Arc<P>,
     instance: Option<P::Instance>,
     /// The right to try the plugin while it is taken out.
-    trial: Option<Trial>,
+    probe: Option<Probe>,
     pub(super) notes: String,
     pub(super) later: Vec<HeaderEdit>,
     /// True if the plugin needs to see no more of the body of this message.
@@ -35,7 +35,9 @@ pub(super) struct PluginSlot<P: Plugin> {
 impl<P: Plugin> Drop for PluginSlot<P> {
     fn drop(&mut self) {
         let breaker = self.plugin.breaker();
-        let over = self.trial.map(|trial| breaker.over(trial, Instant::now()));
+        let over = self
+            .probe
+            .map(|probe| breaker.end_probe(probe, Instant::now()));
         if let Some(change) = over.flatten() {
             self.note_change(change, None);
         }
@@ -47,7 +49,7 @@ impl<P: Plugin> PluginSlot<P> {
         Self {
             plugin,
             instance: None,
-            trial: None,
+            probe: None,
             notes: String::new(),
             later: Vec::new(),
             is_sated: false,
@@ -96,10 +98,10 @@ impl<P: Plugin> PluginSlot<P> {
         let event = question.event();
         let began = Instant::now();
         let client = context.session.remote.ip();
-        match self.plugin.breaker().enter(self.trial, client, began) {
-            Entry::Out => return Err(PluginError::Out),
-            Entry::Run => {}
-            Entry::Try(trial) => self.trial = Some(trial),
+        match self.plugin.breaker().admit(self.probe, client, began) {
+            Admission::Reject => return Err(PluginError::Out),
+            Admission::Allow => {}
+            Admission::Probe(probe) => self.probe = Some(probe),
         }
         let instance = self.take_instance(context).await;
         let is_made = instance.is_ok();
@@ -111,17 +113,17 @@ impl<P: Plugin> PluginSlot<P> {
         if let Some(calls) = self.plugin.metrics().calls(event) {
             calls.observe(now.duration_since(began));
         }
-        let call = Call {
+        let call = CallInfo {
             event: is_made.then_some(event),
             client,
             session: &context.session.id,
-            trial: self.trial,
+            probe: self.probe,
         };
         let change = match &asked {
-            Ok(_) => self.plugin.breaker().succeeded(call, now),
+            Ok(_) => self.plugin.breaker().record_success(call, now),
             // It says nothing about the plugin that there are too many sessions for it.
             Err(PluginError::Busy(_)) => None,
-            Err(_) => self.plugin.breaker().failed(call, now),
+            Err(_) => self.plugin.breaker().record_failure(call, now),
         };
         if let Some(change) = change {
             self.note_change(change, Some(event));
@@ -159,12 +161,12 @@ impl<P: Plugin> PluginSlot<P> {
     }
 
     /// Tells the operator that the plugin was taken out, or is back.
-    fn note_change(&self, change: Change, event: Option<Event>) {
+    fn note_change(&self, change: Transition, event: Option<Event>) {
         let plugin = self.plugin.name();
         let metrics = self.plugin.metrics();
         let event = event.map(tracing::field::display);
         match change {
-            Change::Opened(back_off) => {
+            Transition::Opened(back_off) => {
                 metrics.opened.inc();
                 metrics.note_breaker(true);
                 error!(
@@ -174,7 +176,7 @@ impl<P: Plugin> PluginSlot<P> {
                     "plugin keeps failing and is taken out"
                 );
             }
-            Change::Closed => {
+            Transition::Closed => {
                 metrics.note_breaker(false);
                 info!(plugin, event, "plugin works again and is back");
             }

@@ -13,7 +13,7 @@ use postgate_proto::session::TLS_NOT_AVAILABLE;
 
 use super::seat::{CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
-use crate::breaker::Call;
+use crate::breaker::CallInfo;
 use crate::context::{Authentication, Message, RemoteHost, SessionFacts, Transaction};
 use crate::metrics::Metrics;
 use crate::verdict::{EnvelopeEdit, Refused};
@@ -332,14 +332,14 @@ async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
             assert_eq!(context.tags.len(), 1, "{event} {on_failure:?}");
             // Nor does it stop at one that is out.
             let breaker = pipeline.seats[0].plugin.breaker();
-            let call = Call {
+            let call = CallInfo {
                 event: None,
                 client: Ipv4Addr::LOCALHOST.into(),
                 session: "s",
-                trial: None,
+                probe: None,
             };
             while !breaker.is_open() {
-                breaker.failed(call, Instant::now());
+                breaker.record_failure(call, Instant::now());
             }
             pipeline.ask(event, &mut context).await;
             assert_eq!(context.tags.len(), 2, "{event} {on_failure:?}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::VERSION;
 use super::snapshot::{RecordedQuestion, Snapshot};
-use crate::host_calls::Exchange;
+use crate::host_calls::HostCall;
 use postgate_contract::Event;
 
 /// One call of the plugin.
@@ -26,7 +26,7 @@ pub struct Frame {
     pub(super) seen: Snapshot,
     /// What it learned from outside.
     #[serde(default)]
-    pub(super) outside: Vec<Exchange>,
+    pub(super) outside: Vec<HostCall>,
     /// What it answered.
     pub answer: Value,
 }

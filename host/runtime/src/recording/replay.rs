@@ -74,7 +74,7 @@ pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
                 continue;
             }
         };
-        context.host_calls = HostCallLog::playing(frame.outside.clone());
+        context.host_calls = HostCallLog::replayer(frame.outside.clone());
         context.stores = stores.clone();
         let context = Arc::new(context);
         let answer = match plugin.handles(event) {

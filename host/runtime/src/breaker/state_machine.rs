@@ -1,27 +1,30 @@
-//! The states of a breaker. Time is passed in.
+//! The states of a breaker: closed, open, half-open. The caller passes the time in.
 
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Call, Change, Entry, Trial};
+use super::call::{Admission, CallInfo, Probe, Transition};
 use postgate_contract::{BreakerRules, Event};
 
 #[derive(Debug)]
-pub(super) struct Circuit {
+pub(super) struct StateMachine {
     rules: BreakerRules,
     state: State,
-    /// The sessions that have failed lately, at most as many as open the breaker.
-    failures: VecDeque<Failures>,
-    /// How often it was opened without having been closed for a window in between.
+    /// The sessions with recent failures, at most [`BreakerRules::failures`] of them.
+    failures: VecDeque<SessionFailures>,
+    /// How often the breaker opened without having been closed for a whole window in between. Each
+    /// level doubles the back-off.
     level: u32,
     closed_at: Option<Instant>,
-    trials: u64,
+    /// The number of probes so far, which is also the number of the latest one.
+    probes: u64,
 }
 
-/// What a session has failed at: an event, or nothing where no instance could be made.
+/// The failures of one session at one event.
 #[derive(Debug)]
-struct Failures {
+struct SessionFailures {
+    /// The event, or `None` if no instance could be made.
     event: Option<Event>,
     client: IpAddr,
     session: Box<str>,
@@ -34,25 +37,25 @@ struct Failures {
 enum State {
     Closed,
     Open(Outage),
-    /// One session has until then to show that the plugin works.
+    /// One session probes the plugin. It has time until [`Outage::until`]; then another one may.
     HalfOpen {
         outage: Outage,
-        trial: Trial,
-        /// Whether it has had an answer, to whatever question.
-        has_answer: bool,
+        probe: Probe,
+        /// True if the plugin has answered that session, at any event.
+        has_answered: bool,
     },
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Outage {
-    /// At what the plugin failed last.
+    /// The event of the last failure, or `None` if no instance could be made.
     cause: Option<Event>,
-    /// For which client.
+    /// The client of the last failure.
     client: IpAddr,
     until: Instant,
 }
 
-impl Circuit {
+impl StateMachine {
     pub(super) const fn new(rules: BreakerRules) -> Self {
         Self {
             rules,
@@ -60,72 +63,83 @@ impl Circuit {
             failures: VecDeque::new(),
             level: 0,
             closed_at: None,
-            trials: 0,
+            probes: 0,
         }
     }
 
-    /// Whether nobody, or one session at most, may ask the plugin.
+    /// True if nobody, or only the session that probes, may ask the plugin.
     pub(super) const fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed)
     }
 
-    pub(super) fn enter(&mut self, trial: Option<Trial>, client: IpAddr, now: Instant) -> Entry {
+    pub(super) fn admit(
+        &mut self,
+        probe: Option<Probe>,
+        client: IpAddr,
+        now: Instant,
+    ) -> Admission {
         let outage = match &self.state {
-            State::Closed => return Entry::Run,
-            State::HalfOpen { trial: current, .. } if trial == Some(*current) => return Entry::Run,
+            State::Closed => return Admission::Allow,
+            State::HalfOpen { probe: current, .. } if probe == Some(*current) => {
+                return Admission::Allow;
+            }
             State::HalfOpen { outage, .. } | State::Open(outage) => *outage,
         };
-        // Who has made it fail could do so again, and keep it out for ever longer. Others go first,
-        // where there are any.
+        // The client of the last failure could make the plugin fail again, and so keep it out for ever
+        // longer. Other clients get to probe first.
         let from = match client == outage.client {
             true => outage.until + self.back_off(),
             false => outage.until,
         };
         if now < from {
-            return Entry::Out;
+            return Admission::Reject;
         }
-        self.trials += 1;
-        let trial = Trial(self.trials);
+        self.probes += 1;
+        let probe = Probe(self.probes);
         self.state = State::HalfOpen {
             outage: Outage {
                 until: now + self.back_off(),
                 ..outage
             },
-            trial,
-            has_answer: false,
+            probe,
+            has_answered: false,
         };
-        Entry::Try(trial)
+        Admission::Probe(probe)
     }
 
-    pub(super) fn succeeded(&mut self, call: Call<'_>, now: Instant) -> Option<Change> {
+    pub(super) fn record_success(
+        &mut self,
+        call: CallInfo<'_>,
+        now: Instant,
+    ) -> Option<Transition> {
         match &mut self.state {
             State::HalfOpen {
                 outage,
-                trial,
-                has_answer,
-            } if call.trial == Some(*trial) => {
-                *has_answer = true;
-                let has_shown_it = outage.cause.is_none() || outage.cause == call.event;
-                has_shown_it.then(|| self.close(now))
+                probe,
+                has_answered,
+            } if call.probe == Some(*probe) => {
+                *has_answered = true;
+                let is_recovered = outage.cause.is_none() || outage.cause == call.event;
+                is_recovered.then(|| self.close(now))
             }
             State::Closed | State::HalfOpen { .. } | State::Open(_) => None,
         }
     }
 
-    pub(super) fn failed(
+    pub(super) fn record_failure(
         &mut self,
-        call: Call<'_>,
+        call: CallInfo<'_>,
         client: IpAddr,
         works_for_others: bool,
         now: Instant,
-    ) -> Option<Change> {
+    ) -> Option<Transition> {
         match &self.state {
             State::Closed => {
                 if self.rules.failures == 0 {
                     return None;
                 }
-                self.note_failure(call, client, now);
-                if self.count(call.event, works_for_others) < u64::from(self.rules.failures) {
+                self.count_failure(call, client, now);
+                if self.weight(call.event, works_for_others) < u64::from(self.rules.failures) {
                     return None;
                 }
                 let was_closed_for_long = self
@@ -137,25 +151,26 @@ impl Circuit {
                 };
                 Some(self.open(call.event, client, now))
             }
-            State::HalfOpen { trial, .. } if call.trial == Some(*trial) => {
+            State::HalfOpen { probe, .. } if call.probe == Some(*probe) => {
                 self.level = self.level.saturating_add(1);
                 Some(self.open(call.event, client, now))
             }
-            // It was asked before the breaker opened, or has taken too long to try.
+            // The call began before the breaker opened, or the probe took too long.
             State::HalfOpen { .. } | State::Open(_) => None,
         }
     }
 
-    /// The session that was to try the plugin is over. It may not have come to where the plugin had
-    /// failed, where few sessions ever come: all of a session without a failure shows as much.
-    pub(super) fn over(&mut self, over: Trial, now: Instant) -> Option<Change> {
+    /// The session that probes the plugin has ended. It may not have reached the event of the failure,
+    /// which can be one that few sessions reach: a whole session without a failure is accepted as proof
+    /// that the plugin works.
+    pub(super) fn end_probe(&mut self, ended: Probe, now: Instant) -> Option<Transition> {
         match self.state {
             State::HalfOpen {
-                trial,
-                has_answer: true,
+                probe,
+                has_answered: true,
                 ..
-            } if trial == over => Some(self.close(now)),
-            State::HalfOpen { trial, outage, .. } if trial == over => {
+            } if probe == ended => Some(self.close(now)),
+            State::HalfOpen { probe, outage, .. } if probe == ended => {
                 self.state = State::Open(Outage {
                     until: now,
                     ..outage
@@ -166,13 +181,13 @@ impl Circuit {
         }
     }
 
-    const fn close(&mut self, now: Instant) -> Change {
+    const fn close(&mut self, now: Instant) -> Transition {
         self.state = State::Closed;
         self.closed_at = Some(now);
-        Change::Closed
+        Transition::Closed
     }
 
-    fn open(&mut self, cause: Option<Event>, client: IpAddr, now: Instant) -> Change {
+    fn open(&mut self, cause: Option<Event>, client: IpAddr, now: Instant) -> Transition {
         let back_off = self.back_off();
         self.state = State::Open(Outage {
             cause,
@@ -180,7 +195,7 @@ impl Circuit {
             until: now + back_off,
         });
         self.failures.clear();
-        Change::Opened(back_off)
+        Transition::Opened(back_off)
     }
 
     fn back_off(&self) -> Duration {
@@ -189,12 +204,12 @@ impl Circuit {
         back_off.min(self.rules.max_back_off)
     }
 
-    fn note_failure(&mut self, call: Call<'_>, client: IpAddr, now: Instant) {
+    fn count_failure(&mut self, call: CallInfo<'_>, client: IpAddr, now: Instant) {
         let window = self.rules.window;
         let is_recent = |at: Instant| now.saturating_duration_since(at) <= window;
         self.failures.retain(|failures| is_recent(failures.last));
         let of_client =
-            |failures: &Failures| failures.event == call.event && failures.client == client;
+            |failures: &SessionFailures| failures.event == call.event && failures.client == client;
         let mut known = self.failures.iter_mut();
         if let Some(known) =
             known.find(|failures| of_client(failures) && *failures.session == *call.session)
@@ -209,10 +224,10 @@ impl Circuit {
         }
         if self.failures.len() >= self.rules.failures as usize {
             let own = self.failures.iter().position(of_client);
-            let index = own.or_else(|| self.repeated()).unwrap_or_default();
+            let index = own.or_else(|| self.repeated_client()).unwrap_or_default();
             self.failures.remove(index);
         }
-        self.failures.push_back(Failures {
+        self.failures.push_back(SessionFailures {
             event: call.event,
             client,
             session: call.session.into(),
@@ -222,9 +237,9 @@ impl Circuit {
         });
     }
 
-    /// The session of a client who has another one: who comes with many sessions must not make those
-    /// of others forgotten.
-    fn repeated(&self) -> Option<usize> {
+    /// Returns the index of an entry whose client has an older one at the same event: a client with many
+    /// sessions must not push the failures of others out of the list.
+    fn repeated_client(&self) -> Option<usize> {
         let mut seen = HashSet::new();
         let mut failures = self.failures.iter();
         failures.rposition(|failures| {
@@ -233,8 +248,9 @@ impl Circuit {
         })
     }
 
-    /// How much the failures at an event count.
-    fn count(&self, event: Option<Event>, works_for_others: bool) -> u64 {
+    /// Returns the weight of the failures at an event, which opens the breaker at
+    /// [`BreakerRules::failures`].
+    fn weight(&self, event: Option<Event>, works_for_others: bool) -> u64 {
         let of_event = self
             .failures
             .iter()
@@ -251,6 +267,3 @@ impl Circuit {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,145 @@
+//! The CPU time of a call: the work of the guest and of the host for it, but neither the time that it
+//! waits nor the work of other sessions meanwhile.
+//!
+//! A call is a future, and a thread works for it only while it is polled. Only the CPU clock of the
+//! thread tells work from waiting, and reading that clock takes as long as a short call. Therefore a
+//! thread reads it at most once per [`MAX_AGE`] when a call begins, and at each interruption of a guest
+//! that computes for long.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Runs a call. Code inside the call can read its CPU time with [`cpu_used`].
+pub(super) async fn with_cpu_clock<F: Future>(call: F) -> F::Output {
+    let mut call = pin!(call);
+    let mut used_before = Duration::ZERO;
+    poll_fn(|cx| {
+        begin_poll(used_before);
+        let polled = call.as_mut().poll(cx);
+        if polled.is_pending() {
+            used_before = cpu_used();
+        }
+        polled
+    })
+    .await
+}
+
+/// Returns the CPU time of the current call of this thread so far. The error is at most [`MAX_AGE`].
+pub(super) fn cpu_used() -> Duration {
+    let poll = POLL.get();
+    let wall = poll.began.elapsed();
+    // So short a time is taken for work; the error is less than MAX_AGE.
+    if wall < MAX_AGE {
+        return poll.used_before + wall;
+    }
+    let reading = Reading::now();
+    let cpu = reading.cpu.saturating_sub(poll.reading.cpu);
+    // The reading may be older than the poll, and then contains time of the call before.
+    poll.used_before + cpu.min(wall)
+}
+
+fn begin_poll(used_before: Duration) {
+    let began = Instant::now();
+    let last = READING.get();
+    let reading = match last {
+        Some(last) if began.saturating_duration_since(last.at) < MAX_AGE => last,
+        _ => Reading::now(),
+    };
+    READING.set(Some(reading));
+    POLL.set(Poll {
+        used_before,
+        began,
+        reading,
+    });
+}
+
+/// The greatest age at which a reading of the CPU clock is reused.
+const MAX_AGE: Duration = Duration::from_millis(1);
+
+/// The latest poll of a call on this thread.
+#[derive(Clone, Copy)]
+struct Poll {
+    used_before: Duration,
+    began: Instant,
+    reading: Reading,
+}
+
+/// A reading of the CPU clock of the thread.
+#[derive(Clone, Copy)]
+struct Reading {
+    at: Instant,
+    cpu: Duration,
+}
+
+impl Reading {
+    fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Self {
+            at: Instant::now(),
+            cpu: Duration::try_from(time).unwrap_or_default(),
+        }
+    }
+}
+
+thread_local! {
+    static READING: Cell<Option<Reading>> = const { Cell::new(None) };
+    static POLL: Cell<Poll> = Cell::new(Poll {
+        used_before: Duration::ZERO,
+        began: Instant::now(),
+        reading: Reading::now(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Works until the thread has used this much CPU time.
+    fn work(time: Duration) {
+        let start = Reading::now().cpu;
+        while Reading::now().cpu.saturating_sub(start) < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[tokio::test]
+    async fn work_counts_over_all_polls() {
+        let work_for = Duration::from_millis(20);
+        let used = with_cpu_clock(async {
+            work(work_for);
+            tokio::task::yield_now().await;
+            work(work_for);
+            cpu_used()
+        })
+        .await;
+        assert!(used >= work_for * 2 - MAX_AGE * 2, "{used:?}");
+    }
+
+    #[tokio::test]
+    async fn waiting_and_the_work_of_others_do_not_count() {
+        let work_for = Duration::from_millis(20);
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let call = with_cpu_clock(async {
+            wait.await.unwrap();
+            cpu_used()
+        });
+        let other = async {
+            work(work_for);
+            done.send(()).unwrap();
+        };
+        let (used, ()) = tokio::join!(call, other);
+        assert!(used < work_for, "{used:?}");
+    }
+
+    #[test]
+    fn a_thread_that_stands_still_uses_nothing() {
+        let work_for = Duration::from_millis(20);
+        begin_poll(Duration::ZERO);
+        std::thread::spawn(move || work(work_for)).join().unwrap();
+        assert!(cpu_used() < work_for, "{:?}", cpu_used());
+    }
+}
