@@ -76,13 +76,13 @@ pub(super) struct Section<'a> {
     span: Option<Range<usize>>,
     path: String,
     asked: BTreeSet<&'static str>,
-    /// Whether only some of the keys are read, so that the others are not unknown.
+    /// True if only some of the keys are read, so that others are not unknown.
     is_partial: bool,
     report: &'a mut Report,
 }
 
 impl<'a> Section<'a> {
-    /// The value of a key; nothing where it is absent or was noted as a mistake.
+    /// The value of a key. Returns `None` if it is absent or wrong.
     pub(super) fn value<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         match self.overriding(key) {
             Some(given) => self.setting_of(&given, given.value.trim()),
