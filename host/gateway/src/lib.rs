@@ -15,8 +15,8 @@
 //! - [`control`] and [`metrics`]: what an operator can see and change while it serves.
 
 mod auth;
-mod error_chain;
 pub mod control;
+mod error_chain;
 mod id;
 mod listener;
 mod message;

@@ -13,11 +13,11 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wasmtime::{Store, Trap};
 
-use crate::exports::Guests;
 use crate::context::Context;
-use crate::error::{Exceeded, PluginError, shown};
-use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::cpu_time::with_cpu_clock;
+use crate::error::{Exceeded, PluginError, shown};
+use crate::exports::Guests;
+use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
 use crate::question::Question;
 use crate::verdict::Opinion;

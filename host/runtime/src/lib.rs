@@ -31,8 +31,8 @@ mod shared;
 mod store;
 pub mod verdict;
 
-pub use self::error::PluginError;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
+pub use self::error::PluginError;
 pub use self::instance::Instance;
 pub use self::load::{Inspection, LoadError, PluginSet, inspect, load_file};
 pub use self::loaded::LoadedPlugin;

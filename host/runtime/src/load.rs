@@ -23,10 +23,10 @@ use wit_component::ComponentEncoder;
 
 use crate::context::{Context, RemoteHost, SessionFacts};
 use crate::engine::Runtime;
+use crate::error::PluginError;
 use crate::host::wasi;
 use crate::load::source::Source;
 use crate::loaded::{Identity, LoadedPlugin};
-use crate::error::PluginError;
 pub use error::LoadError;
 use postgate_config::ConfigError;
 use postgate_config::sidecar::Sidecar;

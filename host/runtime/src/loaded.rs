@@ -8,11 +8,11 @@ use wasmtime::component::{Component as WasmComponent, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::breaker::Breaker;
-use crate::exports::{Exports, Guests};
 use crate::context::Context;
 use crate::cpu_time::cpu_used;
-use crate::files::Files;
 use crate::error::{PluginError, shown};
+use crate::exports::{Exports, Guests};
+use crate::files::Files;
 use crate::host::{HostState, PluginFacts, View};
 use crate::instance::{Budget, Instance};
 use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};

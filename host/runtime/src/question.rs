@@ -215,4 +215,3 @@ pub struct SessionSummary {
     /// What happened in it.
     pub counters: Counters,
 }
-

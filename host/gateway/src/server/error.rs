@@ -53,7 +53,10 @@ impl RunError {
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::Services(ServicesError::AuthSecret(_)) | Self::Backend(_) | Self::Plugins(_) | Self::Tls(_)
+            Self::Services(ServicesError::AuthSecret(_))
+                | Self::Backend(_)
+                | Self::Plugins(_)
+                | Self::Tls(_)
         )
     }
 }

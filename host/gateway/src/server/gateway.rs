@@ -115,7 +115,10 @@ impl Gateway {
             warn!("cutting off sessions that go on after limits.shutdown-grace");
             switch.enter(Phase::Cutting);
             // A plugin or a backend that does not return gets no longer than this.
-            if timeout(CUT_OFF_TIMEOUT, join_all(&mut listeners)).await.is_err() {
+            if timeout(CUT_OFF_TIMEOUT, join_all(&mut listeners))
+                .await
+                .is_err()
+            {
                 warn!("some sessions did not end");
             }
         }
@@ -158,8 +161,8 @@ async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
     let cache = config.plugins.cache.as_deref();
     let metrics = Arc::new(Metrics::new());
     let counters = metrics.plugins().clone();
-    let runtime = Runtime::new(config.plugins.instances, cache, dns, counters)
-        .map_err(RunError::Engine)?;
+    let runtime =
+        Runtime::new(config.plugins.instances, cache, dns, counters).map_err(RunError::Engine)?;
     let runtime = Arc::new(runtime);
     let plugins = PluginRegistry::open(Arc::clone(&runtime), RegistrySettings::of(config))
         .await
@@ -206,7 +209,13 @@ fn bind(
     state: &Arc<SharedState>,
 ) -> std::io::Result<BoundListener> {
     let settings = session_settings(listener, config);
-    BoundListener::bind(listener.clone(), settings, tls, admission, Arc::clone(state))
+    BoundListener::bind(
+        listener.clone(),
+        settings,
+        tls,
+        admission,
+        Arc::clone(state),
+    )
 }
 
 /// How long sessions have to end once they are cut off.

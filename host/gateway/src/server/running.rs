@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::gateway::Gateway;
 use crate::control::Controller;
 use crate::metrics::{Gauge, Metrics};
-use super::gateway::Gateway;
 
 /// A gateway that serves on tasks of its own. Dropping this stops it.
 #[derive(Debug)]

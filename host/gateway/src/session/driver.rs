@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use postgate_config::Limits;
 use postgate_proto::reply::Refusal;
-use postgate_proto::session::{Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait};
+use postgate_proto::session::{
+    Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait,
+};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 

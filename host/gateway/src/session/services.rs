@@ -6,9 +6,9 @@ use postgate_config::Config;
 use postgate_delivery::{Delivery, Maildir};
 use postgate_spool::SpoolSettings;
 
+use crate::auth::AuthSecretError;
 use crate::auth::attempts::Attempts;
 use crate::auth::secrets::Secrets;
-use crate::auth::AuthSecretError;
 use crate::metrics::Metrics;
 
 /// What the sessions of a gateway share, beside the plugins.

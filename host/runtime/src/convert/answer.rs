@@ -40,7 +40,9 @@ pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Brok
         ConnectEdit::AddRcptParameter(name) => keyword(name, ProfileEdit::AddRcptParameter),
         ConnectEdit::AddVerb(verb) => keyword(verb, ProfileEdit::AddVerb),
         ConnectEdit::SetBanner(text) => Ok(Edit::Profile(ProfileEdit::SetBanner(one_line(&text)))),
-        ConnectEdit::SetGreeting(text) => Ok(Edit::Profile(ProfileEdit::SetGreeting(one_line(&text)))),
+        ConnectEdit::SetGreeting(text) => {
+            Ok(Edit::Profile(ProfileEdit::SetGreeting(one_line(&text))))
+        }
         ConnectEdit::Session(edit) => session_edit(edit),
     })
 }
@@ -52,9 +54,9 @@ pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
         HeloEdit::AddMailParameter(name) => keyword(name, ProfileEdit::AddMailParameter),
         HeloEdit::AddRcptParameter(name) => keyword(name, ProfileEdit::AddRcptParameter),
         HeloEdit::AddVerb(verb) => keyword(verb, ProfileEdit::AddVerb),
-        HeloEdit::LimitAuthMechanisms(names) => {
-            Ok(Edit::Profile(ProfileEdit::LimitMechanisms(mechanisms(&names))))
-        }
+        HeloEdit::LimitAuthMechanisms(names) => Ok(Edit::Profile(ProfileEdit::LimitMechanisms(
+            mechanisms(&names),
+        ))),
         HeloEdit::SetGreeting(text) => Ok(Edit::Profile(ProfileEdit::SetGreeting(one_line(&text)))),
         HeloEdit::Session(edit) => session_edit(edit),
     })
@@ -84,7 +86,11 @@ pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, Broken> {
     let verdict = match answer.verdict {
         AuthVerdict::Accept(identity) => match identity.len() {
             1..=255 if is_text(&identity) => Verdict::Authenticate(identity),
-            _ => return Err(Broken("an identity has 1 to 255 octets without control characters".into())),
+            _ => {
+                return Err(Broken(
+                    "an identity has 1 to 255 octets without control characters".into(),
+                ));
+            }
         },
         AuthVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
         AuthVerdict::Next => Verdict::Next,

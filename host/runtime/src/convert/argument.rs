@@ -12,9 +12,7 @@ use crate::bindings::events::{
     on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
 };
 use crate::bindings::host::types;
-use crate::question::{
-    BodyChunk, CommandLine, Fate, MessageOutcome, ResetCause, SessionSummary,
-};
+use crate::question::{BodyChunk, CommandLine, Fate, MessageOutcome, ResetCause, SessionSummary};
 
 pub(crate) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
     on_body_chunk::BodyChunk {

@@ -82,7 +82,8 @@ pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Broke
 }
 
 pub(super) fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, Broken> {
-    ForwardPath::parse(text, charset).map_err(|error| Broken(format!("recipient {text:?}: {error}")))
+    ForwardPath::parse(text, charset)
+        .map_err(|error| Broken(format!("recipient {text:?}: {error}")))
 }
 
 /// Only whole lines: a lone CR or LF would be a line end to some servers and none to others.
@@ -137,7 +138,9 @@ pub(super) fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
             "{text:?} has an EHLO keyword that is the gateway's own"
         ))),
         true => Ok(Edit::Profile(ProfileEdit::AddEhloKeyword(text))),
-        false => Err(Broken(format!("{text:?} is no EHLO keyword with parameters"))),
+        false => Err(Broken(format!(
+            "{text:?} is no EHLO keyword with parameters"
+        ))),
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn query_verdict(
             let reply = checked_reply(reply)?;
             match Acceptance::new(reply.clone()) {
                 Ok(_) if !is_answer(reply.code()) => {
-                    return Err(Broken(format!("reply code {} is not allowed here", reply.code())));
+                    return Err(Broken(format!(
+                        "reply code {} is not allowed here",
+                        reply.code()
+                    )));
                 }
                 Ok(acceptance) => Verdict::Answer(acceptance),
                 Err(_) => Verdict::Refuse(Refused {
@@ -126,7 +129,9 @@ mod tests {
         for (given, expected) in table {
             let got = refused(given).map(|refused| refused.refusal.reply().to_string());
             assert_eq!(
-                got.as_ref().map(String::as_str).map_err(|Broken(rule)| rule.as_str()),
+                got.as_ref()
+                    .map(String::as_str)
+                    .map_err(|Broken(rule)| rule.as_str()),
                 expected
             );
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postgate_proto::header::{Field, HeaderBlock};
 
+use super::parts::{find_parts, with_part};
 use super::{HostError, HostState};
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
@@ -19,8 +20,8 @@ impl HostState {
         }
         let (headers, body) = (message.headers.clone(), message.body.clone());
         let mime = match body.len() <= SMALL {
-            true => Mime::find(&headers, body).map_err(HostError::from)?,
-            false => tokio::task::spawn_blocking(move || Mime::find(&headers, body))
+            true => find_parts(&headers, body).map_err(HostError::from)?,
+            false => tokio::task::spawn_blocking(move || find_parts(&headers, body))
                 .await
                 .map_err(HostError::from)?
                 .map_err(HostError::from)?,
@@ -90,7 +91,9 @@ impl message::Host for HostState {
         let body = &self.context()?.message.body;
         let left = body.len().saturating_sub(offset.into());
         let mut octets = vec![0; clamped(left).min(length).min(MAX_READ) as usize];
-        let count = body.read_at(offset.into(), &mut octets).map_err(HostError::from)?;
+        let count = body
+            .read_at(offset.into(), &mut octets)
+            .map_err(HostError::from)?;
         octets.truncate(count);
         Ok(octets)
     }
@@ -108,7 +111,10 @@ impl message::Host for HostState {
         let Some(part) = mime.parts().get(index as usize) else {
             return Ok(None);
         };
-        let Some((facts, size)) = mime.facts(index).await.map_err(HostError::from)? else {
+        let Some((facts, size)) = with_part(&mime, index, move |mime| mime.facts(index))
+            .await
+            .map_err(HostError::from)?
+        else {
             return Ok(None);
         };
         Ok(Some(message::Part {
@@ -132,7 +138,12 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Vec<u8>> {
         let mime = self.mime().await?;
-        Ok(mime.read(index, offset, length.min(MAX_READ)).await.map_err(HostError::from)?)
+        let length = length.min(MAX_READ);
+        Ok(
+            with_part(&mime, index, move |mime| mime.read(index, offset, length))
+                .await
+                .map_err(HostError::from)?,
+        )
     }
 
     async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
@@ -140,7 +151,10 @@ impl message::Host for HostState {
             let headers = &self.context()?.message.headers;
             return Ok(headers.fields().map(header).collect());
         }
-        let head = self.mime().await?.head(index).await.map_err(HostError::from)?;
+        let mime = self.mime().await?;
+        let head = with_part(&mime, index, move |mime| mime.head(index))
+            .await
+            .map_err(HostError::from)?;
         let headers = HeaderBlock::parse(head);
         Ok(headers.fields().map(header).collect())
     }
@@ -170,7 +184,12 @@ impl message::Host for HostState {
         length: u32,
     ) -> wasmtime::Result<Option<String>> {
         let mime = self.mime().await?;
-        Ok(mime.text(index, offset, length.min(MAX_READ)).await.map_err(HostError::from)?)
+        let length = length.min(MAX_READ);
+        Ok(
+            with_part(&mime, index, move |mime| mime.text(index, offset, length))
+                .await
+                .map_err(HostError::from)?,
+        )
     }
 }
 

@@ -5,6 +5,7 @@ mod dns;
 mod files;
 mod limits;
 mod message;
+mod parts;
 mod random;
 mod session;
 mod view;
@@ -24,9 +25,9 @@ pub(super) use self::view::{HostError, View};
 use self::wasi::Wasi;
 use crate::bindings::host::{config, log, store, types};
 use crate::context::{Context, Transaction};
+use crate::error::Exceeded;
 use crate::files::Files;
 use crate::store::Full;
-use crate::error::Exceeded;
 use postgate_contract::{Grant, PluginLimits};
 use postgate_dns::Dns;
 

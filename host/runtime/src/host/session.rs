@@ -66,11 +66,13 @@ impl session::Host for HostState {
     }
 
     fn helo(&mut self) -> wasmtime::Result<session::HeloKind> {
-        Ok(match self.view()?.introduction().map(|client| client.kind) {
-            None => session::HeloKind::None,
-            Some(Helo::Ehlo) => session::HeloKind::Ehlo,
-            Some(Helo::Helo) => session::HeloKind::Helo,
-        })
+        Ok(
+            match self.view()?.introduction().map(|client| client.kind) {
+                None => session::HeloKind::None,
+                Some(Helo::Ehlo) => session::HeloKind::Ehlo,
+                Some(Helo::Helo) => session::HeloKind::Helo,
+            },
+        )
     }
 
     fn protocol(&mut self) -> wasmtime::Result<String> {
@@ -152,13 +154,16 @@ impl session::Host for HostState {
 
     fn mail_parameters(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
         let transaction = self.transaction()?;
-        let parameters = transaction.map_or(&[][..], |transaction| &transaction.envelope.parameters.all);
+        let parameters =
+            transaction.map_or(&[][..], |transaction| &transaction.envelope.parameters.all);
         Ok(pairs(parameters))
     }
 
     fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
         let transaction = self.transaction()?;
-        let envelopes = transaction.into_iter().map(|transaction| &transaction.envelope);
+        let envelopes = transaction
+            .into_iter()
+            .map(|transaction| &transaction.envelope);
         let paths = envelopes.flat_map(Envelope::paths);
         Ok(paths.map(|path| path.as_str().into()).collect())
     }

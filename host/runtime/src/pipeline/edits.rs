@@ -115,8 +115,7 @@ fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
 fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
     let recipients = &mut transaction.envelope.recipients;
     let before = recipients.len();
-    recipients
-        .retain(|recipient| recipient.path != *path);
+    recipients.retain(|recipient| recipient.path != *path);
     recipients.len() < before
 }
 

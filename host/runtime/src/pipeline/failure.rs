@@ -19,9 +19,7 @@ pub(super) fn verdict_of_failure(on_failure: OnFailure, event: Event) -> Verdict
         (OnFailure::Tempfail, Event::Connect | Event::Helo | Event::Proxy) => {
             Verdict::Disconnect(Refused::from(CONNECT_LATER))
         }
-        (OnFailure::Tempfail, Event::StartTls) => {
-            Verdict::Refuse(Refused::from(TLS_NOT_AVAILABLE))
-        }
+        (OnFailure::Tempfail, Event::StartTls) => Verdict::Refuse(Refused::from(TLS_NOT_AVAILABLE)),
         (OnFailure::Tempfail, _) => Verdict::Refuse(Refused::from(Refusal::TRY_LATER)),
     }
 }

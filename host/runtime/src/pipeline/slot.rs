@@ -106,7 +106,10 @@ impl<P: Plugin> PluginSlot<P> {
         let instance = self.take_instance(context).await;
         let is_made = instance.is_ok();
         let asked = match instance {
-            Ok(instance) => self.ask_instance(instance, question, context, settings).await,
+            Ok(instance) => {
+                self.ask_instance(instance, question, context, settings)
+                    .await
+            }
             Err(error) => Err(error),
         };
         let now = Instant::now();

@@ -4,9 +4,7 @@ use postgate_proto::header::HeaderEdit;
 use serde_json::{Value, json};
 
 use crate::error::PluginError;
-use crate::verdict::{
-    ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict,
-};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict};
 
 /// `{"verdict": …, "edits": […]}`, or `{"error": …}` where the plugin failed.
 pub fn answer(answer: &Result<&Opinion, &PluginError>) -> Value {

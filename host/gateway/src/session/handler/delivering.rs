@@ -122,12 +122,12 @@ impl Handler {
     ) -> Result<Disposition, DeliveryError> {
         match (fate, &mut self.backend) {
             (Fate::DeliveredInPart | Fate::Discarded | Fate::Refused, _) => Ok(self.queued(fate)),
-            _ if rest.is_delivered() => {
-                Ok(Disposition::taken(fate, delivery::delivered_before()))
-            }
+            _ if rest.is_delivered() => Ok(Disposition::taken(fate, delivery::delivered_before())),
             (Fate::Delivered, Some(backend)) => {
                 let envelope = &transaction.envelope;
-                let acceptance = backend.deliver(envelope, rest.recipients(), message).await?;
+                let acceptance = backend
+                    .deliver(envelope, rest.recipients(), message)
+                    .await?;
                 Ok(Disposition::taken(fate, acceptance))
             }
             (Fate::Delivered, None) => Err(DeliveryError::NoRecipients),
@@ -153,7 +153,10 @@ impl Handler {
             return Ok(Disposition::refused(Refusal::TRY_LATER));
         };
         let sender = &transaction.envelope.sender;
-        match maildir.store_with_envelope(sender, recipients, message).await {
+        match maildir
+            .store_with_envelope(sender, recipients, message)
+            .await
+        {
             Ok(()) => Ok(self.queued(Fate::Quarantined)),
             Err(error) => {
                 error!(session, error = %Chain(&error), "cannot write to the quarantine");

@@ -22,7 +22,9 @@ impl Handler {
         let refused = transaction.refused.iter();
         let refused: Vec<_> = refused.map(|(path, _)| path.as_str()).collect();
         let tags = self.context.tags.iter();
-        let tags: Vec<_> = tags.map(|(name, value)| format!("{name}={value}")).collect();
+        let tags: Vec<_> = tags
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         info!(
             session = self.context.session.id,
             transaction = transaction.id,

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use self::facts::{Session, Tls, session, tls};
 use self::mail::{Envelope, Mail, envelope, mail};
 use self::names::{HELOS, find_name};
-use self::question::introduction;
 pub(super) use self::question::RecordedQuestion;
+use self::question::introduction;
 use crate::context::{Authentication, ClientError, Context};
 use postgate_contract::Event;
 

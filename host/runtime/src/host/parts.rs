@@ -1,0 +1,68 @@
+//! Lets the MIME parser read messages in the spool.
+
+use std::io;
+use std::sync::Arc;
+
+use postgate_mime::{Mime, Source};
+use postgate_proto::header::HeaderBlock;
+use postgate_spool::{Content, Scratch};
+
+/// Finds the parts of a message in the spool.
+///
+/// # Errors
+///
+/// Fails if the message cannot be read from its file, or decoded content cannot be written.
+pub(crate) fn find_parts(headers: &HeaderBlock, body: Content) -> io::Result<Mime> {
+    let scratch = SpoolScratch(body.scratch());
+    Mime::find(headers, SpoolContent(body), scratch)
+}
+
+/// Runs a call on a part, on a blocking thread if it takes long.
+///
+/// # Errors
+///
+/// Fails if the call fails.
+pub(crate) async fn with_part<T: Send + 'static>(
+    mime: &Arc<Mime>,
+    index: u32,
+    call: impl FnOnce(&Mime) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    if !mime.is_long(index) {
+        return call(mime);
+    }
+    let mime = Arc::clone(mime);
+    let task = tokio::task::spawn_blocking(move || call(&mime));
+    task.await.map_err(io::Error::other)?
+}
+
+#[derive(Debug)]
+struct SpoolContent(Content);
+
+impl Source for SpoolContent {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+#[derive(Debug)]
+struct SpoolScratch(Scratch);
+
+impl Source for SpoolScratch {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+impl postgate_mime::Scratch for SpoolScratch {
+    fn append(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.0.append(octets)
+    }
+}
