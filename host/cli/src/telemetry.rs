@@ -52,4 +52,4 @@ pub(crate) fn start_for_tools(level: LevelFilter) {
 }
 
 /// The module that writes the lines of plugins.
-const PLUGIN_LOG: &str = "postgate::plugin::host";
+const PLUGIN_LOG: &str = "postgate_runtime::host";

@@ -1,12 +1,13 @@
-//! Names for sessions and transactions.
+//! Identifiers of sessions and transactions, and the clock beside them.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A new name, unlike any other of this gateway, also over restarts: the count begins with the
-/// microseconds of the clock, and no gateway takes a million sessions a second.
-pub(crate) fn next() -> String {
+/// A new identifier, of digits and lower-case letters. It differs from all others of this gateway, also
+/// over restarts: the count begins with the microseconds of the clock, and no gateway takes a million
+/// sessions a second.
+pub fn next() -> String {
     static COUNT: LazyLock<AtomicU64> = LazyLock::new(|| {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -17,7 +18,7 @@ pub(crate) fn next() -> String {
 }
 
 /// Seconds since 1970-01-01 UTC.
-pub(crate) fn now() -> u32 {
+pub fn now() -> u32 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -17,7 +17,7 @@
 mod auth;
 pub mod control;
 mod error_chain;
-mod id;
+pub mod id;
 mod listener;
 mod message;
 pub mod metrics;

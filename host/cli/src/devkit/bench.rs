@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Table;
 
 use super::call::Call;
-use super::harness::{Stage, StageError};
+use super::harness::{Harness, HarnessError};
 use super::mail::{self, Envelope};
 use postgate_contract::Event;
 
@@ -71,8 +71,8 @@ impl Figures {
 /// # Errors
 ///
 /// Every reason why a gateway would not load it.
-pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, StageError> {
-    let stage = Stage::load(plugin, cache)?;
+pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, HarnessError> {
+    let harness = Harness::load(plugin, cache)?;
     let envelope = Envelope {
         helo: "client.example".to_owned(),
         from: "alice@client.example".to_owned(),
@@ -82,7 +82,7 @@ pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, S
     let mut warm: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
     let mut failures = 0;
     for _ in 0..plan.sessions {
-        let mut session = stage.open(&Table::new())?;
+        let mut session = harness.open(&Table::new())?;
         mail::send_again(&mut session, &envelope, &plan.message, plan.messages);
         let calls = session.take_calls();
         failures += calls

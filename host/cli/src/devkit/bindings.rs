@@ -1,20 +1,10 @@
 //! The contract with plugins as files, for those who write plugins: the WIT itself with a world that
 //! fits a plugin, and the bindings for C.
 
+use postgate_contract::{Grant, WIT};
 use wit_bindgen_c::Opts;
 use wit_bindgen_core::Files;
 use wit_bindgen_core::wit_parser::{PackageId, Resolve, SourceMap, WorldItem, WorldKey};
-
-/// The files of the contract: their names and what they hold.
-pub const WIT: [(&str, &str); 4] = [
-    ("types.wit", include_str!("../../../wit/types.wit")),
-    ("events.wit", include_str!("../../../wit/events.wit")),
-    ("host.wit", include_str!("../../../wit/host.wit")),
-    ("world.wit", include_str!("../../../wit/world.wit")),
-];
-
-/// The version of the contract, as its package says it.
-pub const VERSION: &str = "0.1.0";
 
 /// What the bindings are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +79,6 @@ pub fn bindings(language: Language, world: &World) -> Result<Vec<File>, Contract
 const PACKAGE: &str = "postgate:plugin";
 /// The world of a plugin, after which its bindings are named.
 const WORLD: &str = "plugin";
-/// What every plugin may import.
-const ALWAYS: [&str; 5] = ["types", "session", "message", "log", "config"];
 
 struct Contract {
     resolve: Resolve,
@@ -120,7 +108,7 @@ impl Contract {
             .map(|name| name.trim_start_matches("on-").to_owned())
             .collect();
         let grants = self.names("imports", |world| &world.imports);
-        let is_granted = |name: &String| !ALWAYS.contains(&name.as_str());
+        let is_granted = |name: &String| !Grant::ALWAYS.contains(&name.as_str());
         let grants: Vec<_> = grants.into_iter().filter(is_granted).collect();
         if world.events.is_empty() {
             return Err(ContractError::NoEvent(events));
@@ -143,7 +131,7 @@ impl Contract {
         let version = version.as_ref().map(ToString::to_string);
         let version = version.unwrap_or_default();
         let line = |verb, name: &str| format!("    {verb} {PACKAGE}/{name}@{version};\n");
-        let always = ALWAYS.into_iter().map(str::to_owned);
+        let always = Grant::ALWAYS.into_iter().map(str::to_owned);
         let imports = always.chain(world.grants.iter().cloned());
         let imports: String = imports.map(|name| line("import", &name)).collect();
         let exports = world.events.iter();
@@ -217,12 +205,6 @@ mod tests {
             events: owned(events),
             grants: owned(grants),
         }
-    }
-
-    #[test]
-    fn the_version_is_that_of_the_package() {
-        let (_, types) = WIT[0];
-        assert!(types.contains(&format!("package postgate:plugin@{VERSION};")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct Call {
     pub event: Event,
     /// What it was about: a recipient, a host name, …
     pub subject: String,
-    /// Verdict and edits, or the failure: see [`answer`](postgate_runtime::shown::answer).
+    /// Verdict and edits, or the failure: see [`answer`](postgate_runtime::recording::answer::answer).
     pub answer: Value,
     /// How long the plugin took.
     pub elapsed: Duration,

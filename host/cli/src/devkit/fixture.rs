@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use postgate::id;
+use postgate_config::{Config, Overrides};
 use postgate_dialog::Certificate;
+use postgate_runtime::context::{ClientCertificate, TlsFacts};
 use toml::Table;
 
-use super::harness::StageError;
-use crate::id;
-use postgate_config::{Config, Overrides};
-use postgate_runtime::context::{ClientCertificate, TlsFacts};
+use super::harness::HarnessError;
 
 /// Who the client of a session is.
 #[derive(Clone, Debug)]
@@ -55,13 +55,13 @@ pub(super) fn encryption(shows: Certificate) -> TlsFacts {
 }
 
 /// Takes the table `client` out of the settings, which a gateway does not know.
-pub(super) fn client_of(settings: &mut Table) -> Result<Client, StageError> {
+pub(super) fn client_of(settings: &mut Table) -> Result<Client, HarnessError> {
     let mut client = Client::default();
     let Some(table) = settings.remove("client") else {
         return Ok(client);
     };
     let wrong = |key: &str| {
-        StageError::Settings(format!(
+        HarnessError::Settings(format!(
             "client.{key}: expected ip = \"192.0.2.1\", host = \"name\" or authenticated-as = \"user\""
         ))
     };
@@ -79,13 +79,13 @@ pub(super) fn client_of(settings: &mut Table) -> Result<Client, StageError> {
 }
 
 /// What [`BASE`] says, with the settings of a dialog merged into it.
-pub(super) fn config_of(mut settings: Table) -> Result<Config, StageError> {
+pub(super) fn config_of(mut settings: Table) -> Result<Config, HarnessError> {
     // The operator's file of these dialogs names the plugin; here it is the one under test.
     settings.remove("plugin");
     // The text is a constant, which the tests below read.
     let mut base: Table = BASE
         .parse()
-        .map_err(|error: toml::de::Error| StageError::Settings(error.to_string()))?;
+        .map_err(|error: toml::de::Error| HarnessError::Settings(error.to_string()))?;
     if let Some(listener) = settings.remove("listener") {
         let all = base.get_mut("listener").and_then(|all| all.get_mut(0));
         if let (Some(toml::Value::Table(into)), toml::Value::Table(from)) = (all, listener) {
@@ -96,7 +96,7 @@ pub(super) fn config_of(mut settings: Table) -> Result<Config, StageError> {
     let file = Path::new("settings of the dialog");
     Config::parse(&base.to_string(), file, &Overrides::default()).map_err(|mistakes| {
         let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        StageError::Settings(mistakes.join("\n"))
+        HarnessError::Settings(mistakes.join("\n"))
     })
 }
 

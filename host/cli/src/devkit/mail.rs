@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::call::Call;
-use super::harness::Performance;
+use super::session::HarnessSession;
 
 /// The envelope of a message, and how its client introduces itself.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 /// Sends a message, whatever its line endings, and gives what came of it.
-pub fn send(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) -> Outcome {
+pub fn send(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> Outcome {
     let message = with_crlf(message);
     let (reply, taken) = converse(session, envelope, &message);
     session.send(b"QUIT\r\n");
@@ -70,7 +70,7 @@ pub fn send(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) 
 }
 
 /// Sends a message several times in one session, and ends the session.
-pub fn send_again(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8], times: u32) {
+pub fn send_again(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8], times: u32) {
     let message = with_crlf(message);
     let mut last = reply(session);
     if last.starts_with('2') {
@@ -89,7 +89,7 @@ pub fn send_again(session: &mut Performance<'_>, envelope: &Envelope, message: &
 
 /// Goes on to the first step that is refused. A recipient that is refused is left out, unless none is
 /// left.
-fn converse(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
+fn converse(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
     let mut last = reply(session);
     if last.starts_with('2') {
         session.send(format!("EHLO {}\r\n", envelope.helo).as_bytes());
@@ -101,7 +101,7 @@ fn converse(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) 
     }
 }
 
-fn transact(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
+fn transact(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
     session.send(format!("MAIL FROM:<{}>\r\n", envelope.from).as_bytes());
     let mut last = reply(session);
     if !last.starts_with('2') {
@@ -129,7 +129,7 @@ fn transact(session: &mut Performance<'_>, envelope: &Envelope, message: &[u8]) 
 }
 
 /// A whole reply, its lines joined by ` / `.
-fn reply(session: &mut Performance<'_>) -> String {
+fn reply(session: &mut HarnessSession<'_>) -> String {
     let mut lines = Vec::new();
     loop {
         match session.hear() {

@@ -1,6 +1,6 @@
 //! Tools for authors of plugins: everything that `postgate plugin` does without a running gateway.
 //!
-//! - [`harness`]: the protocol core, the desk and one plugin, without a socket between them;
+//! - [`harness`]: one plugin in sessions as a gateway serves them, without a socket;
 //! - [`mail`]: a whole message as a session;
 //! - [`bench`](mod@bench): what a plugin costs;
 //! - [`fixture`]: who the client of such a session is;
@@ -13,5 +13,9 @@ pub mod call;
 pub mod fixture;
 pub mod harness;
 pub mod mail;
+mod memory;
 pub mod scaffold;
+mod session;
 mod trace_fields;
+
+pub use self::session::HarnessSession;

@@ -7,7 +7,7 @@ use clap::Args;
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::Event;
 use postgate_dns::Dns;
-use postgate_runtime::{self, Inspection, Runtime};
+use postgate_runtime::{Inspection, Runtime};
 use serde_json::{Value, json};
 
 use crate::commands::{Failure, say};
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
     let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
     let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
-    let inspection = plugin::inspect(&runtime, file, u64::MAX)
+    let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
     match arguments.json {
         true => say(format_args!("{}\n", value(&inspection, &sidecar))),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::devkit::harness::Stage;
+use crate::devkit::harness::Harness;
 use clap::Args;
 use postgate_runtime::recording::{Difference, Recording, Replayed};
 use serde_json::{Value, json};
@@ -34,12 +34,12 @@ pub(in crate::commands) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     telemetry::start_for_tools(LevelFilter::INFO);
-    let stage = Stage::load(&arguments.plugin, arguments.cache.as_deref())
+    let harness = Harness::load(&arguments.plugin, arguments.cache.as_deref())
         .map_err(|error| Failure::mistakes(vec![error]))?;
     let mut differences = 0;
     for file in &arguments.recordings {
         let recording = Recording::load(file).map_err(|error| Failure::mistakes(vec![error]))?;
-        let replayed = stage.replay(&recording);
+        let replayed = harness.replay(&recording);
         differences += replayed.differences.len();
         let name = file.display().to_string();
         match arguments.json {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::devkit::call::Call;
-use crate::devkit::harness::{Performance, Stage};
+use crate::devkit::HarnessSession;
+use crate::devkit::harness::Harness;
 use crate::devkit::mail::{self, Envelope};
 use clap::Args;
 use postgate_dialog::play::play;
@@ -65,20 +66,20 @@ pub(in crate::commands) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     telemetry::start_for_tools(LevelFilter::INFO);
     let files = files(&arguments.files)?;
-    let mut stage = Stage::load(&arguments.plugin, arguments.cache.as_deref())
+    let mut harness = Harness::load(&arguments.plugin, arguments.cache.as_deref())
         .map_err(|error| Failure::mistakes(vec![error]))?;
     if let Some(directory) = &arguments.record {
         if !directory.is_dir() {
             let reason = format!("{}: no directory; make it first", directory.display());
             return Err(Failure::Mistakes(vec![reason.into()]));
         }
-        stage.record_into(directory);
+        harness.record_into(directory);
     }
     let mut tally = Tally::default();
     for file in &files {
         match is(file, "eml") {
-            true => message(&stage, arguments, file, &mut tally)?,
-            false => dialogs(&stage, arguments, file, &mut tally)?,
+            true => message(&harness, arguments, file, &mut tally)?,
+            false => dialogs(&harness, arguments, file, &mut tally)?,
         }
     }
     tally.finish(arguments.json)
@@ -151,7 +152,7 @@ fn count(number: usize, thing: &str) -> String {
 }
 
 fn dialogs(
-    stage: &Stage,
+    harness: &Harness,
     arguments: &Arguments,
     file: &Path,
     tally: &mut Tally,
@@ -160,7 +161,7 @@ fn dialogs(
     for dialog in dialogs.iter().filter(|dialog| dialog.scope != Scope::Core) {
         let mut settings = client(arguments);
         settings.extend(dialog.settings.clone());
-        let mut session = open(stage, &settings, file)?;
+        let mut session = open(harness, &settings, file)?;
         let played = play(dialog, &mut session);
         session.finish();
         let calls = session.take_calls();
@@ -189,14 +190,14 @@ fn dialogs(
 }
 
 fn message(
-    stage: &Stage,
+    harness: &Harness,
     arguments: &Arguments,
     file: &Path,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
     let octets = fs::read(file)
         .map_err(|error| Failure::run_time(format!("{}: {error}", file.display())))?;
-    let mut session = open(stage, &client(arguments), file)?;
+    let mut session = open(harness, &client(arguments), file)?;
     let envelope = Envelope {
         helo: arguments.helo.clone(),
         from: arguments.from.clone(),
@@ -224,8 +225,8 @@ fn message(
     say(&outcome.diff)
 }
 
-fn open<'a>(stage: &'a Stage, settings: &Table, file: &Path) -> Result<Performance<'a>, Failure> {
-    stage
+fn open<'a>(harness: &'a Harness, settings: &Table, file: &Path) -> Result<HarnessSession<'a>, Failure> {
+    harness
         .open(settings)
         .map_err(|error| Failure::Mistakes(vec![format!("{}: {error}", file.display()).into()]))
 }

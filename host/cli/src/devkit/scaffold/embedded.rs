@@ -12,43 +12,43 @@ macro_rules! files {
 /// A plugin in Rust. The SDK goes beside it as it was when this program was built, so that the plugin
 /// depends on nothing that could change under it.
 pub(super) const RUST: &[Embedded] = files! { "":
-    "host/gateway/src/author/templates/rust/Cargo.toml.in" => "Cargo.toml",
-    "host/gateway/src/author/templates/rust/README.md" => "README.md",
-    "host/gateway/src/author/templates/rust/build" => "build",
-    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
-    "host/gateway/src/author/templates/rust/lib.rs" => "src/lib.rs",
-    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
-    "host/gateway/src/author/templates/rust/sdk.toml.in" => "vendor/postgate-plugin/Cargo.toml",
+    "host/cli/templates/rust/Cargo.toml.in" => "Cargo.toml",
+    "host/cli/templates/rust/README.md" => "README.md",
+    "host/cli/templates/rust/build" => "build",
+    "host/cli/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/cli/templates/rust/lib.rs" => "src/lib.rs",
+    "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
+    "host/cli/templates/rust/sdk.toml.in" => "vendor/postgate-plugin/Cargo.toml",
     "plugins/sdk/README.md" => "vendor/postgate-plugin/README.md",
 };
 
 /// A plugin in C.
 pub(super) const C: &[Embedded] = files! { "":
-    "host/gateway/src/author/templates/c/README.md" => "README.md",
-    "host/gateway/src/author/templates/c/build" => "build",
-    "host/gateway/src/author/templates/c/new-plugin.c" => "new-plugin.c",
-    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
-    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+    "host/cli/templates/c/README.md" => "README.md",
+    "host/cli/templates/c/build" => "build",
+    "host/cli/templates/c/new-plugin.c" => "new-plugin.c",
+    "host/cli/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
 };
 
 /// A plugin in Python, with the tool of the example.
 pub(super) const PYTHON: &[Embedded] = files! { "":
     "examples/04-python/requirements.txt" => "requirements.txt",
-    "host/gateway/src/author/templates/python/README.md" => "README.md",
-    "host/gateway/src/author/templates/python/build" => "build",
-    "host/gateway/src/author/templates/python/new_plugin.py" => "new_plugin.py",
-    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
-    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+    "host/cli/templates/python/README.md" => "README.md",
+    "host/cli/templates/python/build" => "build",
+    "host/cli/templates/python/new_plugin.py" => "new_plugin.py",
+    "host/cli/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
 };
 
 /// A plugin in JavaScript.
 pub(super) const JAVASCRIPT: &[Embedded] = files! { "":
-    "host/gateway/src/author/templates/javascript/README.md" => "README.md",
-    "host/gateway/src/author/templates/javascript/build" => "build",
-    "host/gateway/src/author/templates/javascript/new-plugin.js" => "new-plugin.js",
-    "host/gateway/src/author/templates/javascript/package.json.in" => "package.json",
-    "host/gateway/src/author/templates/rust/dialog.smtp" => "tests/dialog.smtp",
-    "host/gateway/src/author/templates/rust/new-plugin.toml" => "new-plugin.toml",
+    "host/cli/templates/javascript/README.md" => "README.md",
+    "host/cli/templates/javascript/build" => "build",
+    "host/cli/templates/javascript/new-plugin.js" => "new-plugin.js",
+    "host/cli/templates/javascript/package.json.in" => "package.json",
+    "host/cli/templates/rust/dialog.smtp" => "tests/dialog.smtp",
+    "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
 };
 
 // `SDK`: the sources of the SDK, and `WIT`: the contract.

@@ -85,7 +85,7 @@ impl Handler {
 
     /// Records what plugins learn from outside.
     pub fn record_host_calls(&mut self) {
-        Arc::make_mut(&mut self.context).host_calls = HostCallLog::recording();
+        Arc::make_mut(&mut self.context).host_calls = HostCallLog::recorder();
     }
 
     /// The client has authenticated before the session, and acts as this identity.
