@@ -39,14 +39,11 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
         Line::Endless => core.hang_up(Ending::EndlessLine),
         Line::NoCr => core.refuse_command(commands, Fault::CommandEncoding),
         Line::TooLong if core.input.is_auth() => {
-            let previous = PreviousCommand::FailedAuth;
-            core.refuse_command(
-                Commands {
-                    previous,
-                    ..commands
-                },
-                Fault::AuthLineTooLong,
-            )
+            let next = Commands {
+                previous: PreviousCommand::FailedAuth,
+                ..commands
+            };
+            core.refuse_command(next, Fault::AuthLineTooLong)
         }
         Line::TooLong => core.refuse_command(commands, Fault::LineTooLong),
     })
@@ -168,7 +165,7 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
 fn begin_chunk(phase: Phase, size: u64, last: bool, fault: Option<Fault>) -> State {
     let (helo, mut receiver) = match (fault, phase) {
         (None, Phase::Chunks(helo, receiver)) => (helo, receiver),
-        (None, Phase::Transaction(helo, _)) => (helo, MessageReceiver::of_chunks()),
+        (None, Phase::Transaction(helo, _)) => (helo, Box::new(MessageReceiver::of_chunks())),
         (fault, phase) => {
             return State::DiscardingChunk(DiscardedChunk {
                 phase,

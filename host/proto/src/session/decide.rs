@@ -46,7 +46,7 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
         }
         Question::Data(helo, _) => {
             core.send(&START_MAIL_INPUT);
-            let receiver = MessageReceiver::of_data(core.settings.line_endings);
+            let receiver = Box::new(MessageReceiver::of_data(core.settings.line_endings));
             State::Receiving(Receiving { helo, receiver })
         }
         Question::Expn(phase) => accept_or_fault(answer, Fault::NotImplemented, phase, core),

@@ -319,3 +319,9 @@ fn a_client_named_by_xclient_hears_nothing_of_the_one_before() {
     }
     assert!(second.contains("250-"), "{second}");
 }
+/// Each step moves the session.
+#[test]
+fn a_session_is_cheap_to_move() {
+    let size = size_of::<Session>();
+    assert!(size <= 192, "{size} octets");
+}
