@@ -56,8 +56,8 @@ pub(super) fn read_last_response(failure: AuthFailure, core: &mut Core) -> Trans
 }
 
 /// Continues an exchange with the keys of a user.
-pub(super) fn with_keys(waiting: Box<AwaitsKeys>, lookup: ScramLookup, core: &mut Core) -> State {
-    proceed(Ok(Exchange::with_keys(*waiting, lookup)), core)
+pub(super) fn with_keys(waiting: AwaitsKeys, lookup: ScramLookup, core: &mut Core) -> State {
+    proceed(Ok(Exchange::with_keys(waiting, lookup)), core)
 }
 
 /// Continues after policy has accepted the credentials.

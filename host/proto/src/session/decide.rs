@@ -33,7 +33,7 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
             }
         },
         Question::AuthKeys(waiting) => match answer {
-            Answer::Keys(lookup) => authentication::with_keys(waiting, lookup, core),
+            Answer::Keys(lookup) => authentication::with_keys(*waiting, lookup, core),
             _ => authentication::refuse_without_lookup(core),
         },
         Question::Command(phase, FilteredLine::Legal(line)) => carry_out_line(phase, &line, core),
