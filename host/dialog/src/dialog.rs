@@ -6,79 +6,79 @@ use std::path::PathBuf;
 use crate::pattern::Pattern;
 use crate::policy::ScriptedAnswer;
 
-/// One conversation between a client and the gateway.
+/// A conversation between a client and the gateway.
 #[derive(Clone, Debug)]
 pub struct Dialog {
-    /// What it shows.
+    /// The title.
     pub name: String,
-    /// The file that it comes from.
+    /// The file that contains the dialog.
     pub file: PathBuf,
-    /// The configuration that it needs, beyond what all dialogs share.
+    /// The settings that differ from those of all dialogs.
     pub settings: toml::Table,
-    /// Against what it can be played.
+    /// The servers for which the dialog is valid.
     pub scope: Scope,
-    /// What happens, in order.
+    /// The lines, in order.
     pub lines: Vec<Line>,
 }
 
-/// Against what a dialog can be played.
+/// The servers for which a dialog is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The protocol core only: a policy is scripted.
+    /// The protocol core only, because the dialog scripts a policy.
     Core,
-    /// The core and the program.
+    /// The protocol core and the program.
     Everywhere,
-    /// The program only: it shows something that the core does not know.
+    /// The program only, because the dialog depends on more than the protocol core.
     Wire,
 }
 
 /// A line of a dialog.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Where it stands in the file, from 1.
+    /// The line number in the file, counted from 1.
     pub number: usize,
-    /// What it says.
+    /// The content.
     pub action: Action,
 }
 
-/// What happens at one point of a dialog.
+/// The content of a line.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// The client sends these octets. Adjacent ones go out in one write.
+    /// The client sends these octets. Consecutive lines are sent in one write.
     Send(Vec<u8>),
     /// The client closes its side of the connection.
     Hang,
-    /// The client begins TLS: behind STARTTLS, or as the first thing where the listener wants it so.
+    /// The client begins TLS: after STARTTLS, or first on a listener with implicit TLS.
     Handshake(Certificate),
-    /// The client sends nothing until its time is over.
+    /// The client sends nothing until the timeout.
     Wait,
-    /// The server says this line.
+    /// The server sends a line that matches the pattern.
     Hear(Pattern),
-    /// The server says a whole reply with this code, of any number of lines.
+    /// The server sends a reply with this code, of any number of lines.
     HearReply(u16),
-    /// The server has said nothing more so far. Only the core can tell.
+    /// The server has sent nothing more. Checked against the core only.
     HearNothing,
-    /// The server closes the connection, having said nothing more.
+    /// The server closes the connection without sending anything more.
     HearClose,
-    /// The policy's answer to a later question.
+    /// The answer of the policy to a later question.
     Script(ScriptedAnswer),
-    /// The questions that the policy was asked since the last such line. Only the core can tell.
+    /// The questions to the policy since the last such line. Checked against the core only.
     Asked(Vec<String>),
-    /// The content of the message. Only the core can tell.
+    /// The content of the message. Checked against the core only.
     Stored(Vec<u8>),
 }
 
-/// What a client shows in its TLS handshake.
+/// The certificate of a client in a TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// A certificate that the server trusts.
     Client,
-    /// None.
+    /// No certificate.
     None,
 }
 
 impl Dialog {
-    /// All that the client sends, in one piece, with [`HANDSHAKE`] where it begins TLS.
+    /// All octets that the client sends, with [`HANDSHAKE`] at each TLS handshake.
     pub fn client_octets(&self) -> Vec<u8> {
         let sent = self.lines.iter().filter_map(|line| match &line.action {
             Action::Send(octets) => Some(octets.as_slice()),
@@ -95,5 +95,5 @@ impl fmt::Display for Dialog {
     }
 }
 
-/// What stands for a TLS handshake among octets: how the record of one begins.
+/// A placeholder for a TLS handshake: the first octets of its record.
 pub const HANDSHAKE: &[u8] = b"\x16\x03\x01";

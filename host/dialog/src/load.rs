@@ -7,7 +7,11 @@ use crate::dialog::Dialog;
 use crate::parse::{self, ParseError};
 
 impl Dialog {
-    /// Reads every `.smtp` file below a directory, in the order of their names.
+    /// Reads all `.smtp` files below a directory, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read or parsed.
     pub fn load_all(directory: &Path) -> Result<Vec<Self>, LoadError> {
         let mut dialogs = Vec::new();
         for file in files_below(directory)? {
@@ -16,7 +20,11 @@ impl Dialog {
         Ok(dialogs)
     }
 
-    /// Reads the dialogs of one file.
+    /// Reads the dialogs of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or parsed.
     pub fn load(file: &Path) -> Result<Vec<Self>, LoadError> {
         let text = std::fs::read_to_string(file).map_err(|error| LoadError::Io {
             file: file.into(),
@@ -28,7 +36,11 @@ impl Dialog {
         })
     }
 
-    /// Reads the dialogs of a text; `file` says where it comes from.
+    /// Parses the dialogs of a text. `file` is the file that contains it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a line is malformed.
     pub fn parse(file: &Path, text: &str) -> Result<Vec<Self>, ParseError> {
         parse::dialogs(file, text)
     }
@@ -39,16 +51,16 @@ impl Dialog {
 pub enum LoadError {
     /// The file or directory cannot be read.
     Io {
-        /// Which one.
+        /// The file or directory.
         file: PathBuf,
-        /// Why.
+        /// The error.
         error: std::io::Error,
     },
-    /// The file does not follow the format.
+    /// The file cannot be parsed.
     Parse {
-        /// Which one.
+        /// The file or directory.
         file: PathBuf,
-        /// Why.
+        /// The error.
         error: ParseError,
     },
 }

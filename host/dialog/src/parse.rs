@@ -1,4 +1,4 @@
-//! From the text of a `.smtp` file to dialogs.
+//! The parser for `.smtp` files.
 
 use std::fmt;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::dialog::{Action, Certificate, Dialog, Line, Scope};
 use crate::pattern::Pattern;
 
-/// A line that does not follow the format.
+/// A malformed line.
 #[derive(Debug)]
 pub struct ParseError {
     number: usize,
@@ -21,7 +21,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Reads all dialogs of a text. Settings above the first title hold for all of them.
+/// Parses all dialogs of a text. Settings before the first title apply to all of them.
 pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let blank = Dialog {
@@ -57,7 +57,7 @@ pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError
     Ok(dialogs)
 }
 
-/// A scripted policy exists in the core only, and a plugin in the program only.
+/// Sets the scope: the policy can be scripted for the core only, and plugins exist in the program only.
 fn confine(dialog: &mut Dialog) {
     let is_scripted = |line: &Line| matches!(line.action, Action::Script(_));
     if dialog.settings.contains_key("plugin") {
@@ -84,7 +84,8 @@ fn read_line(dialog: &mut Dialog, number: usize, line: &str) -> Result<(), Strin
     Ok(())
 }
 
-/// `A:` and `M:` lines that follow each other are one list, or one message.
+/// Appends to the previous line: consecutive `A:` lines are one list, and consecutive `M:` and `M~`
+/// lines are one message. Returns false if there is nothing to append to.
 fn append(dialog: &mut Dialog, mark: &str, rest: &str) -> Result<bool, String> {
     let last = dialog.lines.last_mut().map(|line| &mut line.action);
     match (mark, last) {
@@ -150,7 +151,7 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
     }
 }
 
-/// Strings with escapes, each perhaps repeated: `"NOOP " "x"*600 "\r\n"`.
+/// Parses quoted strings with escapes and optional repetitions: `"NOOP " "x"*600 "\r\n"`.
 fn raw(text: &str) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     let mut rest = text.trim_start();
@@ -166,7 +167,7 @@ fn raw(text: &str) -> Result<Vec<u8>, String> {
     Ok(octets)
 }
 
-/// The octets up to the closing quote, and what follows it.
+/// Returns the octets up to the closing quote, and the text after it.
 fn unescape(text: &str) -> Result<(Vec<u8>, &str), String> {
     let mut octets = Vec::new();
     let mut rest = text;
@@ -185,7 +186,7 @@ fn unescape(text: &str) -> Result<(Vec<u8>, &str), String> {
     Err("a string has no end".to_owned())
 }
 
-/// The octet of an escape, and how long the escape is without the backslash.
+/// Returns the octet of an escape, and the length of the escape without the backslash.
 fn escape(text: &str) -> Result<(u8, usize), String> {
     let simple = match text.as_bytes().first() {
         Some(b'r') => b'\r',

@@ -1,18 +1,18 @@
-//! What a reply line must look like.
+//! Patterns for reply lines.
 
 use std::fmt;
 
-/// A line in which each `…` stands for any text, none included.
+/// A pattern for a line, in which each `…` matches any text, including none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// Takes the line as it is written in a dialog.
+    /// A pattern as written in a dialog.
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// Whether a line, without its CRLF, looks like this.
+    /// True if a line without its CRLF matches.
     pub fn matches(&self, line: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('…') else {
             return self.0 == line;

@@ -1,38 +1,40 @@
-//! Plays a dialog against whatever serves.
+//! Plays dialogs against a server.
 
 use std::fmt;
 
+use crate::dialog::{Action, Certificate, Dialog};
+use crate::policy::ScriptedAnswer;
 use crate::rules::Rules;
-use crate::{Action, Certificate, Dialog, ScriptedAnswer};
 
-/// The server's side of a dialog, as far as it can be seen.
+/// A server that dialogs are played against. Methods return `None` if the server cannot tell.
 pub trait Server {
-    /// Takes what the client sends.
+    /// The client sends octets.
     fn send(&mut self, octets: &[u8]);
-    /// The client sends nothing more.
+    /// The client closes its side of the connection.
     fn hang_up(&mut self);
     /// The client begins TLS.
     fn begin_tls(&mut self, shows: Certificate);
-    /// The client's time runs out.
+    /// The client sends nothing until the timeout.
     fn wait(&mut self);
-    /// The next thing that the server does.
+    /// The next action of the server.
     fn hear(&mut self) -> Heard;
-    /// Keeps an answer for the policy.
+    /// Adds an answer to the script of the policy.
     fn script(&mut self, answer: &ScriptedAnswer);
-    /// Whether the server has said nothing more; `None` where that cannot be told.
+    /// True if the server waits and has sent nothing that was not heard.
     fn is_quiet(&mut self) -> Option<bool>;
-    /// The policy's questions since the last call; `None` where they cannot be seen.
+    /// The questions to the policy since the last call.
     fn asked(&mut self) -> Option<Vec<String>>;
-    /// The last message; `None` where it cannot be seen.
+    /// The content of the last message.
     fn stored(&mut self) -> Option<Vec<u8>>;
-    /// What is left over at the end and should not be.
+    /// What remains at the end: octets that were not heard, or answers that were not used. Returns
+    /// `None` if nothing remains.
     fn leftovers(&mut self) -> Option<String>;
 }
 
-/// What the server did.
+/// An action of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It said a line.
+    /// It sent a line.
     Line(String),
     /// It has closed the connection.
     Close,
@@ -50,7 +52,7 @@ impl fmt::Display for Heard {
     }
 }
 
-/// Where a dialog did not go as written.
+/// The first difference between a dialog and the server.
 #[derive(Debug)]
 pub struct Mismatch {
     dialog: String,
@@ -74,8 +76,12 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Plays a dialog to its end. Whatever it says, every line of the server is a well-formed reply, with
-/// an enhanced code of its class, and one that the command may have.
+/// Plays a dialog to its end. Besides the lines of the dialog, it checks that every line of the server
+/// belongs to a well-formed reply that is allowed for the command.
+///
+/// # Errors
+///
+/// Fails at the first difference.
 pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
     let server = &mut Watched {
         server,
@@ -114,9 +120,10 @@ pub fn play(dialog: &Dialog, server: &mut impl Server) -> Result<(), Mismatch> {
     }
 }
 
+/// The expected and the actual action.
 type Difference = (String, String);
 
-/// A server whose replies are held against the rules for all of them.
+/// A server whose replies are checked by [`Rules`].
 struct Watched<'a, S> {
     server: &'a mut S,
     rules: Rules,

@@ -1,40 +1,39 @@
-//! What the scripted policy of a dialog answers.
+//! The scripted policy of a dialog.
 
 use std::str::FromStr;
 
-/// An answer that waits for its question.
+/// An answer to a later question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptedAnswer {
-    /// The question as far as it is given: the event, and perhaps its argument.
+    /// The start of the question: the event, and optionally its argument.
     pub question: String,
     /// The answer.
     pub verdict: Verdict,
 }
 
-/// What the policy says.
+/// The answer of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No objection, in these words.
+    /// Accept with this reply.
     Accept(ScriptedReply),
-    /// The credentials are right.
+    /// The credentials are valid.
     Authenticated,
-    /// Refuse and close.
+    /// Refuse with this reply and close the connection.
     Disconnect(ScriptedReply),
-    /// The keys of a user for SCRAM, as `iterations,salt,StoredKey,ServerKey`, all but the first in
-    /// base64.
+    /// The SCRAM keys of a user: `iterations,salt,StoredKey,ServerKey`, the last three in base64.
     Keys(String),
-    /// No objection; the default reply.
+    /// Accept with the default reply.
     Proceed,
-    /// Refuse the step.
+    /// Refuse with this reply.
     Refuse(ScriptedReply),
 }
 
-/// A reply as a dialog writes it: `550 5.7.1 first line / second line`.
+/// A reply as written in a dialog: `550 5.7.1 first line / second line`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptedReply {
     /// The code.
     pub code: u16,
-    /// What follows it: an enhanced code perhaps, and the text.
+    /// The optional enhanced status code and the text.
     pub text: String,
 }
 

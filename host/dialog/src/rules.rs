@@ -1,18 +1,18 @@
-//! What holds for every reply, whatever a dialog is about.
+//! Rules for all replies.
 
-/// Watches a conversation.
+/// Checks the replies of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    /// The code of the reply of which a line has come that is not the last one.
+    /// The code of the reply whose last line has not arrived.
     open: Option<String>,
-    /// The verb of the command that the next reply answers, where that is clear.
+    /// The verb of the command that the next reply answers. `None` if it is not known.
     verb: Option<String>,
-    /// Whether the client was told to send something that is no command.
+    /// True after 334 and 354: the client sends no command next.
     is_text: bool,
 }
 
 impl Rules {
-    /// Takes note of what the client sends.
+    /// Records octets of the client.
     pub(super) fn sent(&mut self, octets: &[u8]) {
         let text = String::from_utf8_lossy(octets);
         let line = text.strip_suffix("\r\n");
@@ -21,7 +21,11 @@ impl Rules {
         self.verb = verb.map(str::to_ascii_uppercase);
     }
 
-    /// Takes a line of the server, without its line ending. Gives the rule that it breaks.
+    /// Checks a line of the server without its line ending.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the line should be.
     pub(super) fn heard(&mut self, line: &str) -> Result<(), String> {
         if line.len() > 510 {
             return Err("a line of at most 512 octets".to_owned());
@@ -50,12 +54,12 @@ impl Rules {
     }
 }
 
-/// Every reply but the banner, those to EHLO and HELO, and those that ask for more has an enhanced
-/// code of the class of its code (RFC 2034 §4).
+/// Checks the enhanced status code. All replies have one of the same class as the reply code, except
+/// the banner, the replies to EHLO and HELO, and codes 3xx (RFC 2034 §4).
 fn enhanced(code: &str, text: &str, is_first: bool, verb: Option<&str>) -> Result<(), String> {
     let is_greeting = code == "220" || (code == "250" && matches!(verb, Some("EHLO" | "HELO")));
     let is_banner_or_helo = is_greeting || text.starts_with("mx.example.org");
-    // Where several commands went out together, the rest of a reply to EHLO is known by its look.
+    // With pipelining, the verb is not known. Then these lines are taken for a reply to EHLO.
     let is_keyword = code == "250" && !is_first && verb.is_none();
     if code.starts_with('3') || is_banner_or_helo || is_keyword {
         return Ok(());
@@ -69,8 +73,8 @@ fn enhanced(code: &str, text: &str, is_first: bool, verb: Option<&str>) -> Resul
     }
 }
 
-/// What RFC 5321 §4.3.2, and the documents of the extensions, allow for an answer. Any command can
-/// be malformed, out of place, or the last straw.
+/// True if RFC 5321 §4.3.2 or the RFC of an extension allows the code for the command. The codes of
+/// `ANY` are allowed for all commands.
 fn is_allowed(verb: &str, code: &str) -> bool {
     const ANY: [&str; 4] = ["421", "500", "501", "503"];
     let own: &[&str] = match verb {
@@ -107,7 +111,7 @@ fn is_allowed(verb: &str, code: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What becomes of the lines of the server after a command.
+    /// The result for the lines of the server after a command.
     fn after(command: &str, lines: &[&str]) -> Result<(), String> {
         let mut rules = Rules::default();
         rules.sent(format!("{command}\r\n").as_bytes());

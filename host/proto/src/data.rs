@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What came of an input: the text, and the rest after the end where there was one.
+    /// The decoded text, and the rest of the input after the end of the message, if there is one.
     fn decoded(
         line_endings: LineEndings,
         input: &[u8],
@@ -356,7 +356,7 @@ mod tests {
     }
 
     proptest! {
-        /// Where the input is cut changes nothing, and what is mended is wholly mended.
+        /// The result does not depend on how the input is cut, and all line endings are corrected.
         #[test]
         fn any_cut_gives_the_same(
             input in prop::collection::vec(prop::sample::select(b"\r\n.ab\0".to_vec()), 0..60),

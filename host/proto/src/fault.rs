@@ -226,7 +226,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Fault::ALL.len());
         for fault in Fault::ALL {
-            // `Reply::fixed` panics where code and enhanced code disagree.
+            // `Reply::fixed` panics if code and enhanced status code disagree.
             assert!(Reply::from(fault).code() >= 400, "{}", fault.name());
         }
     }

@@ -1,10 +1,10 @@
-//! The file as a whole, for the program that keeps it.
+//! The users file as a whole, with edits.
 
 use std::fmt;
 
 use crate::user::{LineError, NameError, User, check_name};
 
-/// A file of users. What is no user (comments, blank and garbled lines) is kept as it is.
+/// A users file. Comments, blank lines and malformed lines are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     lines: Vec<String>,
@@ -13,35 +13,35 @@ pub struct File {
 /// A line that is neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub number: usize,
-    /// Who it is about, or what is wrong with it.
+    /// The user, or why the line is malformed.
     pub user: Result<User, LineError>,
 }
 
 /// Why a user cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
-    /// The name cannot be one.
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// There is a line for this name already.
+    /// The file has a line with this name.
     #[error("line {0} is about this user already")]
     Taken(
-        /// The number of the line.
+        /// The line number.
         usize,
     ),
 }
 
 impl File {
-    /// Reads the text of a file; there is no text that is none.
+    /// Parses the text of a file. Never fails: malformed lines are kept.
     pub fn parse(text: &str) -> Self {
         Self {
             lines: text.lines().map(ToOwned::to_owned).collect(),
         }
     }
 
-    /// What is neither blank nor a comment, and what is wrong with it.
+    /// All lines that are neither blank nor a comment.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         let lines = self.lines.iter().zip(1..);
         lines.filter_map(|(line, number)| {
@@ -54,17 +54,18 @@ impl File {
         })
     }
 
-    /// The number of the line about this user, garbled or not.
+    /// The number of the first line with this name, which may be malformed. Returns `None` if there is
+    /// none.
     pub fn find(&self, name: &str) -> Option<usize> {
         let is_about = |line: &String| line.split_once(':').is_some_and(|(found, _)| found == name);
         Some(self.lines.iter().position(is_about)? + 1)
     }
 
-    /// Adds a user at the end.
+    /// Appends a user.
     ///
     /// # Errors
     ///
-    /// Where the name cannot be one, or is taken.
+    /// Fails if the name is invalid or taken.
     pub fn add(&mut self, user: &User) -> Result<(), AddError> {
         check_name(&user.name)?;
         if let Some(number) = self.find(&user.name) {
@@ -74,14 +75,14 @@ impl File {
         Ok(())
     }
 
-    /// Puts this in the place of the line with a number.
+    /// Replaces the line with this number. Has no effect if there is no such line.
     pub fn replace(&mut self, number: usize, user: &User) {
         if let Some(line) = number.checked_sub(1).and_then(|at| self.lines.get_mut(at)) {
             *line = user.to_string();
         }
     }
 
-    /// Removes every line about a user. Whether there was one.
+    /// Removes all lines with this name. Returns true if there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         let mut is_found = false;
         while let Some(number) = self.find(name) {

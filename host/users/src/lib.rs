@@ -1,6 +1,6 @@
-//! The file of users: who may authenticate, and how that is checked.
+//! The users file: user names and secrets for authentication.
 //!
-//! One user a line, `name:secrets:options`:
+//! Each line is one user, `name:secrets:options`:
 //!
 //! ```text
 //! # comments and blank lines are kept
@@ -8,24 +8,24 @@
 //! bob@example.org:{BLF-CRYPT}$2y$10$…:sender=sales@example.org sender=*@lists.example.org act-as=postmaster
 //! ```
 //!
-//! Secrets have the notation of Dovecot, so that `doveadm pw` makes them too, and what `htpasswd -B`
-//! writes is a file of users as it is. Nothing here reads a file, a clock or a source of randomness: the
-//! program that keeps the file and the plugin that believes it share this code.
+//! Secrets have the format of Dovecot's `doveadm pw`, and the output of `htpasswd -B` is a valid users
+//! file. The crate has no IO, no clock and no source of randomness: the program, which edits the file,
+//! and the plugin, which authenticates users, share it.
 
 mod file;
 mod secret;
 mod user;
 
-pub use file::{AddError, File, Line};
-pub use secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError};
-pub use user::{LineError, NameError, User, check_name};
+pub use self::file::{AddError, File, Line};
+pub use self::secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError};
+pub use self::user::{LineError, NameError, User, check_name};
 
-/// Whether the password is that of the user. Takes the same time whether there is such a user or not,
-/// provided that the decoy costs as much as the secrets of users do.
+/// True if the password is that of the user. If the decoy costs as much as the secrets of users, the
+/// time does not reveal whether the user exists.
 ///
 /// # Errors
 ///
-/// Where the machine cannot tell.
+/// Fails if there is not enough memory.
 pub fn verify(user: Option<&User>, decoy: &Secret, password: &str) -> Result<bool, CannotVerify> {
     let own = user.and_then(User::password_secret);
     let matches = own.unwrap_or(decoy).verify(password)?;

@@ -1,4 +1,4 @@
-//! What shows that somebody knows a password, without holding it.
+//! Secrets: password hashes and SCRAM keys.
 
 mod argon2id;
 mod bcrypt;
@@ -16,24 +16,24 @@ use zeroize::Zeroizing;
 pub use self::cost::{CannotVerify, Cost};
 pub use self::scram::ScramKeys;
 
-/// What is kept of a password. `Debug` hides everything but the kind.
+/// A password hash or SCRAM keys. `Debug` shows the scheme only.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// A hash of Argon2id (RFC 9106).
+    /// An Argon2id hash (RFC 9106).
     Argon2id(argon2id::Hash),
-    /// A hash of bcrypt.
+    /// A bcrypt hash.
     Bcrypt(bcrypt::Hash),
-    /// The keys of SCRAM-SHA-256 (RFC 5802, RFC 7677).
+    /// Keys for SCRAM-SHA-256 (RFC 5802, RFC 7677).
     Scram(ScramKeys),
 }
 
-/// Why a text is no secret. Does not hold the text.
+/// Why a secret is malformed. Never contains the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The scheme is none of ours.
+    /// The scheme is unknown.
     #[error("the scheme of a secret is none of {{ARGON2ID}}, {{BLF-CRYPT}} and {{SCRAM-SHA-256}}")]
     Scheme,
-    /// What follows the scheme is not in its notation.
+    /// The text after the scheme is malformed.
     #[error("what follows {0} is garbled")]
     Garbled(
         /// The scheme.
@@ -42,35 +42,35 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// A secret for passwords that come in clear, from 16 octets of randomness.
+    /// Hashes a password with Argon2id and 16 random octets.
     ///
     /// # Errors
     ///
-    /// Where there is not enough memory.
+    /// Fails if there is not enough memory.
     pub fn argon2id(password: &str, salt: [u8; 16], cost: Cost) -> Result<Self, CannotVerify> {
         argon2id::Hash::new(prepared(password).as_bytes(), salt, cost).map(Self::Argon2id)
     }
 
-    /// A secret for SCRAM, from 16 octets of randomness.
+    /// Derives SCRAM keys from a password and 16 random octets.
     pub fn scram(password: &str, salt: [u8; 16], cost: Cost) -> Self {
         let password = prepared(password);
         let keys = ScramKeys::new(password.as_bytes(), salt.to_vec(), cost.iterations);
         Self::Scram(keys)
     }
 
-    /// A secret that no password fits and that costs as much as new ones do.
+    /// A secret that no password matches, with the cost of new secrets.
     pub fn decoy() -> Self {
         let cost = Cost::DEFAULT;
         Self::Argon2id(argon2id::Hash::decoy(cost))
     }
 
-    /// Whether this is the password, found out in a time that depends on the cost and the password
-    /// alone. A hash of Argon2id or bcrypt may be that of the octets as they came: other programs do
-    /// not prepare them.
+    /// True if the password matches. The time depends on the cost and the password only. Hashes match
+    /// the prepared password (RFC 4013) and the original one, because other programs do not prepare
+    /// passwords.
     ///
     /// # Errors
     ///
-    /// Where there is not enough memory.
+    /// Fails if there is not enough memory.
     pub fn verify(&self, password: &str) -> Result<bool, CannotVerify> {
         let prepared = prepared(password);
         let verify = |octets: &[u8]| match self {
@@ -80,7 +80,7 @@ impl Secret {
         };
         let fits = verify(prepared.as_bytes())?;
         match self {
-            // Also where it fits already: what it takes says nothing about the secret.
+            // Even if it matches already, so that the time does not depend on the secret.
             Self::Argon2id(_) | Self::Bcrypt(_) if *prepared != password => {
                 Ok(verify(password.as_bytes())? | fits)
             }
@@ -100,7 +100,7 @@ impl Secret {
 impl FromStr for Secret {
     type Err = SecretError;
 
-    /// A hash without a scheme, as `htpasswd` writes it, is known by its beginning.
+    /// Parses a secret. The scheme may be missing before a hash, as in the output of `htpasswd`.
     fn from_str(text: &str) -> Result<Self, SecretError> {
         let scheme_of = |known: &'static str| {
             let (scheme, rest) = text.split_at_checked(known.len())?;
@@ -123,7 +123,7 @@ impl FromStr for Secret {
     }
 }
 
-/// The notation of the file.
+/// Formats the secret as in the file.
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scheme())?;
@@ -145,8 +145,8 @@ const ARGON2ID: &str = "{ARGON2ID}";
 const BCRYPT: &str = "{BLF-CRYPT}";
 const SCRAM: &str = "{SCRAM-SHA-256}";
 
-/// A password as SASL compares it (SASLprep, RFC 4013), so that it does not matter how a keyboard
-/// makes an accent. One that SASLprep forbids stays as it is: older hashes may be of such.
+/// Prepares a password with SASLprep (RFC 4013), so that different encodings of an accent are equal. A
+/// password that SASLprep forbids is not changed, because existing hashes may be of one.
 fn prepared(password: &str) -> Zeroizing<String> {
     let prepared = stringprep::saslprep(password);
     Zeroizing::new(prepared.map_or_else(|_| password.to_owned(), Cow::into_owned))

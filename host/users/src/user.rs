@@ -1,4 +1,4 @@
-//! One user: a line of the file.
+//! A user: one line of the file.
 
 use std::fmt;
 
@@ -7,58 +7,58 @@ use crate::secret::{ScramKeys, Secret, SecretError};
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The name, as [`check_name`] lets it pass.
+    /// A name that [`check_name`] accepts.
     pub name: String,
-    /// At most one that checks passwords in clear, and at most one for SCRAM.
+    /// At most one password hash, and at most one for SCRAM.
     pub secrets: Vec<Secret>,
-    /// Patterns of the addresses that are this user's, beside its name.
+    /// Patterns of sender addresses that the user may use, besides its name.
     pub senders: Vec<String>,
-    /// Patterns of the names that this user may act as, beside its own.
+    /// Patterns of identities that the user may act as, besides its name.
     pub act_as: Vec<String>,
 }
 
-/// Why a line is no user. Does not hold what could be a secret.
+/// Why a line is malformed. Never contains the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// There is no colon, or there are more than two outside of the secrets.
+    /// The line has no colon.
     #[error("a line is NAME:SECRETS or NAME:SECRETS:OPTIONS")]
     Fields,
-    /// The name cannot be one.
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// An option is none of ours, or has no value.
+    /// An option is unknown or has no value.
     #[error("an option is sender=ADDRESS or act-as=NAME")]
     Option,
-    /// A secret cannot be read.
+    /// A secret is malformed.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The user has two secrets for the same thing.
+    /// There are two secrets of the same kind.
     #[error("there may be one hash of the password and one {{SCRAM-SHA-256}}, not two")]
     Twice,
-    /// The user has no secret.
+    /// There is no secret.
     #[error("there is no secret")]
     NoSecret,
 }
 
-/// Why a text cannot be the name of a user.
+/// Why the name of a user is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// It is empty, or longer than 255 octets.
+    /// The name is empty or longer than 255 octets.
     #[error("a name has 1 to 255 octets")]
     Length,
-    /// It holds what ends a name in the file.
+    /// The name has a character that the format of the file excludes.
     #[error("a name holds no blank, no colon and no control character, and does not begin with #")]
     Character,
-    /// It holds capitals.
+    /// The name has upper-case characters.
     #[error("a name is written in lower case; clients may write it as they like")]
     UpperCase,
 }
 
-/// Whether a text can be the name of a user.
+/// Checks the name of a user.
 ///
 /// # Errors
 ///
-/// Why it cannot.
+/// Fails if the name is not in lower case, has the wrong length or an invalid character.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let ends = |c: char| c.is_whitespace() || c.is_control() || c == ':';
     match name {
@@ -70,11 +70,11 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
 }
 
 impl User {
-    /// Reads a line without its line ending.
+    /// Parses a line without its line ending.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Fails if the line is malformed.
     pub fn parse(line: &str) -> Result<Self, LineError> {
         let mut fields = line.split(':');
         let (Some(name), Some(secrets), options, None) =
@@ -122,13 +122,14 @@ impl User {
         }
     }
 
-    /// What checks a password that comes in clear. Where there are keys of SCRAM only, they do.
+    /// The secret for passwords: the hash, or the SCRAM keys if there is no hash. Returns `None` without
+    /// secrets.
     pub fn password_secret(&self) -> Option<&Secret> {
         let hash = self.secrets.iter().find(|secret| !is_scram(secret));
         hash.or_else(|| self.secrets.first())
     }
 
-    /// The keys of SCRAM-SHA-256.
+    /// The keys for SCRAM-SHA-256. Returns `None` if there are none.
     pub fn scram_keys(&self) -> Option<&ScramKeys> {
         self.secrets.iter().find_map(|secret| match secret {
             Secret::Scram(keys) => Some(keys),

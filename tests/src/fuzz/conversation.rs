@@ -1,4 +1,4 @@
-//! Conversations: with a client, and with a server.
+//! Conversations of a session with a client, and of a client with a server.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use postgate_proto::session::{
 use super::reply_lines::assert_reply_lines;
 use crate::dialog::HANDSHAKE;
 
-/// A server cannot make the client send anything but commands, whatever it says.
+/// Whatever a server sends, the client sends command lines only.
 pub fn client(octets: &[u8]) {
     let (&choice, said) = octets.split_first().unwrap_or((&0, octets));
     let protocol = match choice & 1 {
@@ -81,8 +81,8 @@ fn requests() -> [Request; 4] {
     ]
 }
 
-/// However a session is cut, the same is asked and said, and all that is said are replies. TLS
-/// handshakes stand between the octets as in a dialog.
+/// Questions and replies do not depend on how the input is cut, and all output is well-formed. TLS
+/// handshakes are marked in the input as in dialogs.
 pub fn session(octets: &[u8]) {
     let (&choice, sent) = octets.split_first().unwrap_or((&0, octets));
     let whole = converse(sent, usize::MAX, choice);
@@ -100,14 +100,14 @@ pub fn session(octets: &[u8]) {
     }
 }
 
-/// The most octets that a session may keep while it waits for more: the longest line of AUTH.
+/// The maximum number of octets that a session keeps while it reads: the longest line of AUTH.
 const MOST_KEPT: usize = 12_288;
 
 /// The result of a session.
 #[derive(Default)]
 struct Outcome {
     said: Vec<u8>,
-    /// Each question, with what was stored when it was asked.
+    /// The questions, with the octets stored before them.
     asked: Vec<(Ask, Vec<u8>)>,
     is_closed: bool,
 }
@@ -200,7 +200,7 @@ fn offers(choice: u8) -> Offers {
     }
 }
 
-/// What is sent between the handshakes.
+/// Splits the input at TLS handshakes.
 fn parted(sent: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     let mut rest = sent;
@@ -221,7 +221,7 @@ pub(super) const CHANNEL: Channel = Channel {
     client_certificate: true,
 };
 
-/// The keys of somebody.
+/// The keys of a user.
 pub(super) fn keys() -> ScramKeys {
     ScramKeys::new(vec![1; 16], 4_096, &[2; 32], &[3; 32]).expect("keys")
 }
@@ -233,7 +233,7 @@ impl Outcome {
         loop {
             session = match session.step() {
                 Step::Ask(ask, asking) => {
-                    // How much is stored of a message that is refused depends on the cuts.
+                    // The stored part of a refused message depends on how the input is cut.
                     match ask {
                         Ask::Headers | Ask::Message => self.asked.push((ask, stored.clone())),
                         _ => {
@@ -241,7 +241,7 @@ impl Outcome {
                             self.asked.push((ask, Vec::new()));
                         }
                     }
-                    // Refuses now and then, and never by how the input was cut.
+                    // The answers do not depend on how the input is cut.
                     let answer = match (self.asked.len() + usize::from(choice)) % 7 {
                         5 => Answer::Keys(ScramLookup::Known(keys())),
                         6 => Answer::Reject(Refusal::TRY_LATER.into()),

@@ -1,9 +1,9 @@
-//! Messages: their way in, and their way out.
+//! Decoding and encoding of messages.
 
 use postgate_proto::client::BodyEncoder;
 use postgate_proto::data::{DataDecoder, Decoded, LineEndings};
 
-/// However a message is cut, it decodes to the same, and the same is left over.
+/// The decoded message and its end do not depend on how the input is cut.
 pub fn data(octets: &[u8]) {
     for mode in MODES {
         let whole = decode(octets, mode, usize::MAX);
@@ -22,7 +22,7 @@ const MODES: [LineEndings; 4] = [
     LineEndings::Strict,
 ];
 
-/// Where line endings are mended, there is nothing but CRLF.
+/// In modes that correct line endings, all line endings are CRLF.
 fn assert_mended(text: &[u8], mode: LineEndings) {
     if !matches!(mode, LineEndings::Ensure | LineEndings::EnsureLegacy) {
         return;
@@ -35,7 +35,7 @@ fn assert_mended(text: &[u8], mode: LineEndings) {
     }
 }
 
-/// Whatever is encoded ends once, at its end, and decodes to itself with its lines mended.
+/// An encoded message ends at its end, and decodes to the message with corrected line endings.
 pub fn body(octets: &[u8]) {
     let wire = encode(octets, usize::MAX);
     for size in [1, 2, 3, 7] {
@@ -56,12 +56,12 @@ pub fn body(octets: &[u8]) {
     assert_eq!(decoded.text, mended(octets));
 }
 
-/// What a decoder made of its input.
+/// A decoded message.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Message {
     text: Vec<u8>,
     is_flawed: bool,
-    /// How many octets of the input the message took, where it has an end.
+    /// The length of the encoded message in octets. `None` without an end.
     used: Option<usize>,
 }
 
@@ -103,8 +103,8 @@ fn encode(octets: &[u8], size: usize) -> Vec<u8> {
     wire
 }
 
-/// The octets with CRLF for each CRLF, bare CR and bare LF, and at the end of the last line; and with
-/// one more dot where only NULs stand before the first of a line.
+/// Replaces bare CR and bare LF by CRLF, completes the last line, and doubles a dot after NULs at the
+/// start of a line.
 fn mended(octets: &[u8]) -> Vec<u8> {
     let mut mended = Vec::new();
     let mut rest = octets;

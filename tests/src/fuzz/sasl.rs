@@ -1,4 +1,4 @@
-//! Exchanges of AUTH.
+//! AUTH exchanges.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use postgate_proto::session::{
 use super::conversation::{CHANNEL, keys};
 use super::reply_lines::assert_reply_lines;
 
-/// Whatever a client responds, in the lines of an exchange: policy sees no control character in an
-/// identity, nobody is authenticated without its word, and SCRAM proves nothing without the password.
+/// Whatever a client responds, identities hold no control characters, no client is authenticated
+/// without the answer of policy, and SCRAM never verifies without the password.
 pub fn sasl(octets: &[u8]) {
     let (&choice, responses) = octets.split_first().unwrap_or((&0, octets));
     let mechanism = Mechanism::ALL[usize::from(choice) % Mechanism::ALL.len()];

@@ -1,4 +1,4 @@
-//! Plays dialogs against the protocol core, with a scripted policy and any cuts in the input.
+//! Plays dialogs against the protocol core, with a scripted policy and input cut into pieces.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -95,7 +95,7 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
         }
     }
 
-    /// The client goes away, or is silent for too long.
+    /// Ends the session while it waits for the client.
     fn end(&mut self, ending: Ending) {
         self.run();
         self.position = match self.take_position() {
@@ -123,7 +123,7 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
                     reading.buffer(piece.len()).extend_from_slice(piece);
                     Position::Ready(reading.received())
                 }
-                // Octets before the handshake are lost in this player, and a closed session takes none.
+                // A closed session reads nothing, and neither does one that waits for a handshake.
                 position => position,
             };
             rest = after;
@@ -239,7 +239,7 @@ impl Policy {
     }
 }
 
-/// The question as a dialog writes it.
+/// Formats a question as in a dialog.
 fn question(ask: &Ask) -> String {
     match ask {
         Ask::Auth(credentials) => {
@@ -297,7 +297,7 @@ fn answer(verdict: Verdict) -> Answer {
     }
 }
 
-/// `iterations,salt,StoredKey,ServerKey`.
+/// Parses `iterations,salt,StoredKey,ServerKey`.
 fn keys(text: &str) -> ScramKeys {
     let parts: Vec<_> = text.split(',').collect();
     let [iterations, salt, stored, server] = parts.as_slice() else {

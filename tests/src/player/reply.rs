@@ -1,4 +1,4 @@
-//! Replies as dialogs write them.
+//! Replies of dialogs.
 
 use postgate_proto::reply::{Enhanced, Reply};
 

@@ -1,4 +1,4 @@
-//! The settings of the core, as the program makes them of its configuration.
+//! Converts the settings of a dialog for the protocol core, as the program converts its configuration.
 
 use std::fmt::Display;
 
@@ -11,11 +11,11 @@ use toml::{Table, Value};
 
 use super::reply::reply;
 
-/// What the core takes of the settings of a dialog.
+/// Converts the settings of a dialog.
 ///
 /// # Panics
 ///
-/// Where there is one that the core does not know.
+/// Panics if the core does not know a setting.
 pub(super) fn settings(dialog: &impl Display, table: &Table) -> (Settings, Offers) {
     let mut settings = Settings {
         hostname: "mx.example.org".to_owned(),
@@ -53,7 +53,7 @@ pub(super) fn settings(dialog: &impl Display, table: &Table) -> (Settings, Offer
     (settings, offers)
 }
 
-/// Nothing where one of them is not known.
+/// Applies all settings of a table. Returns `None` if one of them is unknown.
 fn each<'a>(
     table: &'a Table,
     mut apply: impl FnMut(&'a str, &'a Value) -> Option<()>,
@@ -125,7 +125,7 @@ fn tls(value: &Value) -> Option<Tls> {
     })
 }
 
-/// The channel binding of every connection of the core.
+/// The channel binding of all encrypted connections of the core.
 pub(super) const EXPORTER: [u8; 32] = [0x45; 32];
 
 fn auth(value: &Value) -> Auth {

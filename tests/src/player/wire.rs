@@ -10,20 +10,20 @@ use crate::client::Client;
 use crate::dialog::play::{Heard, Server};
 use crate::dialog::{Certificate, ScriptedAnswer};
 
-/// The program at the other end of a new connection.
+/// A connection to the program as the server of a dialog.
 pub struct Wire<'a> {
     client: Client,
     clients: Option<&'a Clients>,
 }
 
-/// The two kinds of clients that a dialog can have where it begins TLS.
+/// The TLS configurations of clients with and without a certificate.
 pub struct Clients {
     anonymous: Arc<ClientConfig>,
     with_certificate: Arc<ClientConfig>,
 }
 
 impl Clients {
-    /// Clients that trust this authority, and have a certificate of it or none.
+    /// Clients that trust this authority. It issues the certificate.
     pub fn of(authority: &Authority) -> Self {
         let own = authority.issue_to_client("bob@example.org");
         Self {
@@ -34,7 +34,7 @@ impl Clients {
 }
 
 impl<'a> Wire<'a> {
-    /// Connects.
+    /// Connects without TLS.
     pub fn connect(address: SocketAddr) -> Self {
         Self {
             client: Client::connect(address),
@@ -42,7 +42,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// The same for a dialog that may begin TLS.
+    /// Connects for a dialog that may begin TLS.
     pub fn connect_as(address: SocketAddr, clients: &'a Clients) -> Self {
         Self {
             clients: Some(clients),
@@ -53,7 +53,7 @@ impl<'a> Wire<'a> {
 
 impl Server for Wire<'_> {
     fn send(&mut self, octets: &[u8]) {
-        // A server that closes early shows in what is heard next.
+        // If the server has closed the connection, `hear` reports it.
         _ = self.client.try_write(octets);
     }
 

@@ -25,7 +25,7 @@ pub(crate) enum AuthProgress {
     /// The client has presented its credentials.
     Complete(Credentials),
     /// The exchange continues with the keys of a user.
-    Keys(AwaitsKeys),
+    Keys(Box<AwaitsKeys>),
     /// The client has presented no credentials (RFC 7628 §4.3).
     Rejected(Mechanism),
 }
@@ -109,7 +109,9 @@ impl Exchange {
                 OauthResponse::Token(credentials) => AuthProgress::Complete(credentials),
             }),
             Awaited::Plain => plain::response(text).map(AuthProgress::Complete),
-            Awaited::Scram(start) => start.respond(text).map(AuthProgress::Keys),
+            Awaited::Scram(start) => start
+                .respond(text)
+                .map(|waiting| AuthProgress::Keys(Box::new(waiting))),
             Awaited::ScramProof(challenged) => {
                 let (signature, credentials) = challenged.respond(text)?;
                 let next = Self(Awaited::ScramEnd(credentials));

@@ -134,8 +134,8 @@ mod tests {
         out
     }
 
-    /// What a strict reader makes of it: lines end with CRLF, a lone dot ends the message, and
-    /// nothing follows. Written apart from the decoder of the server on purpose.
+    /// Decodes strictly: lines end with CRLF, a single dot ends the message, and nothing follows. It is
+    /// independent of the decoder of the session on purpose.
     fn decoded(wire: &[u8]) -> Option<Vec<u8>> {
         let text = wire.strip_suffix(b"\r\n")?;
         let text = text.strip_suffix(b".")?;
@@ -151,8 +151,7 @@ mod tests {
         Some(message)
     }
 
-    /// Every line end as CRLF, one at the end of the last line, and a second dot where only NULs stand
-    /// before the first.
+    /// Replaces all line endings by CRLF, completes the last line, and doubles dots after NULs.
     fn normalised(message: &[u8]) -> Vec<u8> {
         let text: String = message.iter().map(|byte| char::from(*byte)).collect();
         let text = text.replace("\r\n", "\n").replace('\r', "\n");

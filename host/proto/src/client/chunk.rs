@@ -134,7 +134,7 @@ mod tests {
         meter.finish()
     }
 
-    /// What goes over the wire, where the message is cut in another way than it was measured.
+    /// The encoded message, cut differently than it was measured.
     fn sent(mut chunk: Chunk, message: &[u8], cut: usize) -> (Vec<u8>, Result<(), WrongSize>) {
         let mut out = Vec::new();
         for octets in message.chunks(cut) {

@@ -106,7 +106,7 @@ const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=200_000;
 mod tests {
     use super::*;
 
-    /// RFC 7677 §3, with the nonce as it stands there.
+    /// RFC 7677 §3, with its nonce.
     fn example() -> ClientFirst {
         ClientFirst {
             credentials: Arc::new(ClientCredentials::new("user", "pencil").unwrap()),

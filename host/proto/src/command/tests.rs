@@ -1,7 +1,7 @@
 use super::*;
 use InvalidAddress::{NoDomain, NotAscii, Syntax, TooLong};
 
-/// The command in a few words, so that a table stays readable.
+/// Formats a command in a short form.
 fn shown(line: &[u8]) -> Result<String, Fault> {
     shown_under(line, PathSyntax::Lenient)
 }

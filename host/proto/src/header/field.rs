@@ -252,7 +252,7 @@ mod tests {
                 format!("A: b\r\n {word}\r\n c\r\n"),
             ),
             ("A", word.clone(), format!("A: {word}\r\n")),
-            // Exactly 78 octets stay on one line, white space is kept as it is.
+            // 78 octets are not folded, and white space is kept.
             ("A", format!("{first} \td"), format!("A: {first} \td\r\n")),
             (
                 "A",

@@ -63,7 +63,7 @@ pub(super) fn with_keys(waiting: AwaitsKeys, lookup: ScramLookup, core: &mut Cor
 /// Continues after policy has accepted the credentials.
 pub(super) fn succeed(core: &mut Core) -> State {
     core.identity = ClientIdentity::Authenticated;
-    core.answer(&AUTHENTICATED, Phase::Identified(Helo::Ehlo))
+    core.finish_command(&AUTHENTICATED, Phase::Identified(Helo::Ehlo))
 }
 
 /// Continues after the credentials were found invalid. Some mechanisms send a last challenge before
@@ -85,7 +85,7 @@ pub(super) fn fail(mechanism: Mechanism, failure: AuthFailure, core: &mut Core) 
 /// Sends a refusal, which counts as an error of the client.
 pub(super) fn refuse(refusal: &Refusal, core: &mut Core) -> State {
     core.record(Fault::AuthRejected);
-    core.say(refusal.reply());
+    core.send(refusal.reply());
     core.unless_too_many_errors(Commands::after_failed_auth())
 }
 
@@ -121,7 +121,7 @@ fn proceed(progress: Result<AuthProgress, Fault>, core: &mut Core) -> State {
 
 fn report(failure: AuthFailure, core: &mut Core) -> State {
     match failure {
-        AuthFailure::Fault(fault) => core.object(Commands::after_failed_auth(), fault),
+        AuthFailure::Fault(fault) => core.refuse_command(Commands::after_failed_auth(), fault),
         AuthFailure::Refusal(refusal) => refuse(&refusal, core),
     }
 }

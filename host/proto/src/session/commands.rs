@@ -28,7 +28,7 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
     }
     if is_premature(core) {
         core.input.discard();
-        return Transition::Next(core.object(commands, Fault::Pipelining));
+        return Transition::Next(core.refuse_command(commands, Fault::Pipelining));
     }
     let Some(line) = core.command_line() else {
         return Transition::Idle(commands.into(), Idle::Read(Wait::Command));
@@ -37,18 +37,15 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
     Transition::Next(match line {
         Line::Complete(line) => complete_line(commands, line, core),
         Line::Endless => core.hang_up(Ending::EndlessLine),
-        Line::NoCr => core.object(commands, Fault::CommandEncoding),
+        Line::NoCr => core.refuse_command(commands, Fault::CommandEncoding),
         Line::TooLong if core.input.is_auth() => {
-            let previous = PreviousCommand::FailedAuth;
-            core.object(
-                Commands {
-                    previous,
-                    ..commands
-                },
-                Fault::AuthLineTooLong,
-            )
+            let next = Commands {
+                previous: PreviousCommand::FailedAuth,
+                ..commands
+            };
+            core.refuse_command(next, Fault::AuthLineTooLong)
         }
-        Line::TooLong => core.object(commands, Fault::LineTooLong),
+        Line::TooLong => core.refuse_command(commands, Fault::LineTooLong),
     })
 }
 
@@ -56,7 +53,7 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
 pub(super) fn carry_out_line(phase: Phase, line: &[u8], core: &mut Core) -> State {
     match core.check_line(&phase, line) {
         Ok(command) => carry_out(phase, command, core),
-        Err(fault) => core.object(Commands::new(phase), fault),
+        Err(fault) => core.refuse_command(Commands::new(phase), fault),
     }
 }
 
@@ -94,7 +91,7 @@ fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Co
         {
             ask_about(phase, mem::take(&mut *line), |_| FilteredLine::Unknown)
         }
-        Err(fault) => core.object(Commands { phase, previous }, fault),
+        Err(fault) => core.refuse_command(Commands { phase, previous }, fault),
     }
 }
 
@@ -136,9 +133,9 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
             let ask = Ask::Mail { sender, parameters };
             (ask, Question::Mail(helo, envelope))
         }
-        LegalCommand::Noop => return core.answer(&OK, phase),
+        LegalCommand::Noop => return core.finish_command(&OK, phase),
         LegalCommand::Quit => {
-            core.say(&BYE);
+            core.send(&BYE);
             return State::Closing(Ending::Quit);
         }
         LegalCommand::Rcpt(helo, envelope, recipient, parameters) => {
@@ -149,7 +146,7 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
             (ask, Question::Rcpt(helo, envelope))
         }
         LegalCommand::Rset => {
-            core.say(&OK);
+            core.send(&OK);
             return match phase {
                 Phase::Chunks(helo, _) | Phase::Transaction(helo, _) => {
                     State::Resetting(None, AfterReset::Commands(helo))
@@ -168,7 +165,7 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
 fn begin_chunk(phase: Phase, size: u64, last: bool, fault: Option<Fault>) -> State {
     let (helo, mut receiver) = match (fault, phase) {
         (None, Phase::Chunks(helo, receiver)) => (helo, receiver),
-        (None, Phase::Transaction(helo, _)) => (helo, MessageReceiver::of_chunks()),
+        (None, Phase::Transaction(helo, _)) => (helo, Box::new(MessageReceiver::of_chunks())),
         (fault, phase) => {
             return State::DiscardingChunk(DiscardedChunk {
                 phase,

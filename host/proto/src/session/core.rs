@@ -60,14 +60,14 @@ impl Core {
         }
     }
 
-    pub(super) fn say(&mut self, reply: &Reply) {
+    pub(super) fn send(&mut self, reply: &Reply) {
         reply.write(&mut self.output);
     }
 
     /// Writes the reply to a fault, and records it.
     pub(super) fn reply_to_fault(&mut self, fault: Fault) {
         let reply = self.settings.reply_to(fault);
-        self.say(&reply);
+        self.send(&reply);
         self.record(fault);
     }
 

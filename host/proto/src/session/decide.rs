@@ -33,26 +33,26 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
             }
         },
         Question::AuthKeys(waiting) => match answer {
-            Answer::Keys(lookup) => authentication::with_keys(waiting, lookup, core),
+            Answer::Keys(lookup) => authentication::with_keys(*waiting, lookup, core),
             _ => authentication::refuse_without_lookup(core),
         },
         Question::Command(phase, FilteredLine::Legal(line)) => carry_out_line(phase, &line, core),
         Question::Command(phase, FilteredLine::Unknown) => {
-            accept_or_object(answer, Fault::UnknownVerb, phase, core)
+            accept_or_fault(answer, Fault::UnknownVerb, phase, core)
         }
         Question::Connect => {
-            core.say_banner();
+            core.send_banner();
             Commands::new(Phase::Unidentified).into()
         }
         Question::Data(helo, _) => {
-            core.say(&START_MAIL_INPUT);
-            let receiver = MessageReceiver::of_data(core.settings.line_endings);
+            core.send(&START_MAIL_INPUT);
+            let receiver = Box::new(MessageReceiver::of_data(core.settings.line_endings));
             State::Receiving(Receiving { helo, receiver })
         }
-        Question::Expn(phase) => accept_or_object(answer, Fault::NotImplemented, phase, core),
+        Question::Expn(phase) => accept_or_fault(answer, Fault::NotImplemented, phase, core),
         Question::Headers(receiving) => State::Receiving(receiving),
         Question::Helo(helo) => {
-            core.say_greeting(helo);
+            core.send_greeting(helo);
             Commands::new(Phase::Identified(helo)).into()
         }
         Question::Help(phase) => accept(answer, &HELP, phase, core),
@@ -86,7 +86,7 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
 
 /// Ends an open transaction before TLS begins (RFC 3207 §4.2).
 fn start_tls(phase: &Phase, core: &mut Core) -> State {
-    core.say(&READY_FOR_TLS);
+    core.send(&READY_FOR_TLS);
     match phase {
         Phase::Chunks(..) | Phase::Transaction(..) => State::Resetting(None, AfterReset::StartTls),
         Phase::Identified(_) | Phase::Refused | Phase::Unidentified => State::StartingTls,
@@ -96,16 +96,16 @@ fn start_tls(phase: &Phase, core: &mut Core) -> State {
 /// Sends the reply of the answer, or the default one.
 fn accept(answer: Answer, default: &Reply, phase: Phase, core: &mut Core) -> State {
     match answer.into_acceptance() {
-        Some(acceptance) => core.answer(acceptance.reply(), phase),
-        None => core.answer(default, phase),
+        Some(acceptance) => core.finish_command(acceptance.reply(), phase),
+        None => core.finish_command(default, phase),
     }
 }
 
 /// Sends the reply of the answer. Without one, the command is a fault of the client.
-fn accept_or_object(answer: Answer, fault: Fault, phase: Phase, core: &mut Core) -> State {
+fn accept_or_fault(answer: Answer, fault: Fault, phase: Phase, core: &mut Core) -> State {
     match answer.into_acceptance() {
-        Some(acceptance) => core.answer(acceptance.reply(), phase),
-        None => core.object(Commands::new(phase), fault),
+        Some(acceptance) => core.finish_command(acceptance.reply(), phase),
+        None => core.refuse_command(Commands::new(phase), fault),
     }
 }
 
@@ -136,7 +136,7 @@ fn refuse(question: Question, refusal: Refusal, core: &mut Core) -> State {
         Question::Helo(_) => Phase::Unidentified,
         Question::Mail(helo, _) | Question::Message(helo) => Phase::Identified(helo),
     };
-    core.say(refusal.reply());
+    core.send(refusal.reply());
     core.unless_too_many_errors(Commands::new(phase))
 }
 

@@ -10,27 +10,27 @@ use crate::xclient::Xclient;
 
 impl Core {
     /// Sends the banner: host name, then text (RFC 5321 §4.2).
-    pub(super) fn say_banner(&mut self) {
+    pub(super) fn send_banner(&mut self) {
         let text = self.profile.banner().unwrap_or(&self.settings.banner);
         let line = format!("{} {text}", self.settings.hostname);
-        self.say_plain(220, vec![line]);
+        self.send_plain(220, vec![line]);
     }
 
     /// Sends the reply to HELO or EHLO, the latter with the keywords of the extensions (RFC 5321
     /// §4.1.1.1).
-    pub(super) fn say_greeting(&mut self, helo: Helo) {
+    pub(super) fn send_greeting(&mut self, helo: Helo) {
         let text = self.profile.greeting().unwrap_or(Settings::GREETING);
         let mut lines = vec![format!("{} {text}", self.settings.hostname)];
         if helo == Helo::Ehlo {
             lines.extend(self.keywords());
         }
-        self.say_plain(250, lines);
+        self.send_plain(250, lines);
     }
 
-    fn say_plain(&mut self, code: u16, lines: Vec<String>) {
+    fn send_plain(&mut self, code: u16, lines: Vec<String>) {
         // Never fails: the codes are literals of this file.
         if let Ok(reply) = Reply::plain(code, lines) {
-            self.say(&reply);
+            self.send(&reply);
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) fn receive(mut receiving: Receiving, core: &mut Core) -> Transition {
     let helo = receiving.helo;
     Transition::Next(match received {
         Received::Chunk(size) => {
-            say_received(size, core);
+            reply_to_chunk(size, core);
             Commands::new(Phase::Chunks(helo, receiving.receiver)).into()
         }
         Received::Headers => State::Asking(Ask::Headers, Question::Headers(receiving)),
@@ -27,7 +27,7 @@ pub(super) fn receive(mut receiving: Receiving, core: &mut Core) -> Transition {
             return Transition::Idle(state, Idle::Read(Wait::Message));
         }
         Received::Refused(refusal) => {
-            core.say(refusal.reply());
+            core.send(refusal.reply());
             State::Resetting(Some(refusal), AfterReset::Commands(helo))
         }
         Received::Store(octets) => return Transition::Store(octets, receiving),
@@ -38,7 +38,7 @@ pub(super) fn receive(mut receiving: Receiving, core: &mut Core) -> Transition {
 /// client has sent all of it.
 pub(super) fn reject(mut receiving: Receiving, rejection: Rejection, core: &mut Core) -> State {
     if rejection.closes() {
-        core.say(rejection.refusal().reply());
+        core.send(rejection.refusal().reply());
         let next = AfterReset::Close(Ending::Disconnected);
         return State::Resetting(Some(rejection.into()), next);
     }
@@ -53,14 +53,14 @@ pub(super) fn discard(mut chunk: DiscardedChunk, core: &mut Core) -> Transition 
         let state = State::DiscardingChunk(chunk);
         return Transition::Idle(state, Idle::Read(Wait::Message));
     }
-    Transition::Next(core.object(Commands::new(chunk.phase), chunk.fault))
+    Transition::Next(core.refuse_command(Commands::new(chunk.phase), chunk.fault))
 }
 
 /// Sends the reply to a chunk (RFC 3030 §4.2).
-fn say_received(size: u64, core: &mut Core) {
+fn reply_to_chunk(size: u64, core: &mut Core) {
     let lines = vec![format!("{size} octets received")];
     // Never fails: code and enhanced status code have the same class.
     if let Ok(reply) = Reply::new(250, Some(Enhanced::new(2, 0, 0)), lines) {
-        core.say(&reply);
+        core.send(&reply);
     }
 }

@@ -97,7 +97,7 @@ pub(super) enum PreviousCommand {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// A message was received in part, in chunks.
-    Chunks(Helo, MessageReceiver),
+    Chunks(Helo, Box<MessageReceiver>),
     /// The client has introduced itself.
     Identified(Helo),
     /// Policy has refused the client, which can only QUIT.
@@ -121,7 +121,7 @@ pub(super) struct Envelope {
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub(super) helo: Helo,
-    pub(super) receiver: MessageReceiver,
+    pub(super) receiver: Box<MessageReceiver>,
 }
 
 /// A refused chunk whose octets are discarded.
@@ -152,7 +152,7 @@ pub(super) enum AfterReset {
 #[derive(Debug)]
 pub(super) enum Question {
     Auth(Mechanism),
-    AuthKeys(AwaitsKeys),
+    AuthKeys(Box<AwaitsKeys>),
     Command(Phase, FilteredLine),
     Connect,
     Data(Helo, Envelope),

@@ -1,4 +1,4 @@
-//! Whole sessions against a policy that agrees to everything.
+//! Whole sessions, most of them against a policy that accepts everything.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::relay::RelayDomains;
 use crate::reply::{Acceptance, Enhanced, Refusal, Reply};
 
-/// A driver without a connection: it keeps what the session does.
+/// A driver without a connection, which records the steps.
 #[derive(Default)]
 struct Driver {
     profile: Arc<Profile>,
@@ -98,7 +98,7 @@ fn session_with(settings: Settings, offers: Offers, input: &[u8]) -> Session {
     session
 }
 
-/// Plays the octets of a client, cut into chunks, against a policy that agrees to everything. Returns
+/// Plays the octets of a client, cut into chunks, against a policy that accepts everything. Returns
 /// the replies, the message, and the questions and resets.
 fn play(input: &[u8], chunk: usize) -> (String, Vec<u8>, Vec<&'static str>) {
     let mut driver = Driver::default();
@@ -251,7 +251,7 @@ fn a_rejection_that_disconnects_does_so_at_once() {
     }
 }
 
-/// A question comes after the faults before it, and before those after it.
+/// Questions come after earlier faults and before later ones.
 #[test]
 fn faults_come_in_order_with_questions() {
     let input = b"OINK\r\nEHLO\r\nEHLO c\r\nRCPT\r\nVRFY x\r\n";
@@ -318,4 +318,10 @@ fn a_client_named_by_xclient_hears_nothing_of_the_one_before() {
         assert!(!second.contains(text), "{second}");
     }
     assert!(second.contains("250-"), "{second}");
+}
+/// Each step moves the session.
+#[test]
+fn a_session_is_cheap_to_move() {
+    let size = size_of::<Session>();
+    assert!(size <= 192, "{size} octets");
 }

@@ -8,14 +8,14 @@ use crate::session::state::{Commands, Phase, State};
 
 impl Core {
     /// Sends a reply and waits for the next command.
-    pub(super) fn answer(&mut self, reply: &Reply, phase: Phase) -> State {
-        self.say(reply);
+    pub(super) fn finish_command(&mut self, reply: &Reply, phase: Phase) -> State {
+        self.send(reply);
         Commands::new(phase).into()
     }
 
     /// Sends the reply to a fault and waits for the next command, unless the client has made too many
     /// errors.
-    pub(super) fn object(&mut self, next: Commands, fault: Fault) -> State {
+    pub(super) fn refuse_command(&mut self, next: Commands, fault: Fault) -> State {
         self.reply_to_fault(fault);
         self.unless_too_many_errors(next)
     }
@@ -30,14 +30,14 @@ impl Core {
 
     /// Ends the session with the reply of policy.
     pub(super) fn disconnect(&mut self, refusal: &Refusal) -> State {
-        self.say(refusal.reply());
+        self.send(refusal.reply());
         State::Closing(Ending::Disconnected)
     }
 
     /// Ends the session with a reply that says why, if the client has not ended it.
     pub(super) fn hang_up(&mut self, ending: Ending) -> State {
         if let Some(reply) = last_reply(ending) {
-            self.say(&reply);
+            self.send(&reply);
         }
         State::Closing(ending)
     }

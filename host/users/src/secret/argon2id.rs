@@ -1,4 +1,4 @@
-//! Argon2id (RFC 9106), in the notation of PHC strings.
+//! Argon2id (RFC 9106) in the PHC string format.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::secret::cost::{CannotVerify, Cost};
 
-/// A hash of Argon2id.
+/// An Argon2id hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash {
     memory: u32,
@@ -27,7 +27,7 @@ impl Hash {
         Ok(hash)
     }
 
-    /// A hash of no password: nobody knows what would give 32 zeros.
+    /// A hash of 32 zero octets, for which no password is known.
     pub(super) fn decoy(cost: Cost) -> Self {
         Self {
             memory: cost.memory,
@@ -38,7 +38,7 @@ impl Hash {
         }
     }
 
-    /// Reads `$argon2id$v=19$m=7168,t=5,p=1$SALT$HASH`.
+    /// Parses `$argon2id$v=19$m=7168,t=5,p=1$SALT$HASH`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix("$argon2id$v=19$")?.split('$');
         let (costs, salt, hash) = (parts.next()?, parts.next()?, parts.next()?);
@@ -69,7 +69,7 @@ impl Hash {
         let params = self.params().ok_or(CannotVerify(self.memory))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut hash = vec![0; self.hash.len()];
-        // Salt, password and output have the lengths that Argon2 wants: what is left is memory.
+        // The lengths of salt, password and output are valid: only the allocation can fail.
         argon2
             .hash_password_into(password, &self.salt, &mut hash)
             .map_err(|_| CannotVerify(self.memory))?;

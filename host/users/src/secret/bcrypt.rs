@@ -1,4 +1,4 @@
-//! bcrypt, in the notation that `htpasswd -B` and `doveadm pw -s BLF-CRYPT` write.
+//! bcrypt in the format of `htpasswd -B` and `doveadm pw -s BLF-CRYPT`.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use base64::engine::general_purpose::NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// A hash of bcrypt.
+/// A bcrypt hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash {
-    /// The letter behind `$2`, which tells apart programs and not algorithms.
+    /// The letter after `$2`. The algorithm is the same for all accepted letters.
     variant: char,
     cost: u32,
     salt: [u8; 16],
@@ -20,7 +20,7 @@ pub struct Hash {
 }
 
 impl Hash {
-    /// Reads `$2y$10$`, 22 characters of salt and 31 of hash.
+    /// Parses `$2y$10$`, 22 characters of salt and 31 characters of hash.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix("$2")?.split('$');
         let variant = match parts.next()? {
@@ -45,7 +45,7 @@ impl Hash {
     pub(super) fn verify(&self, password: &[u8]) -> bool {
         #[cfg(test)]
         crate::secret::work::record(format!("bcrypt {}", self.cost));
-        // bcrypt hashes the NUL behind the password too, and no more than 72 octets in all.
+        // bcrypt hashes the password and a NUL, at most 72 octets.
         let mut terminated = Zeroizing::new(password.to_vec());
         terminated.push(0);
         terminated.truncate(MAX_PASSWORD);
@@ -64,5 +64,5 @@ impl fmt::Display for Hash {
 const BASE_64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
 const MAX_PASSWORD: usize = 72;
-/// Of 16 octets, in base64.
+/// The length of 16 octets in base64.
 const SALT_LENGTH: usize = 22;

@@ -1,19 +1,19 @@
 //! The cost of verifying a password.
 
-/// What checking a password costs.
+/// The cost of verifying a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// The memory of Argon2id in KiB.
+    /// The memory for Argon2id in KiB.
     pub memory: u32,
-    /// The passes of Argon2id over that memory.
+    /// The number of passes of Argon2id.
     pub passes: u32,
-    /// The iterations of SCRAM-SHA-256.
+    /// The number of iterations of SCRAM-SHA-256.
     pub iterations: u32,
 }
 
 impl Cost {
-    /// What new secrets cost: for Argon2id the least memory that OWASP recommends, since every session
-    /// that checks a password needs it at the same time.
+    /// The cost of new secrets. The memory for Argon2id is the smallest that OWASP recommends, because
+    /// each session that verifies a password needs it.
     pub const DEFAULT: Self = Self {
         memory: 7_168,
         passes: 5,
@@ -21,10 +21,10 @@ impl Cost {
     };
 }
 
-/// The machine cannot check a password; it says nothing about the password.
+/// There is not enough memory to verify a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not enough memory to check a password whose hash needs {0} KiB")]
 pub struct CannotVerify(
-    /// What the hash needs, in KiB.
+    /// The memory that the hash needs, in KiB.
     pub u32,
 );

@@ -1,4 +1,4 @@
-//! The keys of SCRAM-SHA-256 (RFC 5802 section 3), in the notation of Dovecot.
+//! Keys for SCRAM-SHA-256 (RFC 5802 §3) in the format of Dovecot.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// The keys of SCRAM-SHA-256. The password cannot be computed from them.
+/// Keys for SCRAM-SHA-256. They do not reveal the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
     /// The salt, 8 to 64 octets.
     pub salt: Vec<u8>,
     /// The number of iterations, 4,096 to 1,000,000.
     pub iterations: u32,
-    /// By which a client is believed.
+    /// StoredKey, which verifies clients.
     pub stored_key: [u8; 32],
-    /// By which the server is believed.
+    /// ServerKey, with which the server proves its identity.
     pub server_key: [u8; 32],
 }
 
 impl ScramKeys {
-    /// Takes a password as SASL compares it.
+    /// Derives keys from a prepared password (RFC 4013).
     pub(super) fn new(password: &[u8], salt: Vec<u8>, iterations: u32) -> Self {
         #[cfg(test)]
         crate::secret::work::record(format!("scram {iterations}"));
         let mut salted = Zeroizing::new([0; 32]);
-        // HMAC takes keys of any length.
+        // Never fails: HMAC accepts keys of any length.
         _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, &salt, iterations, &mut *salted);
         let client_key = Zeroizing::new(keyed(&salted, b"Client Key"));
         Self {
@@ -39,7 +39,7 @@ impl ScramKeys {
         }
     }
 
-    /// Reads `100000,SALT,STOREDKEY,SERVERKEY`.
+    /// Parses `100000,SALT,STOREDKEY,SERVERKEY`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(',');
         let iterations = parts.next()?.parse().ok()?;
@@ -64,7 +64,7 @@ impl ScramKeys {
 
 fn keyed(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        // HMAC takes keys of any length.
+        // Never fails: HMAC accepts keys of any length.
         return [0; 32];
     };
     mac.update(text);

@@ -4,7 +4,7 @@ use super::*;
 use crate::secret::work::take_work;
 use crate::{User, verify};
 
-/// Made by `doveadm pw -p pencil`.
+/// Created by `doveadm pw -p pencil`.
 const OF_DOVECOT: [&str; 3] = [
     "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$qqEYEzmJTDH250Zx1GdPfA$7/XdNZxh5mFp9371YYC5WnubyDcX5dlQCYk9IilK7f4",
     "{BLF-CRYPT}$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK",
@@ -23,8 +23,7 @@ fn secrets_of_dovecot_work() {
     }
 }
 
-/// The salt and the iterations of RFC 7677 section 3; the keys that belong to them were computed by
-/// another program.
+/// Salt and iterations of RFC 7677 §3, with keys that another program has computed.
 #[test]
 fn keys_are_those_of_the_rfc() {
     let expected = "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
@@ -43,13 +42,13 @@ fn new_secrets_fit_their_password_only() {
     for secret in [hash, scram] {
         let read: Secret = secret.to_string().parse().unwrap();
         assert_eq!(read, secret);
-        // The accent as one character, and as one of its own.
+        // The accent as a combining character.
         assert_eq!(secret.verify("pass wo\u{308}rd"), Ok(true));
         assert_eq!(secret.verify("pass word"), Ok(false));
     }
 }
 
-/// Made by `crypt(3)`, which takes the octets as they are, of a password that SASLprep changes.
+/// Created by `crypt(3)` without SASLprep, from a password that SASLprep changes.
 const RAW: &str = "$2y$05$rRUTOHWSEcs7RJK0ISopMuLJxy5btWr0wV0m.UA4WgGXsVGCGgNzq";
 
 #[test]
@@ -65,7 +64,7 @@ fn hashes_of_passwords_that_nobody_prepared_work() {
     assert_eq!(prepared.verify("pass1"), Ok(true));
 }
 
-/// Who is there, who is not, and a password that is right cost the same.
+/// The work is the same for known users, unknown users and right passwords.
 #[test]
 fn the_work_says_nothing_about_users() {
     let alice = Secret::argon2id("pass①", [1; 16], CHEAP).unwrap();
@@ -106,7 +105,7 @@ fn nothing_fits_a_decoy() {
 fn a_hash_that_needs_too_much_memory_says_so() {
     let text = OF_DOVECOT[0].replace("m=65536", "m=4294967295");
     let secret: Result<Secret, _> = text.parse();
-    // 4 TiB: either it is no cost, or it cannot be paid.
+    // 4 TiB: either the cost is invalid, or the allocation fails.
     if let Ok(secret) = secret {
         assert_eq!(secret.verify("x"), Err(CannotVerify(u32::MAX)));
     }

@@ -111,7 +111,7 @@ fn last_messages_good_and_bad() {
             expected,
             "{text}"
         );
-        // Who the client is makes no difference before the proof.
+        // Unknown users make no difference before the proof.
         let unknown = without_binding(ScramLookup::Unknown(Decoy::default()), &text).map(|_| ());
         assert_eq!(unknown, expected.and(Err(Fault::AuthRejected)), "{text}");
     }
@@ -129,7 +129,7 @@ fn first_messages_good_and_bad() {
         (Simple, none, "y,,n=user,r=x", Ok(("user", ""))),
         (Simple, some, "n,,n=user,r=x", Ok(("user", ""))),
         (Plus, some, "p=tls-exporter,,n=user,r=x", Ok(("user", ""))),
-        // The client could have bound, and somebody has hidden that the server can.
+        // A downgrade: the client supports channel binding, and so does the server.
         (Simple, some, "y,,n=user,r=x", Err(Fault::ChannelBinding)),
         (
             Simple,

@@ -7,7 +7,7 @@ fn chunk() -> Chunk {
     meter.finish()
 }
 
-/// Sends a message in a chunk; gives all that is written, and in how many pieces.
+/// Sends a message in a chunk. Returns the written octets and the number of writes.
 fn send(client: &mut Client, chunk: Chunk) -> (Vec<u8>, usize) {
     client.request(Request::Bdat(chunk));
     let mut writer = client.message().unwrap();

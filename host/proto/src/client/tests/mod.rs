@@ -17,8 +17,8 @@ fn client(protocol: Protocol) -> Client {
     Client::new(protocol, ClientName::new("gate.example").unwrap())
 }
 
-/// Plays a conversation against a client: `S:` is what the server sends, `C:` what the client must
-/// then write. Gives what the client reported.
+/// Plays a conversation against a client: `S:` lines are sent by the server, `C:` lines are expected
+/// from the client. Returns what the client reported.
 fn play(client: &mut Client, lines: &[&str]) -> Vec<String> {
     let mut reported = Vec::new();
     let mut written = String::new();
@@ -337,7 +337,7 @@ fn names_that_could_harm_a_command() {
 }
 
 proptest! {
-    /// The replies arrive in any pieces, and always mean the same.
+    /// The meaning of replies does not depend on how they are cut.
     #[test]
     fn replies_cut_anywhere(cuts in prop::collection::vec(1..20_usize, 0..20)) {
         let replies = b"220-hi\r\n220 you\r\n250-hi\r\n250 SIZE 5\r\n";

@@ -21,7 +21,7 @@ fn authentication_of(mechanism: ClientMechanism, username: &str, password: &str)
     })
 }
 
-/// A client that has asked for TLS, and was told this.
+/// A client that has sent STARTTLS and received this reply.
 fn answered(said: &[u8]) -> Client {
     let mut client = greeted(Protocol::Smtp, &["STARTTLS", "PIPELINING"]);
     client.request(Request::StartTls);
@@ -37,7 +37,7 @@ fn after_a_handshake_everything_begins_anew() {
         client.step(),
         Ok(ClientStep::Answered(Stage::StartTls, Answer::Accepted(_)))
     ));
-    // What is asked for now waits in vain, since this client says nothing any more.
+    // This client sends nothing before the handshake.
     client.request(Request::Noop);
     for _ in 0..2 {
         assert_eq!(client.step(), Ok(ClientStep::StartTls));
@@ -55,11 +55,11 @@ fn after_a_handshake_everything_begins_anew() {
     assert!(client.capabilities().offers("AUTH"));
 }
 
-/// Nobody on the way can put replies into a session that is encrypted later.
+/// An attacker cannot inject replies before the handshake.
 #[test]
 fn octets_behind_the_yes_to_starttls_are_never_a_reply() {
     for injected in ["250 ok\r\n", "250-hi\r\n250 AUTH PLAIN\r\n", "2", "\r\n"] {
-        // In one piece with the yes, or as something that comes before the handshake.
+        // Together with the reply to STARTTLS, or between it and the handshake.
         let mut client = answered(format!("220 go\r\n{injected}").as_bytes());
         assert_eq!(client.step(), Err(ClientFault::Unsolicited), "{injected}");
         let mut client = answered(b"220 go\r\n");
@@ -166,7 +166,7 @@ fn a_response_that_is_too_long_for_a_command_follows_it() {
     assert_eq!(play(&mut client, &lines), ["AUTH 235"]);
 }
 
-/// The messages themselves are tested beside the mechanism.
+/// The tests of `scram.rs` check the messages.
 #[test]
 fn a_server_that_does_not_know_the_password_is_not_believed() {
     let nonce = "A".repeat(24);

@@ -3,13 +3,13 @@
 use super::*;
 use crate::data::{DataDecoder, Decoded, LineEndings};
 
-/// What a message could be made to end with.
+/// Octets that servers may read as the end of a message.
 const OCTETS: &[u8] = b"\r\n\0.";
 
-/// What the second message would be, for a server that sees the end of the first too early.
+/// The smuggled message, for a server that ends the first one too early.
 const SECOND: &[u8] = b"MAIL FROM:<x@y>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: b\r\n\r\nb\r\n";
 
-/// How a message comes to the gateway.
+/// The command by which a message arrives.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Bdat,
@@ -24,7 +24,7 @@ const WAYS: [Way; 5] = [
     Way::Data(LineEndings::Strict),
 ];
 
-/// The message that the gateway makes of what a client sends.
+/// The message that a client's octets decode to.
 fn received(way: Way, sent: &[u8]) -> Vec<u8> {
     let Way::Data(line_endings) = way else {
         return sent.to_vec();
@@ -43,7 +43,7 @@ fn received(way: Way, sent: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What goes to the server behind this command, where the message comes in pieces of this size.
+/// The octets sent to the server after this command, for a message in pieces of this size.
 fn passed_on(begin: Request, command: &str, message: &[u8], cut: usize) -> Vec<u8> {
     let mut client = greeted(Protocol::Smtp, &[]);
     if begin == Request::Data {
@@ -69,7 +69,7 @@ fn write(client: &mut Client, wire: &mut Vec<u8>) {
     }
 }
 
-/// How servers have been seen to read the end of a message.
+/// Rules by which servers find the end of a message.
 #[derive(Clone, Copy, Debug)]
 struct Reader {
     bare_cr: bool,
@@ -86,7 +86,7 @@ fn readers() -> impl Iterator<Item = Reader> {
 }
 
 impl Reader {
-    /// What follows the end of the message, which must be there.
+    /// The octets after the end of the message.
     fn rest(self, wire: &[u8]) -> Vec<u8> {
         let kept = |octet: &&u8| !self.drops_nuls || **octet != 0;
         let wire: Vec<u8> = wire.iter().filter(kept).copied().collect();

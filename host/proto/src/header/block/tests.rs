@@ -33,7 +33,7 @@ fn what_is_a_field() {
         ("no field\r\n with more: x\r\nA: b\r\n", &[("A", " b")]),
         (" begins: folded\r\nA: b\r\n", &[("A", " b")]),
         (": no name\r\né: no ascii\r\nA: b\r\n", &[("A", " b")]),
-        // Lone line ends count, so that no field hides behind one.
+        // A bare CR or LF ends a line, so that it cannot hide a field.
         (
             "A: b\nC: d\rE: f\r\n",
             &[("A", " b"), ("C", " d"), ("E", " f")],
@@ -192,7 +192,7 @@ fn any_edit() -> impl Strategy<Value = HeaderEdit> {
     })
 }
 
-/// What the edits mean, by the words of the contract and without any haste: a list of lines.
+/// A simple model of the edits in the plugin contract: a list of lines.
 struct Plain(Vec<(Option<String>, Vec<u8>)>);
 
 impl Plain {
@@ -317,8 +317,8 @@ proptest! {
         prop_assert_eq!(out, octets);
     }
 
-    /// What a plugin is told about the fields is what a reader of the rendered block finds, so that
-    /// no edit can smuggle in a field.
+    /// The fields of an edited block are those of the rendered and parsed block: an edit cannot inject a
+    /// field.
     #[test]
     fn a_rendered_block_reads_as_it_was_edited(
         octets in any_block(),

@@ -1,4 +1,4 @@
-//! What policy can do to what is listed.
+//! AUTH mechanisms, EHLO keywords and SCRAM keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::auth::{Decoy, Mechanism};
 
-/// What a client that sends this input is told. Policy limits the mechanisms at the first HELO, and
-/// knows every user.
+/// The replies to this input. Policy limits the mechanisms at the first HELO, and accepts all
+/// credentials.
 fn talked(input: &[u8], limit: &[Mechanism]) -> String {
     let settings = Settings {
         auth: Auth::Optional,
@@ -65,7 +65,7 @@ fn what_policy_has_taken_out_is_not_taken() {
     assert_eq!(last[0], "334 ");
 }
 
-/// Whatever is offered at the moment: most of these are not, in clear and with AUTH off.
+/// Even if the extension is not available, as most of these without TLS and AUTH.
 #[test]
 fn nobody_else_lists_what_the_session_lists_by_itself() {
     let own = [
@@ -95,7 +95,7 @@ fn nobody_else_lists_what_the_session_lists_by_itself() {
         listed.join(" "),
         "PIPELINING SIZE 26214400 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING BINARYMIME DSN VRFY HELP AUTHOR"
     );
-    // And it lists nothing by itself that others could.
+    // All keywords of the session are its own.
     assert!(listed[..10].iter().all(|line| is_own_keyword(line)));
 }
 

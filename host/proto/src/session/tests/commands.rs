@@ -1,10 +1,10 @@
-//! What policy hears of commands, where it wants to see each or has a verb of its own.
+//! Questions about commands: each one, or registered verbs only.
 
 use super::*;
 
-/// Plays a client's octets against a policy that lets everything through but clients, where
-/// it refuses those, and commands and credentials, which it answers with `answer`. Gives the codes that were said,
-/// and the commands that policy was asked about.
+/// Plays the octets of a client. Policy answers questions about commands and credentials with `answer`,
+/// refuses clients if `refuses_clients`, and accepts everything else. Returns the reply codes, and the
+/// commands that policy was asked about.
 fn filtered(input: &str, refuses_clients: bool, answer: &Answer) -> (Vec<String>, Vec<String>) {
     let settings = Settings {
         auth: Auth::Optional,
@@ -52,7 +52,7 @@ fn quit_and_rset_are_carried_out_whatever_policy_says() {
     assert_eq!(said, ["220", "451", "451", "250", "250", "501", "221"]);
     assert_eq!(asked, all);
 
-    // Who is to be cut off may be cut off.
+    // A rejection that closes the connection applies to all commands.
     for answer in [
         Answer::Reject(Rejection::Disconnect(Refusal::TRY_LATER)),
         Answer::Reject(Rejection::Refuse(Refusal::fixed(
@@ -67,8 +67,7 @@ fn quit_and_rset_are_carried_out_whatever_policy_says() {
     }
 }
 
-/// A client that does not wait for the reply to AUTH, or does not look at it, sends user name and
-/// password as lines of their own.
+/// A client that ignores the reply to AUTH sends user name and password as command lines.
 #[test]
 fn policy_sees_no_credentials_behind_an_auth_that_failed() {
     let long = format!("AUTH PLAIN {}", "A".repeat(MAX_AUTH_LINE));
@@ -89,7 +88,7 @@ fn policy_sees_no_credentials_behind_an_auth_that_failed() {
         );
         assert_eq!(asked, ["EHLO", "NOOP", "OINK"], "{auth}");
     }
-    // A verb that policy has named itself is none.
+    // A registered verb is not taken for credentials.
     let (_, asked) = filtered("AUTH\r\nXFOO\r\nOINK\r\n", false, &Answer::Proceed(None));
     assert_eq!(asked, ["XFOO", "OINK"]);
     let (said, asked) = filtered(

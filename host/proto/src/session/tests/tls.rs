@@ -1,4 +1,4 @@
-//! STARTTLS, as the driver sees it.
+//! STARTTLS.
 
 use super::*;
 
@@ -114,7 +114,7 @@ fn secrets_do_not_show() {
     for input in [
         &b"AUTH PLAIN \xab\xab"[..],
         b"AUTH PLAIN\r\n\xab\xab",
-        // Before the client's first message, and behind it.
+        // Before and after client-first-message.
         format!("{scram}\r\n").as_bytes(),
         format!("{scram} cD10bHMtZXhwb3J0ZXIsLG49Ym9iLHI9eA==\r\n").as_bytes(),
     ] {
