@@ -11,15 +11,12 @@ use postgate_proto::envelope::Envelope;
 use postgate_proto::reply::Refusal;
 use postgate_tls::Reloaded;
 
-use crate::deferred_refusals::DeferredRefusals;
-use crate::delivered_recipients::{DeliveredRecipients, Fingerprint};
-use crate::error::DeliveryError;
+use crate::error::{DeliveryError, SetupError};
 use crate::maildir::Maildir;
+use crate::memory::{DeferredRefusals, DeliveredRecipients, Fingerprint};
 use crate::message::OriginalMessage;
-use crate::relay::Relay;
 use crate::rest::Rest;
-use crate::server::{Server, Socket};
-use crate::setup::SetupError;
+use crate::smtp::{Relay, Server, Socket};
 use crate::transaction::{BackendTransaction, Route};
 
 /// Delivers to one backend. Cheap to clone; clones share connections.
@@ -55,20 +52,20 @@ impl Delivery {
             BackendAddress::SmtpUnix(path) => (Protocol::Smtp, Socket::Unix(path.clone())),
         };
         let server = Server::new(backend, protocol, socket, hostname)?;
-        Ok(Self::to(Store::Server(Arc::new(server))))
+        Ok(Self::with_store(Store::Server(Arc::new(server))))
     }
 
     /// Delivers into the Maildir at this path.
     pub fn to_maildir(path: &Path, hostname: &str) -> Self {
-        Self::to(Store::Maildir(Maildir::new(path, hostname)))
+        Self::with_store(Store::Maildir(Maildir::new(path, hostname)))
     }
 
     /// Delivers nowhere: every recipient is refused temporarily, so that no mail is lost.
     pub fn without_backend() -> Self {
-        Self::to(Store::NoBackend)
+        Self::with_store(Store::NoBackend)
     }
 
-    fn to(store: Store) -> Self {
+    fn with_store(store: Store) -> Self {
         Self {
             store,
             deferred: Arc::default(),

@@ -7,8 +7,8 @@ use postgate_proto::reply::Acceptance;
 use crate::error::DeliveryError;
 use crate::maildir::Maildir;
 use crate::message::Message;
-use crate::relay::Relay;
 use crate::replies;
+use crate::smtp::Relay;
 
 /// One mail transaction with the backend. Drop it to give the transaction up: its connection then
 /// serves the next one.

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::script::{greeted, offering, offering_lmtp, play, play_tls, play_unix};
 use super::support::{backend, begin, begin_with, delivery};
 use crate::Delivery;
-use crate::security::Security;
+use crate::security::ConnectionSecurity;
 use postgate_config::Backend;
 use postgate_config::BackendAddress;
 use postgate_config::{
@@ -29,7 +29,7 @@ use postgate_proto::parameters::Parameter;
 use postgate_tls::Reloaded;
 use std::time::Duration;
 
-fn current(delivery: &Delivery) -> Arc<Security> {
+fn current(delivery: &Delivery) -> Arc<ConnectionSecurity> {
     delivery.server().unwrap().security.get()
 }
 

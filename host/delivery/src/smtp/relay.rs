@@ -9,11 +9,11 @@ use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
-use crate::connection::{Connection, Opened};
-use crate::delivered_recipients::{DeliveredRecipients, Fingerprint};
+use super::connection::{Connection, Opened};
+use super::server::Server;
 use crate::error::DeliveryError;
+use crate::memory::{DeliveredRecipients, Fingerprint};
 use crate::message::Message;
-use crate::server::Server;
 
 /// One transaction. Dropped between two calls, it leaves its connection to the next transaction;
 /// if a call is dropped before it ends, the connection is closed.
@@ -181,7 +181,7 @@ impl Relay {
         envelope: &Envelope,
         recipients: &[&Recipient],
     ) -> Result<(Connection, Opened), DeliveryError> {
-        if let Some(mut connection) = self.server.used() {
+        if let Some(mut connection) = self.server.pooled() {
             match connection.open(envelope, recipients).await {
                 Ok(opened) => return Ok((connection, opened)),
                 Err(error) => self.log_retry(&error),
