@@ -232,3 +232,95 @@ fn hexadecimal(octets: &[u8]) -> String {
 
 /// The most characters of a name that are kept.
 const MAX_TEXT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn issue(name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2030, 1, 1);
+        (params.self_signed(&key).unwrap(), key)
+    }
+
+    /// Loads a certificate from files with these texts.
+    fn load(chain: &str, key: &str) -> Result<Certificate, CertificateFault> {
+        let directory = tempfile::tempdir().unwrap();
+        let files = CertificateFiles {
+            name: "mx".into(),
+            chain: directory.path().join("mx.pem"),
+            key: directory.path().join("mx.key"),
+        };
+        fs::write(&files.chain, chain).unwrap();
+        fs::write(&files.key, key).unwrap();
+        Certificate::load(&files).map_err(|error| error.fault)
+    }
+
+    #[test]
+    fn a_certificate_is_loaded_with_its_facts() {
+        let (certificate, key) = issue("MX.example");
+        let loaded = load(&certificate.pem(), &key.serialize_pem()).unwrap();
+        assert_eq!(loaded.facts.names, ["mx.example"]);
+        assert_eq!(loaded.facts.not_before.to_string(), "2020-01-01T00:00:00Z");
+        assert_eq!(loaded.facts.fingerprint.len(), 64);
+        assert_eq!(loaded.pem(), certificate.pem().replace("\r\n", "\n"));
+        let at = |text: &str| loaded.facts.check_time(text.parse().unwrap());
+        at("2025-01-01T00:00:00Z").unwrap();
+        let early = at("2019-12-31T23:59:59Z");
+        assert!(matches!(early, Err(CertificateFault::NotYetValid(_))));
+        let late = at("2030-01-01T00:00:01Z");
+        assert!(matches!(late, Err(CertificateFault::Expired(_))));
+    }
+
+    #[test]
+    fn a_key_must_belong_to_the_first_certificate() {
+        let (certificate, key) = issue("mx.example");
+        let (other, _) = issue("other.example");
+        let key = key.serialize_pem();
+        let swapped = load(&(other.pem() + &certificate.pem()), &key);
+        assert!(matches!(swapped, Err(CertificateFault::NotFirst(2))));
+        let alien = load(&other.pem(), &key);
+        assert!(matches!(alien, Err(CertificateFault::NotItsKey(_))));
+    }
+
+    #[test]
+    fn faults_name_the_mistake_and_keep_their_cause() {
+        let (certificate, key) = issue("mx.example");
+        let (certificate, key) = (certificate.pem(), key.serialize_pem());
+        let encrypted = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let cut = &certificate[..certificate.len() / 2];
+        for (chain, key, expected, has_cause) in [
+            (" ", &key, "the file is empty", false),
+            (&key, &key, "expected a certificate in PEM", false),
+            (garbage, &key, "the certificate is malformed (", true),
+            (
+                cut,
+                &key,
+                "not PEM: there is no -----END CERTIFICATE-----",
+                true,
+            ),
+            (
+                &certificate,
+                &certificate,
+                "expected a private key in PEM",
+                false,
+            ),
+            (&certificate, &encrypted, "the key is encrypted; ", false),
+        ] {
+            let fault = load(chain, key).unwrap_err();
+            assert!(fault.to_string().starts_with(expected), "{fault}");
+            assert_eq!(fault.source().is_some(), has_cause, "{fault}");
+        }
+        let missing = pem::key(Path::new("/nowhere/at/all")).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot be read: "));
+        assert!(missing.source().is_some());
+    }
+}
