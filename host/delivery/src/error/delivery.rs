@@ -200,6 +200,8 @@ const UNREACHABLE: Refusal = Refusal::fixed(
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use rustls::{AlertDescription, CertificateError};
 
     use super::*;
@@ -208,32 +210,17 @@ mod tests {
         Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
     }
 
+    fn check(table: impl IntoIterator<Item = (DeliveryError, &'static str)>) {
+        for (error, expected) in table {
+            let shown = error.refusal().reply().to_string();
+            assert!(shown.starts_with(expected), "{error}: {shown}");
+        }
+    }
+
     #[test]
-    fn what_the_client_is_told() {
-        use io::ErrorKind::{ConnectionRefused, NotFound, StorageFull, UnexpectedEof};
-        let stage = Stage::Data;
-        let table = [
-            (
-                DeliveryError::Unreachable(ConnectionRefused.into()),
-                "451 4.4.1",
-            ),
-            (DeliveryError::Timeout { stage }, "451 4.4.2"),
-            (
-                DeliveryError::Closed {
-                    stage,
-                    cause: UnexpectedEof.into(),
-                },
-                "451 4.4.2",
-            ),
-            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
-            (
-                DeliveryError::Refused(refusal(550, 5)).about_added(),
-                "451 4.3.0",
-            ),
-            (
-                DeliveryError::Refused(refusal(450, 4)).about_added(),
-                "450 4.7.1 said the backend",
-            ),
+    fn what_the_client_is_told_of_its_mail() {
+        use io::ErrorKind::{NotFound, StorageFull};
+        check([
             (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
@@ -254,6 +241,35 @@ mod tests {
             ),
             (
                 DeliveryError::Refused(refusal(450, 4)),
+                "450 4.7.1 said the backend",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_the_client_is_told_of_the_backend() {
+        use io::ErrorKind::{ConnectionRefused, UnexpectedEof};
+        let stage = Stage::Data;
+        check([
+            (
+                DeliveryError::Unreachable(ConnectionRefused.into()),
+                "451 4.4.1",
+            ),
+            (DeliveryError::Timeout { stage }, "451 4.4.2"),
+            (
+                DeliveryError::Closed {
+                    stage,
+                    cause: UnexpectedEof.into(),
+                },
+                "451 4.4.2",
+            ),
+            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
+            (
+                DeliveryError::Refused(refusal(550, 5)).about_added(),
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)).about_added(),
                 "450 4.7.1 said the backend",
             ),
             (
@@ -295,10 +311,25 @@ mod tests {
                 },
                 "451 4.7.0",
             ),
-        ];
-        for (error, expected) in table {
-            let shown = error.refusal().reply().to_string();
-            assert!(shown.starts_with(expected), "{error}: {shown}");
+        ]);
+    }
+
+    #[test]
+    fn errors_give_their_cause() {
+        let cause = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        for error in [
+            DeliveryError::Content(cause()),
+            DeliveryError::Store(cause()),
+            DeliveryError::Unreachable(cause()),
+            DeliveryError::Closed {
+                stage: Stage::Data,
+                cause: cause(),
+            },
+            DeliveryError::Tls(TlsFailure::Broken(cause())),
+        ] {
+            let source = error.source().unwrap();
+            let source = source.source().unwrap_or(source);
+            assert_eq!(source.to_string(), cause().to_string(), "{error}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod greeting;
+mod lmtp_replies;
 mod peer;
 mod pool;
 mod relay;

@@ -10,6 +10,7 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
 use super::connection::{Connection, Opened};
+use super::lmtp_replies::combined;
 use super::server::Server;
 use crate::error::DeliveryError;
 use crate::memory::{DeliveredRecipients, Fingerprint};
@@ -375,62 +376,5 @@ struct Failed {
 impl Failed {
     fn error(&self) -> DeliveryError {
         DeliveryError::Refused(self.refusal.clone())
-    }
-}
-
-/// Makes one reply for the client out of the replies for each recipient.
-fn combined(answers: Vec<Result<Acceptance, Refusal>>) -> Result<Acceptance, DeliveryError> {
-    let recipients = answers.len();
-    let mut acceptances = Vec::new();
-    let mut refusals = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(acceptance) => acceptances.push(acceptance),
-            Err(refusal) => refusals.push(refusal),
-        }
-    }
-    let delivered = acceptances.len();
-    // A temporary refusal goes first: the client must try again for that recipient.
-    refusals.sort_by_key(|refusal| !refusal.is_temporary());
-    match (refusals.into_iter().next(), acceptances.pop()) {
-        (None, Some(acceptance)) => Ok(acceptance),
-        (None, None) => Err(DeliveryError::NoRecipients),
-        (Some(refusal), _) if delivered == 0 => Err(DeliveryError::Refused(refusal)),
-        (Some(_), _) => Err(DeliveryError::Mixed {
-            delivered,
-            recipients,
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use postgate_proto::reply::Reply;
-
-    use super::*;
-
-    fn answer(code: u16) -> Result<Acceptance, Refusal> {
-        let reply = Reply::new(code, None, vec![format!("said {code}")]).unwrap();
-        Acceptance::new(reply.clone()).map_err(|_| Refusal::new(reply).unwrap())
-    }
-
-    #[test]
-    fn one_reply_out_of_many() {
-        let table: [(&[u16], &str); 6] = [
-            (&[250], "250 2.0.0 said 250"),
-            (&[250, 251], "251 2.1.5 said 251"),
-            (&[550], "550 5.7.1 said 550"),
-            (&[550, 450, 552], "450 4.2.0 said 450"),
-            (&[552, 550], "552 5.2.2 said 552"),
-            (&[250, 550], "451 4.3.0 Not yet"),
-        ];
-        for (codes, expected) in table {
-            let answers = codes.iter().map(|code| answer(*code)).collect();
-            let shown = match combined(answers) {
-                Ok(acceptance) => acceptance.reply().to_string(),
-                Err(error) => error.refusal().reply().to_string(),
-            };
-            assert!(shown.starts_with(expected), "{codes:?}: {shown}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! A transaction as the gateway leads it, and the replies that its client would get.
+//! Drives transactions as the gateway does. Calls return the reply to the client.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) fn delivery(address: BackendAddress) -> Delivery {
     Delivery::new(&backend(address), "gate.example").unwrap()
 }
 
-/// A transaction and its envelope, which the gateway owns.
+/// A transaction with its envelope.
 pub(super) struct Mail {
     pub(super) envelope: Envelope,
     pub(super) transaction: BackendTransaction,
@@ -75,7 +75,7 @@ impl Mail {
         reply(offered)
     }
 
-    /// Changes the envelope as plugins do. Recipients that it has keep their parameters.
+    /// Replaces sender and recipients, as plugins do. Recipients who stay keep their parameters.
     pub(super) fn amend(&mut self, address: &str, recipients: &[&str]) {
         self.envelope.sender = sender(address);
         let known = &self.envelope.recipients;
