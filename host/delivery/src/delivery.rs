@@ -27,13 +27,6 @@ pub struct Delivery {
     delivered: Arc<DeliveredRecipients>,
 }
 
-#[derive(Clone, Debug)]
-enum Store {
-    Maildir(Maildir),
-    NoBackend,
-    Server(Arc<Server>),
-}
-
 impl Delivery {
     /// Prepares deliveries to this backend, to which the gateway introduces itself by this host name.
     /// Reads and checks all files that connections need, but does not connect yet.
@@ -194,6 +187,13 @@ impl Delivery {
             Store::Server(server) => Some(server),
         }
     }
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Maildir(Maildir),
+    NoBackend,
+    Server(Arc<Server>),
 }
 
 async fn fingerprint(original: OriginalMessage<'_>) -> Result<Fingerprint, DeliveryError> {

@@ -18,17 +18,6 @@ use crate::smtp::Relay;
 #[derive(Debug)]
 pub struct BackendTransaction(pub(crate) Route);
 
-/// Where the transaction goes.
-#[derive(Debug)]
-pub(crate) enum Route {
-    Maildir {
-        maildir: Maildir,
-        accepted: Vec<ForwardPath>,
-    },
-    NoBackend,
-    Server(Relay),
-}
-
 impl BackendTransaction {
     /// Offers a recipient to the backend, and returns its reply. The first recipient opens the
     /// transaction with the sender and the parameters of the envelope, whose recipients are ignored.
@@ -88,4 +77,15 @@ impl BackendTransaction {
             Route::Server(relay) => relay.deliver(envelope, recipients, message).await,
         }
     }
+}
+
+/// The kind of backend, with what it has accepted.
+#[derive(Debug)]
+pub(crate) enum Route {
+    Maildir {
+        maildir: Maildir,
+        accepted: Vec<ForwardPath>,
+    },
+    NoBackend,
+    Server(Relay),
 }

@@ -36,10 +36,10 @@ pub enum CertificateFault {
     /// The certificate cannot be parsed.
     #[error("the certificate is malformed ({0}); get it anew")]
     Malformed(#[source] Box<dyn Error + Send + Sync>),
-    /// The file has no certificate. Holds what it has.
+    /// The file has no certificate, but these kinds of sections.
     #[error("expected a certificate in PEM (-----BEGIN CERTIFICATE-----), found {0}")]
     NoCertificate(String),
-    /// The file has no private key. Holds what it has.
+    /// The file has no private key, but these kinds of sections.
     #[error(
         "expected a private key in PEM (-----BEGIN PRIVATE KEY-----), found {0}; name its file in `key`"
     )]
@@ -47,7 +47,7 @@ pub enum CertificateFault {
     /// The file has no list of revoked certificates.
     #[error("expected a revocation list in PEM (-----BEGIN X509 CRL-----), found none")]
     NoRevocationList,
-    /// The key belongs to another certificate of the chain. Holds its position, from 1.
+    /// The key belongs to the certificate at this position of the chain, not to the first.
     #[error(
         "the key belongs to certificate {0} of the chain; it must be the first, before those that lead to its root"
     )]
@@ -64,7 +64,7 @@ pub enum CertificateFault {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
-    /// The cryptography cannot use this kind of key.
+    /// The key is malformed, or of a kind that is not supported.
     #[error("the key cannot be used ({0}); take an ECDSA, RSA or Ed25519 key")]
     UnusableKey(#[source] rustls::Error),
     /// The authority cannot be used to verify certificates.

@@ -57,7 +57,7 @@ impl FileChanges {
 fn watcher(
     directories: &BTreeSet<&Path>,
     hint: mpsc::Sender<()>,
-    complain: impl Fn(&notify::Error),
+    warn: impl Fn(&notify::Error),
 ) -> Option<RecommendedWatcher> {
     let notified = move |event: notify::Result<notify::Event>| {
         match event {
@@ -68,11 +68,11 @@ fn watcher(
         }
     };
     let mut watcher = notify::recommended_watcher(notified)
-        .inspect_err(&complain)
+        .inspect_err(&warn)
         .ok()?;
     for directory in directories {
         if let Err(error) = watcher.watch(directory, RecursiveMode::NonRecursive) {
-            complain(&error);
+            warn(&error);
         }
     }
     Some(watcher)

@@ -11,6 +11,10 @@ use super::tls::TlsFailure;
 /// Why a recipient or a message was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
+    /// The backend refused an envelope permanently to which a plugin has added a recipient. The client
+    /// did not cause that, and is asked to try again.
+    #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
+    Added(Refusal),
     /// The backend rejects the gateway's credentials: the fault of the configuration or of the
     /// backend.
     #[error("the backend does not take the credentials of the gateway by {mechanism}: {}", .refusal.reply())]
@@ -32,13 +36,6 @@ pub enum DeliveryError {
     /// The message cannot be read from the spool.
     #[error("the message cannot be read: {0}")]
     Content(#[source] io::Error),
-    /// The backend refused an envelope permanently to which a plugin has added a recipient. The client
-    /// did not cause that, and is asked to try again.
-    #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
-    Added(Refusal),
-    /// The backend violated the protocol.
-    #[error("{0}")]
-    Fault(#[from] ClientFault),
     /// Plugins have refused the message for some recipients, and the others have it now.
     #[error("the message is for {delivered} of {recipients} recipients only")]
     Deferred {
@@ -47,6 +44,9 @@ pub enum DeliveryError {
         /// The number of all recipients.
         recipients: usize,
     },
+    /// The backend violated the protocol.
+    #[error("{0}")]
+    Fault(#[from] ClientFault),
     /// Some recipients of an LMTP backend have the message now, and others do not.
     #[error("the backend took the message for {delivered} of {recipients} recipients")]
     Mixed {
@@ -73,15 +73,15 @@ pub enum DeliveryError {
     /// The message cannot be written to the Maildir.
     #[error("the message cannot be stored: {0}")]
     Store(#[source] io::Error),
-    /// The connection could not be encrypted, and was closed.
-    #[error("{0}")]
-    Tls(#[from] TlsFailure),
     /// The backend did not answer in time.
     #[error("the backend took too long at the {stage}")]
     Timeout {
         /// What the gateway was waiting for or sending.
         stage: Stage,
     },
+    /// The connection could not be encrypted, and was closed.
+    #[error("{0}")]
+    Tls(#[from] TlsFailure),
     /// The backend refuses to serve the gateway, or ends the session.
     #[error("the backend is not available at the {stage}: {}", .refusal.reply())]
     Unavailable {

@@ -53,7 +53,7 @@ impl DeferredRefusals {
     }
 }
 
-/// Longer than clients wait between attempts.
+/// How long a refusal is kept, longer than clients wait between attempts.
 const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
 /// The most lines of a refusal that are kept.
 const LINES: usize = 4;

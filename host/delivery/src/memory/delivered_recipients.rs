@@ -57,7 +57,7 @@ impl Fingerprint {
         let mut hash = Sha256::new();
         update(&mut hash, original.sender.as_str().as_bytes());
         update(&mut hash, original.head);
-        if original.body.len() <= MAX_AT_ONCE {
+        if original.body.len() <= MAX_INLINE {
             return Self::finish(hash, original.body);
         }
         // Reading a large body would block the other sessions of this thread.
@@ -83,12 +83,12 @@ impl Fingerprint {
     }
 }
 
-/// As long as a client keeps trying (RFC 5321 §4.5.4.1).
+/// How long recipients are kept: as long as a client keeps trying (RFC 5321 §4.5.4.1).
 const LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
 /// The largest body, in octets, that is hashed without another thread: it takes a fraction of a
 /// millisecond.
-const MAX_AT_ONCE: u64 = 64 << 10;
+const MAX_INLINE: u64 = 64 << 10;
 
 /// Hashes the length of a part and then the part, so that different lists of parts never hash alike.
 fn update(hash: &mut Sha256, part: &[u8]) {

@@ -11,12 +11,6 @@ pub(super) struct TtlCache<V> {
     entries: Mutex<Entries<V>>,
 }
 
-/// The hash that a value is found by.
-pub(super) type CacheKey = [u8; 32];
-
-/// The most values that are kept.
-const CAPACITY: usize = 10_000;
-
 impl<V: Clone> TtlCache<V> {
     pub(super) fn new(lifetime: Duration) -> Self {
         Self {
@@ -70,6 +64,9 @@ impl<V: Clone> TtlCache<V> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The hash that a value is found by.
+pub(super) type CacheKey = [u8; 32];
 
 #[derive(Debug)]
 struct Entries<V> {
@@ -148,6 +145,9 @@ impl Insertion {
         entry.is_some_and(|entry| entry.number == self.number)
     }
 }
+
+/// The most values that are kept.
+const CAPACITY: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

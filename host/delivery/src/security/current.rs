@@ -22,17 +22,6 @@ pub(crate) struct CurrentSecurity {
     seen: Mutex<Option<FileDigest>>,
 }
 
-/// What a connection is made with.
-#[derive(Debug)]
-pub(crate) struct ConnectionSecurity {
-    /// `None` if connections are not encrypted.
-    pub(crate) tls: Option<ClientTls>,
-    /// `None` if the gateway does not authenticate.
-    pub(crate) credentials: Option<Arc<ClientCredentials>>,
-    /// The files as they were before they were read.
-    files: Option<FileDigest>,
-}
-
 impl CurrentSecurity {
     /// Reads and checks all files.
     pub(crate) fn read(backend: &Backend) -> Result<Self, SetupError> {
@@ -84,6 +73,17 @@ impl CurrentSecurity {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.replace(digest) != Some(digest)
     }
+}
+
+/// What a connection is made with.
+#[derive(Debug)]
+pub(crate) struct ConnectionSecurity {
+    /// `None` if connections are not encrypted.
+    pub(crate) tls: Option<ClientTls>,
+    /// `None` if the gateway does not authenticate.
+    pub(crate) credentials: Option<Arc<ClientCredentials>>,
+    /// The files as they were before they were read.
+    files: Option<FileDigest>,
 }
 
 impl ConnectionSecurity {

@@ -34,15 +34,6 @@ pub(super) struct Connection {
     buffer: Box<[u8]>,
 }
 
-/// The answer to a new transaction.
-#[derive(Debug)]
-pub(super) enum Opened {
-    /// The server has accepted the sender, and all recipients or not.
-    Answered(Result<Acceptance, Refusal>),
-    /// The server has refused the sender.
-    Refused(Refusal),
-}
-
 impl Connection {
     /// A connection over which nothing was said, or nothing since STARTTLS.
     pub(super) fn new(
@@ -333,6 +324,15 @@ impl Connection {
             Answer::Accepted(_) | Answer::GoAhead => ClientFault::Unsolicited.into(),
         })
     }
+}
+
+/// The answer to a new transaction.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// The server has accepted the sender, and all recipients or not.
+    Answered(Result<Acceptance, Refusal>),
+    /// The server has refused the sender.
+    Refused(Refusal),
 }
 
 const READ_BUFFER: usize = 4096;

@@ -68,22 +68,8 @@ impl Relay {
         }
         let is_known = |recipient: &&Recipient| self.has_accepted(&recipient.path);
         let has_added = !recipients.iter().all(is_known);
-        let ready = match self.take() {
-            State::New => self.reopen(None, Vec::new(), envelope, recipients).await,
-            State::Open(open) if open.is_for(envelope, recipients) => Ok(open.connection),
-            State::Open(open) => {
-                let Open {
-                    connection,
-                    accepted,
-                    ..
-                } = *open;
-                self.reopen(Some(connection), accepted, envelope, recipients)
-                    .await
-            }
-            State::Failed(failed) => Err(self.fail(failed.error(), failed.accepted)),
-            State::Interrupted => Err(Step::interrupted()),
-        };
-        let Step { next, result } = match ready {
+        let state = self.take();
+        let Step { next, result } = match self.prepare(state, envelope, recipients).await {
             Ok(connection) => {
                 let sent = self.hand_over(connection, envelope, recipients, message);
                 Step {
@@ -92,13 +78,12 @@ impl Relay {
                     next: State::New,
                 }
             }
-            Err(Step { next, result }) => Step {
-                next,
-                result: result.map_err(|error| match has_added {
-                    true => error.about_added(),
-                    false => error,
-                }),
-            },
+            Err(mut failed) => {
+                if has_added {
+                    failed.result = failed.result.map_err(DeliveryError::about_added);
+                }
+                failed
+            }
         };
         self.state = next;
         result
@@ -136,21 +121,34 @@ impl Relay {
         }
     }
 
-    /// Opens the transaction in place of one that is open, on its connection if that still works.
-    /// The server must accept all recipients.
-    async fn reopen(
+    /// Makes sure that the server has accepted this sender and these recipients, and no others.
+    async fn prepare(
         &self,
-        used: Option<Connection>,
-        accepted: Vec<ForwardPath>,
+        state: State,
         envelope: &Envelope,
         recipients: &[&Recipient],
     ) -> Result<Connection, Step> {
-        self.replay(used, envelope, recipients)
-            .await
-            .map_err(|error| self.fail(error, accepted))
+        let (used, accepted) = match state {
+            State::New => (None, Vec::new()),
+            State::Open(open) if open.is_for(envelope, recipients) => return Ok(open.connection),
+            State::Open(open) => {
+                let Open {
+                    connection,
+                    accepted,
+                    ..
+                } = *open;
+                (Some(connection), accepted)
+            }
+            State::Failed(failed) => return Err(self.fail(failed.error(), failed.accepted)),
+            State::Interrupted => return Err(Step::interrupted()),
+        };
+        let reopened = self.reopen(used, envelope, recipients).await;
+        reopened.map_err(|error| self.fail(error, accepted))
     }
 
-    async fn replay(
+    /// Opens the transaction anew: on the connection of the old one if it still works, or on another.
+    /// The server must accept all recipients.
+    async fn reopen(
         &self,
         used: Option<Connection>,
         envelope: &Envelope,
@@ -207,7 +205,7 @@ impl Relay {
             Ok(answer) => answer,
             Err(error) => {
                 self.log_retry(&error);
-                connection = self.replay(None, envelope, recipients).await?;
+                connection = self.reopen(None, envelope, recipients).await?;
                 connection.begin(message).await?
             }
         };
