@@ -28,8 +28,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Prepares deliveries to this backend, to which the gateway introduces itself by this host name.
-    /// Reads and checks all files that connections need, but does not connect yet.
+    /// Prepares deliveries to this backend, to which the gateway introduces itself by this host
+    /// name. Reads and checks all files that connections need, but does not connect yet.
     ///
     /// # Errors
     ///

@@ -6,11 +6,11 @@
 //! [`Delivery`] is a backend, [`BackendTransaction`] one mail transaction with it. The envelope
 //! belongs to the caller; a transaction keeps only what the backend has accepted.
 //!
-//! A message is sent to a server with BDAT if it offers CHUNKING (RFC 3030), and with DATA otherwise.
-//! Its octets are not changed if the client announced BODY=BINARYMIME, which the server must offer
-//! too; otherwise a lone CR or LF becomes CRLF, with either command. What the client asks for in
-//! delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and has no effect
-//! with others.
+//! A message is sent to a server with BDAT if it offers CHUNKING (RFC 3030), and with DATA
+//! otherwise. Its octets are not changed if the client announced BODY=BINARYMIME, which the server
+//! must offer too; otherwise a lone CR or LF becomes CRLF, with either command. What the client
+//! asks for in delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and
+//! has no effect with others.
 //!
 //! A connection that is to be encrypted is never used in the clear: if TLS is not possible as it is
 //! configured, clients are told to try again later.

@@ -23,8 +23,8 @@ use crate::message::Message;
 pub struct Maildir(Arc<MaildirPath>);
 
 impl Maildir {
-    /// The Maildir at this path, which is created with the first message. The host name becomes a part
-    /// of file names.
+    /// The Maildir at this path, which is created with the first message. The host name becomes a
+    /// part of file names.
     pub fn new(path: impl Into<PathBuf>, hostname: &str) -> Self {
         Self(Arc::new(MaildirPath {
             path: path.into(),
@@ -33,13 +33,13 @@ impl Maildir {
         }))
     }
 
-    /// Stores a message under a Return-Path field, which replaces those that it has (RFC 5321 §4.4).
-    /// Everything else is stored octet for octet. When this returns, the message is on the disk and
-    /// visible to readers.
+    /// Stores a message under a Return-Path field, which replaces those that it has (RFC 5321
+    /// §4.4). Everything else is stored octet for octet. When this returns, the message is on the
+    /// disk and visible to readers.
     ///
     /// # Errors
     ///
-    /// Fails if the message cannot be written. Then nothing of it is visible to readers.
+    /// Fails if the message cannot be written and synced to the disk.
     pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
         let head = format!("Return-Path: {sender}\r\n");
         self.store_below(head, &without(&["Return-Path"], message.head), message.body)
@@ -51,7 +51,7 @@ impl Maildir {
     ///
     /// # Errors
     ///
-    /// Fails if the message cannot be written. Then nothing of it is visible to readers.
+    /// Fails if the message cannot be written and synced to the disk.
     pub async fn store_with_envelope(
         &self,
         sender: &ReversePath,

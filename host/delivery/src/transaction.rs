@@ -20,12 +20,13 @@ pub struct BackendTransaction(pub(crate) Route);
 
 impl BackendTransaction {
     /// Offers a recipient to the backend, and returns its reply. The first recipient opens the
-    /// transaction with the sender and the parameters of the envelope, whose recipients are ignored.
+    /// transaction with the sender and the parameters of the envelope, whose recipients are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// Fails if the backend refuses the recipient or cannot be asked. If it refuses the sender, that
-    /// refusal is the error for every recipient.
+    /// Fails if the backend refuses the recipient or cannot be asked. If it refuses the sender,
+    /// that refusal is the error for every recipient.
     pub async fn offer(
         &mut self,
         envelope: &Envelope,
@@ -52,15 +53,16 @@ impl BackendTransaction {
     }
 
     /// Hands over the message for these recipients. If the sender or the recipients are not those
-    /// that the server has accepted, the transaction is first opened anew, and the server must accept
-    /// all of them. Recipients in the envelope are ignored.
+    /// that the server has accepted, the transaction is first opened anew, and the server must
+    /// accept all of them. Recipients in the envelope are ignored.
     ///
     /// # Errors
     ///
-    /// Fails unless the backend has taken the message for all recipients. Over LMTP it may have taken
-    /// it for some of them ([`DeliveryError::Mixed`]); [`Delivery::rest`](crate::Delivery::rest)
-    /// leaves those out at the next attempt. A permanent refusal is
-    /// [`DeliveryError::Added`] if the envelope was refused after a recipient was added to it.
+    /// Fails unless the backend has taken the message for all recipients. Over LMTP it may have
+    /// taken it for some of them ([`DeliveryError::Mixed`]);
+    /// [`Delivery::rest`](crate::Delivery::rest) leaves those out at the next attempt. A permanent
+    /// refusal is [`DeliveryError::Added`] if the envelope was refused after a recipient was added
+    /// to it.
     pub async fn deliver(
         &mut self,
         envelope: &Envelope,

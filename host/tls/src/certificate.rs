@@ -184,8 +184,8 @@ fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Certifica
     CertificateFault::Malformed(Box::new(error))
 }
 
-/// Limits a text from a certificate, and replaces its control characters, which could begin a new line
-/// in the log.
+/// Limits a text from a certificate, and replaces its control characters, which could begin a new
+/// line in the log.
 fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '?' } else { c };
     text.chars().take(MAX_TEXT).map(shown).collect()

@@ -21,8 +21,8 @@ pub struct FileChanges {
 }
 
 impl FileChanges {
-    /// Watches these files from now on. [`next`](Self::next) also returns after each `rescan`, unless
-    /// that is zero.
+    /// Watches these files from now on. [`next`](Self::next) also returns after each `rescan`,
+    /// unless that is zero.
     pub fn of<'a>(files: impl Iterator<Item = &'a Path>, rescan: Duration) -> Self {
         // Further hints say nothing new as long as one is unread.
         let (hint, hints) = mpsc::channel(1);

@@ -1,8 +1,9 @@
 //! Certificates, keys and authorities from files, and watching those files: the part of TLS that
 //! listeners and backends share.
 //!
-//! [`Certificate`] is a certificate of the gateway, checked together with its key; [`backend`] makes the
-//! client side of connections to backends; [`FileChanges`] reports that files may have changed.
+//! [`Certificate`] is a certificate of the gateway, checked together with its key; [`backend`]
+//! makes the client side of connections to backends; [`FileChanges`] reports that files may have
+//! changed.
 
 pub mod backend;
 mod certificate;

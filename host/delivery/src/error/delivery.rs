@@ -11,8 +11,8 @@ use super::tls::TlsFailure;
 /// Why a recipient or a message was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The backend refused an envelope permanently to which a plugin has added a recipient. The client
-    /// did not cause that, and is asked to try again.
+    /// The backend refused an envelope permanently to which a plugin has added a recipient. The
+    /// client did not cause that, and is asked to try again.
     #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
     Added(Refusal),
     /// The backend rejects the gateway's credentials: the fault of the configuration or of the
@@ -107,7 +107,8 @@ impl DeliveryError {
         }
     }
 
-    /// True if some recipients have the message, and the client is asked to try again for the others.
+    /// True if some recipients have the message, and the client is asked to try again for the
+    /// others.
     pub const fn is_in_part(&self) -> bool {
         match self {
             Self::Deferred { delivered, .. } | Self::Mixed { delivered, .. } => *delivered > 0,
@@ -115,8 +116,8 @@ impl DeliveryError {
         }
     }
 
-    /// The reply to the client. The backend's own reply is passed on only if it is about the client's
-    /// mail: a 421 of the backend, for example, must not close the session of the client.
+    /// The reply to the client. The backend's own reply is passed on only if it is about the
+    /// client's mail: a 421 of the backend, for example, must not close the session of the client.
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Authentication { .. } | Self::NoMechanism { .. } => NO_ENTRY,

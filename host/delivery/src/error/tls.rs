@@ -11,11 +11,12 @@ pub enum TlsFailure {
     /// The connection was closed or reset.
     #[error("the connection broke in the TLS handshake: {0}")]
     Broken(#[source] io::Error),
-    /// The backend's certificate cannot be verified. The fault of the backend, of the configuration,
-    /// or of a man in the middle.
+    /// The backend's certificate cannot be verified. The fault of the backend, of the
+    /// configuration, or of a man in the middle.
     #[error("the certificate of the backend is not good: {0}")]
     Certificate(CertificateError),
-    /// The backend rejects the gateway's certificate, or asks for one that the gateway does not have.
+    /// The backend rejects the gateway's certificate, or asks for one that the gateway does not
+    /// have.
     #[error("the backend does not take the certificate of the gateway: {}", alert(*.0))]
     Identity(AlertDescription),
     /// The backend does not offer STARTTLS, or a man in the middle has removed the offer.

@@ -14,9 +14,9 @@ use crate::message::OriginalMessage;
 /// The recipients who have a message that the client was asked to send again.
 ///
 /// SMTP has one reply to a message for all recipients. If an LMTP server or a plugin accepts it for
-/// some of them only, the client is asked to try again, and those who have the message are kept here
-/// until it is delivered to all, for at most [`LIFETIME`]. Their number is limited, and they are lost
-/// at a restart: then a recipient may get the message twice, but none loses it.
+/// some of them only, the client is asked to try again, and those who have the message are kept
+/// here until it is delivered to all, for at most [`LIFETIME`]. Their number is limited, and they
+/// are lost at a restart: then a recipient may get the message twice, but none loses it.
 #[derive(Debug)]
 pub(crate) struct DeliveredRecipients(TtlCache<()>);
 
@@ -90,7 +90,8 @@ const LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 /// millisecond.
 const MAX_INLINE: u64 = 64 << 10;
 
-/// Hashes the length of a part and then the part, so that different lists of parts never hash alike.
+/// Hashes the length of a part and then the part, so that different lists of parts never hash
+/// alike.
 fn update(hash: &mut Sha256, part: &[u8]) {
     hash.update((part.len() as u64).to_be_bytes());
     hash.update(part);

@@ -30,8 +30,9 @@ pub(super) fn files(backend: &Backend) -> impl Iterator<Item = &Path> {
         .chain(password)
 }
 
-/// Hashes the contents of the files, or the errors of those that cannot be read, and the authorities
-/// of the system if the backend is verified by them. Returns `None` if there are no files.
+/// Hashes the contents of the files, or the errors of those that cannot be read, and the
+/// authorities of the system if the backend is verified by them. Returns `None` if there are no
+/// files.
 pub(super) fn digest(backend: &Backend) -> Option<FileDigest> {
     let mut files = files(backend).peekable();
     files.peek()?;

@@ -10,8 +10,8 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
-/// How connections to one backend are encrypted. They share the secrets that resume TLS sessions, and
-/// no other connections have them.
+/// How connections to one backend are encrypted. They share the secrets that resume TLS sessions,
+/// and no other connections have them.
 pub(crate) struct ClientTls {
     pub(crate) start: TlsStart,
     pub(crate) name: ServerName<'static>,

@@ -1,7 +1,7 @@
 //! One connection to an SMTP or LMTP server: drives the protocol over a socket.
 //!
-//! In a nested result, the outer error is a failure of the connection, which must then be dropped. The
-//! inner error is a refusal by the server, after which the connection can be used.
+//! In a nested result, the outer error is a failure of the connection, which must then be dropped.
+//! The inner error is a refusal by the server, after which the connection can be used.
 
 use std::io;
 use std::sync::Arc;
@@ -129,8 +129,8 @@ impl Connection {
     }
 
     /// Sends the message after [`begin`](Self::begin). The last part of it is written by the first
-    /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the end
-    /// of the message.
+    /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the
+    /// end of the message.
     pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
         let mut chunks = message.body.chunks();
         let mut buffered = message.head.len();
@@ -166,8 +166,8 @@ impl Connection {
         self.stream.close_with(b"QUIT\r\n");
     }
 
-    /// The parameters of MAIL, with SMTPUTF8 also if a plugin has rewritten an address so that it needs
-    /// it. Fails if the server cannot accept the sender or the message.
+    /// The parameters of MAIL, with SMTPUTF8 also if a plugin has rewritten an address so that it
+    /// needs it. Fails if the server cannot accept the sender or the message.
     fn parameters(
         &self,
         envelope: &Envelope,
@@ -197,8 +197,8 @@ impl Connection {
     }
 
     /// True if a message that requires TLS is encrypted on this connection and on every later one
-    /// (RFC 8689 §4.2.1). LMTP is the final delivery, so that there is no later one, and a Unix socket
-    /// does not leave this machine.
+    /// (RFC 8689 §4.2.1). LMTP is the final delivery, so that there is no later one, and a Unix
+    /// socket does not leave this machine.
     fn keeps_tls(&self) -> bool {
         let is_final = self.peer.protocol == Protocol::Lmtp;
         let is_safe = self.is_verified() || self.stream.is_local();
@@ -276,7 +276,8 @@ impl Connection {
                 }
                 ClientStep::Write(octets) => {
                     if let Err(cause) = self.stream.write_all(octets).await {
-                        // What the server has sent before it closed the connection can still be read.
+                        // What the server has sent before it closed the connection can still be
+                        // read.
                         debug!(backend = self.peer.address, %stage, %cause, "not written");
                     }
                 }
@@ -284,7 +285,8 @@ impl Connection {
                 ClientStep::StartTls => return Err(ClientFault::Unsolicited.into()),
                 ClientStep::Idle | ClientStep::Read => {
                     let read = self.stream.read(&mut self.buffer).await;
-                    // With TLS 1.3, a server may reject the gateway's certificate after the handshake.
+                    // With TLS 1.3, a server may reject the gateway's certificate after the
+                    // handshake.
                     let count = read.map_err(|cause| match TlsFailure::of(&cause) {
                         Some(failure) => DeliveryError::Tls(failure),
                         None => DeliveryError::Closed { stage, cause },

@@ -16,8 +16,8 @@ use crate::error::{DeliveryError, TlsFailure};
 use crate::security::{ClientTls, ConnectionSecurity};
 
 impl Connection {
-    /// Waits for the greeting and introduces the gateway; encrypts the connection and authenticates as
-    /// configured.
+    /// Waits for the greeting and introduces the gateway; encrypts the connection and authenticates
+    /// as configured.
     pub(super) async fn greet(
         stream: Stream,
         peer: Arc<Peer>,

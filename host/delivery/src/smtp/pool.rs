@@ -41,7 +41,8 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection for the next transaction, and closes the oldest one if there are too many.
+    /// Keeps a connection for the next transaction, and closes the oldest one if there are too
+    /// many.
     pub(super) fn put(self: &Arc<Self>, connection: Connection) {
         // There is no runtime only if the program is about to end.
         let Ok(runtime) = Handle::try_current() else {

@@ -146,8 +146,8 @@ impl Relay {
         reopened.map_err(|error| self.fail(error, accepted))
     }
 
-    /// Opens the transaction anew: on the connection of the old one if it still works, or on another.
-    /// The server must accept all recipients.
+    /// Opens the transaction anew: on the connection of the old one if it still works, or on
+    /// another. The server must accept all recipients.
     async fn reopen(
         &self,
         used: Option<Connection>,

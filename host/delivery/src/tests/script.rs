@@ -50,8 +50,8 @@ pub(super) fn offering_lmtp(
     [&HELLO, keywords, &["S: 250 PIPELINING"], lines].concat()
 }
 
-/// Starts a backend on a free port. A test awaits the task at its end, which fails if the backend did
-/// not get what its script says.
+/// Starts a backend on a free port. A test awaits the task at its end, which fails if the backend
+/// did not get what its script says.
 pub(super) async fn play(connections: Connections) -> (HostPort, JoinHandle<()>) {
     play_tls(None, connections).await
 }

@@ -127,7 +127,8 @@ async fn one_message_stays_one() {
         let mut commands = vec!["EHLO"];
         let mut sent = 0;
         for end in ENDS {
-            // At the start, in the middle, and across the end of a chunk that is read from the file.
+            // At the start, in the middle, and across the end of a chunk that is read from the
+            // file.
             for before in ["", "text", &"x".repeat(64 * 1024 - 2)] {
                 let body = content([before, end, SECOND].concat().as_bytes());
                 let mut mail = begin(&delivery);

@@ -26,8 +26,8 @@ use crate::pem;
 ///
 /// # Errors
 ///
-/// Fails if a file cannot be used, or if the system has no authorities and the backend is to be verified
-/// by them.
+/// Fails if a file cannot be used, or if the system has no authorities and the backend is to be
+/// verified by them.
 pub fn client_config(backend: &str, tls: &BackendTls) -> Result<ClientConfig, BackendTlsError> {
     let provider = crypto_provider();
     let verifier = verifier(backend, &tls.trust, &provider)?;

@@ -20,8 +20,9 @@ use crate::error::CertificateFault;
 #[derive(Debug)]
 pub(super) struct VerifyByAuthorities {
     pub(super) authorities: Arc<WebPkiServerVerifier>,
-    /// The certificates of the `tls-ca` file. A self-signed certificate, as `openssl req -x509` makes
-    /// it, is marked as an authority, which webpki never accepts as the certificate of a server.
+    /// The certificates of the `tls-ca` file. A self-signed certificate, as `openssl req -x509`
+    /// makes it, is marked as an authority, which webpki never accepts as the certificate of a
+    /// server.
     pub(super) named: Vec<CertificateDer<'static>>,
 }
 

@@ -38,7 +38,8 @@ async fn only_the_right_certificate_is_good() {
         let expected = if is_good { "250 2.1.5 fine" } else { INSECURE };
         assert_eq!(hears(served, authority.trusting(), is_good).await, expected);
     }
-    // Without verification every certificate is accepted, and with another name the one for that name.
+    // Without verification every certificate is accepted, and with another name the one for that
+    // name.
     let anybody = BackendTls {
         trust: BackendTrust::Anybody,
         ..authority.trusting()
