@@ -108,3 +108,26 @@ pub(super) fn reply(result: Result<Acceptance, DeliveryError>) -> String {
         Err(error) => error.refusal().reply().to_string(),
     }
 }
+
+/// Sessions are tasks, which may move to another thread at any `.await`.
+#[test]
+fn calls_can_be_made_in_tasks() {
+    async fn session(delivery: Delivery, mut mail: Mail, body: Content) {
+        mail.offer("c@d").await;
+        let message = Message::new(&mail.envelope.sender, b"\r\n", &body);
+        let rest = delivery.rest(&mail.envelope, message.original).await;
+        let rest = rest.unwrap();
+        let recipients = rest.recipients();
+        let delivered = mail
+            .transaction
+            .deliver(&mail.envelope, recipients, &message);
+        reply(delivered.await.map_err(|error| rest.failure(error)));
+        delivery.delivered(rest, message.original).await.unwrap();
+        crate::reload(&delivery).await;
+        crate::watch(delivery, Duration::ZERO).await;
+    }
+    fn check(_: impl Send + 'static) {}
+    let delivery = Delivery::without_backend();
+    let mail = begin(&delivery);
+    check(session(delivery, mail, Content::default()));
+}
