@@ -11,15 +11,12 @@ use postgate_proto::envelope::Envelope;
 use postgate_proto::reply::Refusal;
 use postgate_tls::Reloaded;
 
-use crate::deferred_refusals::DeferredRefusals;
-use crate::delivered_recipients::{DeliveredRecipients, Fingerprint};
-use crate::error::DeliveryError;
+use crate::error::{DeliveryError, SetupError};
 use crate::maildir::Maildir;
+use crate::memory::{DeferredRefusals, DeliveredRecipients, Fingerprint};
 use crate::message::OriginalMessage;
-use crate::relay::Relay;
 use crate::rest::Rest;
-use crate::server::{Server, Socket};
-use crate::setup::SetupError;
+use crate::smtp::{Relay, Server, Socket};
 use crate::transaction::{BackendTransaction, Route};
 
 /// Delivers to one backend. Cheap to clone; clones share connections.
@@ -30,16 +27,9 @@ pub struct Delivery {
     delivered: Arc<DeliveredRecipients>,
 }
 
-#[derive(Clone, Debug)]
-enum Store {
-    Maildir(Maildir),
-    NoBackend,
-    Server(Arc<Server>),
-}
-
 impl Delivery {
-    /// Prepares deliveries to this backend, to which the gateway introduces itself by this host name.
-    /// Reads and checks all files that connections need, but does not connect yet.
+    /// Prepares deliveries to this backend, to which the gateway introduces itself by this host
+    /// name. Reads and checks all files that connections need, but does not connect yet.
     ///
     /// # Errors
     ///
@@ -55,20 +45,20 @@ impl Delivery {
             BackendAddress::SmtpUnix(path) => (Protocol::Smtp, Socket::Unix(path.clone())),
         };
         let server = Server::new(backend, protocol, socket, hostname)?;
-        Ok(Self::to(Store::Server(Arc::new(server))))
+        Ok(Self::with_store(Store::Server(Arc::new(server))))
     }
 
     /// Delivers into the Maildir at this path.
     pub fn to_maildir(path: &Path, hostname: &str) -> Self {
-        Self::to(Store::Maildir(Maildir::new(path, hostname)))
+        Self::with_store(Store::Maildir(Maildir::new(path, hostname)))
     }
 
     /// Delivers nowhere: every recipient is refused temporarily, so that no mail is lost.
     pub fn without_backend() -> Self {
-        Self::to(Store::NoBackend)
+        Self::with_store(Store::NoBackend)
     }
 
-    fn to(store: Store) -> Self {
+    fn with_store(store: Store) -> Self {
         Self {
             store,
             deferred: Arc::default(),
@@ -197,6 +187,13 @@ impl Delivery {
             Store::Server(server) => Some(server),
         }
     }
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Maildir(Maildir),
+    NoBackend,
+    Server(Arc<Server>),
 }
 
 async fn fingerprint(original: OriginalMessage<'_>) -> Result<Fingerprint, DeliveryError> {

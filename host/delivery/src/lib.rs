@@ -1,48 +1,39 @@
 //! Hands mail over to the store behind the gateway, while the client waits for the answer.
 //!
-//! There is no queue: a recipient is offered to the backend before the client hears of it, and the
-//! client is told that a message was taken only after the backend has said so.
+//! There is no queue: a recipient is offered to the backend before the client gets the reply to it,
+//! and the client is told that a message was accepted only after the backend has said so.
 //!
-//! A message goes to a server with BDAT where it offers CHUNKING (RFC 3030), and with DATA otherwise.
-//! Its octets stay as they are where the client announced BODY=BINARYMIME, which a server must offer
-//! too; otherwise a lone CR or LF becomes CRLF, whichever way it goes. What the client asks for in
-//! delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and has no effect
-//! with others.
+//! [`Delivery`] is a backend, [`BackendTransaction`] one mail transaction with it. The envelope
+//! belongs to the caller; a transaction keeps only what the backend has accepted.
 //!
-//! A connection that is to be encrypted is never used in the clear: where TLS cannot be had as the
-//! operator wants it, clients are told to come back later.
+//! A message is sent to a server with BDAT if it offers CHUNKING (RFC 3030), and with DATA
+//! otherwise. Its octets are not changed if the client announced BODY=BINARYMIME, which the server
+//! must offer too; otherwise a lone CR or LF becomes CRLF, with either command. What the client
+//! asks for in delivery status notifications (RFC 3461) is passed on to servers that offer DSN, and
+//! has no effect with others.
+//!
+//! A connection that is to be encrypted is never used in the clear: if TLS is not possible as it is
+//! configured, clients are told to try again later.
 
-mod connection;
-mod deferred_refusals;
-mod delivered_recipients;
 mod delivery;
 mod error;
-mod greeting;
 mod maildir;
+mod memory;
 mod message;
-mod pool;
-mod relay;
+mod reload;
 mod replies;
 mod rest;
 mod security;
-mod server;
-mod setup;
-mod stream;
-mod terms;
+mod smtp;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod transaction;
-mod ttl_cache;
-mod watch;
 
 pub use self::delivery::Delivery;
-pub use self::error::DeliveryError;
+pub use self::error::{DeliveryError, PasswordFault, SetupError, TlsFailure};
 pub use self::maildir::Maildir;
 pub use self::message::{Message, OriginalMessage};
+pub use self::reload::{reload, watch};
 pub use self::replies::delivered_before;
 pub use self::rest::Rest;
-pub use self::setup::{PasswordFault, SetupError};
-pub use self::tls::TlsFailure;
 pub use self::transaction::BackendTransaction;
-pub use self::watch::{reload, watch};

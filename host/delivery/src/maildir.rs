@@ -1,4 +1,4 @@
-//! A Maildir as a store of its own: no other server is needed.
+//! Delivery into a Maildir, without another server.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,37 +13,45 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use postgate_proto::address::ReversePath;
 use postgate_proto::envelope::Recipient;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
+use postgate_spool::Content;
 use tokio::task::spawn_blocking;
 
 use crate::message::Message;
-use postgate_spool::Content;
 
-/// A directory that gets one file for each message, whatever number of recipients it has.
+/// A directory in which each message is one file, however many recipients it has.
 #[derive(Clone, Debug)]
-pub struct Maildir(Arc<Place>);
+pub struct Maildir(Arc<MaildirPath>);
 
 impl Maildir {
-    /// The Maildir at this path, which is made with the first message. The host name becomes a part
-    /// of file names.
+    /// The Maildir at this path, which is created with the first message. The host name becomes a
+    /// part of file names.
     pub fn new(path: impl Into<PathBuf>, hostname: &str) -> Self {
-        Self(Arc::new(Place {
+        Self(Arc::new(MaildirPath {
             path: path.into(),
-            // What a file name must not hold is written as Maildir readers expect it.
+            // The escapes of the Maildir format for characters that file names cannot have.
             hostname: hostname.replace('/', "\\057").replace(':', "\\072"),
         }))
     }
 
-    /// Stores a message with a Return-Path field before it, without any that it brought along
-    /// (RFC 5321 §4.4), and else octet for octet. It is on the disk, and readers see it whole, once
-    /// this returns.
+    /// Stores a message under a Return-Path field, which replaces those that it has (RFC 5321
+    /// §4.4). Everything else is stored octet for octet. When this returns, the message is on the
+    /// disk and visible to readers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the message cannot be written and synced to the disk.
     pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
         let head = format!("Return-Path: {sender}\r\n");
         self.store_below(head, &without(&["Return-Path"], message.head), message.body)
             .await
     }
 
-    /// The same for mail that somebody may send on by hand: with a field `X-Envelope-To` for each
-    /// recipient, above all others, and without any that it brought along.
+    /// Stores a message as [`store`](Self::store) does, under one `X-Envelope-To` field for each
+    /// recipient, which replace those that it has. The message can be sent on from that later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the message cannot be written and synced to the disk.
     pub async fn store_with_envelope(
         &self,
         sender: &ReversePath,
@@ -52,7 +60,7 @@ impl Maildir {
     ) -> io::Result<()> {
         let mut head = String::new();
         for recipient in recipients {
-            // Writing to a String does not fail.
+            // Writing to a String never fails.
             _ = write!(head, "{ENVELOPE_TO}: <{}>\r\n", recipient.path.as_str());
         }
         _ = write!(head, "Return-Path: {sender}\r\n");
@@ -61,24 +69,24 @@ impl Maildir {
     }
 
     async fn store_below(&self, head: String, rest: &[u8], body: &Content) -> io::Result<()> {
-        let place = Arc::clone(&self.0);
+        let maildir = Arc::clone(&self.0);
         let mut head = head.into_bytes();
         head.extend_from_slice(rest);
         let body = body.clone();
-        // Waiting for the disk would keep other sessions waiting too.
-        spawn_blocking(move || place.store(&head, &body))
+        // Waiting for the disk would block the other sessions of this thread.
+        spawn_blocking(move || maildir.store(&head, &body))
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 }
 
 #[derive(Debug)]
-struct Place {
+struct MaildirPath {
     path: PathBuf,
     hostname: String,
 }
 
-impl Place {
+impl MaildirPath {
     fn store(&self, head: &[u8], body: &Content) -> io::Result<()> {
         self.create()?;
         let name = self.unique_name();
@@ -86,14 +94,14 @@ impl Place {
         let written = write(&draft, head, body)
             .and_then(|()| fs::rename(&draft, self.path.join("new").join(&name)));
         if let Err(error) = written {
-            // The message was not taken, and what is left of it is of no use to anybody.
+            // The error that counts is the first one; readers remove old files from tmp.
             let _ = fs::remove_file(&draft);
             return Err(error);
         }
         sync(&self.path.join("new"))
     }
 
-    /// Makes the directories where they are missing, and sees to it that they last.
+    /// Creates missing directories, and syncs them to the disk.
     fn create(&self) -> io::Result<()> {
         let folders = ["cur", "new", "tmp"].map(|name| self.path.join(name));
         if folders.iter().all(|folder| folder.is_dir()) {
@@ -109,7 +117,7 @@ impl Place {
         }
     }
 
-    /// A name that no other delivery to this directory has: time, process, count and host.
+    /// A file name that no other delivery uses: time, process, counter and host.
     fn unique_name(&self) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -126,10 +134,10 @@ impl Place {
     }
 }
 
-/// The name that amavisd-new and others use for it.
+/// The field that amavisd-new and others use for envelope recipients.
 const ENVELOPE_TO: &str = "X-Envelope-To";
 
-/// The header block without the fields of these names.
+/// Removes the fields with these names from a header block.
 fn without<'a>(names: &[&str], head: &'a [u8]) -> Cow<'a, [u8]> {
     let mut block = HeaderBlock::parse(head.to_vec());
     let is_there = |name: &&&str| block.named(name).next().is_some();
@@ -160,7 +168,7 @@ fn write(path: &Path, head: &[u8], body: &Content) -> io::Result<()> {
     file.into_inner()?.sync_all()
 }
 
-/// Makes what was done to the entries of a directory last.
+/// Syncs the entries of a directory to the disk.
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
@@ -263,10 +271,10 @@ mod tests {
 
     #[test]
     fn names_differ() {
-        let place = Place {
+        let maildir = MaildirPath {
             path: PathBuf::new(),
             hostname: "mx".into(),
         };
-        assert_ne!(place.unique_name(), place.unique_name());
+        assert_ne!(maildir.unique_name(), maildir.unique_name());
     }
 }

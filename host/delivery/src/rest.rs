@@ -2,8 +2,8 @@
 
 use postgate_proto::envelope::Recipient;
 
-use crate::DeliveryError;
-use crate::delivered_recipients::Fingerprint;
+use crate::error::DeliveryError;
+use crate::memory::Fingerprint;
 
 /// The recipients of a message, divided into those who have it from earlier attempts of the client
 /// and those who do not.

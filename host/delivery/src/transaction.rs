@@ -7,8 +7,8 @@ use postgate_proto::reply::Acceptance;
 use crate::error::DeliveryError;
 use crate::maildir::Maildir;
 use crate::message::Message;
-use crate::relay::Relay;
 use crate::replies;
+use crate::smtp::Relay;
 
 /// One mail transaction with the backend. Drop it to give the transaction up: its connection then
 /// serves the next one.
@@ -18,25 +18,15 @@ use crate::replies;
 #[derive(Debug)]
 pub struct BackendTransaction(pub(crate) Route);
 
-/// Where the transaction goes.
-#[derive(Debug)]
-pub(crate) enum Route {
-    Maildir {
-        maildir: Maildir,
-        accepted: Vec<ForwardPath>,
-    },
-    NoBackend,
-    Server(Relay),
-}
-
 impl BackendTransaction {
     /// Offers a recipient to the backend, and returns its reply. The first recipient opens the
-    /// transaction with the sender and the parameters of the envelope, whose recipients are ignored.
+    /// transaction with the sender and the parameters of the envelope, whose recipients are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// Fails if the backend refuses the recipient or cannot be asked. If it refuses the sender, that
-    /// refusal is the error for every recipient.
+    /// Fails if the backend refuses the recipient or cannot be asked. If it refuses the sender,
+    /// that refusal is the error for every recipient.
     pub async fn offer(
         &mut self,
         envelope: &Envelope,
@@ -63,15 +53,16 @@ impl BackendTransaction {
     }
 
     /// Hands over the message for these recipients. If the sender or the recipients are not those
-    /// that the server has accepted, the transaction is first opened anew, and the server must accept
-    /// all of them. Recipients in the envelope are ignored.
+    /// that the server has accepted, the transaction is first opened anew, and the server must
+    /// accept all of them. Recipients in the envelope are ignored.
     ///
     /// # Errors
     ///
-    /// Fails unless the backend has taken the message for all recipients. Over LMTP it may have taken
-    /// it for some of them ([`DeliveryError::Mixed`]); [`Delivery::rest`](crate::Delivery::rest)
-    /// leaves those out at the next attempt. A permanent refusal is
-    /// [`DeliveryError::Added`] if the envelope was refused after a recipient was added to it.
+    /// Fails unless the backend has taken the message for all recipients. Over LMTP it may have
+    /// taken it for some of them ([`DeliveryError::Mixed`]);
+    /// [`Delivery::rest`](crate::Delivery::rest) leaves those out at the next attempt. A permanent
+    /// refusal is [`DeliveryError::Added`] if the envelope was refused after a recipient was added
+    /// to it.
     pub async fn deliver(
         &mut self,
         envelope: &Envelope,
@@ -88,4 +79,15 @@ impl BackendTransaction {
             Route::Server(relay) => relay.deliver(envelope, recipients, message).await,
         }
     }
+}
+
+/// The kind of backend, with what it has accepted.
+#[derive(Debug)]
+pub(crate) enum Route {
+    Maildir {
+        maildir: Maildir,
+        accepted: Vec<ForwardPath>,
+    },
+    NoBackend,
+    Server(Relay),
 }

@@ -1,4 +1,4 @@
-//! A certificate and its key, checked, with the facts that people ask for.
+//! A certificate with its key, checked.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use postgate_config::CertificateFiles;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -16,26 +17,25 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::error::{CertificateError, CertificateFault};
-use super::pem;
-use postgate_config::CertificateFiles;
+use crate::error::{CertificateError, CertificateFault};
+use crate::pem;
 
-/// A certificate that clients are shown, and its key.
+/// A certificate of the gateway, and its key.
 #[derive(Clone)]
 pub struct Certificate {
-    /// The name in the configuration; `self-signed` for the one that is made.
+    /// The name in the configuration; `self-signed` for one that was made at the start.
     pub name: String,
-    /// What is written in it.
-    pub facts: Facts,
-    /// Whether it was made at the start, and serves for tests only.
+    /// What the certificate says.
+    pub facts: CertificateFacts,
+    /// True if the certificate was made at the start, for tests only.
     pub is_self_signed: bool,
-    /// The chain, and the key to its first certificate.
+    /// The chain, and the key of its first certificate.
     pub key: Arc<CertifiedKey>,
 }
 
-/// What is written in a certificate.
+/// What a certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct CertificateFacts {
     /// The subject's distinguished name (RFC 4514, but in the order of the certificate).
     pub subject: String,
     /// The issuer's distinguished name.
@@ -43,17 +43,21 @@ pub struct Facts {
     /// Names of hosts, addresses and mail addresses of the subject, in lower case
     /// (subjectAltName).
     pub names: Vec<String>,
-    /// From when on it is valid.
+    /// The beginning of its validity.
     pub not_before: Timestamp,
-    /// Until when it is valid.
+    /// The end of its validity.
     pub not_after: Timestamp,
     /// The SHA-256 of the certificate, in lower-case hexadecimal digits.
     pub fingerprint: String,
 }
 
 impl Certificate {
-    /// Reads and checks the files of a certificate: everything but the time, which only
-    /// [`Facts::check_time`] looks at.
+    /// Reads and checks the files of a certificate, but not its validity period: see
+    /// [`CertificateFacts::check_time`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be used, or if the key does not belong to the first certificate.
     pub fn load(files: &CertificateFiles) -> Result<Self, CertificateError> {
         let error = |key: &str, file: &Path, fault| CertificateError {
             key: format!("certificate {}: {key}", files.name),
@@ -63,9 +67,9 @@ impl Certificate {
         let in_chain = |fault| error("chain", &files.chain, fault);
         let in_key = |fault| error("key", &files.key, fault);
         let chain = pem::certificates(&files.chain).map_err(in_chain)?;
-        let facts = Facts::of(&chain[0]).map_err(in_chain)?;
+        let facts = CertificateFacts::of(&chain[0]).map_err(in_chain)?;
         let key = pem::key(&files.key).map_err(in_key)?;
-        let key = together(chain, key, &files.chain).map_err(in_key)?;
+        let key = certified_key(chain, key, &files.chain).map_err(in_key)?;
         Ok(Self {
             name: files.name.clone(),
             facts,
@@ -74,7 +78,7 @@ impl Certificate {
         })
     }
 
-    /// The certificate and those that lead to its root, in PEM, without the key.
+    /// The certificate chain in PEM, without the key.
     pub fn pem(&self) -> String {
         let certificates = self.key.cert.iter();
         certificates.map(in_pem).collect()
@@ -92,29 +96,38 @@ impl fmt::Debug for Certificate {
     }
 }
 
-impl Facts {
-    /// Takes a certificate apart.
+impl CertificateFacts {
+    /// Parses a certificate.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the certificate is malformed.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, CertificateFault> {
-        let malformed = |error: &dyn fmt::Display| CertificateFault::Malformed(error.to_string());
-        let (_, parsed) =
-            X509Certificate::from_der(certificate).map_err(|error| malformed(&error))?;
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
         let time = |time: x509_parser::time::ASN1Time| {
-            Timestamp::from_second(time.timestamp()).map_err(|error| malformed(&error))
+            Timestamp::from_second(time.timestamp()).map_err(malformed)
         };
         let names = parsed.subject_alternative_name();
-        let names = names.map_err(|error| malformed(&error))?;
+        let names = names.map_err(malformed)?;
         let names = names.iter().flat_map(|names| &names.value.general_names);
         Ok(Self {
-            subject: harmless(&parsed.subject().to_string()),
-            issuer: harmless(&parsed.issuer().to_string()),
-            names: names.filter_map(name).map(|name| harmless(&name)).collect(),
+            subject: printable(&parsed.subject().to_string()),
+            issuer: printable(&parsed.issuer().to_string()),
+            names: names
+                .filter_map(name)
+                .map(|name| printable(&name))
+                .collect(),
             not_before: time(parsed.validity().not_before)?,
             not_after: time(parsed.validity().not_after)?,
             fingerprint: hexadecimal(&Sha256::digest(certificate)),
         })
     }
 
-    /// Whether the certificate is valid at this time.
+    /// Checks that the certificate is valid at this time.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`CertificateFault::NotYetValid`] or [`CertificateFault::Expired`].
     pub fn check_time(&self, now: Timestamp) -> Result<(), CertificateFault> {
         if now < self.not_before {
             return Err(CertificateFault::NotYetValid(self.not_before.to_string()));
@@ -126,21 +139,24 @@ impl Facts {
     }
 }
 
-/// Puts a key to its certificate.
-pub fn together(
+/// Combines a key with the chain that was read from this file.
+///
+/// # Errors
+///
+/// Fails if the key cannot be used, or does not belong to the first certificate.
+pub fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     file: &Path,
 ) -> Result<CertifiedKey, CertificateFault> {
-    let provider = provider();
-    let unusable = |error: Error| CertificateFault::UnusableKey(error.to_string());
+    let provider = crypto_provider();
     let key = provider
         .key_provider
         .load_private_key(key)
-        .map_err(unusable)?;
+        .map_err(CertificateFault::UnusableKey)?;
     let candidate = CertifiedKey::new(chain, key);
     match candidate.keys_match() {
-        // A kind of key that does not tell its public half is taken at its word.
+        // Some kinds of keys do not give their public key, and cannot be compared.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(candidate),
         Err(Error::InconsistentKeys(_)) => {
             let belongs_to = |certificate: &CertificateDer<'static>| {
@@ -153,19 +169,24 @@ pub fn together(
                 None => CertificateFault::NotItsKey(file.to_owned()),
             })
         }
-        Err(error) => Err(CertificateFault::Malformed(error.to_string())),
+        Err(error) => Err(malformed(error)),
     }
 }
 
-/// The cryptography of the gateway.
-pub fn provider() -> Arc<CryptoProvider> {
+/// The cryptography of all TLS connections of the gateway.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
 }
 
-/// A certificate may call itself anything; in a line of the log it must stay in that line.
-fn harmless(text: &str) -> String {
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> CertificateFault {
+    CertificateFault::Malformed(Box::new(error))
+}
+
+/// Limits a text from a certificate, and replaces its control characters, which could begin a new
+/// line in the log.
+fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '?' } else { c };
     text.chars().take(MAX_TEXT).map(shown).collect()
 }
@@ -209,5 +230,97 @@ fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// How much of a name is told, in characters.
+/// The most characters of a name that are kept.
 const MAX_TEXT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn issue(name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2030, 1, 1);
+        (params.self_signed(&key).unwrap(), key)
+    }
+
+    /// Loads a certificate from files with these texts.
+    fn load(chain: &str, key: &str) -> Result<Certificate, CertificateFault> {
+        let directory = tempfile::tempdir().unwrap();
+        let files = CertificateFiles {
+            name: "mx".into(),
+            chain: directory.path().join("mx.pem"),
+            key: directory.path().join("mx.key"),
+        };
+        fs::write(&files.chain, chain).unwrap();
+        fs::write(&files.key, key).unwrap();
+        Certificate::load(&files).map_err(|error| error.fault)
+    }
+
+    #[test]
+    fn a_certificate_is_loaded_with_its_facts() {
+        let (certificate, key) = issue("MX.example");
+        let loaded = load(&certificate.pem(), &key.serialize_pem()).unwrap();
+        assert_eq!(loaded.facts.names, ["mx.example"]);
+        assert_eq!(loaded.facts.not_before.to_string(), "2020-01-01T00:00:00Z");
+        assert_eq!(loaded.facts.fingerprint.len(), 64);
+        assert_eq!(loaded.pem(), certificate.pem().replace("\r\n", "\n"));
+        let at = |text: &str| loaded.facts.check_time(text.parse().unwrap());
+        at("2025-01-01T00:00:00Z").unwrap();
+        let early = at("2019-12-31T23:59:59Z");
+        assert!(matches!(early, Err(CertificateFault::NotYetValid(_))));
+        let late = at("2030-01-01T00:00:01Z");
+        assert!(matches!(late, Err(CertificateFault::Expired(_))));
+    }
+
+    #[test]
+    fn a_key_must_belong_to_the_first_certificate() {
+        let (certificate, key) = issue("mx.example");
+        let (other, _) = issue("other.example");
+        let key = key.serialize_pem();
+        let swapped = load(&(other.pem() + &certificate.pem()), &key);
+        assert!(matches!(swapped, Err(CertificateFault::NotFirst(2))));
+        let alien = load(&other.pem(), &key);
+        assert!(matches!(alien, Err(CertificateFault::NotItsKey(_))));
+    }
+
+    #[test]
+    fn faults_name_the_mistake_and_keep_their_cause() {
+        let (certificate, key) = issue("mx.example");
+        let (certificate, key) = (certificate.pem(), key.serialize_pem());
+        let encrypted = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let cut = &certificate[..certificate.len() / 2];
+        for (chain, key, expected, has_cause) in [
+            (" ", &key, "the file is empty", false),
+            (&key, &key, "expected a certificate in PEM", false),
+            (garbage, &key, "the certificate is malformed (", true),
+            (
+                cut,
+                &key,
+                "not PEM: there is no -----END CERTIFICATE-----",
+                true,
+            ),
+            (
+                &certificate,
+                &certificate,
+                "expected a private key in PEM",
+                false,
+            ),
+            (&certificate, &encrypted, "the key is encrypted; ", false),
+        ] {
+            let fault = load(chain, key).unwrap_err();
+            assert!(fault.to_string().starts_with(expected), "{fault}");
+            assert_eq!(fault.source().is_some(), has_cause, "{fault}");
+        }
+        let missing = pem::key(Path::new("/nowhere/at/all")).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot be read: "));
+        assert!(missing.source().is_some());
+    }
+}

@@ -1,25 +1,19 @@
-//! Certificates, keys and authorities from files, and watching those files: what listeners and
-//! backends share of TLS.
+//! Certificates, keys and authorities from files, and watching those files: the part of TLS that
+//! listeners and backends share.
 //!
-//! [`Certificate`] is what the gateway shows, checked together with its key; [`backend`] makes the
-//! client side of connections to backends; [`Changes`] reports that files may have changed.
+//! [`Certificate`] is a certificate of the gateway, checked together with its key; [`backend`]
+//! makes the client side of connections to backends; [`FileChanges`] reports that files may have
+//! changed.
 
 pub mod backend;
 mod certificate;
-mod changes;
 mod error;
+mod file_changes;
 pub mod pem;
+mod reload;
 
 pub use self::backend::BackendTlsError;
-pub use self::certificate::{Certificate, Facts, provider, together};
-pub use self::changes::Changes;
+pub use self::certificate::{Certificate, CertificateFacts, certified_key, crypto_provider};
 pub use self::error::{CertificateError, CertificateFault};
-
-/// The result of reading files again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// New connections use something else from now on.
-    Changed,
-    /// The files contain what they contained before.
-    Same,
-}
+pub use self::file_changes::FileChanges;
+pub use self::reload::Reloaded;

@@ -1,72 +1,68 @@
-//! Files in PEM (RFC 7468): what is in them, and what should be.
+//! Reading certificates and keys from PEM files (RFC 7468).
 
 use std::fs;
 use std::path::Path;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::error::CertificateFault;
 
-/// Reads the certificates of a file, in their order; at least one.
+/// Reads the certificates of a file, in their order.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or parsed, or has no certificate.
 pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let text = read(file)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
-        .map_err(|error| syntax(&error))?;
+        .map_err(CertificateFault::Syntax)?;
     match certificates.is_empty() {
         true => Err(CertificateFault::NoCertificate(found_in(&text))),
         false => Ok(certificates),
     }
 }
 
-/// Trusts these, and nobody else.
+/// Makes a store of authorities that has only these.
+///
+/// # Errors
+///
+/// Fails if one of them cannot be an authority.
 pub fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, CertificateFault> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots
             .add(certificate.clone())
-            .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
+            .map_err(|error| CertificateFault::UnusableAuthority(error.into()))?;
     }
     Ok(roots)
 }
 
 /// Reads the first private key of a file.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or parsed, has no key, or has one that is encrypted.
 pub fn key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
     let text = read(file)?;
     match PrivateKeyDer::pem_slice_iter(&text).next() {
-        // What protects a key in the old way stands in its headers, and its body is no key.
+        // The traditional format says in its headers that a key is encrypted, and parses as a key.
         _ if is_encrypted(&text) => Err(CertificateFault::EncryptedKey),
-        Some(key) => key.map_err(|error| syntax(&error)),
+        Some(key) => key.map_err(CertificateFault::Syntax),
         None => Err(CertificateFault::NoKey(found_in(&text))),
     }
 }
 
-/// Any file may have a key in it.
+/// Reads a file into memory that is wiped when dropped: any of these files may have a key.
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFault> {
     let text = Zeroizing::new(fs::read(file)?);
     match text.trim_ascii().is_empty() {
         true => Err(CertificateFault::Empty),
         false => Ok(text),
     }
-}
-
-fn syntax(error: &pem::Error) -> CertificateFault {
-    CertificateFault::Syntax(match error {
-        pem::Error::MissingSectionEnd { end_marker } => {
-            format!(
-                "there is no -----END {}-----",
-                String::from_utf8_lossy(end_marker)
-            )
-        }
-        pem::Error::IllegalSectionStart { line } => {
-            format!("a section begins with {}", String::from_utf8_lossy(line))
-        }
-        pem::Error::Base64Decode(what) => format!("a section is not base64 ({what})"),
-        error => error.to_string(),
-    })
 }
 
 fn is_encrypted(text: &[u8]) -> bool {
@@ -77,7 +73,7 @@ fn is_encrypted(text: &[u8]) -> bool {
             .any(|line| line.starts_with("Proc-Type:") && line.contains("ENCRYPTED"))
 }
 
-/// The kinds of sections that a text has, in words.
+/// The kinds of sections of a text, in words.
 fn found_in(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let mut found: Vec<_> = labels(&text).collect();

@@ -1,13 +1,11 @@
-use postgate_proto::parameters::Body;
+use postgate_config::BackendAddress;
+use postgate_proto::address::ReversePath;
+use postgate_proto::parameters::{Body, MailParameters};
+use postgate_spool::Content;
 
 use super::script::{offering, offering_lmtp, play, play_unix};
 use super::support::{begin, begin_with, delivery};
-use crate::Delivery;
-use crate::Message;
-use postgate_config::BackendAddress;
-use postgate_proto::address::ReversePath;
-use postgate_proto::parameters::MailParameters;
-use postgate_spool::Content;
+use crate::{Delivery, Message};
 
 const CHUNKING: [&str; 1] = ["S: 250-CHUNKING"];
 
@@ -83,7 +81,7 @@ async fn a_large_chunk_arrives_whole() {
     let expected: &'static str = format!("C: {line}").leak();
     let script = [
         ENVELOPE.as_slice(),
-        // The line ends are mended before they are counted.
+        // The line ends are corrected before they are counted.
         &["C: BDAT 1000008 LAST", "C: A: b", "C: "],
         &vec![expected; 10_000],
         &["S: 250 2.6.0 queued", "end"],
@@ -133,7 +131,7 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
         &["S: 250-BINARYMIME"],
         &["S: 250-CHUNKING", "S: 250-8BITMIME"],
     ] {
-        // The connection serves the next mail.
+        // The connection serves the next transaction.
         let script = offering(keywords, &[ENVELOPE.as_slice(), &["end"]].concat());
         let (address, playing) = play(vec![script]).await;
         let delivery = delivery(BackendAddress::Smtp(address));
@@ -167,7 +165,7 @@ async fn a_maildir_takes_a_binary_message() {
     assert_eq!(file, b"Return-Path: <a@b>\r\nA: b\r\n\r\n.\n\r\0.\r");
 }
 
-/// There is no answer to DATA that would show it.
+/// With BDAT, no answer to DATA shows that a connection is stale.
 #[tokio::test]
 async fn a_connection_that_went_stale_before_a_chunk_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
@@ -230,7 +228,7 @@ async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
     let reply = mail
         .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
         .await;
-    // A system that resets the connection may throw away what the backend said last.
+    // The last reply of the backend may be lost if the system resets the connection.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(
         expected.iter().any(|text| reply.starts_with(text)),

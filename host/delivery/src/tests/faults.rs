@@ -1,13 +1,13 @@
-use super::script::{greeted, play};
-use super::support::{backend, begin, delivery};
-use crate::Delivery;
-use crate::Message;
-use postgate_config::Backend;
-use postgate_config::BackendAddress;
+use std::time::Duration;
+
+use postgate_config::{Backend, BackendAddress};
 use postgate_proto::address::ReversePath;
 use postgate_proto::reply::Refusal;
 use postgate_spool::Content;
-use std::time::Duration;
+
+use super::script::{MESSAGE, greeted, play};
+use super::support::{backend, begin, delivery};
+use crate::{Delivery, Message};
 
 const ENVELOPE: [&str; 4] = [
     "C: MAIL FROM:<a@b>",
@@ -16,16 +16,7 @@ const ENVELOPE: [&str; 4] = [
     "S: 250 ok",
 ];
 
-const MESSAGE: [&str; 6] = [
-    "C: DATA",
-    "S: 354 go",
-    "C: A: b",
-    "C: ",
-    "C: ..body",
-    "C: .",
-];
-
-/// What a client gets that offers a recipient, and then sends a message where that is accepted.
+/// Offers a recipient and, if it is accepted, delivers a message. Returns the last reply.
 async fn attempt(delivery: &Delivery) -> String {
     let mut mail = begin(delivery);
     match mail.offer("c@d").await {
@@ -37,13 +28,23 @@ async fn attempt(delivery: &Delivery) -> String {
     }
 }
 
+/// Plays each script as the only connection, and checks the reply to the client.
+async fn check(table: impl IntoIterator<Item = (Vec<&'static str>, &str)>) {
+    for (script, expected) in table {
+        let shown = format!("{script:?}");
+        let (address, playing) = play(vec![script]).await;
+        let delivery = delivery(BackendAddress::Smtp(address));
+        let reply = attempt(&delivery).await;
+        assert!(reply.starts_with(expected), "{shown}: {reply}");
+        drop(delivery);
+        playing.await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up() {
+async fn a_backend_that_refuses_or_hangs_up_at_the_greeting() {
     let hello = ["S: 220 hi", "C: EHLO gate.example"];
-    let until_data = [ENVELOPE.as_slice(), &["C: DATA"]].concat();
-    let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
-    let table: [(Vec<&str>, &str); 21] = [
-        // At the greeting and the introduction.
+    check([
         (vec!["S: 554 5.7.1 no"], "451 4.3.0 "),
         (vec!["S: 421 4.3.2 busy"], "451 4.3.0 "),
         (vec!["S: SSH-2.0-x"], "451 4.3.0 "),
@@ -57,7 +58,13 @@ async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up() {
             "451 4.3.0 ",
         ),
         (hello.to_vec(), "451 4.4.2 "),
-        // At the envelope.
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_backend_that_talks_nonsense_or_hangs_up_at_the_envelope() {
+    check([
         (greeted(&["C: MAIL FROM:<a@b>"]), "451 4.4.2 "),
         (greeted(&["C: MAIL FROM:<a@b>", "S: 354 go"]), "451 4.3.0 "),
         (
@@ -73,7 +80,15 @@ async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up() {
             greeted(&[&ENVELOPE[..3], &["S: 421 4.3.2 no"]].concat()),
             "451 4.3.0 ",
         ),
-        // At the message.
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up_at_the_message() {
+    let until_data = [ENVELOPE.as_slice(), &["C: DATA"]].concat();
+    let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
+    check([
         (
             greeted(&[until_data.as_slice(), &["S: 554 5.7.1 no", "end"]].concat()),
             "554 5.7.1 no",
@@ -103,16 +118,8 @@ async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up() {
             greeted(&[all.as_slice(), &["S: 550 5.7.1 no", "end"]].concat()),
             "550 5.7.1 no",
         ),
-    ];
-    for (script, expected) in table {
-        let shown = format!("{script:?}");
-        let (address, playing) = play(vec![script]).await;
-        let delivery = delivery(BackendAddress::Smtp(address));
-        let reply = attempt(&delivery).await;
-        assert!(reply.starts_with(expected), "{shown}: {reply}");
-        drop(delivery);
-        playing.await.unwrap();
-    }
+    ])
+    .await;
 }
 
 #[tokio::test]
@@ -133,7 +140,7 @@ async fn a_message_that_the_backend_does_not_read_to_its_end() {
     let reply = mail
         .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
         .await;
-    // A system that resets the connection may throw away what the backend said last.
+    // The last reply of the backend may be lost if the system resets the connection.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];
     assert!(
         expected.iter().any(|text| reply.starts_with(text)),
@@ -159,7 +166,7 @@ async fn a_backend_that_takes_too_long() {
     let all = [ENVELOPE.as_slice(), &MESSAGE].concat();
     let scripts = [vec![], greeted(&ENVELOPE[..3]), greeted(&all)];
     for (phase, mut script) in scripts.into_iter().enumerate() {
-        // It says nothing more until the gateway hangs up.
+        // The backend is silent until the gateway closes the connection.
         script.push("end");
         let (address, playing) = play(vec![script]).await;
         let mut backend = backend(BackendAddress::Smtp(address));
@@ -185,7 +192,7 @@ async fn a_kept_connection_that_the_backend_has_closed_is_replaced() {
     ]
     .concat();
     let table = [
-        // Without a word, with one, and in answer to the next mail.
+        // Without a reply, with one, and in reply to the next transaction.
         last_words.clone(),
         [last_words.as_slice(), &["S: 421 4.4.2 idle"]].concat(),
         [
@@ -262,9 +269,9 @@ async fn a_message_without_a_recipient_goes_nowhere() {
     assert_eq!(mail.deliver().await, "554 5.5.1 No valid recipients");
 }
 
-/// Nobody knows how much of a command was sent when a call is dropped before it ends.
+/// It is unknown how much of a command was sent if a call is dropped before it ends.
 #[tokio::test]
-async fn a_connection_that_was_left_in_the_midst_of_a_call_is_not_used_again() {
+async fn a_connection_is_not_used_again_after_a_call_was_dropped() {
     let first = [ENVELOPE.as_slice(), &["C: RCPT TO:<e@f>", "end"]].concat();
     let second = [ENVELOPE.as_slice(), &["end"]].concat();
     let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;

@@ -1,11 +1,10 @@
-use super::script::{greeted_lmtp, play};
-use super::support::{Mail, begin, delivery, reply};
-use crate::Delivery;
-use crate::Message;
-use crate::delivered_before;
 use postgate_config::BackendAddress;
 use postgate_proto::address::ReversePath;
 use postgate_spool::Content;
+
+use super::script::{MESSAGE, greeted_lmtp, play};
+use super::support::{Mail, begin, delivery, reply};
+use crate::{Delivery, Message, delivered_before};
 
 const ENVELOPE: [&str; 6] = [
     "C: MAIL FROM:<a@b>",
@@ -16,16 +15,7 @@ const ENVELOPE: [&str; 6] = [
     "S: 250 ok",
 ];
 
-const MESSAGE: [&str; 6] = [
-    "C: DATA",
-    "S: 354 go",
-    "C: A: b",
-    "C: ",
-    "C: ..body",
-    "C: .",
-];
-
-/// What is left of the envelope once `c@d` has the message.
+/// The envelope without `c@d`, who has the message.
 const REST: [&str; 6] = [
     "C: RSET",
     "C: MAIL FROM:<a@b>",
@@ -102,7 +92,7 @@ async fn a_retry_leaves_out_those_who_have_the_message() {
         "{first}"
     );
     assert_eq!(attempt(&delivery).await, "250 2.0.0 at last");
-    // A client that did not hear of it comes once more.
+    // A client that has not got that reply tries again.
     let third = attempt(&delivery).await;
     assert!(
         third.starts_with("451 4.3.0 Not yet delivered to all"),
@@ -161,7 +151,7 @@ async fn what_was_answered_before_the_connection_broke_counts() {
     playing.await.unwrap();
 }
 
-/// The gateway adds its own fields anew with each attempt, so that they do not count.
+/// The fields that the gateway adds are different at each attempt.
 #[tokio::test]
 async fn a_message_is_recognised_by_what_the_client_gave() {
     let mut busy = MESSAGE;

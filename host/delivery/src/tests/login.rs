@@ -1,17 +1,15 @@
-//! Backends that want to know who the gateway is.
+//! Backends that require authentication.
 
 use std::fs;
 
+use postgate_config::{Backend, BackendAddress, BackendLogin};
 use tempfile::TempDir;
 
 use super::script::{Connections, offering, play};
 use super::support::{backend, begin};
 use crate::Delivery;
-use postgate_config::Backend;
-use postgate_config::BackendAddress;
-use postgate_config::BackendLogin;
 
-/// A way to a backend on this machine, for the user `gate` with the password `secret`.
+/// Delivers to a backend as the user `gate` with the password `secret`.
 fn with_login(address: BackendAddress) -> (Delivery, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let password_file = directory.path().join("password");

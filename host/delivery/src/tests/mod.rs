@@ -1,5 +1,6 @@
 //! Conversations with scripted backends.
 
+mod changed_envelopes;
 mod chunks;
 mod conversations;
 mod faults;

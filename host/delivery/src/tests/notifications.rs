@@ -1,8 +1,8 @@
+use postgate_config::BackendAddress;
+use postgate_proto::parameters::{MailParameters, Parameter};
+
 use super::script::{offering, play};
 use super::support::{begin, begin_with, delivery};
-use postgate_config::BackendAddress;
-use postgate_proto::parameters::MailParameters;
-use postgate_proto::parameters::Parameter;
 
 const DSN: [&str; 2] = ["S: 250-DSN", "S: 250-SMTPUTF8"];
 
@@ -114,7 +114,7 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
     playing.await.unwrap();
 }
 
-/// An address in UTF-8 can only be said where the transaction has SMTPUTF8 (RFC 6533 §3).
+/// An address in UTF-8 can be sent only if the transaction has SMTPUTF8 (RFC 6533 §3).
 #[tokio::test]
 async fn an_original_recipient_in_utf8_needs_smtputf8() {
     for (address, mail, rcpt) in [

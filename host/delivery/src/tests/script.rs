@@ -3,25 +3,34 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use postgate_config::HostPort;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use postgate_config::HostPort;
-
-/// What a backend does on each of its connections, in turn. `S: text` is a line that it sends,
-/// `C: text` a line that it must get, `B: text` octets without a line end, `end` the end of what it
-/// gets, `TLS` a handshake, `no TLS` one that fails; where the script ends it closes the connection,
-/// and after the last one it takes no other.
+/// The script of each connection, in turn. `S: text` is a line that the backend sends, `C: text` a
+/// line that it must get, `B: text` octets without a line end, `end` the end of the stream, `TLS` a
+/// handshake, and `no TLS` a handshake that fails. At the end of a script the backend closes the
+/// connection; after the last script it accepts no more.
 pub(super) type Connections = Vec<Vec<&'static str>>;
 
-/// A greeting and an introduction, with what follows.
+/// The message of [`deliver`](super::support::Mail::deliver), sent with DATA.
+pub(super) const MESSAGE: [&str; 6] = [
+    "C: DATA",
+    "S: 354 go",
+    "C: A: b",
+    "C: ",
+    "C: ..body",
+    "C: .",
+];
+
+/// A greeting and an introduction, followed by these lines.
 pub(super) fn greeted(lines: &[&'static str]) -> Vec<&'static str> {
     offering(&[], lines)
 }
 
-/// The same where the backend offers these keywords too.
+/// The same as [`greeted`] for a backend that offers these keywords too.
 pub(super) fn offering(keywords: &[&'static str], lines: &[&'static str]) -> Vec<&'static str> {
     const HELLO: [&str; 3] = ["S: 220 hi", "C: EHLO gate.example", "S: 250-hi"];
     [&HELLO, keywords, &["S: 250 PIPELINING"], lines].concat()
@@ -32,7 +41,7 @@ pub(super) fn greeted_lmtp(lines: &[&'static str]) -> Vec<&'static str> {
     offering_lmtp(&[], lines)
 }
 
-/// The same where the backend offers these keywords too.
+/// The same as [`greeted_lmtp`] for a backend that offers these keywords too.
 pub(super) fn offering_lmtp(
     keywords: &[&'static str],
     lines: &[&'static str],
@@ -41,13 +50,13 @@ pub(super) fn offering_lmtp(
     [&HELLO, keywords, &["S: 250 PIPELINING"], lines].concat()
 }
 
-/// A backend on a free port. To be awaited once the test is done with it: its own failures show
-/// there.
+/// Starts a backend on a free port. A test awaits the task at its end, which fails if the backend
+/// did not get what its script says.
 pub(super) async fn play(connections: Connections) -> (HostPort, JoinHandle<()>) {
     play_tls(None, connections).await
 }
 
-/// The same where it can speak TLS.
+/// Starts a backend that can speak TLS.
 pub(super) async fn play_tls(
     tls: Option<TlsAcceptor>,
     connections: Connections,
@@ -66,7 +75,7 @@ pub(super) async fn play_tls(
     (address, playing)
 }
 
-/// The same on a Unix socket.
+/// Starts a backend on a Unix socket.
 pub(super) fn play_unix(path: &Path, connections: Connections) -> JoinHandle<()> {
     let listener = UnixListener::bind(path).unwrap();
     tokio::spawn(async move {
@@ -107,7 +116,7 @@ async fn follow(wire: Box<dyn Wire>, tls: Option<&TlsAcceptor>, script: &[&str])
         }
         let mut line = String::new();
         if let Err(error) = stream.read_line(&mut line).await {
-            // Where the gateway drops a connection, TLS misses its last word.
+            // TLS reports a connection that is closed without close_notify.
             assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         }
         let expected = match step.strip_prefix("C: ") {

@@ -1,20 +1,18 @@
-//! A message that wants to be two, on its way to a backend that would let it.
+//! SMTP smuggling: messages that a careless backend would take for two.
 
 use std::io;
 use std::sync::Arc;
 
+use postgate_config::{BackendAddress, HostPort};
+use postgate_proto::address::ReversePath;
+use postgate_spool::{Content, Spool, SpoolSettings};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::support::{begin, delivery};
 use crate::Message;
-use postgate_config::BackendAddress;
-use postgate_config::HostPort;
-use postgate_proto::address::ReversePath;
-use postgate_spool::Content;
-use postgate_spool::{Spool, SpoolSettings};
 
-/// What servers have been made to take for the end of a message.
+/// Sequences that servers have taken for the end of a message.
 const ENDS: [&str; 20] = [
     "\r\n.\r\n",
     "\n.\n",
@@ -38,11 +36,11 @@ const ENDS: [&str; 20] = [
     ".\r\n",
 ];
 
-/// What would be the next message.
+/// The smuggled message.
 const SECOND: &str =
     "MAIL FROM:<x@y>\r\nRCPT TO:<c@d>\r\nDATA\r\nA: b\r\n\r\nsecond\r\n.\r\nQUIT\r\n";
 
-/// What a backend got.
+/// The commands and messages that a backend has received.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Got {
     commands: Vec<String>,
@@ -129,7 +127,8 @@ async fn one_message_stays_one() {
         let mut commands = vec!["EHLO"];
         let mut sent = 0;
         for end in ENDS {
-            // At the start, in the midst, and where a piece that is read from the file ends.
+            // At the start, in the middle, and across the end of a chunk that is read from the
+            // file.
             for before in ["", "text", &"x".repeat(64 * 1024 - 2)] {
                 let body = content([before, end, SECOND].concat().as_bytes());
                 let mut mail = begin(&delivery);

@@ -1,4 +1,4 @@
-//! A transaction as the gateway leads it, and the replies that its client would get.
+//! Drives transactions as the gateway does. Calls return the reply to the client.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) fn delivery(address: BackendAddress) -> Delivery {
     Delivery::new(&backend(address), "gate.example").unwrap()
 }
 
-/// A transaction and its envelope, which the gateway owns.
+/// A transaction with its envelope.
 pub(super) struct Mail {
     pub(super) envelope: Envelope,
     pub(super) transaction: BackendTransaction,
@@ -75,7 +75,7 @@ impl Mail {
         reply(offered)
     }
 
-    /// Changes the envelope as plugins do. Recipients that it has keep their parameters.
+    /// Replaces sender and recipients, as plugins do. Recipients who stay keep their parameters.
     pub(super) fn amend(&mut self, address: &str, recipients: &[&str]) {
         self.envelope.sender = sender(address);
         let known = &self.envelope.recipients;
@@ -107,4 +107,27 @@ pub(super) fn reply(result: Result<Acceptance, DeliveryError>) -> String {
         Ok(acceptance) => acceptance.reply().to_string(),
         Err(error) => error.refusal().reply().to_string(),
     }
+}
+
+/// Sessions are tasks, which may move to another thread at any `.await`.
+#[test]
+fn calls_can_be_made_in_tasks() {
+    async fn session(delivery: Delivery, mut mail: Mail, body: Content) {
+        mail.offer("c@d").await;
+        let message = Message::new(&mail.envelope.sender, b"\r\n", &body);
+        let rest = delivery.rest(&mail.envelope, message.original).await;
+        let rest = rest.unwrap();
+        let recipients = rest.recipients();
+        let delivered = mail
+            .transaction
+            .deliver(&mail.envelope, recipients, &message);
+        reply(delivered.await.map_err(|error| rest.failure(error)));
+        delivery.delivered(rest, message.original).await.unwrap();
+        crate::reload(&delivery).await;
+        crate::watch(delivery, Duration::ZERO).await;
+    }
+    fn check(_: impl Send + 'static) {}
+    let delivery = Delivery::without_backend();
+    let mail = begin(&delivery);
+    check(session(delivery, mail, Content::default()));
 }

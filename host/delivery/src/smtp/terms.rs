@@ -1,4 +1,4 @@
-//! What a server was told of a transaction at MAIL, and what follows from it.
+//! What the parameters of MAIL allow in the rest of a transaction.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use postgate_proto::parameters::{Body, MailParameters};
 
 use crate::message::Message;
 
-/// What holds for a transaction.
+/// What was agreed with the server at MAIL.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(super) struct TransactionTerms {
     charset: Charset,
     content: ContentKind,
 }
 
-impl Terms {
+impl TransactionTerms {
     /// The terms after MAIL with these parameters.
-    pub(crate) fn of(parameters: &MailParameters) -> Self {
+    pub(super) fn of(parameters: &MailParameters) -> Self {
         Self {
             charset: match parameters.smtputf8 {
                 true => Charset::Utf8,
@@ -31,20 +31,20 @@ impl Terms {
         }
     }
 
-    /// Whether the recipient can be named.
-    pub(crate) fn permit(self, recipient: &Recipient) -> bool {
-        self.has(recipient.path.as_str())
+    /// True if RCPT can name this recipient.
+    pub(super) fn permit(self, recipient: &Recipient) -> bool {
+        self.permit_text(recipient.path.as_str())
     }
 
-    /// The command that names a recipient, without what cannot be said in this transaction.
-    pub(crate) fn request(self, recipient: &Recipient) -> Request {
+    /// The RCPT command for a recipient, without parameters that need another charset.
+    pub(super) fn request(self, recipient: &Recipient) -> Request {
         let parameters = recipient.parameters.iter();
-        let parameters = parameters.filter(|parameter| self.has(&parameter.value));
+        let parameters = parameters.filter(|parameter| self.permit_text(&parameter.value));
         Request::Rcpt(recipient.path.clone(), parameters.cloned().collect())
     }
 
-    /// The message as one chunk.
-    pub(crate) fn chunk(self, message: &Message<'_>) -> io::Result<Chunk> {
+    /// The message as one chunk. Reads all of the message.
+    pub(super) fn chunk(self, message: &Message<'_>) -> io::Result<Chunk> {
         match self.content {
             // A slice is never longer than 2^63 octets.
             ContentKind::Binary => Ok(Chunk::binary(
@@ -62,7 +62,7 @@ impl Terms {
         }
     }
 
-    fn has(self, text: &str) -> bool {
+    fn permit_text(self, text: &str) -> bool {
         match self.charset {
             Charset::Ascii => text.is_ascii(),
             Charset::Utf8 => true,
@@ -70,8 +70,8 @@ impl Terms {
     }
 }
 
-/// Those of MAIL without parameters.
-impl Default for Terms {
+/// The terms after MAIL without parameters.
+impl Default for TransactionTerms {
     fn default() -> Self {
         Self {
             charset: Charset::Ascii,

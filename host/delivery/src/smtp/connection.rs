@@ -1,74 +1,46 @@
 //! One connection to an SMTP or LMTP server: drives the protocol over a socket.
 //!
-//! The outer error of a result is that of the connection, which is then only good for being
-//! dropped. A refusal is an inner one, and leaves the connection as it is.
+//! In a nested result, the outer error is a failure of the connection, which must then be dropped.
+//! The inner error is a refusal by the server, after which the connection can be used.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate_proto::client::{
-    Answer, Client, ClientFault, ClientName, ClientStep, Protocol, Request, Stage,
-};
+use postgate_proto::client::{Answer, Client, ClientFault, ClientStep, Protocol, Request, Stage};
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::error::{NEEDS_TLS, NEEDS_UTF8, NO_CONVERSION};
-use super::security::Security;
+use super::peer::Peer;
 use super::stream::Stream;
-use super::terms::Terms;
-use super::tls::TlsFailure;
-use crate::error::DeliveryError;
+use super::terms::TransactionTerms;
+use crate::error::{DeliveryError, NEEDS_TLS, NEEDS_UTF8, NO_CONVERSION, TlsFailure};
 use crate::message::Message;
+use crate::security::ConnectionSecurity;
 
-/// A connection whose server has been greeted.
+/// A connection to a server that has greeted the gateway.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) stream: Stream,
-    pub(crate) client: Client,
-    pub(crate) peer: Arc<Peer>,
-    /// What it was made with.
-    pub(crate) security: Arc<Security>,
-    /// Those of a transaction that the server must be told to forget before the next.
-    open: Option<Terms>,
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) client: Client,
+    pub(super) peer: Arc<Peer>,
+    /// What the connection was made with.
+    pub(super) security: Arc<ConnectionSecurity>,
+    /// The terms of an open transaction, which RSET must end before the next one.
+    open: Option<TransactionTerms>,
     buffer: Box<[u8]>,
 }
 
-/// What holds for all connections to a server.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    /// How the server is called in logs.
-    pub(crate) address: String,
-    pub(crate) protocol: Protocol,
-    /// By what name the gateway introduces itself.
-    pub(crate) name: ClientName,
-    /// How long to wait for a connection, then for TLS, and then for its greeting.
-    pub(crate) connect_timeout: Duration,
-    /// How long to wait for the reply to a command.
-    pub(crate) command_timeout: Duration,
-    /// How long to wait for a part of a message to be taken, and for the reply to all of it.
-    pub(crate) data_timeout: Duration,
-}
-
-/// What a server says to a new transaction.
-#[derive(Debug)]
-pub(crate) enum Opened {
-    /// It takes the sender, and all recipients; or this is what it says to one that it refuses.
-    Answered(Result<Acceptance, Refusal>),
-    /// It does not take the sender.
-    Refused(Refusal),
-}
-
 impl Connection {
-    /// A connection whose server has not been greeted.
-    pub(crate) fn new(
+    /// A connection over which nothing was said, or nothing since STARTTLS.
+    pub(super) fn new(
         stream: Stream,
         client: Client,
         peer: Arc<Peer>,
-        security: Arc<Security>,
+        security: Arc<ConnectionSecurity>,
     ) -> Self {
         Self {
             stream,
@@ -80,9 +52,9 @@ impl Connection {
         }
     }
 
-    /// Opens a transaction, in place of one that is open already, and names recipients: all in one
-    /// go where the server allows it.
-    pub(crate) async fn open(
+    /// Opens a transaction for these recipients, after ending one that is open. Sends all commands
+    /// together if the server allows it.
+    pub(super) async fn open(
         &mut self,
         envelope: &Envelope,
         recipients: &[&Recipient],
@@ -91,18 +63,21 @@ impl Connection {
             Ok(parameters) => parameters,
             Err(refusal) => return Ok(Opened::Refused(refusal)),
         };
-        let terms = Terms::of(&parameters);
-        let before = self.open.replace(terms);
-        if before.is_some() {
+        let terms = TransactionTerms::of(&parameters);
+        let previous = self.open.replace(terms);
+        if previous.is_some() {
             self.client.request(Request::Reset);
         }
         let sender = envelope.sender.clone();
         self.client.request(Request::Mail(sender, parameters));
-        for recipient in recipients.iter().filter(|all| terms.permit(all)) {
+        for recipient in recipients
+            .iter()
+            .filter(|recipient| terms.permit(recipient))
+        {
             self.client.request(terms.request(recipient));
         }
-        if before.is_some() {
-            self.forgotten().await?;
+        if previous.is_some() {
+            self.reset().await?;
         }
         let sender = self.command(Stage::Mail).await?;
         let mut all = sender.clone();
@@ -120,7 +95,7 @@ impl Connection {
     }
 
     /// Names one more recipient of the open transaction.
-    pub(crate) async fn recipient(
+    pub(super) async fn recipient(
         &mut self,
         recipient: &Recipient,
     ) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
@@ -132,15 +107,15 @@ impl Connection {
         self.command(Stage::Rcpt).await
     }
 
-    /// Begins the message: with BDAT where the server offers it, so that it need not be asked first.
-    pub(crate) async fn begin(
+    /// Begins the message: with BDAT if the server offers it, which saves the round trip of DATA.
+    pub(super) async fn begin(
         &mut self,
         message: &Message<'_>,
     ) -> Result<Result<(), Refusal>, DeliveryError> {
         if !self.client.capabilities().offers("CHUNKING") {
             return self.data().await;
         }
-        // The server would have shown by its answer to DATA that it is still there.
+        // No answer to DATA has shown that the connection still works.
         if !self.is_quiet() {
             return Err(DeliveryError::Closed {
                 stage: Stage::Message,
@@ -153,10 +128,10 @@ impl Connection {
         Ok(Ok(()))
     }
 
-    /// Sends the message after [`begin`](Self::begin). The last part of it goes out with the first
+    /// Sends the message after [`begin`](Self::begin). The last part of it is written by the first
     /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the
-    /// end.
-    pub(crate) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
+    /// end of the message.
+    pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
         let mut chunks = message.body.chunks();
         let mut buffered = message.head.len();
         self.write(message.head);
@@ -176,24 +151,23 @@ impl Connection {
         Ok(())
     }
 
-    /// The reply to the message; over LMTP that for the next recipient.
-    pub(crate) async fn result(&mut self) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
+    /// Reads the reply to the message; over LMTP, the reply for the next recipient.
+    pub(super) async fn result(&mut self) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
         self.accepted(Stage::Message, self.peer.data_timeout).await
     }
 
-    /// Whether the server has neither closed the connection nor said anything since.
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    /// True if the server has neither closed the connection nor sent anything since its last reply.
+    pub(super) fn is_quiet(&mut self) -> bool {
         !self.client.has_unread() && self.stream.is_quiet()
     }
 
-    /// Closes the connection with a word. Nobody waits for the reply, so that it does not matter
-    /// whether the word arrives.
-    pub(crate) fn quit(self) {
+    /// Sends QUIT and closes the connection without waiting for the reply.
+    pub(super) fn quit(self) {
         self.stream.close_with(b"QUIT\r\n");
     }
 
-    /// What goes with MAIL: SMTPUTF8 also where a plugin has rewritten an address so that it needs
-    /// it. A refusal where the server cannot take the sender or the message.
+    /// The parameters of MAIL, with SMTPUTF8 also if a plugin has rewritten an address so that it
+    /// needs it. Fails if the server cannot accept the sender or the message.
     fn parameters(
         &self,
         envelope: &Envelope,
@@ -206,7 +180,9 @@ impl Connection {
             return Err(NO_CONVERSION);
         }
         let is_needed = envelope.parameters.smtputf8 || !envelope.sender.as_str().is_ascii();
-        let is_useful = recipients.iter().any(|all| !all.path.as_str().is_ascii());
+        let is_useful = recipients
+            .iter()
+            .any(|recipient| !recipient.path.as_str().is_ascii());
         let is_offered = capabilities.offers("SMTPUTF8");
         if is_needed && !is_offered {
             return Err(NEEDS_UTF8);
@@ -220,16 +196,22 @@ impl Connection {
         })
     }
 
-    /// Whether a message that must not go over a line in the clear can go here, and will not go over
-    /// one later (RFC 8689 §4.2.1). LMTP delivers for good, so that there is no later, and what goes
-    /// over a Unix socket stays on this machine.
+    /// True if a message that requires TLS is encrypted on this connection and on every later one
+    /// (RFC 8689 §4.2.1). LMTP is the final delivery, so that there is no later one, and a Unix
+    /// socket does not leave this machine.
     fn keeps_tls(&self) -> bool {
-        let is_last = self.peer.protocol == Protocol::Lmtp;
+        let is_final = self.peer.protocol == Protocol::Lmtp;
         let is_safe = self.is_verified() || self.stream.is_local();
-        is_safe && (is_last || self.client.capabilities().offers("REQUIRETLS"))
+        is_safe && (is_final || self.client.capabilities().offers("REQUIRETLS"))
     }
 
-    /// Asks to send the message.
+    /// True if the connection is encrypted and the certificate of the server was verified.
+    fn is_verified(&self) -> bool {
+        let tls = self.security.tls.as_ref();
+        self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
+    }
+
+    /// Sends DATA.
     async fn data(&mut self) -> Result<Result<(), Refusal>, DeliveryError> {
         let stage = Stage::Data;
         self.client.request(Request::Data);
@@ -243,8 +225,8 @@ impl Connection {
         }
     }
 
-    /// The reply to RSET, which a server cannot refuse and go on (RFC 5321 §4.1.1.5).
-    async fn forgotten(&mut self) -> Result<(), DeliveryError> {
+    /// Reads the reply to RSET. A server that refuses it cannot be used (RFC 5321 §4.1.1.5).
+    async fn reset(&mut self) -> Result<(), DeliveryError> {
         let stage = Stage::Reset;
         match self.command(stage).await? {
             Ok(_) => Ok(()),
@@ -259,7 +241,8 @@ impl Connection {
         self.accepted(stage, self.peer.command_timeout).await
     }
 
-    pub(crate) async fn accepted(
+    /// Reads the reply to a command that 354 is no answer to.
+    pub(super) async fn accepted(
         &mut self,
         stage: Stage,
         limit: Duration,
@@ -293,15 +276,17 @@ impl Connection {
                 }
                 ClientStep::Write(octets) => {
                     if let Err(cause) = self.stream.write_all(octets).await {
-                        // What the server said before it hung up is still there to be read.
+                        // What the server has sent before it closed the connection can still be
+                        // read.
                         debug!(backend = self.peer.address, %stage, %cause, "not written");
                     }
                 }
-                // Whoever asked for TLS shakes hands before anything else is asked.
+                // The handshake follows STARTTLS before any other request.
                 ClientStep::StartTls => return Err(ClientFault::Unsolicited.into()),
                 ClientStep::Idle | ClientStep::Read => {
                     let read = self.stream.read(&mut self.buffer).await;
-                    // With TLS 1.3 a server looks at the gateway's certificate only now.
+                    // With TLS 1.3, a server may reject the gateway's certificate after the
+                    // handshake.
                     let count = read.map_err(|cause| match TlsFailure::of(&cause) {
                         Some(failure) => DeliveryError::Tls(failure),
                         None => DeliveryError::Closed { stage, cause },
@@ -328,7 +313,10 @@ impl Connection {
                 let writing = self.stream.write_all(octets);
                 match timeout(self.peer.data_timeout, writing).await {
                     Ok(Ok(())) => return Ok(()),
-                    Ok(Err(_)) => self.answer(stage, self.peer.command_timeout).await?,
+                    Ok(Err(cause)) => {
+                        debug!(backend = self.peer.address, %stage, %cause, "not written");
+                        self.answer(stage, self.peer.command_timeout).await?
+                    }
                     Err(_) => return Err(DeliveryError::Timeout { stage }),
                 }
             }
@@ -340,6 +328,15 @@ impl Connection {
     }
 }
 
+/// The answer to a new transaction.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// The server has accepted the sender, and all recipients or not.
+    Answered(Result<Acceptance, Refusal>),
+    /// The server has refused the sender.
+    Refused(Refusal),
+}
+
 const READ_BUFFER: usize = 4096;
-/// A part of a message goes out once it has this size, in octets.
+/// The size in octets from which a part of a message is written.
 const WRITE_AT: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! What policy refuses after a message has come, while other recipients get it.
+//! Refusals of plugins that the client gets at its next attempt.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,16 +7,17 @@ use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::reply::{Refusal, Reply};
 use sha2::{Digest, Sha256};
 
-use super::ttl_cache::{Key, TtlCache};
+use super::ttl_cache::{CacheKey, TtlCache};
 
-/// What a client is to read at its next attempt.
+/// The refusals of recipients that were made after the message had arrived, for other recipients of
+/// which it was delivered.
 ///
-/// SMTP has one reply for a message, whoever it is for. Where some recipients are refused only then,
-/// the client is asked to try again, and at its next attempt it hears of each refusal at RCPT: once,
-/// since the next message to the same recipient may be another one. A client that is cut off before
-/// it has sent the message again may be refused as it was the first time, and asked to come once
-/// more; who has the message is remembered meanwhile. Refusals are kept for a time, and only so many
-/// of them; a restart forgets them, which also costs an attempt and nothing else.
+/// SMTP has one reply to a message for all recipients. If some of them are refused only then, the
+/// client is asked to try again, and at its next attempt each refusal is the reply to RCPT: once,
+/// because the next message to the same recipient may be another one. If the client is disconnected
+/// before it has sent the message again, the message may be refused for these recipients once more,
+/// which costs another attempt; recipients who have the message do not get it twice. Refusals are
+/// limited in number and lifetime, and lost at a restart, which also costs an attempt only.
 #[derive(Debug)]
 pub(crate) struct DeferredRefusals(TtlCache<Refusal>);
 
@@ -27,7 +28,7 @@ impl Default for DeferredRefusals {
 }
 
 impl DeferredRefusals {
-    /// The refusal that the client at this address is to read for this recipient now.
+    /// Removes and returns the refusal of this recipient for the client at this address.
     pub(crate) fn take(
         &self,
         client: IpAddr,
@@ -40,7 +41,7 @@ impl DeferredRefusals {
         }
     }
 
-    /// Remembers a refusal for the client's next attempt.
+    /// Adds a refusal for the client's next attempt.
     pub(crate) fn add(
         &self,
         client: IpAddr,
@@ -52,13 +53,13 @@ impl DeferredRefusals {
     }
 }
 
-/// Longer than clients wait between two attempts.
+/// How long a refusal is kept, longer than clients wait between attempts.
 const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
-/// The most lines of a refusal that are remembered.
+/// The most lines of a refusal that are kept.
 const LINES: usize = 4;
 
-/// A client may come back from another address of its network.
-fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> Key {
+/// The key has only the network of the client, which may use another address at the next attempt.
+fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> CacheKey {
     let mut hash = Sha256::new();
     match client.to_canonical() {
         IpAddr::V4(address) => hash.update(&address.octets()[..3]),
@@ -71,7 +72,7 @@ fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> Key {
     hash.finalize().into()
 }
 
-/// A refusal takes as much memory as a plugin likes; only its first lines are kept.
+/// Cuts a refusal: plugins can make it as long as they like.
 fn short(refusal: &Refusal) -> Refusal {
     let reply = refusal.reply();
     let line = |line: &str| line[..line.floor_char_boundary(MAX_LINE)].to_owned();
@@ -80,7 +81,7 @@ fn short(refusal: &Refusal) -> Refusal {
     short.and_then(Refusal::new).unwrap_or(Refusal::TRY_LATER)
 }
 
-/// More of a line than a client gets to see (RFC 5321 §4.5.3.1.5).
+/// The most octets of a line that are kept, more than a client gets (RFC 5321 §4.5.3.1.5).
 const MAX_LINE: usize = 512;
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
             let client = client.parse().unwrap();
             let found = deferred.take(client, &sender(from), &path(to));
             assert_eq!(found.is_some(), expected, "{client} {from} {to}");
-            // It is read once.
+            // It is returned once.
             let again = deferred.take(own, &alice, &bob);
             assert_eq!(again.is_some(), !expected, "{client} {from} {to}");
         }

@@ -1,102 +1,103 @@
-//! What can go wrong behind the gateway, and what the client is told of it.
+//! Why a delivery failed, and the reply to the client.
 
 use std::io;
 
 use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
 use postgate_proto::reply::{Enhanced, Refusal};
-
-use super::tls::TlsFailure;
 use postgate_spool::{NO_ROOM, is_full};
 
-/// Why a recipient or a message was not taken.
+use super::tls::TlsFailure;
+
+/// Why a recipient or a message was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The backend does not take the gateway's credentials: the fault of the configuration, or of
-    /// the backend.
-    #[error("the backend does not take the credentials of the gateway by {mechanism}: {}", .refusal.reply())]
-    Authentication {
-        /// How they were given.
-        mechanism: ClientMechanism,
-        /// What it said.
-        refusal: Refusal,
-    },
-    /// The backend closed the connection, or it broke.
-    #[error("the backend closed the connection at the {stage}: {cause}")]
-    Closed {
-        /// What the gateway was waiting for, or sending.
-        stage: Stage,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The message cannot be read from where the gateway keeps it.
-    #[error("the message cannot be read: {0}")]
-    Content(io::Error),
-    /// The backend refused for good what a plugin has made of the envelope, which is not the fault of
-    /// the client.
+    /// The backend refused an envelope permanently to which a plugin has added a recipient. The
+    /// client did not cause that, and is asked to try again.
     #[error("the backend refused a recipient that a plugin has added: {}", .0.reply())]
     Added(Refusal),
-    /// The backend does not follow the protocol.
-    #[error("{0}")]
-    Fault(#[from] ClientFault),
-    /// Policy has refused the message for some recipients, and others have it now.
+    /// The backend rejects the gateway's credentials: the fault of the configuration or of the
+    /// backend.
+    #[error("the backend does not take the credentials of the gateway by {mechanism}: {}", .refusal.reply())]
+    Authentication {
+        /// The mechanism of the attempt.
+        mechanism: ClientMechanism,
+        /// The backend's reply.
+        refusal: Refusal,
+    },
+    /// The connection was closed or reset.
+    #[error("the backend closed the connection at the {stage}: {cause}")]
+    Closed {
+        /// What the gateway was waiting for or sending.
+        stage: Stage,
+        /// The error of the socket.
+        #[source]
+        cause: io::Error,
+    },
+    /// The message cannot be read from the spool.
+    #[error("the message cannot be read: {0}")]
+    Content(#[source] io::Error),
+    /// Plugins have refused the message for some recipients, and the others have it now.
     #[error("the message is for {delivered} of {recipients} recipients only")]
     Deferred {
-        /// How many recipients have the message.
+        /// The number of recipients who have the message.
         delivered: usize,
-        /// How many there are.
+        /// The number of all recipients.
         recipients: usize,
     },
+    /// The backend violated the protocol.
+    #[error("{0}")]
+    Fault(#[from] ClientFault),
     /// Some recipients of an LMTP backend have the message now, and others do not.
     #[error("the backend took the message for {delivered} of {recipients} recipients")]
     Mixed {
-        /// How many recipients have the message.
+        /// The number of recipients who have the message.
         delivered: usize,
-        /// How many there are.
+        /// The number of all recipients.
         recipients: usize,
     },
-    /// The gateway has nobody to hand mail over to.
+    /// No backend is configured.
     #[error("no backend is configured")]
     NoBackend,
-    /// The gateway cannot authenticate.
+    /// The gateway cannot authenticate: the backend offers no mechanism that it has.
     #[error("the backend offers no mechanism of AUTH that the gateway can use: {offered:?}")]
     NoMechanism {
-        /// What it offers; empty where it offers nothing.
+        /// The mechanisms that the backend offers; empty if it offers none.
         offered: String,
     },
-    /// A message was to be delivered before a recipient was accepted.
+    /// The message has no recipients.
     #[error("no recipient was accepted")]
     NoRecipients,
     /// The backend refused the transaction, a recipient or the message.
     #[error("the backend refused: {}", .0.reply())]
     Refused(Refusal),
-    /// The message cannot be written to the local store.
+    /// The message cannot be written to the Maildir.
     #[error("the message cannot be stored: {0}")]
-    Store(io::Error),
-    /// The connection could not be encrypted. Nothing is ever sent over one that is not.
-    #[error("{0}")]
-    Tls(#[from] TlsFailure),
-    /// The backend took too long.
+    Store(#[source] io::Error),
+    /// The backend did not answer in time.
     #[error("the backend took too long at the {stage}")]
     Timeout {
-        /// What the gateway was waiting for, or sending.
+        /// What the gateway was waiting for or sending.
         stage: Stage,
     },
-    /// The backend does not serve the gateway, or stops doing so.
+    /// The connection could not be encrypted, and was closed.
+    #[error("{0}")]
+    Tls(#[from] TlsFailure),
+    /// The backend refuses to serve the gateway, or ends the session.
     #[error("the backend is not available at the {stage}: {}", .refusal.reply())]
     Unavailable {
-        /// Where it said so.
+        /// What the gateway was waiting for.
         stage: Stage,
-        /// What it said.
+        /// The backend's reply.
         refusal: Refusal,
     },
-    /// There is no connection to the backend.
+    /// No connection to the backend could be made.
     #[error("the backend cannot be reached: {0}")]
-    Unreachable(io::Error),
+    Unreachable(#[source] io::Error),
 }
 
 impl DeliveryError {
-    /// What it means that this has come of recipients that the client has not named: nothing for
-    /// good.
+    /// The same error if a recipient that the client has not named may be its cause: a permanent
+    /// refusal becomes [`Added`](Self::Added), which is temporary.
     #[must_use]
     pub fn about_added(self) -> Self {
         match self {
@@ -106,7 +107,8 @@ impl DeliveryError {
         }
     }
 
-    /// Whether some recipients have the message, and the client is asked to come again for the others.
+    /// True if some recipients have the message, and the client is asked to try again for the
+    /// others.
     pub const fn is_in_part(&self) -> bool {
         match self {
             Self::Deferred { delivered, .. } | Self::Mixed { delivered, .. } => *delivered > 0,
@@ -114,8 +116,8 @@ impl DeliveryError {
         }
     }
 
-    /// What the client is told. The backend's own words reach it only where they are about its mail:
-    /// a 421 of the backend, for example, must not close the session of the client.
+    /// The reply to the client. The backend's own reply is passed on only if it is about the
+    /// client's mail: a 421 of the backend, for example, must not close the session of the client.
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Authentication { .. } | Self::NoMechanism { .. } => NO_ENTRY,
@@ -140,7 +142,7 @@ impl DeliveryError {
     }
 }
 
-/// What exactly is wrong is in the log: it is not the client's affair.
+/// The details are in the log only: they do not concern the client.
 const BAD_TLS: Refusal = Refusal::fixed(
     451,
     Enhanced::new(4, 7, 5),
@@ -153,7 +155,7 @@ const BAD_CONNECTION: Refusal = Refusal::fixed(
     "Mail store did not answer, try again later",
 );
 
-/// The message must not go where TLS is not certain (RFC 8689 §4.2.1).
+/// The message requires verified TLS (RFC 8689 §4.2.1).
 pub(crate) const NEEDS_TLS: Refusal =
     Refusal::fixed(550, Enhanced::new(5, 7, 30), "REQUIRETLS support required");
 
@@ -166,7 +168,7 @@ pub(crate) const NEEDS_UTF8: Refusal = Refusal::fixed(
 
 const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No storage backend");
 
-/// The message is binary, which the backend does not take (RFC 3030 §3).
+/// The message is binary, and the backend does not offer BINARYMIME (RFC 3030 §3).
 pub(crate) const NO_CONVERSION: Refusal =
     Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
 
@@ -199,6 +201,8 @@ const UNREACHABLE: Refusal = Refusal::fixed(
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use rustls::{AlertDescription, CertificateError};
 
     use super::*;
@@ -207,32 +211,17 @@ mod tests {
         Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
     }
 
+    fn check(table: impl IntoIterator<Item = (DeliveryError, &'static str)>) {
+        for (error, expected) in table {
+            let shown = error.refusal().reply().to_string();
+            assert!(shown.starts_with(expected), "{error}: {shown}");
+        }
+    }
+
     #[test]
-    fn what_the_client_is_told() {
-        use io::ErrorKind::{ConnectionRefused, NotFound, StorageFull, UnexpectedEof};
-        let stage = Stage::Data;
-        let table = [
-            (
-                DeliveryError::Unreachable(ConnectionRefused.into()),
-                "451 4.4.1",
-            ),
-            (DeliveryError::Timeout { stage }, "451 4.4.2"),
-            (
-                DeliveryError::Closed {
-                    stage,
-                    cause: UnexpectedEof.into(),
-                },
-                "451 4.4.2",
-            ),
-            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
-            (
-                DeliveryError::Refused(refusal(550, 5)).about_added(),
-                "451 4.3.0",
-            ),
-            (
-                DeliveryError::Refused(refusal(450, 4)).about_added(),
-                "450 4.7.1 said the backend",
-            ),
+    fn what_the_client_is_told_of_its_mail() {
+        use io::ErrorKind::{NotFound, StorageFull};
+        check([
             (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
             (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
@@ -253,6 +242,35 @@ mod tests {
             ),
             (
                 DeliveryError::Refused(refusal(450, 4)),
+                "450 4.7.1 said the backend",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_the_client_is_told_of_the_backend() {
+        use io::ErrorKind::{ConnectionRefused, UnexpectedEof};
+        let stage = Stage::Data;
+        check([
+            (
+                DeliveryError::Unreachable(ConnectionRefused.into()),
+                "451 4.4.1",
+            ),
+            (DeliveryError::Timeout { stage }, "451 4.4.2"),
+            (
+                DeliveryError::Closed {
+                    stage,
+                    cause: UnexpectedEof.into(),
+                },
+                "451 4.4.2",
+            ),
+            (DeliveryError::Fault(ClientFault::Malformed), "451 4.3.0"),
+            (
+                DeliveryError::Refused(refusal(550, 5)).about_added(),
+                "451 4.3.0",
+            ),
+            (
+                DeliveryError::Refused(refusal(450, 4)).about_added(),
                 "450 4.7.1 said the backend",
             ),
             (
@@ -280,7 +298,7 @@ mod tests {
                 DeliveryError::Tls(TlsFailure::Broken(UnexpectedEof.into())),
                 "451 4.4.2",
             ),
-            // A permanent no of the backend to the gateway is none to the client.
+            // A permanent refusal of the gateway's credentials is temporary for the client.
             (
                 DeliveryError::Authentication {
                     mechanism: ClientMechanism::Plain,
@@ -294,10 +312,25 @@ mod tests {
                 },
                 "451 4.7.0",
             ),
-        ];
-        for (error, expected) in table {
-            let shown = error.refusal().reply().to_string();
-            assert!(shown.starts_with(expected), "{error}: {shown}");
+        ]);
+    }
+
+    #[test]
+    fn errors_give_their_cause() {
+        let cause = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        for error in [
+            DeliveryError::Content(cause()),
+            DeliveryError::Store(cause()),
+            DeliveryError::Unreachable(cause()),
+            DeliveryError::Closed {
+                stage: Stage::Data,
+                cause: cause(),
+            },
+            DeliveryError::Tls(TlsFailure::Broken(cause())),
+        ] {
+            let source = error.source().unwrap();
+            let source = source.source().unwrap_or(source);
+            assert_eq!(source.to_string(), cause().to_string(), "{error}");
         }
     }
 }

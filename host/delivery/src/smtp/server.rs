@@ -1,28 +1,29 @@
-//! A server that mail is relayed to: where it is, and what the gateway remembers of it.
+//! A server that mail is relayed to.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use postgate_config::{Backend, HostPort};
 use postgate_proto::client::{ClientName, Protocol};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::connection::{Connection, Peer};
+use super::connection::Connection;
+use super::peer::Peer;
 use super::pool::Pool;
-use super::security::Current;
 use super::stream::Stream;
-use super::{DeliveryError, SetupError};
-use postgate_config::{Backend, HostPort};
+use crate::error::{DeliveryError, SetupError};
+use crate::security::CurrentSecurity;
 
-/// Shared by all transactions with one server.
+/// A server, shared by all transactions with it.
 #[derive(Debug)]
 pub(crate) struct Server {
     socket: Socket,
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) security: Current,
-    pub(crate) pool: Arc<Pool>,
+    pub(super) peer: Arc<Peer>,
+    pub(crate) security: CurrentSecurity,
+    pub(super) pool: Arc<Pool>,
 }
 
 /// Where a server listens.
@@ -47,18 +48,18 @@ impl Server {
             command_timeout: backend.command_timeout,
             data_timeout: backend.data_timeout,
         };
-        // A number that does not fit exceeds every number of connections just as well.
+        // A number that does not fit is larger than any number of connections.
         let max_idle = usize::try_from(backend.max_idle).unwrap_or(usize::MAX);
         Ok(Self {
             socket,
             peer: Arc::new(peer),
-            security: Current::read(backend)?,
+            security: CurrentSecurity::read(backend)?,
             pool: Pool::new(max_idle, backend.idle_timeout),
         })
     }
 
-    /// A connection that was used before, and made as new ones are now.
-    pub(crate) fn used(&self) -> Option<Connection> {
+    /// Takes a pooled connection. Those that were made before the last reload are closed.
+    pub(super) fn pooled(&self) -> Option<Connection> {
         let security = self.security.get();
         while let Some(connection) = self.pool.take() {
             match Arc::ptr_eq(&connection.security, &security) {
@@ -69,12 +70,12 @@ impl Server {
         None
     }
 
-    /// A new connection. The addresses of a name are tried in turn until one serves the gateway.
-    pub(crate) async fn connect(&self) -> Result<Connection, DeliveryError> {
+    /// Makes a new connection. The addresses of a name are tried in turn until one works.
+    pub(super) async fn connect(&self) -> Result<Connection, DeliveryError> {
         match &self.socket {
             Socket::Unix(path) => self.greet(Stream::connect_unix(path)).await,
             Socket::Tcp(HostPort { host, port }) => {
-                let addresses = self.within(lookup_host((host.as_str(), *port))).await?;
+                let addresses = self.limited(lookup_host((host.as_str(), *port))).await?;
                 let mut last = DeliveryError::Unreachable(io::ErrorKind::NotFound.into());
                 for address in addresses {
                     match self.greet(Stream::connect_tcp(address)).await {
@@ -92,11 +93,12 @@ impl Server {
         &self,
         stream: impl Future<Output = io::Result<Stream>>,
     ) -> Result<Connection, DeliveryError> {
-        let stream = self.within(stream).await?;
+        let stream = self.limited(stream).await?;
         Connection::greet(stream, Arc::clone(&self.peer), self.security.get()).await
     }
 
-    async fn within<T>(
+    /// Waits for a step of connecting, for at most the connect timeout.
+    async fn limited<T>(
         &self,
         connecting: impl Future<Output = io::Result<T>>,
     ) -> Result<T, DeliveryError> {

@@ -1,34 +1,35 @@
-//! When to look at files: at a hint of the system that they have changed, and now and then without one.
+//! Waiting for changes of files: by notifications of the system, and by looking at intervals.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use postgate_config::file::directory_of;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
-use postgate_config::file::directory_of;
-
-/// The changes of some files.
-pub struct Changes {
+/// Reports when some files may have changed.
+pub struct FileChanges {
     hints: mpsc::Receiver<()>,
-    /// Without one, a channel that nobody watches for would be at its end.
+    /// Keeps the channel open if there is no watcher.
     _hint: mpsc::Sender<()>,
-    /// It watches for as long as it lives.
+    /// Stops watching when dropped. `None` if the system cannot watch files.
     _watcher: Option<RecommendedWatcher>,
     rescan: Duration,
 }
 
-impl Changes {
-    /// Those from now on. The files are also to be looked at this often, or only at a hint where
-    /// it is zero.
+impl FileChanges {
+    /// Watches these files from now on. [`next`](Self::next) also returns after each `rescan`,
+    /// unless that is zero.
     pub fn of<'a>(files: impl Iterator<Item = &'a Path>, rescan: Duration) -> Self {
-        // One hint is as good as many.
+        // Further hints say nothing new as long as one is unread.
         let (hint, hints) = mpsc::channel(1);
         let directories: BTreeSet<&Path> = files.map(directory_of).collect();
-        let watcher = watcher(&directories, hint.clone(), |error| complain(error, rescan));
+        let watcher = watcher(&directories, hint.clone(), |error| {
+            warn_without_hints(error, rescan)
+        });
         Self {
             hints,
             _hint: hint,
@@ -37,44 +38,47 @@ impl Changes {
         }
     }
 
-    /// Waits for a hint and the end of what it hints at, or until it is time to look anyway.
+    /// Waits until a file may have changed and the changes have ended, or for the next rescan.
     pub async fn next(&mut self) {
         let hinted = match self.rescan.is_zero() {
             true => self.hints.recv().await.is_some(),
             false => timeout(self.rescan, self.hints.recv()).await.is_ok(),
         };
-        // A certificate and its key come one after the other; but a directory may never be quiet.
+        // A certificate and its key are replaced one after the other. The wait is limited, because
+        // there may always be changes in the directory.
         let until_quiet = async { while timeout(QUIET, self.hints.recv()).await.is_ok() {} };
         if hinted {
-            _ = timeout(PATIENCE, until_quiet).await;
+            _ = timeout(MAX_WAIT, until_quiet).await;
         }
     }
 }
 
-/// Watches directories: a file that is replaced is another one than before.
+/// Watches directories, not files: a file that is replaced is another file for the system.
 fn watcher(
     directories: &BTreeSet<&Path>,
     hint: mpsc::Sender<()>,
-    complain: impl Fn(&notify::Error),
+    warn: impl Fn(&notify::Error),
 ) -> Option<RecommendedWatcher> {
-    let told = move |event: notify::Result<notify::Event>| {
-        // Reading the files is no change of them, and a channel that is full holds a hint already.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            _ = hint.try_send(());
+    let notified = move |event: notify::Result<notify::Event>| {
+        match event {
+            // If the channel is full, it has a hint already.
+            Ok(event) if !event.kind.is_access() => _ = hint.try_send(()),
+            Ok(_) => {}
+            Err(error) => debug!(%error, "a notification about changed files was lost"),
         }
     };
-    let mut watcher = notify::recommended_watcher(told)
-        .inspect_err(&complain)
+    let mut watcher = notify::recommended_watcher(notified)
+        .inspect_err(&warn)
         .ok()?;
     for directory in directories {
         if let Err(error) = watcher.watch(directory, RecursiveMode::NonRecursive) {
-            complain(&error);
+            warn(&error);
         }
     }
     Some(watcher)
 }
 
-fn complain(error: &notify::Error, rescan: Duration) {
+fn warn_without_hints(error: &notify::Error, rescan: Duration) {
     match rescan.is_zero() {
         true => warn!(
             %error,
@@ -87,10 +91,10 @@ fn complain(error: &notify::Error, rescan: Duration) {
     }
 }
 
-/// How long nothing must happen before the files are read.
+/// How long there must be no change before the files are read.
 const QUIET: Duration = Duration::from_millis(500);
-/// How long that is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for that.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +108,7 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "old").unwrap();
         let watched = path("a");
-        let mut changes = Changes::of([watched.as_path()].into_iter(), Duration::ZERO);
+        let mut changes = FileChanges::of([watched.as_path()].into_iter(), Duration::ZERO);
         fs::write(path("b"), "new").unwrap();
         fs::rename(path("b"), path("a")).unwrap();
         timeout(Duration::from_secs(30), changes.next())
@@ -115,11 +119,11 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_watched_is_looked_at() {
         let nowhere = Path::new("/nowhere/at/all");
-        let mut changes = Changes::of([nowhere].into_iter(), Duration::from_millis(1));
+        let mut changes = FileChanges::of([nowhere].into_iter(), Duration::from_millis(1));
         timeout(Duration::from_secs(30), changes.next())
             .await
             .unwrap();
-        let mut changes = Changes::of([nowhere].into_iter(), Duration::ZERO);
+        let mut changes = FileChanges::of([nowhere].into_iter(), Duration::ZERO);
         let never = timeout(Duration::from_millis(10), changes.next());
         never.await.unwrap_err();
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -15,25 +16,25 @@ use tokio_rustls::client::TlsStream;
 
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(super) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
 
 impl Stream {
-    pub(crate) async fn connect_tcp(address: std::net::SocketAddr) -> io::Result<Self> {
+    pub(super) async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
     }
 
-    pub(crate) async fn connect_unix(path: &Path) -> io::Result<Self> {
+    pub(super) async fn connect_unix(path: &Path) -> io::Result<Self> {
         UnixStream::connect(path).await.map(Self::Unix)
     }
 
-    /// The same connection after a handshake. Only TCP can be encrypted, and once.
-    pub(crate) async fn encrypt(
+    /// Performs a TLS handshake. Fails unless this is a TCP connection that is not encrypted.
+    pub(super) async fn encrypt(
         self,
         connector: &TlsConnector,
         name: ServerName<'static>,
@@ -47,21 +48,21 @@ impl Stream {
         }
     }
 
-    /// Whether what goes over it stays on this machine.
-    pub(crate) const fn is_local(&self) -> bool {
+    /// True if the connection does not leave this machine.
+    pub(super) const fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_))
     }
 
-    /// What is known of the encryption.
-    pub(crate) fn tls(&self) -> Option<&rustls::ClientConnection> {
+    /// The state of TLS. Returns `None` if the connection is not encrypted.
+    pub(super) fn tls(&self) -> Option<&rustls::ClientConnection> {
         match self {
             Self::Tls(stream) => Some(stream.get_ref().1),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 
-    /// Reads at least one octet.
-    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads at least one octet. Fails at the end of the stream.
+    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match self {
             Self::Tcp(stream) => stream.read(buffer).await?,
             Self::Tls(stream) => stream.read(buffer).await?,
@@ -73,22 +74,22 @@ impl Stream {
         }
     }
 
-    pub(crate) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(octets).await,
             Self::Tls(stream) => {
                 stream.write_all(octets).await?;
-                // What is encrypted may still be here.
+                // TLS may still hold octets that are encrypted and not sent.
                 stream.flush().await
             }
             Self::Unix(stream) => stream.write_all(octets).await,
         }
     }
 
-    /// Writes what fits into the buffers of the system right now, and closes.
-    pub(crate) fn close_with(self, octets: &[u8]) {
+    /// Writes what fits into the buffers of the system now, and closes the connection.
+    pub(super) fn close_with(self, octets: &[u8]) {
         match self {
-            // Nobody waits for what becomes of it.
+            // The connection is closed, whether or not the octets are sent.
             Self::Tcp(stream) => _ = stream.try_write(octets),
             Self::Unix(stream) => _ = stream.try_write(octets),
             Self::Tls(mut stream) => {
@@ -101,11 +102,11 @@ impl Stream {
         }
     }
 
-    /// Whether the other side has neither closed the connection nor sent anything. Asks the system
-    /// itself: what the runtime knows may be a moment old.
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    /// True if the other side has neither closed the connection nor sent anything. Asks the system,
+    /// because the readiness that the runtime knows may be out of date.
+    pub(super) fn is_quiet(&mut self) -> bool {
         if let Self::Tls(stream) = self {
-            // What is decrypted already has left the system.
+            // TLS may have read and decrypted octets already.
             let state = stream.get_mut().1.process_new_packets();
             if state.map_or(true, |state| {
                 state.plaintext_bytes_to_read() > 0 || state.peer_has_closed()

@@ -1,27 +1,27 @@
-//! The beginning of a connection: the greeting, TLS, and who the gateway is.
+//! The beginning of a connection: greeting, TLS and authentication.
 
 use std::sync::Arc;
 
+use postgate_config::TlsStart;
 use postgate_proto::client::{
     Authentication, Client, ClientCredentials, ClientMechanism, Nonce, Protocol, Request, Stage,
 };
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::DeliveryError;
-use super::connection::{Connection, Peer};
-use super::security::Security;
+use super::connection::Connection;
+use super::peer::Peer;
 use super::stream::Stream;
-use super::tls::{Tls, TlsFailure};
-use postgate_config::TlsStart;
+use crate::error::{DeliveryError, TlsFailure};
+use crate::security::{ClientTls, ConnectionSecurity};
 
 impl Connection {
-    /// Waits for the greeting, and introduces the gateway; over TLS, and with its credentials, where
-    /// the operator wants it so.
-    pub(crate) async fn greet(
+    /// Waits for the greeting and introduces the gateway; encrypts the connection and authenticates
+    /// as configured.
+    pub(super) async fn greet(
         stream: Stream,
         peer: Arc<Peer>,
-        security: Arc<Security>,
+        security: Arc<ConnectionSecurity>,
     ) -> Result<Self, DeliveryError> {
         let client = Client::new(peer.protocol, peer.name.clone());
         let stream = match &security.tls {
@@ -29,13 +29,13 @@ impl Connection {
             Some(_) | None => stream,
         };
         let mut connection = Self::new(stream, client, Arc::clone(&peer), Arc::clone(&security));
-        connection.hear(Stage::Greeting).await?;
-        connection.hear(hello(&peer)).await?;
+        connection.require(Stage::Greeting).await?;
+        connection.require(hello(&peer)).await?;
         if let Some(tls) = &security.tls
             && tls.start == TlsStart::StartTls
         {
             connection = connection.start_tls(tls).await?;
-            connection.hear(hello(&peer)).await?;
+            connection.require(hello(&peer)).await?;
         }
         if let Some(credentials) = &security.credentials {
             connection.authenticate(credentials).await?;
@@ -43,14 +43,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Whether what goes over it is encrypted, and the server is who it should be.
-    pub(crate) fn is_verified(&self) -> bool {
-        let tls = self.security.tls.as_ref();
-        self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
-    }
-
-    /// Waits for a reply without which nothing can begin.
-    async fn hear(&mut self, stage: Stage) -> Result<(), DeliveryError> {
+    /// Waits for a reply that must be positive.
+    async fn require(&mut self, stage: Stage) -> Result<(), DeliveryError> {
         let limit = match stage {
             Stage::Greeting => self.peer.connect_timeout,
             _ => self.peer.command_timeout,
@@ -61,8 +55,8 @@ impl Connection {
         }
     }
 
-    /// Gives the connection after STARTTLS. There is no way on without it: this one is used up.
-    async fn start_tls(mut self, tls: &Tls) -> Result<Self, DeliveryError> {
+    /// Encrypts the connection. Takes it by value: without TLS it must not be used any more.
+    async fn start_tls(mut self, tls: &ClientTls) -> Result<Self, DeliveryError> {
         if !self.client.capabilities().offers("STARTTLS") {
             return Err(TlsFailure::NotOffered.into());
         }
@@ -109,10 +103,10 @@ const fn hello(peer: &Peer) -> Stage {
     }
 }
 
-/// Carries out the handshake.
-async fn encrypt(stream: Stream, tls: &Tls, peer: &Peer) -> Result<Stream, TlsFailure> {
-    let shaking = stream.encrypt(&tls.connector, tls.name.clone());
-    let stream = match timeout(peer.connect_timeout, shaking).await {
+/// Performs the TLS handshake.
+async fn encrypt(stream: Stream, tls: &ClientTls, peer: &Peer) -> Result<Stream, TlsFailure> {
+    let handshake = stream.encrypt(&tls.connector, tls.name.clone());
+    let stream = match timeout(peer.connect_timeout, handshake).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             return Err(TlsFailure::of(&error).unwrap_or(TlsFailure::Broken(error)));
@@ -133,7 +127,7 @@ async fn encrypt(stream: Stream, tls: &Tls, peer: &Peer) -> Result<Stream, TlsFa
 
 fn nonce() -> Nonce {
     let mut octets = [0; 18];
-    // Without randomness no TLS would be possible either, and the system always has it.
+    // The system always has randomness: Linux blocks until it has, and TLS could not work without.
     getrandom::fill(&mut octets).expect("the system has randomness");
     Nonce(octets)
 }

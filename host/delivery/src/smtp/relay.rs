@@ -9,11 +9,12 @@ use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
-use crate::connection::{Connection, Opened};
-use crate::delivered_recipients::{DeliveredRecipients, Fingerprint};
+use super::connection::{Connection, Opened};
+use super::lmtp_replies::combined;
+use super::server::Server;
 use crate::error::DeliveryError;
+use crate::memory::{DeliveredRecipients, Fingerprint};
 use crate::message::Message;
-use crate::server::Server;
 
 /// One transaction. Dropped between two calls, it leaves its connection to the next transaction;
 /// if a call is dropped before it ends, the connection is closed.
@@ -67,22 +68,8 @@ impl Relay {
         }
         let is_known = |recipient: &&Recipient| self.has_accepted(&recipient.path);
         let has_added = !recipients.iter().all(is_known);
-        let ready = match self.take() {
-            State::New => self.reopen(None, Vec::new(), envelope, recipients).await,
-            State::Open(open) if open.is_for(envelope, recipients) => Ok(open.connection),
-            State::Open(open) => {
-                let Open {
-                    connection,
-                    accepted,
-                    ..
-                } = *open;
-                self.reopen(Some(connection), accepted, envelope, recipients)
-                    .await
-            }
-            State::Failed(failed) => Err(self.fail(failed.error(), failed.accepted)),
-            State::Interrupted => Err(Step::interrupted()),
-        };
-        let Step { next, result } = match ready {
+        let state = self.take();
+        let Step { next, result } = match self.prepare(state, envelope, recipients).await {
             Ok(connection) => {
                 let sent = self.hand_over(connection, envelope, recipients, message);
                 Step {
@@ -91,13 +78,12 @@ impl Relay {
                     next: State::New,
                 }
             }
-            Err(Step { next, result }) => Step {
-                next,
-                result: result.map_err(|error| match has_added {
-                    true => error.about_added(),
-                    false => error,
-                }),
-            },
+            Err(mut failed) => {
+                if has_added {
+                    failed.result = failed.result.map_err(DeliveryError::about_added);
+                }
+                failed
+            }
         };
         self.state = next;
         result
@@ -135,21 +121,34 @@ impl Relay {
         }
     }
 
-    /// Opens the transaction in place of one that is open, on its connection if that still works.
-    /// The server must accept all recipients.
-    async fn reopen(
+    /// Makes sure that the server has accepted this sender and these recipients, and no others.
+    async fn prepare(
         &self,
-        used: Option<Connection>,
-        accepted: Vec<ForwardPath>,
+        state: State,
         envelope: &Envelope,
         recipients: &[&Recipient],
     ) -> Result<Connection, Step> {
-        self.replay(used, envelope, recipients)
-            .await
-            .map_err(|error| self.fail(error, accepted))
+        let (used, accepted) = match state {
+            State::New => (None, Vec::new()),
+            State::Open(open) if open.is_for(envelope, recipients) => return Ok(open.connection),
+            State::Open(open) => {
+                let Open {
+                    connection,
+                    accepted,
+                    ..
+                } = *open;
+                (Some(connection), accepted)
+            }
+            State::Failed(failed) => return Err(self.fail(failed.error(), failed.accepted)),
+            State::Interrupted => return Err(Step::interrupted()),
+        };
+        let reopened = self.reopen(used, envelope, recipients).await;
+        reopened.map_err(|error| self.fail(error, accepted))
     }
 
-    async fn replay(
+    /// Opens the transaction anew: on the connection of the old one if it still works, or on
+    /// another. The server must accept all recipients.
+    async fn reopen(
         &self,
         used: Option<Connection>,
         envelope: &Envelope,
@@ -181,7 +180,7 @@ impl Relay {
         envelope: &Envelope,
         recipients: &[&Recipient],
     ) -> Result<(Connection, Opened), DeliveryError> {
-        if let Some(mut connection) = self.server.used() {
+        if let Some(mut connection) = self.server.pooled() {
             match connection.open(envelope, recipients).await {
                 Ok(opened) => return Ok((connection, opened)),
                 Err(error) => self.log_retry(&error),
@@ -206,7 +205,7 @@ impl Relay {
             Ok(answer) => answer,
             Err(error) => {
                 self.log_retry(&error);
-                connection = self.replay(None, envelope, recipients).await?;
+                connection = self.reopen(None, envelope, recipients).await?;
                 connection.begin(message).await?
             }
         };
@@ -375,62 +374,5 @@ struct Failed {
 impl Failed {
     fn error(&self) -> DeliveryError {
         DeliveryError::Refused(self.refusal.clone())
-    }
-}
-
-/// Makes one reply for the client out of the replies for each recipient.
-fn combined(answers: Vec<Result<Acceptance, Refusal>>) -> Result<Acceptance, DeliveryError> {
-    let recipients = answers.len();
-    let mut acceptances = Vec::new();
-    let mut refusals = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(acceptance) => acceptances.push(acceptance),
-            Err(refusal) => refusals.push(refusal),
-        }
-    }
-    let delivered = acceptances.len();
-    // A temporary refusal goes first: the client must try again for that recipient.
-    refusals.sort_by_key(|refusal| !refusal.is_temporary());
-    match (refusals.into_iter().next(), acceptances.pop()) {
-        (None, Some(acceptance)) => Ok(acceptance),
-        (None, None) => Err(DeliveryError::NoRecipients),
-        (Some(refusal), _) if delivered == 0 => Err(DeliveryError::Refused(refusal)),
-        (Some(_), _) => Err(DeliveryError::Mixed {
-            delivered,
-            recipients,
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use postgate_proto::reply::Reply;
-
-    use super::*;
-
-    fn answer(code: u16) -> Result<Acceptance, Refusal> {
-        let reply = Reply::new(code, None, vec![format!("said {code}")]).unwrap();
-        Acceptance::new(reply.clone()).map_err(|_| Refusal::new(reply).unwrap())
-    }
-
-    #[test]
-    fn one_reply_out_of_many() {
-        let table: [(&[u16], &str); 6] = [
-            (&[250], "250 2.0.0 said 250"),
-            (&[250, 251], "251 2.1.5 said 251"),
-            (&[550], "550 5.7.1 said 550"),
-            (&[550, 450, 552], "450 4.2.0 said 450"),
-            (&[552, 550], "552 5.2.2 said 552"),
-            (&[250, 550], "451 4.3.0 Not yet"),
-        ];
-        for (codes, expected) in table {
-            let answers = codes.iter().map(|code| answer(*code)).collect();
-            let shown = match combined(answers) {
-                Ok(acceptance) => acceptance.reply().to_string(),
-                Err(error) => error.refusal().reply().to_string(),
-            };
-            assert!(shown.starts_with(expected), "{codes:?}: {shown}");
-        }
     }
 }

@@ -1,0 +1,14 @@
+//! Relaying to an SMTP or LMTP server.
+
+mod connection;
+mod greeting;
+mod lmtp_replies;
+mod peer;
+mod pool;
+mod relay;
+mod server;
+mod stream;
+mod terms;
+
+pub(crate) use self::relay::Relay;
+pub(crate) use self::server::{Server, Socket};
