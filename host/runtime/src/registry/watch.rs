@@ -98,7 +98,7 @@ impl Watch {
         });
         match renewed.await {
             Ok(watch) => watch,
-            // The task is never cancelled, so the error is a panic, which has taken the watch with it.
+            // The task is never cancelled, so the error is a panic.
             Err(panic) => resume_unwind(panic.into_panic()),
         }
     }
