@@ -32,7 +32,7 @@ pub(super) async fn with_cpu_clock<F: Future>(call: F) -> F::Output {
 pub(super) fn cpu_used() -> Duration {
     let poll = POLL.get();
     let wall = poll.began.elapsed();
-    // So short a time is taken for work; the error is less than MAX_AGE.
+    // Below MAX_AGE all time counts as work, which saves a reading of the CPU clock.
     if wall < MAX_AGE {
         return poll.used_before + wall;
     }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_stands_still_uses_nothing() {
+    fn an_idle_thread_uses_no_cpu_time() {
         let work_for = Duration::from_millis(20);
         begin_poll(Duration::ZERO);
         std::thread::spawn(move || work(work_for)).join().unwrap();

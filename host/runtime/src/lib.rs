@@ -34,10 +34,10 @@ pub mod verdict;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
 pub use self::error::PluginError;
 pub use self::instance::Instance;
-pub use self::load::{Inspection, LoadError, PluginSet, inspect, load_file};
+pub use self::load::{ComponentError, Inspection, LoadError, inspect, load_file};
 pub use self::loaded::LoadedPlugin;
 pub use self::registry::{
-    Inventory, PluginListing, PluginRegistry, PluginState, RegistrySettings, State, WatchSettings,
-    watch,
+    Inventory, PluginListing, PluginListingEntry, PluginRegistry, PluginSet, PluginStatus,
+    RegistrySettings, WatchSettings, watch,
 };
 pub use self::store::SessionStores;

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use postgate::tls::{self, Certificate};
+use postgate::metrics::Metrics;
+use postgate::tls;
 use postgate_config::{AuthMode, Backend, BackendTrust, Config, TlsMode};
 use postgate_delivery::Delivery;
 use postgate_dns::Dns;
-use postgate_runtime::{Library, LibrarySettings, LoadError, PluginSet, Runtime};
+use postgate_runtime::{LoadError, PluginRegistry, PluginSet, RegistrySettings, Runtime};
 use tokio::runtime;
 
 use super::{Failure, Source};
@@ -55,15 +56,16 @@ fn load_plugins(config: &Config) -> Result<Result<Arc<PluginSet>, Vec<LoadError>
         config.plugins.instances,
         config.plugins.cache.as_deref(),
         Dns::default(),
+        Metrics::new().plugins().clone(),
     )
     .map_err(Failure::run_time)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::run_time)?;
-    let library = Library::open(Arc::new(engine), LibrarySettings::of(config));
-    let library = runtime.block_on(library);
-    Ok(library.map(|library| Arc::clone(&library.current().set)))
+    let registry = PluginRegistry::open(Arc::new(engine), RegistrySettings::of(config));
+    let registry = runtime.block_on(registry);
+    Ok(registry.map(|registry| Arc::clone(&registry.current().set)))
 }
 
 /// What would run, one thing a line.
@@ -91,7 +93,7 @@ impl fmt::Display for Summary {
             writeln!(f, "listener  {}{tls}{auth}", listener.address)?;
         }
         for certificate in self.certificates.all() {
-            let Certificate { name, facts, .. } = &certificate;
+            let (name, facts) = (&certificate.name, &certificate.facts);
             let until = facts.not_after;
             writeln!(
                 f,

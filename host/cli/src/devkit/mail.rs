@@ -70,7 +70,12 @@ pub fn send(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8
 }
 
 /// Sends a message several times in one session, and ends the session.
-pub fn send_again(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8], times: u32) {
+pub fn send_again(
+    session: &mut HarnessSession<'_>,
+    envelope: &Envelope,
+    message: &[u8],
+    times: u32,
+) {
     let message = with_crlf(message);
     let mut last = reply(session);
     if last.starts_with('2') {
@@ -89,7 +94,11 @@ pub fn send_again(session: &mut HarnessSession<'_>, envelope: &Envelope, message
 
 /// Goes on to the first step that is refused. A recipient that is refused is left out, unless none is
 /// left.
-fn converse(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
+fn converse(
+    session: &mut HarnessSession<'_>,
+    envelope: &Envelope,
+    message: &[u8],
+) -> (String, bool) {
     let mut last = reply(session);
     if last.starts_with('2') {
         session.send(format!("EHLO {}\r\n", envelope.helo).as_bytes());
@@ -101,7 +110,11 @@ fn converse(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8
     }
 }
 
-fn transact(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> (String, bool) {
+fn transact(
+    session: &mut HarnessSession<'_>,
+    envelope: &Envelope,
+    message: &[u8],
+) -> (String, bool) {
     session.send(format!("MAIL FROM:<{}>\r\n", envelope.from).as_bytes());
     let mut last = reply(session);
     if !last.starts_with('2') {

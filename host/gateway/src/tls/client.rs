@@ -14,7 +14,7 @@ use postgate_config::{ClientCertificates, Listener};
 use postgate_runtime::context::ClientCertificate;
 use postgate_tls::pem;
 use postgate_tls::{CertificateError, CertificateFault};
-use postgate_tls::{Facts, provider};
+use postgate_tls::{CertificateFacts, crypto_provider};
 
 /// Who is trusted for certificates of clients, and whether a client needs one.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Clients {
         });
         Ok(Some(Self {
             trusted: trusted.transpose()?,
-            provider: provider(),
+            provider: crypto_provider(),
             is_required,
         }))
     }
@@ -63,13 +63,13 @@ impl Clients {
     /// What plugins are told of the certificates that a client has presented, its own first.
     pub(super) fn facts(&self, presented: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         let (own, others) = presented.split_first()?;
-        let Facts {
+        let CertificateFacts {
             subject,
             issuer,
             names,
             fingerprint,
             ..
-        } = Facts::of(own).ok()?;
+        } = CertificateFacts::of(own).ok()?;
         Some(ClientCertificate {
             subject,
             issuer,
@@ -162,9 +162,9 @@ impl PartialEq for Clients {
 fn trusted(file: &Path) -> Result<Trusted, CertificateFault> {
     let authorities = pem::certificates(file)?;
     let roots = Arc::new(pem::roots(&authorities)?);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider())
         .build()
-        .map_err(|error| CertificateFault::UnusableAuthority(error.to_string()))?;
+        .map_err(|error| CertificateFault::UnusableAuthority(error.into()))?;
     Ok(Trusted {
         authorities,
         verifier,

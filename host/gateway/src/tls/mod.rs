@@ -34,7 +34,7 @@ use self::choice::Choice;
 use self::client::Clients;
 use crate::shutdown::{Phase, Shutdown};
 use postgate_config::{Listener, TlsProfile};
-use postgate_tls::{Certificate, provider};
+use postgate_tls::{Certificate, crypto_provider};
 
 /// The TLS of one listener.
 #[derive(Debug)]
@@ -108,8 +108,8 @@ impl Terms {
             TlsProfile::Compatible => &[&TLS13, &TLS12][..],
             TlsProfile::Modern => &[&TLS13],
         };
-        let builder =
-            ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions)?;
+        let builder = ServerConfig::builder_with_provider(crypto_provider())
+            .with_protocol_versions(versions)?;
         let clients = clients.map(Arc::new);
         let builder = match &clients {
             Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients) as _),

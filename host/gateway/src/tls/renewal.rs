@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use postgate_tls::{Changes, Reloaded};
+use postgate_tls::{FileChanges, Reloaded};
 
 use super::store::{Store, TlsError};
 
@@ -21,7 +21,7 @@ async fn renew(store: &Arc<Store>, rescan: Duration) {
     if store.files().next().is_none() {
         return;
     }
-    let mut changes = Changes::of(store.files(), rescan);
+    let mut changes = FileChanges::of(store.files(), rescan);
     loop {
         let looking = Arc::clone(store);
         let looked = spawn_blocking(move || looking.reload_changed()).await;

@@ -11,7 +11,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
 use postgate_config::{Config, Listener, TlsMode};
-use postgate_tls::{Certificate, Facts, provider};
+use postgate_tls::{Certificate, CertificateFacts, crypto_provider};
 
 /// Why no certificate can be made.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +47,10 @@ pub(super) fn make(config: &Config) -> Result<Certificate, SelfSignedError> {
     let days = u64::from(config.tls.self_signed_days);
     parameters.not_after = parameters.not_before + Duration::from_hours(24 * days);
     let made = parameters.self_signed(&key)?;
-    let facts = Facts::of(made.der()).map_err(|fault| SelfSignedError::Use(fault.to_string()))?;
+    let facts = CertificateFacts::of(made.der())
+        .map_err(|fault| SelfSignedError::Use(fault.to_string()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let key = CertifiedKey::from_der(vec![made.der().clone()], key, &provider())
+    let key = CertifiedKey::from_der(vec![made.der().clone()], key, &crypto_provider())
         .map_err(|error| SelfSignedError::Use(error.to_string()))?;
     Ok(Certificate {
         name: "self-signed".to_owned(),

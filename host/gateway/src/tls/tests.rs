@@ -18,10 +18,13 @@ pub(super) fn made_for(name: &str) -> Certificate {
     let key = KeyPair::generate().unwrap();
     let made = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let made = made.self_signed(&key).unwrap();
-    let facts = Facts::of(made.der()).unwrap();
+    let facts = CertificateFacts::of(made.der()).unwrap();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
-    let key =
-        rustls::sign::CertifiedKey::from_der(vec![made.der().clone()], key.into(), &provider());
+    let key = rustls::sign::CertifiedKey::from_der(
+        vec![made.der().clone()],
+        key.into(),
+        &crypto_provider(),
+    );
     Certificate {
         name: name.to_owned(),
         facts,

@@ -1,4 +1,4 @@
-//! What a guest can know about the time.
+//! The interface `clock`: the time of day.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ impl clock::Host for HostState {
         let now = || {
             let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let since_1970 = since_1970.unwrap_or_default();
-            // Until the year 2106.
+            // Sufficient until the year 2106.
             let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
             (seconds, since_1970.subsec_nanos())
         };

@@ -1,10 +1,10 @@
-//! What a guest can ask the Domain Name System.
+//! The interface `dns`: DNS queries.
 
 use std::future::Future;
 use std::net::IpAddr;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::HostState;
@@ -61,18 +61,19 @@ impl dns::Host for HostState {
 }
 
 impl HostState {
+    /// Makes a query, or answers it from a recording.
     async fn look_up<T: Serialize + DeserializeOwned>(
         &self,
         call: &str,
         question: &str,
         ask: impl Future<Output = Result<Vec<T>, DnsError>>,
     ) -> Answer<T> {
-        let unknown = || Err(NOT_RECORDED.to_owned());
-        let ask = async { ask.await.map_err(|error| name_of(error).to_owned()) };
+        let unknown = || Err(RecordedError::Failed);
+        let ask = async { ask.await.map_err(RecordedError::from) };
         let found = self
             .outside(call, || json!([question]), unknown, ask)
             .await?;
-        Ok(found.map_err(|error| error_of(&error)))
+        Ok(found.map_err(dns::DnsError::from))
     }
 }
 
@@ -80,20 +81,54 @@ fn texts(addresses: Vec<IpAddr>) -> Vec<String> {
     addresses.iter().map(IpAddr::to_string).collect()
 }
 
-const fn name_of(error: DnsError) -> &'static str {
-    match error {
-        DnsError::Failed => "failed",
-        DnsError::Invalid => "invalid",
-        DnsError::NotFound => "not-found",
+/// An error as recordings contain it. A name of a later version counts as `Failed`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RecordedError {
+    Invalid,
+    NotFound,
+    #[serde(other)]
+    Failed,
+}
+
+impl From<DnsError> for RecordedError {
+    fn from(error: DnsError) -> Self {
+        match error {
+            DnsError::Failed => Self::Failed,
+            DnsError::Invalid => Self::Invalid,
+            DnsError::NotFound => Self::NotFound,
+        }
     }
 }
 
-fn error_of(name: &str) -> dns::DnsError {
-    match name {
-        "invalid" => dns::DnsError::Invalid,
-        "not-found" => dns::DnsError::NotFound,
-        _ => dns::DnsError::Failed,
+impl From<RecordedError> for dns::DnsError {
+    fn from(error: RecordedError) -> Self {
+        match error {
+            RecordedError::Failed => Self::Failed,
+            RecordedError::Invalid => Self::Invalid,
+            RecordedError::NotFound => Self::NotFound,
+        }
     }
 }
 
-const NOT_RECORDED: &str = "failed";
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_recorded_by_their_names() {
+        let table = [
+            (DnsError::Failed, "failed"),
+            (DnsError::Invalid, "invalid"),
+            (DnsError::NotFound, "not-found"),
+        ];
+        for (error, name) in table {
+            let recorded = json!(RecordedError::from(error));
+            assert_eq!(recorded, name);
+            let read: RecordedError = serde_json::from_value(recorded).unwrap();
+            assert_eq!(json!(read), name);
+        }
+        let later: RecordedError = serde_json::from_value(json!("refused")).unwrap();
+        assert_eq!(json!(later), "failed");
+    }
+}

@@ -1,4 +1,4 @@
-//! Files of the operator that a guest may read.
+//! The interface `files`: files of the operator that the sidecar lists.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,9 +12,9 @@ type Answer<T> = wasmtime::Result<Result<T, files::FileError>>;
 
 impl files::Host for HostState {
     async fn size(&mut self, name: String) -> Answer<u32> {
+        // The limit on the size of a file is a u32, so the size always fits.
         let size = |content: &[u8]| u32::try_from(content.len()).unwrap_or(u32::MAX);
-        // No file is read that is larger than a u32 can say.
-        self.look_into("files.size", &name, || json!([name]), size)
+        self.with_content("files.size", &name, || json!([name]), size)
             .await
     }
 
@@ -25,30 +25,31 @@ impl files::Host for HostState {
             rest[..length.min(rest.len())].to_vec()
         };
         let question = || json!([name, offset, length]);
-        self.look_into("files.read", &name, question, part).await
+        self.with_content("files.read", &name, question, part).await
     }
 
     async fn find_line(&mut self, name: String, prefix: Vec<u8>) -> Answer<Option<Vec<u8>>> {
         let line = |content: &[u8]| find_line(content, &prefix).map(<[u8]>::to_vec);
         let question = || json!([name, prefix]);
-        self.look_into("files.find-line", &name, question, line)
+        self.with_content("files.find-line", &name, question, line)
             .await
     }
 }
 
 impl HostState {
-    /// What a recording keeps of a file may be secret: it is kept where the operator says.
-    async fn look_into<T: Serialize + DeserializeOwned>(
+    /// Applies a function to the content of a file. A recording contains its result, which may be secret;
+    /// the operator chooses where recordings are stored.
+    async fn with_content<T: Serialize + DeserializeOwned>(
         &self,
         call: &str,
         name: &str,
         question: impl FnOnce() -> Value,
-        look: impl FnOnce(&[u8]) -> T,
+        read: impl FnOnce(&[u8]) -> T,
     ) -> Answer<T> {
         let ask = async {
             let content = self.plugin.files.content(name).await;
             content
-                .map(|content| look(&content))
+                .map(|content| read(&content))
                 .map_err(|error| error == FileError::NotListed)
         };
         let found = self.outside(call, question, || Err(false), ask).await?;
@@ -59,5 +60,5 @@ impl HostState {
     }
 }
 
-/// The most octets of a file that one call carries.
+/// The greatest number of octets that one call returns.
 const MAX_READ: u32 = 262_144;

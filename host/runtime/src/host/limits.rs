@@ -1,22 +1,24 @@
-//! The limits that hold for a guest, in one call and over all of them.
+//! The limits on the memory of an instance.
 
-/// Bounds all memories of an instance together and its tables, and remembers whether the guest ran
-/// into it. A component made of several modules has several memories.
+/// Bounds the memories of an instance together, and its tables. A component that consists of several
+/// modules can have several memories.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     limit: usize,
     used: usize,
-    asked: usize,
+    /// The growth that was last requested, which is taken back if it fails.
+    requested: usize,
+    /// True if a request exceeded the limit.
     pub(crate) exceeded: bool,
 }
 
 impl MemoryLimit {
     pub(super) const fn new(octets: u32) -> Self {
         Self {
-            // A u32 fits into a usize on every machine that this program runs on.
+            // Lossless: wasmtime supports no machine whose usize is smaller than a u32.
             limit: octets as usize,
             used: 0,
-            asked: 0,
+            requested: 0,
             exceeded: false,
         }
     }
@@ -29,17 +31,17 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.asked = desired.saturating_sub(current);
-        let fits = self.asked <= self.limit.saturating_sub(self.used);
+        self.requested = desired.saturating_sub(current);
+        let fits = self.requested <= self.limit.saturating_sub(self.used);
         match fits {
-            true => self.used += self.asked,
+            true => self.used += self.requested,
             false => self.exceeded = true,
         }
         Ok(fits)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.used -= self.asked.min(self.used);
+        self.used -= self.requested.min(self.used);
         Ok(())
     }
 
@@ -65,13 +67,14 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
     }
 }
 
+/// The greatest number of elements of a table.
 const MAX_TABLE_ELEMENTS: usize = 100_000;
-/// The most core instances that a component may be made of.
+/// The greatest number of core modules of a component.
 pub(crate) const MAX_MODULES: u32 = 64;
-/// The most memories of an instance. The pool has as many for each: an instance with more of them
-/// would take those of other sessions.
+/// The greatest number of memories of an instance. The pool is sized for it: an instance with more
+/// would take the memories of other sessions.
 pub(crate) const MAX_MEMORIES: u32 = 2;
-/// The most tables of an instance, for the same reason.
+/// The greatest number of tables of an instance, for the same reason.
 pub(crate) const MAX_TABLES: u32 = 4;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Random octets for a guest.
+//! The interface `random`: random octets.
 
 use serde_json::json;
 
@@ -18,5 +18,5 @@ impl random::Host for HostState {
     }
 }
 
-/// The most octets that one call gives.
+/// The greatest number of octets in one call.
 const MAX_OCTETS: u32 = 4_096;

@@ -1,4 +1,4 @@
-//! What a guest can know about the session.
+//! The interface `session`: the facts about the session and its transaction.
 
 use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::Envelope;

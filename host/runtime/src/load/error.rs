@@ -1,27 +1,30 @@
-//! Why a plugin cannot be loaded.
+//! The errors of loading.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use tokio::task::JoinError;
 
 use crate::error::PluginError;
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 
-/// Why a plugin cannot be loaded. The file is the operator's or the author's to mend.
+/// The reason why a plugin cannot be loaded. The operator or the author of the plugin has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file holds no component.
-    #[error("{file}: not a WebAssembly component: {reason}")]
+    /// The file contains no valid component.
+    #[error("{file}: not a WebAssembly component: {error}", file = file.display())]
     Component {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
+        /// The cause.
+        #[source]
+        error: ComponentError,
     },
-    /// Sessions had all instances that there may be, so that it could not be tried.
+    /// The plugin could not be tried out, because sessions used all instances.
     #[error("{}: could not be tried, all of plugins.instances are in use", .0.display())]
     Full(PathBuf),
-    /// The component wants to be asked about what nobody would ask it.
+    /// The component exports events that the host does not call.
     #[error(
         "{file}: it exports {exports}, which this gateway never calls: the plugin is written against \
          another version of the contract than {VERSION}",
@@ -39,44 +42,46 @@ pub enum LoadError {
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The cause.
+        #[source]
         error: io::Error,
     },
-    /// The component imports what it may not.
-    #[error("{file}: {reason}")]
+    /// The component has imports that are not offered or not granted.
+    #[error("{file}: {reason}", file = file.display())]
     Import {
         /// The file.
         file: PathBuf,
-        /// Which imports, and what would allow them.
+        /// The imports, and the grants that would allow them.
         reason: String,
     },
-    /// The instances that sessions are to share would be too many.
+    /// The pool has no room for the shared instances of the plugin.
     #[error(
         "{sidecar}: shared-instances: there is no room for {count} more instances; see plugins.instances",
         sidecar = .sidecar.display()
     )]
     NoRoom {
-        /// The file that asks for them.
+        /// The sidecar that asks for them.
         sidecar: PathBuf,
-        /// How many there would be.
+        /// The number of shared instances.
         count: u32,
     },
-    /// No event is exported.
+    /// The component exports no event.
     #[error("{}: exports no event of postgate:plugin@0.1, nothing would ever call it", .0.display())]
     NoEvent(PathBuf),
-    /// The plugin does not work under its limits.
+    /// The plugin failed when it was tried out.
     #[error("{file}: {error}", file = file.display())]
     Plugin {
         /// The file.
         file: PathBuf,
-        /// What happened when it was tried.
+        /// The cause.
+        #[source]
         error: PluginError,
     },
-    /// The sidecar has mistakes.
+    /// The sidecar has a mistake.
     #[error(transparent)]
     Sidecar(#[from] ConfigError),
-    /// The file is larger than it may be.
-    #[error("{file}: {size} octets are more than {key} of {limit}")]
+    /// The file is too large.
+    #[error("{file}: {size} octets are more than {key} of {limit}", file = file.display())]
     TooLarge {
         /// The file.
         file: PathBuf,
@@ -84,18 +89,57 @@ pub enum LoadError {
         size: u64,
         /// The limit in octets.
         limit: u64,
-        /// The setting or rule that says so.
+        /// The setting or rule that defines the limit.
         key: &'static str,
     },
 }
 
 impl LoadError {
-    /// Whether the plugin may work at another time as it is: it was tried, and the machine and all that
-    /// it asks had their part in that, or the machine could not even read it.
-    pub(crate) const fn may_pass(&self) -> bool {
+    /// True if the same file may load at another time: the machine or other sessions can be the cause.
+    pub(crate) const fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Full(_) | Self::Io { .. } | Self::NoRoom { .. } | Self::Plugin { .. }
         )
+    }
+}
+
+/// Loading collects all reasons; a step that finds one ends it.
+impl From<LoadError> for Vec<LoadError> {
+    fn from(error: LoadError) -> Self {
+        vec![error]
+    }
+}
+
+/// The reason why a file contains no valid component.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The file is a core module that cannot be encoded as a component.
+    #[error("a core module that is none of a component: {0:#}")]
+    CoreModule(#[source] wasmtime::Error),
+    /// The component cannot be compiled or linked.
+    #[error("{0:#}")]
+    Invalid(#[source] wasmtime::Error),
+    /// The file does not begin with the preamble of WebAssembly.
+    #[error("it does not begin as a WebAssembly file does")]
+    NotWasm,
+    /// The compiler panicked.
+    #[error(transparent)]
+    Panic(JoinError),
+    /// The file contains machine code.
+    #[error("precompiled code is not accepted, since it cannot be checked")]
+    Precompiled,
+    /// The file is shorter than the preamble of WebAssembly.
+    #[error("the file is shorter than the preamble of WebAssembly")]
+    TooShort,
+}
+
+impl ComponentError {
+    /// Adds the file to the error.
+    pub(super) fn of(self, file: &Path) -> LoadError {
+        LoadError::Component {
+            file: file.to_owned(),
+            error: self,
+        }
     }
 }

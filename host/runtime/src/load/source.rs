@@ -1,4 +1,4 @@
-//! What the files of a plugin hold, read once, so that what is checked is what will run.
+//! The files of a plugin, read once, so that the code that is checked is the code that runs.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -6,35 +6,40 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::load::LoadError;
-use crate::load::version::version_of;
+use super::error::LoadError;
+use super::version::version_of;
 use postgate_config::ConfigError;
 use postgate_config::file::{self, ReadError};
 use postgate_config::sidecar::Sidecar;
 
-/// A plugin as its files hold it.
+/// The files of a plugin.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The `.wasm` file.
     pub(crate) file: PathBuf,
-    /// What is in it.
+    /// The content of the `.wasm` file.
     pub(crate) wasm: Vec<u8>,
-    /// What tells it from other versions.
+    /// The content that tells two versions apart.
     pub(crate) content: Content,
-    /// What its author calls this version.
+    /// The version according to the author.
     pub(crate) version: Option<String>,
 }
 
-/// What the files of a plugin hold, as far as it takes to compare two versions.
+/// The content of the files of a plugin, reduced to what tells two versions apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     /// The SHA-256 of the `.wasm` file, in hexadecimal digits.
     pub(crate) sha256: String,
-    /// What is in the file beside it, where there is one.
+    /// The text of the sidecar, or `None` if there is none.
     pub(crate) sidecar: Option<String>,
 }
 
 impl Source {
+    /// Reads the `.wasm` file and its sidecar.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read or is too large. A missing sidecar is no error.
     pub(crate) fn read(file: &Path, max_file_size: u64) -> Result<Self, LoadError> {
         let wasm = read_bounded(file, max_file_size, "plugins.max-file-size")?;
         let beside = Sidecar::file_beside(file);
@@ -55,7 +60,7 @@ impl Source {
     }
 }
 
-/// The most octets of a sidecar.
+/// The greatest size of a sidecar in octets.
 const MAX_SIDECAR: u64 = 1 << 20;
 
 fn text(octets: Vec<u8>, file: &Path) -> Result<String, LoadError> {
@@ -83,7 +88,7 @@ fn read_bounded(path: &Path, limit: u64, key: &'static str) -> Result<Vec<u8>, L
 
 fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut hex, octet| {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         _ = write!(hex, "{octet:02x}");
         hex
     })

@@ -1,12 +1,12 @@
-//! The version that an author gave to a plugin.
+//! The version of a plugin according to its author.
 
 use wasmparser::{Parser, Payload};
 
-/// What stands in the custom section `version`, where `wasm-tools metadata add --version` and other
-/// component tools put it; the Rust SDK puts that of the crate there. The section of the component
-/// counts before those of modules in it.
+/// Returns the text of the custom section `version`, which `wasm-tools metadata add --version` and other
+/// component tools write; the Rust SDK writes the version of the crate. The section of the component
+/// takes precedence over those of modules in it.
 ///
-/// Nothing where there is none, or none that could be shown in a line.
+/// Returns `None` if there is no such section, or if its text is not printable.
 pub(crate) fn version_of(wasm: &[u8]) -> Option<String> {
     let mut depth = 0_u32;
     let mut found: Option<(u32, &[u8])> = None;
@@ -24,11 +24,13 @@ pub(crate) fn version_of(wasm: &[u8]) -> Option<String> {
     }
     let (_, text) = found?;
     let text = str::from_utf8(text).ok()?;
-    let is_shown = text.bytes().all(|octet| octet.is_ascii_graphic());
-    (is_shown && (1..=MAX_LENGTH).contains(&text.len())).then(|| text.to_owned())
+    let is_printable = text.bytes().all(|octet| octet.is_ascii_graphic());
+    (is_printable && (1..=MAX_LENGTH).contains(&text.len())).then(|| text.to_owned())
 }
 
+/// The name of the custom section.
 const SECTION: &str = "version";
+/// The greatest length of a version in octets.
 const MAX_LENGTH: usize = 64;
 
 #[cfg(test)]
@@ -38,7 +40,7 @@ mod tests {
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-    /// A section with this id; everything here is shorter than 128 octets.
+    /// Encodes a section. Its length must be below 128 octets, which take one octet in LEB128.
     fn section(id: u8, content: &[u8]) -> Vec<u8> {
         [&[id, u8::try_from(content.len()).unwrap()], content].concat()
     }
@@ -48,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outermost_version_counts() {
+    fn the_outermost_version_takes_precedence() {
         let module = [MODULE, &version(b"1.0.0")].concat();
         let inner = [COMPONENT, &section(1, &module)].concat();
         let outer = [inner.as_slice(), &version(b"2.0.0-rc.1+x")].concat();
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_shown_is_no_version() {
+    fn text_that_is_not_printable_is_no_version() {
         let long = [b'1'; MAX_LENGTH + 1];
         for text in [
             &b""[..],

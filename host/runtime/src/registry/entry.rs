@@ -1,4 +1,5 @@
-//! One plugin file: how it looked, what serves of it, and what does not.
+//! The table entry of one plugin file: its last known stamp, the version that is active, and the version
+//! that was refused.
 
 use std::ffi::OsStr;
 use std::mem;
@@ -7,106 +8,99 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Component as WasmComponent;
 
-use super::table::SETTLE;
-use crate::load::source::Content;
-use crate::load::{LoadError, plugin_name};
+use super::inventory::{PluginListingEntry, PluginStatus};
+use super::scan::Stamp;
+use crate::load::{Content, LoadError, plugin_name};
 use crate::loaded::LoadedPlugin;
-use crate::registry::inventory::{PluginState, State};
-use crate::registry::scan::Stamp;
 use postgate_contract::Event;
-
-/// A file that is replaced again and again is taken after so long, since each of them came whole.
-const RESTLESS: Duration = Duration::from_millis(700);
-
-// A change serves new sessions within a second: these two leave the rest of it for compiling.
-const _: () = assert!(SETTLE.as_millis() + RESTLESS.as_millis() < 1_000);
 
 /// One plugin file.
 #[derive(Default)]
-pub(crate) struct Entry {
-    /// How it looked the last time.
-    pub(crate) seen: Option<Stamp>,
-    /// How it looked when it was read.
-    pub(crate) tried: Option<Stamp>,
-    /// Since when it looks different each time.
-    restless_since: Option<Instant>,
-    pub(crate) active: Option<Active>,
-    /// Why what was read the last time does not serve.
-    pub(crate) error: Option<String>,
-    /// What that was.
-    pub(crate) refused: Option<Refused>,
-    /// The number of the load that is under way.
-    pub(crate) load: Option<u64>,
+pub(super) struct Entry {
+    /// The stamp at the last scan.
+    pub(super) last_seen: Option<Stamp>,
+    /// The stamp when the file was last read.
+    pub(super) last_read: Option<Stamp>,
+    /// The time since which the stamp has been different at each scan.
+    unsettled_since: Option<Instant>,
+    pub(super) active: Option<ActiveVersion>,
+    /// The reasons why the file that was last read is not active.
+    pub(super) error: Option<String>,
+    /// The version that was refused for these reasons.
+    pub(super) refused: Option<RefusedVersion>,
+    /// The number of the load under way.
+    pub(super) load: Option<u64>,
 }
 
-/// What does not serve.
-pub(crate) struct Refused {
-    /// What was read, where it could be.
-    pub(crate) content: Option<Content>,
-    /// What was compiled from it, where that worked.
-    pub(crate) code: Option<WasmComponent>,
-    /// Whether it may work at another time.
-    pub(crate) may_pass: bool,
-    /// How often it was tried again.
+/// The version of a plugin in the set of new sessions.
+pub(super) struct ActiveVersion {
+    pub(super) plugin: Arc<LoadedPlugin>,
+    pub(super) content: Content,
+    pub(super) generation: u64,
+}
+
+/// A version of a plugin that cannot be used.
+pub(super) struct RefusedVersion {
+    /// The content of the files, or `None` if they could not be read.
+    pub(super) content: Option<Content>,
+    /// The compiled code, if compilation succeeded.
+    pub(super) code: Option<WasmComponent>,
+    /// True if a later attempt may succeed.
+    pub(super) is_transient: bool,
+    /// The number of attempts after the first one.
     attempts: u32,
-    /// How many occasions to try it again are to be left out.
+    /// The number of retries to skip before the next attempt.
     skips: u32,
 }
 
-/// How often the time until the next attempt doubles.
-const MAX_DOUBLINGS: u32 = 6;
-
-/// A plugin that serves.
-pub(crate) struct Active {
-    pub(crate) plugin: Arc<LoadedPlugin>,
-    pub(crate) content: Content,
-    pub(crate) generation: u64,
-}
-
 impl Entry {
-    /// Whether anything is known of the file but that it is there.
-    pub(crate) const fn is_known(&self) -> bool {
+    /// True if the file was loaded or refused.
+    pub(super) const fn is_known(&self) -> bool {
         self.active.is_some() || self.error.is_some()
     }
 
-    /// Notes how the file looks, and says whether it did so at the last look, and may be read.
-    pub(crate) fn has_come_to_rest(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
-        let before = mem::replace(&mut self.seen, stamp);
-        let since = *self.restless_since.get_or_insert(now);
+    /// Updates the stamp. Returns true if the file is settled and may be read: the stamp is the same as
+    /// before, or the file is replaced again and again for longer than [`MAX_UNSETTLED`].
+    pub(super) fn is_settled(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
+        let before = mem::replace(&mut self.last_seen, stamp);
+        let since = *self.unsettled_since.get_or_insert(now);
         let is_replaced = match (&stamp, &before) {
             (Some(stamp), Some(before)) => stamp.is_replacement_of(before),
             _ => false,
         };
-        stamp == before || (is_replaced && now.duration_since(since) >= RESTLESS)
+        stamp == before || (is_replaced && now.duration_since(since) >= MAX_UNSETTLED)
     }
 
-    /// Whether it is time to try again what was refused. Asking counts as an occasion.
-    pub(crate) const fn takes_another_attempt(&mut self) -> bool {
+    /// Returns true if the refused version is to be tried again now. Each call counts as one interval of
+    /// the exponential back-off.
+    pub(super) const fn is_retry_due(&mut self) -> bool {
         match &mut self.refused {
-            Some(refused) if refused.may_pass && refused.skips > 0 => {
+            Some(refused) if refused.is_transient && refused.skips > 0 => {
                 refused.skips -= 1;
                 false
             }
-            Some(refused) => refused.may_pass,
+            Some(refused) => refused.is_transient,
             None => false,
         }
     }
 
-    pub(crate) fn accept(&mut self, content: Content, plugin: LoadedPlugin, generation: u64) {
+    /// Makes a loaded plugin the active version.
+    pub(super) fn accept(&mut self, content: Content, plugin: LoadedPlugin, generation: u64) {
         if let Some(before) = &self.active {
             before.plugin.metrics().retire();
         }
         self.error = None;
         self.refused = None;
-        self.active = Some(Active {
+        self.active = Some(ActiveVersion {
             plugin: Arc::new(plugin),
             content,
             generation,
         });
     }
 
-    /// Gives the errors back, unless they are those of the last attempt with the same content.
-    pub(crate) fn refuse(
+    /// Records a refused version. Returns the errors unless an earlier attempt with the same content
+    /// failed with the same errors.
+    pub(super) fn refuse(
         &mut self,
         content: Option<Content>,
         code: Option<WasmComponent>,
@@ -118,10 +112,10 @@ impl Entry {
             Some(refused) if refused.content == content => refused.attempts.saturating_add(1),
             _ => 0,
         };
-        self.refused = Some(Refused {
+        self.refused = Some(RefusedVersion {
             content,
             code,
-            may_pass: errors.iter().all(LoadError::may_pass),
+            is_transient: errors.iter().all(LoadError::is_transient),
             attempts,
             skips: (1_u32 << attempts.min(MAX_DOUBLINGS)) - 1,
         });
@@ -131,37 +125,50 @@ impl Entry {
         }
     }
 
-    /// The file was read, or is as it was then.
-    pub(crate) fn rest(&mut self, stamp: Option<Stamp>) {
-        self.seen = stamp;
-        self.tried = stamp;
-        self.restless_since = None;
+    /// Records that the file was read with this stamp, or still has the stamp of the last reading.
+    pub(super) fn settle(&mut self, stamp: Option<Stamp>) {
+        self.last_seen = stamp;
+        self.last_read = stamp;
+        self.unsettled_since = None;
     }
 
-    pub(crate) fn state(&self, name: &OsStr) -> PluginState {
+    pub(super) fn listing_entry(&self, name: &OsStr) -> PluginListingEntry {
         let active = self.active.as_ref();
-        let asked = |active: &Active| {
-            let events = active.plugin.exported_events();
-            let asked = events.filter(|event| active.plugin.handles(*event));
-            asked.map(Event::name).map(str::to_owned).collect()
+        let events = |active: &ActiveVersion| {
+            let exported = active.plugin.exported_events();
+            let handled = exported.filter(|event| active.plugin.handles(*event));
+            handled.map(Event::name).map(str::to_owned).collect()
         };
-        let granted = |active: &Active| {
+        let grants = |active: &ActiveVersion| {
             let grants = active.plugin.sidecar().grants.iter();
             grants.map(|grant| grant.name().to_owned()).collect()
         };
-        PluginState {
+        PluginListingEntry {
             name: plugin_name(name.as_ref()),
             state: match (active, &self.error) {
-                (Some(_), None) => State::Active,
-                (Some(_), Some(_)) => State::Outdated,
-                (None, _) => State::Refused,
+                (Some(_), None) => PluginStatus::Active,
+                (Some(_), Some(_)) => PluginStatus::Outdated,
+                (None, _) => PluginStatus::Refused,
             },
             version: active.and_then(|active| active.plugin.version().map(str::to_owned)),
             sha256: active.map(|active| active.content.sha256.clone()),
             generation: active.map(|active| active.generation),
-            events: active.map(asked).unwrap_or_default(),
-            grants: active.map(granted).unwrap_or_default(),
+            events: active.map(events).unwrap_or_default(),
+            grants: active.map(grants).unwrap_or_default(),
             error: self.error.clone(),
         }
     }
 }
+
+/// A file is settled if its stamp has not changed for this time.
+pub(super) const SETTLE_TIME: Duration = Duration::from_millis(200);
+
+/// A file that is replaced again and again is read after this time, because each replacement was a
+/// complete file.
+const MAX_UNSETTLED: Duration = Duration::from_millis(700);
+
+// A change must serve new sessions within a second; these two times leave the rest for compilation.
+const _: () = assert!(SETTLE_TIME.as_millis() + MAX_UNSETTLED.as_millis() < 1_000);
+
+/// The greatest number of times that the interval between attempts doubles.
+const MAX_DOUBLINGS: u32 = 6;

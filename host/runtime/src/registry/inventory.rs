@@ -1,96 +1,96 @@
-//! What is known about the plugins at one moment: the set that serves, and how each file fares.
+//! A snapshot of the registry: the plugin set of new sessions, and the status of each plugin file.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::PluginSet;
+use super::plugin_set::PluginSet;
 
-/// The set of plugins that serves new sessions, and the state of every plugin file.
+/// The plugin set of new sessions, and the status of each plugin file.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// What a session takes when it begins, and keeps to its end.
+    /// The set of new sessions. A session keeps its set to its end.
     pub set: Arc<PluginSet>,
-    /// What an operator sees.
+    /// The listing at the last change of the registry.
     pub listing: PluginListing,
 }
 
 impl Inventory {
-    /// What an operator sees at this moment: a breaker may have taken out what serves otherwise.
+    /// Returns the listing with the present state of the breakers.
     pub fn listing_now(&self) -> PluginListing {
         let mut listing = self.listing.clone();
         for plugin in &self.set.plugins {
-            let mut states = listing.plugins.iter_mut();
-            let listed = states.find(|listed| listed.name == plugin.name());
+            let mut entries = listing.plugins.iter_mut();
+            let listed = entries.find(|listed| listed.name == plugin.name());
             if let Some(listed) = listed
-                && listed.state == State::Active
+                && listed.state == PluginStatus::Active
                 && plugin.breaker().is_open()
             {
-                listed.state = State::Out;
+                listed.state = PluginStatus::Out;
             }
         }
         listing
     }
 }
 
-/// The plugins as an operator sees them.
+/// The list of plugins for the operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginListing {
-    /// The generation of the set that serves new sessions: it grows by one with each change.
+    /// The generation of the set of new sessions, which grows by one with each change.
     pub generation: u64,
-    /// Why the plugin directory could not be looked into the last time. The plugins that were there
-    /// before serve on.
+    /// The error of the last scan, if the plugin directory could not be read. The previous plugins stay
+    /// in service.
     pub error: Option<String>,
-    /// Every plugin, in the order in which sessions ask them.
-    pub plugins: Vec<PluginState>,
+    /// Every plugin, in the order in which a session asks them.
+    pub plugins: Vec<PluginListingEntry>,
 }
 
 impl PluginListing {
-    /// Whether what serves is what the directory holds.
+    /// True if the active plugins are those of the directory, and no breaker is open.
     pub fn is_well(&self) -> bool {
         let mut plugins = self.plugins.iter();
-        self.error.is_none() && plugins.all(|plugin| plugin.state == State::Active)
+        self.error.is_none() && plugins.all(|plugin| plugin.state == PluginStatus::Active)
     }
 }
 
-/// One plugin as an operator sees it.
+/// One plugin in a listing. The field names are part of the control protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PluginState {
-    /// The name: that of the file without its ending.
+pub struct PluginListingEntry {
+    /// The name: the name of the file without its extension.
     pub name: String,
-    /// Whether it serves.
-    pub state: State,
-    /// The version that its author gave to the one that serves.
+    /// The status.
+    pub state: PluginStatus,
+    /// The version of the active plugin according to its author.
     pub version: Option<String>,
-    /// The SHA-256 of the file of the one that serves, in hexadecimal digits.
+    /// The SHA-256 of the file of the active plugin, in hexadecimal digits.
     pub sha256: Option<String>,
-    /// The generation in which the one that serves came.
+    /// The generation of the set in which the active plugin was new.
     pub generation: Option<u64>,
-    /// The events that it is asked about, in the order of a session.
+    /// The events that the active plugin handles, in the order of a session.
     pub events: Vec<String>,
-    /// What it may use beyond what every plugin may.
+    /// The grants of the active plugin.
     pub grants: Vec<String>,
-    /// Why the file that is there does not serve.
+    /// The reasons why the present file is not active.
     pub error: Option<String>,
 }
 
-/// Whether a plugin serves new sessions.
+/// The status of a plugin file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It serves as its files are.
+pub enum PluginStatus {
+    /// The plugin is in service as its files are.
     Active,
-    /// Its files are good, but it keeps failing, and its breaker has taken it out for a while.
+    /// The plugin keeps failing, and its breaker is open.
     Out,
-    /// Its files were changed to something that cannot be used; the previous version stays in service.
+    /// The present files cannot be used; the previous version stays in service.
     Outdated,
-    /// Its files cannot be used, and no version before could.
+    /// The files cannot be used, and there is no previous version.
     Refused,
 }
 
-impl State {
-    /// The name in a listing.
+impl PluginStatus {
+    /// Returns the name in a listing.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -101,7 +101,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for PluginStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

@@ -1,4 +1,4 @@
-//! How the plugin directory looks, without reading what is in its files.
+//! Scans of the plugin directory: the metadata of its files, without their content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -10,16 +10,22 @@ use crate::load::is_visible;
 use postgate_config::file::FileVersion;
 use postgate_config::sidecar::Sidecar;
 
-/// The plugins of a directory by the names of their files, which is their order.
+/// The files of a plugin directory.
 #[derive(Debug, Default)]
-pub(crate) struct Scan {
-    pub(crate) plugins: BTreeMap<OsString, Stamp>,
-    /// Files that would belong to a plugin if there were one.
-    pub(crate) orphans: BTreeSet<PathBuf>,
+pub(super) struct Scan {
+    /// The plugins by the names of their files, which is the order in which sessions ask them.
+    pub(super) plugins: BTreeMap<OsString, Stamp>,
+    /// Sidecars without a plugin.
+    pub(super) orphans: BTreeSet<PathBuf>,
 }
 
 impl Scan {
-    pub(crate) fn of(directory: &Path) -> io::Result<Self> {
+    /// Scans a directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the directory cannot be read.
+    pub(super) fn of(directory: &Path) -> io::Result<Self> {
         let mut scan = Self::default();
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
@@ -39,47 +45,48 @@ impl Scan {
     }
 }
 
-/// What tells whether the files of a plugin may have changed. A symbolic link looks like the file
-/// that it leads to.
+/// The metadata of the files of a plugin, which changes with their content. Symbolic links are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(super) struct Stamp {
     wasm: FileStamp,
     sidecar: FileStamp,
 }
 
 impl Stamp {
-    pub(crate) fn of(plugin: &Path) -> Self {
+    pub(super) fn of(plugin: &Path) -> Self {
         Self {
             wasm: FileStamp::of(plugin),
             sidecar: FileStamp::of(&Sidecar::file_beside(plugin)),
         }
     }
 
-    /// Whether one file was put in the place of another, and not written into.
-    pub(crate) fn is_replacement_of(&self, other: &Self) -> bool {
-        let stays = |new: &FileStamp, old: &FileStamp| new == old || new.file() != old.file();
-        stays(&self.wasm, &other.wasm) && stays(&self.sidecar, &other.sidecar)
+    /// True if each file is the same as in `other` or was replaced by another file, so that none was
+    /// written into.
+    pub(super) fn is_replacement_of(&self, other: &Self) -> bool {
+        let is_whole = |new: &FileStamp, old: &FileStamp| new == old || new.file() != old.file();
+        is_whole(&self.wasm, &other.wasm) && is_whole(&self.sidecar, &other.sidecar)
     }
 }
 
-/// How one file looks.
+/// The metadata of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FileStamp {
-    There(FileVersion),
+    Readable(FileVersion),
     Unreadable(io::ErrorKind),
 }
 
 impl FileStamp {
     fn of(file: &Path) -> Self {
         match fs::metadata(file) {
-            Ok(metadata) => Self::There(FileVersion::from(&metadata)),
+            Ok(metadata) => Self::Readable(FileVersion::from(&metadata)),
             Err(error) => Self::Unreadable(error.kind()),
         }
     }
 
+    /// Returns the device and the inode.
     const fn file(&self) -> Option<(u64, u64)> {
         match *self {
-            Self::There(FileVersion { device, inode, .. }) => Some((device, inode)),
+            Self::Readable(FileVersion { device, inode, .. }) => Some((device, inode)),
             Self::Unreadable(_) => None,
         }
     }
@@ -87,10 +94,10 @@ impl FileStamp {
 
 #[cfg(test)]
 impl Stamp {
-    /// How a plugin without a sidecar looks.
-    pub(crate) const fn fake(inode: u64, size: u64) -> Self {
+    /// Returns the stamp of a plugin without a sidecar.
+    pub(super) const fn fake(inode: u64, size: u64) -> Self {
         Self {
-            wasm: FileStamp::There(FileVersion {
+            wasm: FileStamp::Readable(FileVersion {
                 device: 0,
                 inode,
                 size,

@@ -1,211 +1,168 @@
-//! What a library remembers of the plugin directory between two looks at it.
+//! The table of plugin files that a registry keeps between scans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tracing::{error, info, warn};
 use wasmtime::component::Component as WasmComponent;
 
 use super::entry::Entry;
-use crate::load::source::Content;
-use crate::load::{LoadError, PluginSet, plugin_name};
-use crate::loaded::LoadedPlugin;
-use crate::registry::inventory::PluginListing;
-use crate::registry::scan::Stamp;
+use super::inventory::PluginListing;
+use super::plan::{LoadJob, LoadOutcome, Plan, ScanMode};
+use super::plugin_set::PluginSet;
+use super::scan::Stamp;
+use crate::load::{Content, LoadError, plugin_name};
 
-/// A file counts as whole when it has not changed for so long.
-pub(crate) const SETTLE: Duration = Duration::from_millis(200);
+/// A table that several tasks use.
+#[derive(Default)]
+pub(super) struct SharedTable(Mutex<PluginTable>);
 
-/// Which files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// All of them, now.
-    Reread,
-    /// As `Settle`, and those that were refused for what may pass, ever more rarely.
-    Retry,
-    /// Those that have changed, once they do not change any more.
-    Settle,
+impl SharedTable {
+    pub(super) fn lock(&self) -> MutexGuard<'_, PluginTable> {
+        // A poisoned lock is usable: no change of the table can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Every plugin file, and the set that they make.
+/// Every plugin file, and the set of the active plugins.
 #[derive(Default)]
-pub(crate) struct PluginTable {
+pub(super) struct PluginTable {
     generation: u64,
     entries: BTreeMap<OsString, Entry>,
-    /// Why the directory cannot be looked into.
-    trouble: Option<String>,
+    /// The error of the last scan, if it failed.
+    directory_error: Option<String>,
     orphans: BTreeSet<PathBuf>,
-    /// Whether sessions are to see another set than before.
+    /// True if the set of the active plugins differs from the last one that was taken.
     is_changed: bool,
-    /// How many loads there were.
-    jobs: u64,
-}
-
-/// What a look at the directory asks for.
-#[derive(Debug, Default)]
-pub(crate) struct Todo {
-    /// What is to be loaded, in the order in which sessions ask.
-    pub(crate) jobs: Vec<Job>,
-    /// Whether something may still be being written.
-    pub(crate) is_unsettled: bool,
-}
-
-/// A plugin that is to be loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Job {
-    /// The name of the file.
-    pub(crate) name: OsString,
-    /// How it looked.
-    pub(crate) stamp: Stamp,
-    /// Tells this load from all others.
-    number: u64,
-}
-
-/// What came of loading a plugin.
-pub(crate) enum Taken {
-    /// It works.
-    Accepted(Content, Box<LoadedPlugin>),
-    /// It changed while it was read, and looks like this now.
-    Changed(Stamp),
-    /// What it holds is known already.
-    Known,
-    /// It cannot be used.
-    Refused {
-        content: Option<Content>,
-        code: Option<WasmComponent>,
-        errors: Vec<LoadError>,
-    },
-}
-
-impl Taken {
-    pub(crate) const fn refused(
-        content: Option<Content>,
-        code: Option<WasmComponent>,
-        errors: Vec<LoadError>,
-    ) -> Self {
-        Self::Refused {
-            content,
-            code,
-            errors,
-        }
-    }
+    /// The number of loads so far, which is also the number of the latest one.
+    loads: u64,
 }
 
 impl PluginTable {
-    /// What is to be loaded of what is there. What is gone is removed.
-    pub(crate) fn compare(
+    /// Compares the table with the result of a scan, and plans the loads. Entries whose files are gone
+    /// are removed.
+    pub(super) fn plan(
         &mut self,
         found: &BTreeMap<OsString, Stamp>,
-        care: Care,
+        mode: ScanMode,
         now: Instant,
-    ) -> Todo {
+    ) -> Plan {
         let known = self.entries.keys().cloned();
         let names: BTreeSet<OsString> = known.chain(found.keys().cloned()).collect();
-        let mut todo = Todo::default();
+        let mut plan = Plan::default();
         for name in names {
             let entry = self.entries.entry(name.clone()).or_default();
             let Some(stamp) = found.get(&name).copied() else {
-                match care == Care::Reread || entry.has_come_to_rest(None, now) {
+                match mode == ScanMode::Everything || entry.is_settled(None, now) {
                     true => self.remove(&name),
-                    false => todo.is_unsettled = true,
+                    false => plan.is_unsettled = true,
                 }
                 continue;
             };
-            if care == Care::Reread {
-                todo.jobs.push(self.job(name, stamp));
+            if mode == ScanMode::Everything {
+                plan.jobs.push(self.new_job(name, stamp));
             } else if entry.load.is_some() {
-                // It is looked at again once that has ended.
-            } else if Some(stamp) == entry.tried {
-                entry.rest(Some(stamp));
-                if care == Care::Retry && entry.takes_another_attempt() {
-                    todo.jobs.push(self.job(name, stamp));
+                // The end of the load causes another scan.
+            } else if Some(stamp) == entry.last_read {
+                entry.settle(Some(stamp));
+                if mode == ScanMode::RetryRefused && entry.is_retry_due() {
+                    plan.jobs.push(self.new_job(name, stamp));
                 }
-            } else if entry.has_come_to_rest(Some(stamp), now) {
-                todo.jobs.push(self.job(name, stamp));
+            } else if entry.is_settled(Some(stamp), now) {
+                plan.jobs.push(self.new_job(name, stamp));
             } else {
-                todo.is_unsettled = true;
+                plan.is_unsettled = true;
             }
         }
-        todo
+        plan
     }
 
-    fn job(&mut self, name: OsString, stamp: Stamp) -> Job {
-        self.jobs += 1;
-        let number = self.jobs;
-        self.entry(&name).load = Some(number);
-        Job {
+    fn new_job(&mut self, name: OsString, stamp: Stamp) -> LoadJob {
+        self.loads += 1;
+        let number = self.loads;
+        self.entries.entry(name.clone()).or_default().load = Some(number);
+        LoadJob {
             name,
             stamp,
             number,
         }
     }
 
-    /// The entry that a load is for, unless it is gone or is being loaded anew.
-    fn entry_of(&mut self, job: &Job) -> Option<&mut Entry> {
+    /// Returns the entry of a load. Returns `None` if the load is stale: the file is gone, or is being
+    /// loaded again.
+    fn entry_of(&mut self, job: &LoadJob) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(&job.name)?;
         (entry.load == Some(job.number)).then_some(entry)
     }
 
-    /// A load has come to its end, however.
-    pub(crate) fn end(&mut self, job: &Job) {
+    /// Marks a load as ended, however it ended.
+    pub(super) fn end_load(&mut self, job: &LoadJob) {
         if let Some(entry) = self.entry_of(job) {
             entry.load = None;
         }
     }
 
-    /// Whether there is nothing to be done about what a file holds.
-    pub(crate) fn recognises(&mut self, job: &Job, content: &Content, care: Care) -> bool {
+    /// True if this content needs no load: it is active, or was refused and is not to be tried again in
+    /// this mode.
+    pub(super) fn is_known(&mut self, job: &LoadJob, content: &Content, mode: ScanMode) -> bool {
         let Some(entry) = self.entry_of(job) else {
             return true;
         };
         let refused = entry.refused.as_ref();
         if let Some(refused) = refused.filter(|refused| refused.content.as_ref() == Some(content)) {
-            return match care {
-                Care::Reread => false,
-                Care::Retry => !refused.may_pass,
-                Care::Settle => true,
+            return match mode {
+                ScanMode::Changed => true,
+                ScanMode::Everything => false,
+                ScanMode::RetryRefused => !refused.is_transient,
             };
         }
-        let serves = entry.active.as_ref();
-        let serves = serves.is_some_and(|active| active.content == *content);
-        if serves && entry.error.take().is_some() {
+        let active = entry.active.as_ref();
+        let is_active = active.is_some_and(|active| active.content == *content);
+        if is_active && entry.error.take().is_some() {
             entry.refused = None;
             info!(
                 plugin = plugin_name(job.name.as_ref()),
                 "plugin file is again the one that serves"
             );
         }
-        serves
+        is_active
     }
 
-    /// Takes what came of loading a plugin, and gives back the errors that nobody was told yet. What
-    /// is gone meanwhile, or being loaded anew, stays as it is.
-    pub(crate) fn finish(&mut self, job: &Job, taken: Taken) -> Result<(), Vec<LoadError>> {
+    /// Records the outcome of a load. The outcome of a stale load is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of a refused plugin, unless they were returned before.
+    pub(super) fn finish_load(
+        &mut self,
+        job: &LoadJob,
+        outcome: LoadOutcome,
+    ) -> Result<(), Vec<LoadError>> {
         let generation = self.generation + 1;
         let Some(entry) = self.entry_of(job) else {
             return Ok(());
         };
         entry.load = None;
-        entry.rest(Some(job.stamp));
-        match taken {
-            Taken::Accepted(content, plugin) => {
+        entry.settle(Some(job.stamp));
+        match outcome {
+            LoadOutcome::Accepted(content, plugin) => {
                 entry.accept(content, *plugin, generation);
                 self.is_changed = true;
                 Ok(())
             }
-            Taken::Changed(stamp) => {
-                // It is none of what was tried.
-                entry.tried = None;
-                entry.seen = Some(stamp);
+            LoadOutcome::Changed(stamp) => {
+                // The file is read as soon as it keeps this stamp.
+                entry.last_read = None;
+                entry.last_seen = Some(stamp);
                 Ok(())
             }
-            Taken::Known => Ok(()),
-            Taken::Refused {
+            LoadOutcome::Known => Ok(()),
+            LoadOutcome::Refused {
                 content,
                 code,
                 errors,
@@ -223,8 +180,8 @@ impl PluginTable {
         }
     }
 
-    /// Code that was compiled from a file with this SHA-256.
-    pub(crate) fn compiled(&self, sha256: &str) -> Option<WasmComponent> {
+    /// Returns the code that was compiled from a file with this SHA-256.
+    pub(super) fn compiled_code(&self, sha256: &str) -> Option<WasmComponent> {
         let entries = self.entries.values();
         let active = entries.clone().filter_map(|entry| entry.active.as_ref());
         let active = active.map(|active| (&active.content, active.plugin.code()));
@@ -235,40 +192,42 @@ impl PluginTable {
         Some(code.clone())
     }
 
-    /// The SHA-256 of the version that serves.
-    pub(crate) fn sha256(&self, name: &OsStr) -> Option<&str> {
+    /// Returns the SHA-256 of the active version.
+    pub(super) fn active_sha256(&self, name: &OsStr) -> Option<&str> {
         let active = self.entries.get(name)?.active.as_ref()?;
         Some(&active.content.sha256)
     }
 
-    pub(crate) fn note_trouble(&mut self, directory: Option<&Path>, error: &io::Error) {
+    /// Records that the directory cannot be read. The same error is logged once.
+    pub(super) fn directory_failed(&mut self, directory: Option<&Path>, error: &io::Error) {
         let directory = directory.unwrap_or_else(|| Path::new(""));
         let text = format!("{}: {error}", directory.display());
-        if self.trouble.as_ref() != Some(&text) {
+        if self.directory_error.as_ref() != Some(&text) {
             error!(
                 error = text,
                 "cannot look for plugins, the previous ones stay in service"
             );
         }
-        self.trouble = Some(text);
+        self.directory_error = Some(text);
     }
 
-    pub(crate) fn note_end_of_trouble(&mut self) {
-        if self.trouble.take().is_some() {
+    /// Records that the directory can be read.
+    pub(super) fn directory_recovered(&mut self) {
+        if self.directory_error.take().is_some() {
             info!("plugins can be looked for again");
         }
     }
 
-    /// Says of each file beside no plugin, once, that nobody reads it.
-    pub(crate) fn note_orphans(&mut self, orphans: BTreeSet<PathBuf>) {
+    /// Logs each sidecar without a plugin, once.
+    pub(super) fn report_orphans(&mut self, orphans: BTreeSet<PathBuf>) {
         for orphan in orphans.difference(&self.orphans) {
             warn!(file = %orphan.display(), "there is no plugin beside this file");
         }
         self.orphans = orphans;
     }
 
-    /// The set of those that serve, where it is another one than the last time.
-    pub(crate) fn take_set(&mut self) -> Option<PluginSet> {
+    /// Returns the set of the active plugins if it has changed since the last call.
+    pub(super) fn take_changed_set(&mut self) -> Option<PluginSet> {
         if !mem::take(&mut self.is_changed) {
             return None;
         }
@@ -280,20 +239,17 @@ impl PluginTable {
         })
     }
 
-    pub(crate) fn listing(&self) -> PluginListing {
+    pub(super) fn listing(&self) -> PluginListing {
         let known = self.entries.iter().filter(|(_, entry)| entry.is_known());
         PluginListing {
             generation: self.generation,
-            error: self.trouble.clone(),
-            plugins: known.map(|(name, entry)| entry.state(name)).collect(),
+            error: self.directory_error.clone(),
+            plugins: known
+                .map(|(name, entry)| entry.listing_entry(name))
+                .collect(),
         }
-    }
-
-    fn entry(&mut self, name: &OsStr) -> &mut Entry {
-        self.entries.entry(name.to_owned()).or_default()
     }
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

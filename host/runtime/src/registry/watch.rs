@@ -1,8 +1,7 @@
-//! When to look at the plugin directory: at a hint of the system that it has changed, and now and
-//! then without one.
+//! Scans the plugin directory when the system reports a change, and at regular intervals.
 //!
-//! What the system says of changes is no more than a hint. It differs between file systems and
-//! editors, can be lost, and never comes from a directory on another machine.
+//! A notification of the system is only a hint to scan. Notifications differ between file systems and
+//! editors, can be lost, and are not sent for a directory on another machine.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,78 +18,78 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use crate::registry::table::{Care, SETTLE};
-use crate::registry::{Looked, PluginRegistry};
+use super::entry::SETTLE_TIME;
+use super::plan::ScanMode;
+use super::plugin_registry::{PluginRegistry, ScanResult};
 
-/// When the plugin directory is looked at.
+/// The settings of [`watch`].
 #[derive(Clone, Copy, Debug)]
 pub struct WatchSettings {
-    /// Whether the system is asked for hints.
+    /// True if notifications of the system are used.
     pub hints: bool,
-    /// How long to wait for one before looking without.
+    /// The interval between scans without a notification.
     pub rescan: Duration,
 }
 
-/// Takes changes of the plugin directory for as long as this is awaited.
-pub async fn watch(library: Arc<PluginRegistry>, settings: WatchSettings) {
-    let Some(directory) = library.directory() else {
+/// Keeps the registry up to date with the plugin directory. Returns only if no directory is configured.
+pub async fn watch(registry: Arc<PluginRegistry>, settings: WatchSettings) {
+    let Some(directory) = registry.directory() else {
         return;
     };
     let mut watch = Watch::default();
     let hints = Arc::clone(&watch.hints);
-    let mut care = Care::Settle;
+    let mut mode = ScanMode::Changed;
     let mut retry_at = Instant::now() + settings.rescan;
     loop {
-        // First the hints and then the look: a change between the two is seen twice, not never.
+        // The watch must be in place before the scan, so that no change is missed between the two.
         if settings.hints {
             watch = watch.renewed(directory).await;
         }
-        let looked = library.look(care).await;
-        // Without a hint it is time to look all the same, and however many hints come, what was refused
-        // has its turn.
-        let next = match looked {
-            Looked::Settled => retry_at,
-            Looked::Troubled => Instant::now() + settings.rescan.min(TROUBLED),
-            Looked::Unsettled => Instant::now() + SETTLE,
+        let result = registry.rescan(mode).await;
+        // The interval for retries runs independently of notifications, however many there are.
+        let next = match result {
+            ScanResult::Settled => retry_at,
+            ScanResult::Failed => Instant::now() + settings.rescan.min(RETRY_DELAY),
+            ScanResult::Unsettled => Instant::now() + SETTLE_TIME,
         };
         tokio::select! {
             () = sleep_until(next) => {}
-            () = hints.changed.notified(), if looked != Looked::Unsettled => {}
-            () = library.finished_late() => {}
+            () = hints.changed.notified(), if result != ScanResult::Unsettled => {}
+            () = registry.finished_late() => {}
         }
-        care = match Instant::now() < retry_at {
-            true => Care::Settle,
+        mode = match Instant::now() < retry_at {
+            true => ScanMode::Changed,
             false => {
                 retry_at = Instant::now() + settings.rescan;
-                Care::Retry
+                ScanMode::RetryRefused
             }
         };
     }
 }
 
-/// How long a directory that cannot be looked into is left alone.
-const TROUBLED: Duration = Duration::from_secs(1);
+/// The delay before the next scan of a directory that cannot be read.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The hints of the system about one directory.
+/// The notifications of the system about one directory.
 #[derive(Default)]
 struct Watch {
     watcher: Option<RecommendedWatcher>,
     /// The device and inode of the directory that is watched.
     watched: Option<(u64, u64)>,
     hints: Arc<Hints>,
-    has_complained: bool,
+    /// True if the failure to watch was logged.
+    is_failure_logged: bool,
 }
 
 #[derive(Default)]
 struct Hints {
     changed: Notify,
-    /// Whether the directory itself has changed its name or is gone.
+    /// True if the directory itself was renamed or removed.
     is_lost: AtomicBool,
 }
 
 impl Watch {
-    /// As [`Self::renew`], off the threads that serve sessions: a directory on another machine may take
-    /// its time.
+    /// Calls [`Self::renew`] on a thread for blocking work: a directory on another machine can be slow.
     async fn renewed(mut self, directory: &Path) -> Self {
         let directory = directory.to_owned();
         let renewed = spawn_blocking(move || {
@@ -99,63 +98,64 @@ impl Watch {
         });
         match renewed.await {
             Ok(watch) => watch,
-            // Only a panic keeps it from coming back, and the hints with it.
+            // The task is never cancelled, so the error is a panic.
             Err(panic) => resume_unwind(panic.into_panic()),
         }
     }
 
-    /// Makes sure that it is the directory of this name that is watched: another one may have been
-    /// put in its place.
+    /// Watches the directory that now has this name, which may have replaced the one that is watched.
     fn renew(&mut self, directory: &Path) {
         let is_lost = self.hints.is_lost.swap(false, Ordering::Relaxed);
-        let now = fs::metadata(directory).ok();
-        let now = now.map(|metadata| (metadata.dev(), metadata.ino()));
-        if self.watcher.is_some() && self.watched == now && !is_lost {
+        let current = fs::metadata(directory).ok();
+        let current = current.map(|metadata| (metadata.dev(), metadata.ino()));
+        if self.watcher.is_some() && self.watched == current && !is_lost {
             return;
         }
-        self.watched = now;
+        self.watched = current;
         match start(directory, Arc::clone(&self.hints)) {
             Ok(watcher) => {
                 self.watcher = Some(watcher);
-                self.has_complained = false;
+                self.is_failure_logged = false;
             }
             Err(error) => {
                 self.watcher = None;
-                if !self.has_complained {
+                if !self.is_failure_logged {
                     warn!(
                         %error,
                         "the system gives no hints about the plugin directory, plugins.rescan alone counts"
                     );
                 }
-                self.has_complained = true;
+                self.is_failure_logged = true;
             }
         }
     }
 }
 
-/// Watches a directory, and the one above it for the case that it is replaced.
+/// Watches a directory, and its parent, which reports if the directory is replaced.
 fn start(directory: &Path, hints: Arc<Hints>) -> notify::Result<RecommendedWatcher> {
-    let subject = directory.to_owned();
+    let watched = directory.to_owned();
     let mut watcher =
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-            Ok(event) => hints.note(&subject, &event),
+            Ok(event) => hints.record(&watched, &event),
             Err(_) => hints.changed.notify_one(),
         })?;
-    if let Some(above) = directory.parent() {
-        watcher.watch(above, RecursiveMode::NonRecursive)?;
+    if let Some(parent) = directory.parent() {
+        watcher.watch(parent, RecursiveMode::NonRecursive)?;
     }
     match watcher.watch(directory, RecursiveMode::NonRecursive) {
-        // The one above tells when it comes back.
-        Err(error) if is_absence(&error) => Ok(watcher),
+        // The watch of the parent reports when the directory is created.
+        Err(error) if is_not_found(&error) => Ok(watcher),
         watched => watched.map(|()| watcher),
     }
 }
 
 impl Hints {
-    fn note(&self, directory: &Path, event: &Event) {
-        let concerns = |path: &PathBuf| path.starts_with(directory) && may_matter(path);
-        let is_about_it = event.paths.iter().any(concerns);
-        if !may_change(event.kind) || !(is_about_it || event.need_rescan()) {
+    /// Records a notification if it can concern a plugin.
+    fn record(&self, directory: &Path, event: &Event) {
+        let concerns_plugin =
+            |path: &PathBuf| path.starts_with(directory) && is_relevant_name(path);
+        let is_relevant = event.paths.iter().any(concerns_plugin);
+        if !can_change(event.kind) || !(is_relevant || event.need_rescan()) {
             return;
         }
         let is_itself = event.paths.iter().any(|path| path == directory);
@@ -167,9 +167,9 @@ impl Hints {
     }
 }
 
-/// Whether there is something to see. Looking opens files and directories itself, which must not be
-/// a reason to look again.
-const fn may_change(kind: EventKind) -> bool {
+/// True for events that can change the directory. A scan opens files and directories itself, which must
+/// not cause another scan.
+const fn can_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_)
@@ -178,17 +178,17 @@ const fn may_change(kind: EventKind) -> bool {
     }
 }
 
-/// Whether a name may have to do with plugins. One that is hidden is a copy that is not complete, or
-/// somebody else's; `..data` and the like are how some systems change a whole directory at once.
-fn may_matter(path: &Path) -> bool {
+/// True for names that can concern a plugin. A hidden file is an incomplete copy or unrelated. Names that
+/// begin with two dots, such as `..data`, count: Kubernetes replaces a whole directory by renaming them.
+fn is_relevant_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let is_hidden = name.starts_with(b".") && !name.starts_with(b"..");
-    let ending = path.extension();
-    !is_hidden && ending.is_none_or(|ending| ending == "wasm" || ending == "toml")
+    let extension = path.extension();
+    !is_hidden && extension.is_none_or(|extension| extension == "wasm" || extension == "toml")
         || name.starts_with(b"..")
 }
 
-fn is_absence(error: &notify::Error) -> bool {
+fn is_not_found(error: &notify::Error) -> bool {
     match &error.kind {
         ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
         ErrorKind::PathNotFound => true,
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_change_the_directory_is_a_hint() {
+    fn only_events_that_can_change_the_directory_are_hints() {
         let write = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let open = EventKind::Access(AccessKind::Open(AccessMode::Any));
         let modify = EventKind::Modify(ModifyKind::Data(DataChange::Any));
@@ -211,7 +211,7 @@ mod tests {
         let rights = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
         let create = EventKind::Create(CreateKind::Any);
         let remove = EventKind::Remove(RemoveKind::Folder);
-        // What happened to what, whether it is a hint, and whether the watch is lost.
+        // The event and its path; if it is a hint; if the directory itself is lost.
         let table = [
             (create, "/etc/plugins/10-a.wasm", true, false),
             (modify, "/etc/plugins/10-a.wasm", true, false),
@@ -231,7 +231,7 @@ mod tests {
         ];
         for (kind, path, is_hint, is_lost) in table {
             let hints = Hints::default();
-            hints.note(
+            hints.record(
                 Path::new("/etc/plugins"),
                 &Event::new(kind).add_path(PathBuf::from(path)),
             );

@@ -49,7 +49,7 @@ pub(super) fn run(wanted: &Bindings) -> Result<(), Failure> {
         events: wanted.events.clone(),
         grants: wanted.grants.clone(),
     };
-    let files = contract::bindings(language, &world);
+    let files = bindings::bindings(language, &world);
     for file in files.map_err(|error| Failure::mistakes(vec![error]))? {
         write(&wanted.out.join(&file.path), &file.contents)?;
     }

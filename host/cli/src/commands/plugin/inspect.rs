@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use postgate::metrics::Metrics;
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::Event;
 use postgate_dns::Dns;
@@ -28,7 +29,13 @@ pub(in crate::commands) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
     let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
-    let runtime = Runtime::new(Some(1), None, Dns::default()).map_err(Failure::run_time)?;
+    let runtime = Runtime::new(
+        Some(1),
+        None,
+        Dns::default(),
+        Metrics::new().plugins().clone(),
+    )
+    .map_err(Failure::run_time)?;
     let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX)
         .map_err(|error| Failure::mistakes(vec![error]))?;
     match arguments.json {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use postgate::control::Request;
-use postgate_runtime::{PluginListing, PluginState};
+use postgate_runtime::{PluginListing, PluginListingEntry};
 
 use super::{Failure, RunningGateway};
 
@@ -64,7 +64,7 @@ const HEADINGS: [&str; 7] = [
     "EVENTS",
 ];
 
-fn row(plugin: &PluginState) -> [String; HEADINGS.len()] {
+fn row(plugin: &PluginListingEntry) -> [String; HEADINGS.len()] {
     let words = |words: &[String]| match words.is_empty() {
         true => NOTHING.to_owned(),
         false => words.join(","),
@@ -89,15 +89,15 @@ const SHORT: usize = 12;
 
 #[cfg(test)]
 mod tests {
-    use postgate_runtime::State;
+    use postgate_runtime::PluginStatus;
 
     use super::*;
 
     #[test]
     fn columns_are_as_wide_as_they_must_be() {
-        let good = PluginState {
+        let good = PluginListingEntry {
             name: "10-access".into(),
-            state: State::Active,
+            state: PluginStatus::Active,
             version: Some("1.2.3".into()),
             sha256: Some("0123456789abcdef".into()),
             generation: Some(12),
@@ -105,9 +105,9 @@ mod tests {
             grants: vec!["dns".into()],
             error: None,
         };
-        let bad = PluginState {
+        let bad = PluginListingEntry {
             name: "20-x".into(),
-            state: State::Refused,
+            state: PluginStatus::Refused,
             version: None,
             sha256: None,
             generation: None,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::devkit::call::Call;
 use crate::devkit::HarnessSession;
+use crate::devkit::call::Call;
 use crate::devkit::harness::Harness;
 use crate::devkit::mail::{self, Envelope};
 use clap::Args;
@@ -225,7 +225,11 @@ fn message(
     say(&outcome.diff)
 }
 
-fn open<'a>(harness: &'a Harness, settings: &Table, file: &Path) -> Result<HarnessSession<'a>, Failure> {
+fn open<'a>(
+    harness: &'a Harness,
+    settings: &Table,
+    file: &Path,
+) -> Result<HarnessSession<'a>, Failure> {
     harness
         .open(settings)
         .map_err(|error| Failure::Mistakes(vec![format!("{}: {error}", file.display()).into()]))

@@ -54,74 +54,88 @@ fn address(client: u8) -> IpAddr {
 
 fn run(rules: BreakerRules, acts: &[(u64, Act)]) {
     let start = Instant::now();
-    let breaker = Breaker::new(rules);
-    let mut probe = None;
+    let mut scenario = Scenario {
+        breaker: Breaker::new(rules),
+        probe: None,
+    };
     for (line, (second, act)) in acts.iter().enumerate() {
         let now = start + Duration::from_secs(*second);
-        let at = format!("line {line}: {act:?}");
+        scenario.apply(*act, &format!("line {line}: {act:?}"), now);
+    }
+}
+
+struct Scenario {
+    breaker: Breaker,
+    /// The latest permission to probe.
+    probe: Option<Probe>,
+}
+
+impl Scenario {
+    /// Applies an act. `row` describes it, and names the session of a call.
+    fn apply(&mut self, act: Act, row: &str, now: Instant) {
         let opened = |seconds| Some(Transition::Opened(Duration::from_secs(seconds)));
-        let call = |event, client, probe| CallInfo {
-            event: Some(event),
+        let call = |client| CallInfo {
+            event: Some(Event::Rcpt),
             client: address(client),
-            session: &at,
-            probe,
+            session: row,
+            probe: None,
         };
-        let again = |client| CallInfo {
+        let same = |client| CallInfo {
             session: "same",
-            ..call(Event::Rcpt, client, None)
+            ..call(client)
         };
-        let fails = |call| breaker.record_failure(call, now);
-        let works = |call| breaker.record_success(call, now);
-        let mut admit = |client| match breaker.admit(None, address(client), now) {
-            Admission::Probe(permission) => {
-                probe = Some(permission);
-                "probe"
-            }
-            Admission::Allow => "allow",
-            Admission::Reject => "reject",
+        let probing = |client| CallInfo {
+            probe: self.probe,
+            ..call(client)
         };
-        match *act {
-            Allowed => assert_eq!(admit(STRANGER), "allow", "{at}"),
-            Rejected => assert_eq!(admit(STRANGER), "reject", "{at}"),
-            RejectedFor(client) => assert_eq!(admit(client), "reject", "{at}"),
-            Probed => assert_eq!(admit(STRANGER), "probe", "{at}"),
-            ProbeFor(client) => assert_eq!(admit(client), "probe", "{at}"),
-            Fail(client) => assert_eq!(fails(call(Event::Rcpt, client, None)), None, "{at}"),
-            Opens(client, seconds) => {
-                let transition = fails(call(Event::Rcpt, client, None));
-                assert_eq!(transition, opened(seconds), "{at}");
-            }
-            Same(client) => assert_eq!(fails(again(client)), None, "{at}"),
-            SameOpens(client, seconds) => {
-                assert_eq!(fails(again(client)), opened(seconds), "{at}");
-            }
-            Works(client) => assert_eq!(works(call(Event::Rcpt, client, None)), None, "{at}"),
+        let fail = |call| self.breaker.record_failure(call, now);
+        let succeed = |call| self.breaker.record_success(call, now);
+        let end = || self.breaker.end_probe(self.probe.unwrap(), now);
+        let (transition, expected) = match act {
+            Allowed => return assert_eq!(self.admit(STRANGER, now), "allow", "{row}"),
+            Probed => return assert_eq!(self.admit(STRANGER, now), "probe", "{row}"),
+            ProbeFor(client) => return assert_eq!(self.admit(client, now), "probe", "{row}"),
+            Rejected => return assert_eq!(self.admit(STRANGER, now), "reject", "{row}"),
+            RejectedFor(client) => return assert_eq!(self.admit(client, now), "reject", "{row}"),
+            Fail(client) => (fail(call(client)), None),
+            Opens(client, seconds) => (fail(call(client)), opened(seconds)),
+            Same(client) => (fail(same(client)), None),
+            SameOpens(client, seconds) => (fail(same(client)), opened(seconds)),
+            Works(client) => (succeed(call(client)), None),
             ProbeFails(seconds) => {
-                assert_eq!(
-                    breaker.admit(probe, address(1), now),
-                    Admission::Allow,
-                    "{at}"
-                );
-                assert_eq!(fails(call(Event::Rcpt, 1, probe)), opened(seconds), "{at}");
+                self.assert_may_probe(row, now);
+                (fail(probing(1)), opened(seconds))
             }
             ProbeContinues => {
-                assert_eq!(
-                    breaker.admit(probe, address(1), now),
-                    Admission::Allow,
-                    "{at}"
-                );
-                assert_eq!(works(call(Event::Mail, STRANGER, probe)), None, "{at}");
+                self.assert_may_probe(row, now);
+                let other_event = CallInfo {
+                    event: Some(Event::Mail),
+                    ..probing(STRANGER)
+                };
+                (succeed(other_event), None)
             }
-            ProbeWorks => {
-                let transition = works(call(Event::Rcpt, STRANGER, probe));
-                assert_eq!(transition, Some(Transition::Closed), "{at}");
+            ProbeWorks => (succeed(probing(STRANGER)), Some(Transition::Closed)),
+            ProbeLeaves => (end(), None),
+            ProbeEnds => (end(), Some(Transition::Closed)),
+        };
+        assert_eq!(transition, expected, "{row}");
+    }
+
+    fn admit(&mut self, client: u8, now: Instant) -> &'static str {
+        match self.breaker.admit(None, address(client), now) {
+            Admission::Allow => "allow",
+            Admission::Probe(permission) => {
+                self.probe = Some(permission);
+                "probe"
             }
-            ProbeLeaves => assert_eq!(breaker.end_probe(probe.unwrap(), now), None, "{at}"),
-            ProbeEnds => {
-                let transition = breaker.end_probe(probe.unwrap(), now);
-                assert_eq!(transition, Some(Transition::Closed), "{at}");
-            }
+            Admission::Reject => "reject",
         }
+    }
+
+    /// The session that probes may ask again.
+    fn assert_may_probe(&self, row: &str, now: Instant) {
+        let admission = self.breaker.admit(self.probe, address(1), now);
+        assert_eq!(admission, Admission::Allow, "{row}");
     }
 }
 

@@ -1,0 +1,71 @@
+//! The trial of a plugin at loading: instances are made under the real limits.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use postgate_proto::data::LineEndings;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
+
+use super::error::LoadError;
+use crate::context::{Context, RemoteHost, SessionFacts};
+use crate::engine::Runtime;
+use crate::error::PluginError;
+use crate::loaded::LoadedPlugin;
+
+/// Makes and initialises an instance, and lets a second one run the self-test of the plugin.
+///
+/// # Errors
+///
+/// Fails if the plugin fails, or if no instance is free in the pool in time.
+pub(super) async fn try_out(
+    runtime: &Runtime,
+    plugin: &LoadedPlugin,
+    file: &Path,
+) -> Result<(), LoadError> {
+    // The trial needs a permit of the pool, as a session does, so that it cannot take the instance of
+    // a session. A plugin with shared instances has permits of its own.
+    let _permit = match plugin.is_shared() {
+        true => None,
+        false => Some(pool_permit(runtime, plugin, file).await?),
+    };
+    run(plugin).await.map_err(|error| LoadError::Plugin {
+        file: file.to_owned(),
+        error,
+    })
+}
+
+/// Waits for a permit at most as long as a call of the plugin may take, since other plugins wait to be
+/// loaded.
+async fn pool_permit<'a>(
+    runtime: &'a Runtime,
+    plugin: &LoadedPlugin,
+    file: &Path,
+) -> Result<SemaphorePermit<'a>, LoadError> {
+    let permit = timeout(plugin.sidecar().limits.wall, runtime.instances().acquire());
+    match permit.await {
+        Ok(Ok(permit)) => Ok(permit),
+        // The semaphore is never closed: this is the timeout.
+        Ok(Err(_)) | Err(_) => Err(LoadError::Full(file.to_owned())),
+    }
+}
+
+async fn run(plugin: &LoadedPlugin) -> Result<(), PluginError> {
+    let unspecified = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let facts = SessionFacts {
+        id: "load".into(),
+        connected_at: 0,
+        listener: String::new(),
+        hostname: "localhost".into(),
+        banner: String::new(),
+        local: unspecified,
+        remote: unspecified,
+        remote_host: RemoteHost::Unknown,
+        proxy: None,
+        line_endings: LineEndings::Strict,
+    };
+    let context = Arc::new(Context::new(Arc::new(facts)));
+    plugin.start(&context).await?;
+    plugin.start(&context).await?.self_test(&context).await
+}
