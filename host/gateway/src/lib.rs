@@ -30,6 +30,8 @@ pub mod tls;
 
 use std::future::Future;
 
+/// The configuration: what an embedding program fills in.
+pub use postgate_config as config;
 use postgate_config::Config;
 
 pub use crate::auth::{AuthSecretError, AuthSecretFault, check_auth_secret};
