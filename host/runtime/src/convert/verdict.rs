@@ -136,49 +136,4 @@ mod tests {
             );
         }
     }
-
-    fn query(code: u16) -> types::QueryVerdict {
-        types::QueryVerdict::Reply(refusal(code, None, "").reply)
-    }
-
-    /// The codes below 400 with which a question can be answered. All others can refuse it.
-    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<Opinion, Broken>) -> Vec<u16> {
-        assert!((400..600).all(|code| ask(query(code)).is_ok()));
-        (200..400)
-            .filter(|code| ask(query(*code)).is_ok())
-            .collect()
-    }
-
-    #[test]
-    fn an_answer_has_a_code_of_its_question() {
-        let edits = Vec::new();
-        let of_vrfy = answers(|verdict| {
-            vrfy(on_vrfy::VrfyAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_vrfy, [250, 251, 252]);
-        let of_expn = answers(|verdict| {
-            expn(on_expn::ExpnAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_expn, [250, 252]);
-        let of_help = answers(|verdict| {
-            help(on_help::HelpAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_help, [211, 214]);
-        for known in [false, true] {
-            let of_command = answers(|verdict| {
-                let edits = edits.clone();
-                command(on_command::CommandAnswer { verdict, edits }, known)
-            });
-            assert_eq!(of_command, (200..300).collect::<Vec<_>>());
-        }
-    }
 }

@@ -22,7 +22,7 @@ use crate::verdict::{Edit, Opinion, Refused, Verdict};
 
 /// The plugins of one session, in order, with their instances.
 pub struct Pipeline<P: Plugin> {
-    slots: Vec<PluginSlot<P>>,
+    pub(super) slots: Vec<PluginSlot<P>>,
     settings: Arc<Settings>,
     observer: Option<Arc<dyn Observer>>,
     journal: Journal,

@@ -131,6 +131,7 @@ mod tests {
 
     use super::*;
     use crate::context::{Message, SessionFacts};
+    use crate::question::Question;
     use postgate_mime::Mime;
 
     fn context() -> Context {
@@ -140,6 +141,7 @@ mod tests {
             connected_at: 0,
             listener: "in".into(),
             hostname: "mx.example.org".into(),
+            banner: String::new(),
             local: nobody,
             remote: nobody,
             remote_host: RemoteHost::Unknown,
@@ -159,9 +161,14 @@ mod tests {
             let headers = HeaderBlock::parse(b"Subject: x\r\n\r\n".to_vec());
             context.message = Message::of_headers(headers, 0);
             let message = &context.message;
-            let mime = Mime::find(&message.headers, message.body.clone()).unwrap();
+            let mime = Mime::find(&message.headers, Vec::new(), Vec::new()).unwrap();
             message.set_mime(Arc::new(mime));
-            apply(edit, &mut Vec::new(), &mut context);
+            Change {
+                subject: &mut Subject::Fixed(Question::Message),
+                context: &mut context,
+                later: &mut Vec::new(),
+            }
+            .apply(edit);
             assert!(context.message.mime().is_none());
         }
     }

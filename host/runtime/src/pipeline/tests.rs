@@ -1,25 +1,32 @@
 //! The pipeline with plugins that are plain Rust, so that each rule is seen alone.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use postgate_config::sidecar::Sidecar;
+use postgate_contract::{BreakerRules, Event, OnFailure};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::auth::{Credentials, Mechanism};
+use postgate_proto::auth::{Credentials, Mechanism, Proof, ScramKeys};
 use postgate_proto::data::LineEndings;
+use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
-use postgate_proto::reply::Reply;
-use postgate_proto::session::TLS_NOT_AVAILABLE;
+use postgate_proto::reply::{Refusal, Reply};
+use postgate_proto::session::{Counters, Ending, Settings, TLS_NOT_AVAILABLE};
+use prometheus_client::registry::Registry;
 
-use super::seat::{CONNECT_LATER, REFUSED_FOR_FAILURE};
+use super::failure::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
-use crate::breaker::CallInfo;
-use crate::context::{Authentication, Message, RemoteHost, SessionFacts, Transaction};
-use crate::metrics::Metrics;
-use crate::verdict::{EnvelopeEdit, Refused};
-use postgate_contract::{BreakerRules, OnFailure};
+use crate::breaker::{Breaker, CallInfo};
+use crate::context::{Authentication, Context, Message, RemoteHost, SessionFacts, Transaction};
+use crate::error::PluginError;
+use crate::metrics::{PluginMetrics, PluginMetricsFamily};
+use crate::question::{BodyChunk, Fate, MessageOutcome, Question, ResetCause, SessionSummary};
+use crate::verdict::{Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict};
 
-type Answer = fn(Event, &Context) -> Result<Opinion, PluginError>;
+type Answer = fn(Question<'_>, &Context) -> Result<Opinion, PluginError>;
 
 struct Fake {
     answer: Answer,
@@ -60,9 +67,13 @@ impl Plugin for Fake {
     fn give_back(&self, _: FakeInstance) {}
 }
 
-impl Ask for FakeInstance {
-    async fn ask(&mut self, event: Event, context: &Arc<Context>) -> Result<Opinion, PluginError> {
-        (self.0)(event, context)
+impl PluginInstance for FakeInstance {
+    async fn ask(
+        &mut self,
+        question: Question<'_>,
+        context: &Arc<Context>,
+    ) -> Result<Opinion, PluginError> {
+        (self.0)(question, context)
     }
 }
 
@@ -74,7 +85,7 @@ fn fake(answer: Answer, on_failure: OnFailure) -> Fake {
             ..Sidecar::default()
         },
         breaker: Breaker::new(BreakerRules::default()),
-        metrics: Metrics::new().plugins().of("fake", []),
+        metrics: PluginMetricsFamily::register(&mut Registry::default()).of("fake", []),
     }
 }
 
@@ -100,56 +111,112 @@ fn context() -> Arc<Context> {
         connected_at: 0,
         listener: "mx".into(),
         hostname: "mx.example.org".into(),
+        banner: String::new(),
         local: nowhere,
         remote: nowhere,
         remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     }));
-    context.transaction = Some(Transaction {
-        id: "t".into(),
-        sender: ReversePath::Null,
-        given_sender: ReversePath::Null,
-        parameters: MailParameters::default(),
-        recipients: vec![path("a@example.org").into()],
-        refused: Vec::new(),
-        candidate: Some(path("b@example.org").into()),
-    });
+    context.transaction = Some(transaction());
     context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);
     Arc::new(context)
 }
 
-fn next(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn transaction() -> Arc<Transaction> {
+    let mut envelope = Envelope::new(ReversePath::Null, MailParameters::default());
+    envelope.recipients = vec![path("a@example.org").into()];
+    Arc::new(Transaction::new("t".into(), envelope))
+}
+
+/// Asks about an event, with facts that do not matter.
+async fn ask(pipeline: &mut Pipeline<Fake>, event: Event, context: &mut Arc<Context>) -> Outcome {
+    let body = BodyChunk {
+        offset: 0,
+        octets: b"body".to_vec(),
+    };
+    let outcome = MessageOutcome {
+        fate: Fate::Discarded,
+        reply: refusal().reply().clone(),
+        id: "t".into(),
+    };
+    let summary = SessionSummary {
+        ending: Ending::Closed,
+        counters: Counters::default(),
+    };
+    let question = match event {
+        Event::Connect => Question::Connect,
+        Event::StartTls => Question::StartTls,
+        Event::Auth => {
+            let credentials = credentials(Proof::Password("p".to_owned().into()));
+            return pipeline.ask(Question::Auth(&credentials), context).await;
+        }
+        Event::AuthKeys => Question::AuthKeys("bob"),
+        Event::Mail => {
+            let subject = Subject::Transaction(&mut transaction());
+            return pipeline.ask(subject, context).await;
+        }
+        Event::Rcpt => {
+            let mut recipient = Recipient::from(path("b@example.org"));
+            return pipeline
+                .ask(Subject::Recipient(&mut recipient), context)
+                .await;
+        }
+        Event::Data => Question::Data,
+        Event::BodyChunk => Question::BodyChunk(&body),
+        Event::Message => Question::Message,
+        Event::Outcome => Question::Outcome(&outcome),
+        Event::Reset => Question::Reset(ResetCause::Rset),
+        Event::Disconnect => Question::Disconnect(summary),
+        _ => unreachable!("no test is about {event}"),
+    };
+    pipeline.ask(question, context).await
+}
+
+fn credentials(proof: Proof) -> Credentials {
+    Credentials {
+        mechanism: Mechanism::ScramSha256,
+        identity: "bob".into(),
+        act_as: String::new(),
+        proof,
+    }
+}
+
+fn refused() -> Refused {
+    Refused {
+        refusal: refusal(),
+        reason: Some("secret".into()),
+    }
+}
+
+fn next(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     Ok(Opinion::NEXT)
 }
 
-fn accept(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn accept(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     Ok(Opinion {
         verdict: Verdict::Accept,
         edits: vec![],
     })
 }
 
-fn authenticate(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn authenticate(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     Ok(Opinion {
         verdict: Verdict::Authenticate("bob".into()),
         edits: vec![],
     })
 }
 
-fn refuse_at_auth(event: Event, context: &Context) -> Result<Opinion, PluginError> {
-    match event {
-        Event::Auth => refuse(event, context),
+fn refuse_at_auth(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+    match question {
+        Question::Auth(_) => refuse(question, context),
         _ => Ok(Opinion::NEXT),
     }
 }
 
-fn refuse(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn refuse(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     Ok(Opinion {
-        verdict: Verdict::Refuse(Refused {
-            refusal: refusal(),
-            reason: Some("secret".into()),
-        }),
+        verdict: Verdict::Refuse(refused()),
         edits: vec![],
     })
 }
@@ -158,11 +225,11 @@ fn refusal() -> Refusal {
     Refusal::new(Reply::new(550, None, vec!["no".into()]).unwrap()).unwrap()
 }
 
-fn trap(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn trap(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     Err(PluginError::Trap("unreachable".into()))
 }
 
-fn tag(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+fn tag(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
     edit(vec![Edit::Tag("told".into(), String::new())])
 }
 
@@ -176,18 +243,18 @@ fn edit(edits: Vec<Edit>) -> Result<Opinion, PluginError> {
 #[tokio::test]
 async fn the_first_that_decides_ends_it() {
     use OnFailure::Tempfail;
-    let table: [(&[(Answer, OnFailure)], Decision); 4] = [
-        (&[], Decision::Pass),
-        (&[(next, Tempfail), (next, Tempfail)], Decision::Pass),
+    let table: [(&[(Answer, OnFailure)], Verdict); 4] = [
+        (&[], Verdict::Next),
+        (&[(next, Tempfail), (next, Tempfail)], Verdict::Next),
         (
             &[(next, Tempfail), (refuse, Tempfail)],
-            Decision::Refuse(refusal()),
+            Verdict::Refuse(refused()),
         ),
-        (&[(accept, Tempfail), (refuse, Tempfail)], Decision::Pass),
+        (&[(accept, Tempfail), (refuse, Tempfail)], Verdict::Next),
     ];
     for (answers, expected) in table {
-        let outcome = pipeline(answers).ask(Event::Rcpt, &mut context()).await;
-        assert_eq!(outcome.decision, expected);
+        let outcome = ask(&mut pipeline(answers), Event::Rcpt, &mut context()).await;
+        assert_eq!(outcome.verdict, expected);
     }
 }
 
@@ -195,31 +262,50 @@ async fn the_first_that_decides_ends_it() {
 async fn a_failure_is_what_the_operator_says() {
     use OnFailure::{Accept, Reject, Tempfail};
     let table = [
-        (Tempfail, Event::Rcpt, Decision::Refuse(Refusal::TRY_LATER)),
-        (Tempfail, Event::Auth, Decision::Refuse(AUTH_LATER)),
-        (Reject, Event::Auth, Decision::Refuse(AUTH_LATER)),
-        (Reject, Event::AuthKeys, Decision::Refuse(AUTH_LATER)),
+        (
+            Tempfail,
+            Event::Rcpt,
+            Verdict::Refuse(Refused::from(Refusal::TRY_LATER)),
+        ),
+        (
+            Tempfail,
+            Event::Auth,
+            Verdict::Refuse(Refused::from(AUTH_LATER)),
+        ),
+        (
+            Reject,
+            Event::Auth,
+            Verdict::Refuse(Refused::from(AUTH_LATER)),
+        ),
+        (
+            Reject,
+            Event::AuthKeys,
+            Verdict::Refuse(Refused::from(AUTH_LATER)),
+        ),
         (
             Tempfail,
             Event::StartTls,
-            Decision::Refuse(TLS_NOT_AVAILABLE),
+            Verdict::Refuse(Refused::from(TLS_NOT_AVAILABLE)),
         ),
         (
             Tempfail,
             Event::Connect,
-            Decision::Disconnect(CONNECT_LATER),
+            Verdict::Disconnect(Refused::from(CONNECT_LATER)),
         ),
         (
             Reject,
             Event::Message,
-            Decision::Refuse(REFUSED_FOR_FAILURE),
+            Verdict::Refuse(Refused::from(REFUSED_FOR_FAILURE)),
         ),
         // As if it had not been there: the next one is asked.
-        (Accept, Event::Rcpt, Decision::Refuse(refusal())),
+        (Accept, Event::Rcpt, Verdict::Refuse(refused())),
     ];
     for (on_failure, event, expected) in table {
         let mut pipeline = pipeline(&[(trap, on_failure), (refuse, Tempfail)]);
-        assert_eq!(pipeline.ask(event, &mut context()).await.decision, expected);
+        assert_eq!(
+            ask(&mut pipeline, event, &mut context()).await.verdict,
+            expected
+        );
         assert!(
             pipeline
                 .notes()
@@ -230,9 +316,9 @@ async fn a_failure_is_what_the_operator_says() {
 
 #[tokio::test]
 async fn who_gave_the_keys_vouches_for_who_has_them() {
-    fn keys(event: Event, context: &Context) -> Result<Opinion, PluginError> {
-        if event == Event::Auth {
-            return authenticate(event, context);
+    fn keys(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+        if let Question::Auth(_) = question {
+            return authenticate(question, context);
         }
         let keys = ScramKeys::new(vec![0; 8], 4_096, &[0; 32], &[0; 32]);
         Ok(Opinion {
@@ -240,17 +326,17 @@ async fn who_gave_the_keys_vouches_for_who_has_them() {
             edits: vec![],
         })
     }
-    fn other(event: Event, context: &Context) -> Result<Opinion, PluginError> {
-        match event {
-            Event::Auth => authenticate(event, context),
+    fn other(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+        match question {
+            Question::Auth(_) => authenticate(question, context),
             _ => Ok(Opinion::NEXT),
         }
     }
     use OnFailure::Tempfail;
-    let bob = Decision::Authenticate("bob".into());
-    let table: [(&[(Answer, OnFailure)], Proof, Decision); 5] = [
+    let bob = Verdict::Authenticate("bob".into());
+    let table: [(&[(Answer, OnFailure)], Proof, Verdict); 5] = [
         (&[(keys, Tempfail)], Proof::Verified, bob.clone()),
-        (&[(other, Tempfail)], Proof::Verified, Decision::Pass),
+        (&[(other, Tempfail)], Proof::Verified, Verdict::Next),
         (
             &[(other, Tempfail), (keys, Tempfail)],
             Proof::Verified,
@@ -259,7 +345,7 @@ async fn who_gave_the_keys_vouches_for_who_has_them() {
         (
             &[(refuse_at_auth, Tempfail), (keys, Tempfail)],
             Proof::Verified,
-            Decision::Refuse(refusal()),
+            Verdict::Refuse(refused()),
         ),
         (
             &[(other, Tempfail)],
@@ -270,40 +356,36 @@ async fn who_gave_the_keys_vouches_for_who_has_them() {
     for (answers, proof, expected) in table {
         let mut pipeline = pipeline(answers);
         let mut context = context();
-        pipeline.ask(Event::AuthKeys, &mut context).await;
-        Arc::make_mut(&mut context).credentials = Some(Credentials {
-            mechanism: Mechanism::ScramSha256,
-            identity: "bob".into(),
-            act_as: String::new(),
-            proof,
-        });
-        let outcome = pipeline.ask(Event::Auth, &mut context).await;
-        assert_eq!(outcome.decision, expected, "{}", pipeline.notes());
+        ask(&mut pipeline, Event::AuthKeys, &mut context).await;
+        let credentials = credentials(proof);
+        let question = Question::Auth(&credentials);
+        let outcome = pipeline.ask(question, &mut context).await;
+        assert_eq!(outcome.verdict, expected, "{}", pipeline.notes());
     }
 }
 
 #[tokio::test]
 async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
     use OnFailure::{Accept, Tempfail};
-    let later = Decision::Refuse(AUTH_LATER);
-    let table: [(&[(Answer, OnFailure)], Decision); 5] = [
-        (&[(next, Tempfail)], Decision::Pass),
+    let later = Verdict::Refuse(Refused::from(AUTH_LATER));
+    let table: [(&[(Answer, OnFailure)], Verdict); 5] = [
+        (&[(next, Tempfail)], Verdict::Next),
         (&[(trap, Accept)], later.clone()),
         (&[(trap, Accept), (next, Accept)], later.clone()),
         (&[(next, Accept), (trap, Accept)], later),
         (
             &[(trap, Accept), (authenticate, Accept)],
-            Decision::Authenticate("bob".into()),
+            Verdict::Authenticate("bob".into()),
         ),
     ];
     for (answers, expected) in table {
-        let outcome = pipeline(answers).ask(Event::Auth, &mut context()).await;
-        assert_eq!(outcome.decision, expected);
+        let outcome = ask(&mut pipeline(answers), Event::Auth, &mut context()).await;
+        assert_eq!(outcome.verdict, expected);
     }
     // What another one refuses is refused.
     let mut pipeline = pipeline(&[(trap, Accept), (refuse, Accept)]);
-    let outcome = pipeline.ask(Event::Auth, &mut context()).await;
-    assert_eq!(outcome.decision, Decision::Refuse(refusal()));
+    let outcome = ask(&mut pipeline, Event::Auth, &mut context()).await;
+    assert_eq!(outcome.verdict, Verdict::Refuse(refused()));
 }
 
 /// A fresh instance is shown the next message, and not the rest of this one.
@@ -314,8 +396,8 @@ async fn who_fails_in_a_body_sees_no_more_of_it() {
     for _ in 0..2 {
         pipeline.begin_transaction();
         for _ in 0..2 {
-            let outcome = pipeline.ask(Event::BodyChunk, &mut context).await;
-            assert_eq!(outcome.decision, Decision::Pass);
+            let outcome = ask(&mut pipeline, Event::BodyChunk, &mut context).await;
+            assert_eq!(outcome.verdict, Verdict::Next);
         }
         assert_eq!(pipeline.notes(), "fake=body-chunk:failed fake=next");
     }
@@ -327,11 +409,11 @@ async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
         for on_failure in [OnFailure::Accept, OnFailure::Reject, OnFailure::Tempfail] {
             let mut pipeline = pipeline(&[(trap, on_failure), (tag, OnFailure::Tempfail)]);
             let mut context = context();
-            let outcome = pipeline.ask(event, &mut context).await;
-            assert_eq!(outcome.decision, Decision::Pass, "{event}");
+            let outcome = ask(&mut pipeline, event, &mut context).await;
+            assert_eq!(outcome.verdict, Verdict::Next, "{event}");
             assert_eq!(context.tags.len(), 1, "{event} {on_failure:?}");
             // Nor does it stop at one that is out.
-            let breaker = pipeline.seats[0].plugin.breaker();
+            let breaker = pipeline.slots[0].plugin.breaker();
             let call = CallInfo {
                 event: None,
                 client: Ipv4Addr::LOCALHOST.into(),
@@ -341,7 +423,7 @@ async fn a_notice_reaches_those_behind_a_plugin_that_fails() {
             while !breaker.is_open() {
                 breaker.record_failure(call, Instant::now());
             }
-            pipeline.ask(event, &mut context).await;
+            ask(&mut pipeline, event, &mut context).await;
             assert_eq!(context.tags.len(), 2, "{event} {on_failure:?}");
         }
     }
@@ -362,16 +444,17 @@ async fn who_was_told_of_a_refused_transaction_is_told_of_its_end() {
         let mut pipeline = pipeline(answers);
         let mut context = context();
         pipeline.begin_transaction();
-        pipeline.ask(Event::Mail, &mut context).await;
+        ask(&mut pipeline, Event::Mail, &mut context).await;
         Arc::make_mut(&mut context).tags.clear();
-        pipeline.ask_witnesses(Event::Reset, &mut context).await;
+        let reset = Question::Reset(ResetCause::Rset);
+        pipeline.ask_witnesses(reset, &mut context).await;
         assert_eq!(context.tags.len(), told, "{}", pipeline.notes());
     }
 }
 
 #[tokio::test]
 async fn the_next_plugin_sees_what_the_one_before_changed() {
-    fn rewrite(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    fn rewrite(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
         edit(vec![
             Edit::Envelope(EnvelopeEdit::RewriteRecipient(path("c@example.org"))),
             Edit::Tag("k".into(), "v".into()),
@@ -382,26 +465,22 @@ async fn the_next_plugin_sees_what_the_one_before_changed() {
             Edit::ReplaceBody(b"new\r\n".to_vec()),
         ])
     }
-    fn look(_: Event, context: &Context) -> Result<Opinion, PluginError> {
-        let transaction = context.transaction.as_ref().unwrap();
-        assert_eq!(
-            transaction.candidate.as_ref().unwrap().path,
-            path("c@example.org")
-        );
+    fn look(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+        assert!(matches!(question, Question::Rcpt(rcpt) if rcpt.path == path("c@example.org")));
         assert_eq!(context.tags, [("k".into(), "v".into())]);
         assert_eq!(context.message.headers.text("b").as_deref(), Some("2"));
         assert_eq!(context.message.body.as_slice(), Some(&b"new\r\n"[..]));
         Ok(Opinion::NEXT)
     }
     let mut pipeline = pipeline(&[(rewrite, OnFailure::Reject), (look, OnFailure::Reject)]);
-    let outcome = pipeline.ask(Event::Rcpt, &mut context()).await;
-    assert_eq!(outcome.decision, Decision::Pass);
+    let outcome = ask(&mut pipeline, Event::Rcpt, &mut context()).await;
+    assert_eq!(outcome.verdict, Verdict::Next);
     assert_eq!(pipeline.notes(), "fake=rcpt:next+4 fake=next");
 }
 
 #[tokio::test]
 async fn a_recipient_that_was_named_twice_is_refused_once() {
-    fn refuse_one(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    fn refuse_one(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
         let refused = Refused {
             refusal: refusal(),
             reason: None,
@@ -414,56 +493,79 @@ async fn a_recipient_that_was_named_twice_is_refused_once() {
     let mut context = context();
     let transaction = Arc::make_mut(&mut context).transaction.as_mut().unwrap();
     let paths = ["bob@example.org", "carol@example.org", "bob@example.org"];
-    transaction.recipients = paths.map(|text| path(text).into()).into();
+    let envelope = &mut Arc::make_mut(transaction).envelope;
+    envelope.recipients = paths.map(|text| path(text).into()).into();
     let mut pipeline = pipeline(&[(refuse_one, OnFailure::Tempfail)]);
-    pipeline.ask(Event::Message, &mut context).await;
+    ask(&mut pipeline, Event::Message, &mut context).await;
     let transaction = context.transaction.as_ref().unwrap();
-    let left: Vec<_> = transaction.paths().collect();
+    let left: Vec<_> = transaction.envelope.paths().collect();
     assert_eq!(left, [&path("carol@example.org")]);
     assert_eq!(transaction.refused, [(path("bob@example.org"), refusal())]);
 }
 
 #[tokio::test]
 async fn a_plugin_can_not_open_the_relay() {
-    fn elsewhere(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    fn elsewhere(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
         edit(vec![Edit::Envelope(EnvelopeEdit::AddRecipient(path(
             "x@example.com",
         )))])
     }
     let mut context = context();
     let mut pipeline = pipeline(&[(elsewhere, OnFailure::Tempfail)]);
-    let outcome = pipeline.ask(Event::Message, &mut context).await;
-    assert_eq!(outcome.decision, Decision::Refuse(Refusal::TRY_LATER));
-    assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 1);
+    let outcome = ask(&mut pipeline, Event::Message, &mut context).await;
+    assert_eq!(
+        outcome.verdict,
+        Verdict::Refuse(Refused::from(Refusal::TRY_LATER))
+    );
+    assert_eq!(
+        context
+            .transaction
+            .as_ref()
+            .unwrap()
+            .envelope
+            .recipients
+            .len(),
+        1
+    );
     Arc::make_mut(&mut context).authentication = Some(Authentication {
         since: 0,
         mechanism: "PLAIN",
         identity: "user".into(),
         acts_as: "user".into(),
     });
-    let outcome = pipeline.ask(Event::Message, &mut context).await;
-    assert_eq!(outcome.decision, Decision::Pass);
-    assert_eq!(context.transaction.as_ref().unwrap().recipients.len(), 2);
+    let outcome = ask(&mut pipeline, Event::Message, &mut context).await;
+    assert_eq!(outcome.verdict, Verdict::Next);
+    assert_eq!(
+        context
+            .transaction
+            .as_ref()
+            .unwrap()
+            .envelope
+            .recipients
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
-async fn a_delay_is_capped_and_texts_are_handed_on() {
-    fn slow(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+async fn a_delay_is_capped_and_the_profile_takes_texts() {
+    fn slow(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
         edit(vec![
             Edit::Delay(Duration::from_secs(10)),
             Edit::Delay(Duration::from_secs(10)),
-            Edit::Text(TextEdit::SetBanner("hello".into())),
+            Edit::Profile(ProfileEdit::SetBanner("hello".into())),
         ])
     }
     let mut pipeline = pipeline(&[(slow, OnFailure::Tempfail)]);
-    let outcome = pipeline.ask(Event::Connect, &mut context()).await;
+    let mut context = context();
+    let outcome = ask(&mut pipeline, Event::Connect, &mut context).await;
     assert_eq!(outcome.delay, Duration::from_secs(15));
-    assert_eq!(outcome.texts, [TextEdit::SetBanner("hello".into())]);
+    assert_eq!(context.profile.banner(), Some("hello"));
 }
 
 #[tokio::test]
 async fn fields_of_data_wait_for_the_header_block() {
-    fn later(_: Event, _: &Context) -> Result<Opinion, PluginError> {
+    fn later(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
         let name = HeaderName::new("X-Later").unwrap();
         edit(vec![Edit::LaterHeader(
             name,
@@ -472,7 +574,7 @@ async fn fields_of_data_wait_for_the_header_block() {
     }
     let mut context = context();
     let mut pipeline = pipeline(&[(later, OnFailure::Tempfail)]);
-    pipeline.ask(Event::Data, &mut context).await;
+    ask(&mut pipeline, Event::Data, &mut context).await;
     assert_eq!(context.message.headers.len(), 1);
     pipeline.add_later_headers(&mut context);
     pipeline.add_later_headers(&mut context);
@@ -484,6 +586,6 @@ async fn fields_of_data_wait_for_the_header_block() {
 async fn an_event_that_nobody_handles_asks_nobody() {
     let mut pipeline = pipeline(&[(trap, OnFailure::Tempfail)]);
     assert!(!pipeline.handles(Event::Helo));
-    let outcome = pipeline.ask(Event::Helo, &mut context()).await;
-    assert_eq!(outcome.decision, Decision::Pass);
+    let outcome = ask(&mut pipeline, Event::Helo, &mut context()).await;
+    assert_eq!(outcome.verdict, Verdict::Next);
 }
