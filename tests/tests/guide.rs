@@ -218,7 +218,7 @@ fn a_session_has_the_events_that_the_guide_shows() {
 /// The plugin of the first page is the one that `postgate plugin new no-nobody` writes.
 #[test]
 fn the_first_plugin_of_the_guide_is_the_template() {
-    let template = repository().join("host/gateway/src/author/templates/rust/lib.rs");
+    let template = repository().join("host/cli/templates/rust/lib.rs");
     let template = read(&template)
         .replace("new-plugin", "no-nobody")
         .replace("NewPlugin", "NoNobody");

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use super::certificate::Facts;
+use postgate_tls::CertificateFacts;
 use super::*;
 use postgate_config::{Config, Overrides};
 
