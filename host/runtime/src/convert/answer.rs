@@ -219,22 +219,8 @@ fn opinion<E>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::tests::refusal;
     use super::*;
-
-    fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
-        types::Refusal {
-            reply: types::Reply {
-                code,
-                enhanced: enhanced.map(|(class, subject, detail)| types::EnhancedCode {
-                    class,
-                    subject,
-                    detail,
-                }),
-                lines: vec![line.into()],
-            },
-            reason: None,
-        }
-    }
 
     fn query(code: u16) -> types::QueryVerdict {
         types::QueryVerdict::Reply(refusal(code, None, "").reply)

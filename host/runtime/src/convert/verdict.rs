@@ -65,10 +65,10 @@ pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
+    pub(in crate::convert) fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
         types::Refusal {
             reply: types::Reply {
                 code,
