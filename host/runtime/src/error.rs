@@ -7,7 +7,7 @@ use postgate_contract::Event;
 /// A guest called the host more often than it may; returned by host functions.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("exceeded limits.{key} of {limit}")]
-pub(crate) struct Exceeded {
+pub(crate) struct LimitExceeded {
     /// The key of the limit in the sidecar.
     pub(crate) key: &'static str,
     /// The limit.

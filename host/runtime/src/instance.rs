@@ -15,7 +15,7 @@ use wasmtime::{Store, Trap};
 
 use crate::context::Context;
 use crate::cpu_time::with_cpu_clock;
-use crate::error::{Exceeded, PluginError, shown};
+use crate::error::{LimitExceeded, PluginError, shown};
 use crate::exports::Guests;
 use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
@@ -102,7 +102,7 @@ impl fmt::Debug for Instance {
 
 /// What else can end a call: a host function, or the engine while it moves data between guest and host.
 fn host_error(error: &wasmtime::Error, facts: &PluginFacts) -> PluginError {
-    if let Some(Exceeded { key, limit }) = error.downcast_ref() {
+    if let Some(LimitExceeded { key, limit }) = error.downcast_ref() {
         return PluginError::Limit { key, limit: *limit };
     }
     match is_hostcall_fuel(error) {
@@ -152,7 +152,7 @@ impl Budget {
     }
 
     pub(super) fn arm(&self, store: &mut Store<HostState>, view: View) {
-        store.data_mut().enter(view, self.cpu);
+        store.data_mut().begin_call(view, self.cpu);
         store.set_epoch_deadline(1);
     }
 
@@ -169,7 +169,7 @@ impl Budget {
         result: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, PluginError> {
         let state = store.data_mut();
-        state.leave();
+        state.end_call();
         let error = match result {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
