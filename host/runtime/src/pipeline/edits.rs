@@ -8,7 +8,7 @@ use postgate_proto::session::Settings;
 
 use super::subject::Subject;
 use crate::context::{Context, RemoteHost, Transaction};
-use crate::error::PluginError;
+use crate::convert::InvalidAnswer;
 use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion};
 
 /// A plugin cannot make the gateway an open relay.
@@ -16,7 +16,7 @@ pub(super) fn check_relaying(
     opinion: &Opinion,
     context: &Context,
     settings: &Settings,
-) -> Result<(), PluginError> {
+) -> Result<(), InvalidAnswer> {
     if context.authentication.is_some() {
         return Ok(());
     }
@@ -27,8 +27,7 @@ pub(super) fn check_relaying(
             continue;
         };
         if !settings.relay.permit(path) {
-            let text = format!("recipient {path} is of no domain in relay.domains");
-            return Err(PluginError::Answer(text));
+            return Err(InvalidAnswer::NotRelayed(path.clone()));
         }
     }
     Ok(())

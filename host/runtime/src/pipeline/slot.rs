@@ -99,7 +99,7 @@ impl<P: Plugin> PluginSlot<P> {
         let began = Instant::now();
         let client = context.session.remote.ip();
         match self.plugin.breaker().admit(self.probe, client, began) {
-            Admission::Reject => return Err(PluginError::Out),
+            Admission::Reject => return Err(PluginError::BreakerOpen),
             Admission::Allow => {}
             Admission::Probe(probe) => self.probe = Some(probe),
         }
@@ -196,7 +196,7 @@ impl<P: Plugin> PluginSlot<P> {
         let event = question.event();
         let on_failure = self.plugin.sidecar().on_failure;
         let (session, plugin) = (&context.session.id, self.plugin.name());
-        if matches!(error, PluginError::Out) {
+        if matches!(error, PluginError::BreakerOpen) {
             // The breaker has logged that it is open; every session would repeat it.
             debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
             self.plugin.metrics().skipped(event);
