@@ -15,7 +15,7 @@ use crate::convert;
 use crate::error::PluginError;
 use crate::host::HostState;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
 /// Defines the types below from the table of events.
 macro_rules! functions {
@@ -80,7 +80,7 @@ macro_rules! functions {
 for_each_event!(functions);
 
 /// The result of a call. The outer error is one of the engine, the inner one of the answer.
-type CallResult = wasmtime::Result<Result<Opinion, PluginError>>;
+type CallResult = wasmtime::Result<Result<PluginAnswer, PluginError>>;
 
 /// Evaluates to the function of an event. If the component does not export it, the enclosing function
 /// returns [`PluginError::NotExported`]: a plugin that cannot answer has failed, and has not said "next".
@@ -254,7 +254,7 @@ impl Guests {
             }
             other => return misrouted(other),
         }
-        Ok(Ok(Opinion::NEXT))
+        Ok(Ok(PluginAnswer::NEXT))
     }
 }
 

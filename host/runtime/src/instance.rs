@@ -20,7 +20,7 @@ use crate::exports::Guests;
 use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
 /// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
 /// undefined state.
@@ -60,7 +60,7 @@ impl Instance {
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         let budget = Budget::of(question.event().time_limits(), &self.facts);
         let view = View::new(Arc::clone(context), &question);
         budget.begin(&mut self.store, view);

@@ -15,9 +15,9 @@ use crate::bindings::events::{
     on_helo, on_help, on_mail, on_message, on_proxy, on_rcpt, on_starttls, on_vrfy,
 };
 use crate::bindings::host::types;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Verdict};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Verdict};
 
-pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::ProxyEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ProxyEdit::SetClientHost(name) => match is_host_name(&name) {
@@ -32,7 +32,7 @@ pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<Opinion, InvalidAns
     })
 }
 
-pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::ConnectEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ConnectEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
@@ -47,7 +47,7 @@ pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Inva
     })
 }
 
-pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::HeloEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeloEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
@@ -62,26 +62,28 @@ pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, InvalidAnswer
     })
 }
 
-pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn auth_keys(
+    keys: Option<on_auth_keys::ScramKeys>,
+) -> Result<PluginAnswer, InvalidAnswer> {
     let Some(keys) = keys else {
-        return Ok(Opinion::NEXT);
+        return Ok(PluginAnswer::NEXT);
     };
     let (stored_key, server_key) = (
         Zeroizing::new(keys.stored_key),
         Zeroizing::new(keys.server_key),
     );
     let keys = ScramKeys::new(keys.salt, keys.iterations, &stored_key, &server_key);
-    Ok(Opinion {
+    Ok(PluginAnswer {
         verdict: Verdict::Keys(keys?),
         edits: Vec::new(),
     })
 }
 
-pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::AuthVerdict;
     let verdict = match answer.verdict {
         AuthVerdict::Accept(identity) => match identity.len() {
@@ -98,7 +100,7 @@ pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, InvalidAnswer
 pub(crate) fn mail(
     answer: on_mail::MailAnswer,
     charset: Charset,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::MailEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         MailEdit::RewriteSender(text) => rewrite_sender(&text, charset),
@@ -109,7 +111,7 @@ pub(crate) fn mail(
 pub(crate) fn rcpt(
     answer: on_rcpt::RcptAnswer,
     charset: Charset,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::{RcptEdit, RcptVerdict};
     let verdict = match answer.verdict {
         RcptVerdict::Accept => Verdict::Accept,
@@ -126,17 +128,17 @@ pub(crate) fn rcpt(
     })
 }
 
-pub(crate) fn data(answer: on_data::DataAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn data(answer: on_data::DataAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::DataEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         DataEdit::PrependHeader(field) => {
-            header_field(&field).map(|(name, value)| Edit::LaterHeader(name, value))
+            header_field(&field).map(|(name, value)| Edit::PrependHeader(name, value))
         }
         DataEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::HeadersEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeadersEdit::Header(edit) => header_edit(edit),
@@ -147,7 +149,7 @@ pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<Opinion, Inva
 pub(crate) fn message(
     answer: on_message::MessageAnswer,
     charset: Charset,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::{MessageEdit, MessageVerdict};
     let verdict = match answer.verdict {
         MessageVerdict::Accept => Verdict::Accept,
@@ -182,21 +184,21 @@ pub(crate) fn message(
 
 pub(crate) fn body_chunk_answer(
     answer: on_body_chunk::BodyChunkAnswer,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250..=252))?;
     checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250 | 252))?;
     checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, InvalidAnswer> {
+pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 211 | 214))?;
     checked(verdict, answer.edits, session_edit)
 }
@@ -206,7 +208,7 @@ pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, InvalidAnswer
 pub(crate) fn command(
     answer: on_command::CommandAnswer,
     known: bool,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = match query_verdict(answer.verdict, |_| true)? {
         Verdict::Answer(_) if known => Verdict::Next,
         verdict => verdict,
@@ -223,7 +225,7 @@ fn checked<E>(
     verdict: Verdict,
     edits: Vec<E>,
     convert: impl Fn(E) -> Result<Edit, InvalidAnswer>,
-) -> Result<Opinion, InvalidAnswer> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     let edits = edits.into_iter().map(convert).collect::<Result<_, _>>()?;
-    Ok(Opinion { verdict, edits })
+    Ok(PluginAnswer { verdict, edits })
 }

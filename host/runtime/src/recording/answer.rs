@@ -4,18 +4,18 @@ use postgate_proto::header::HeaderEdit;
 use serde_json::{Value, json};
 
 use crate::error::PluginError;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Refused, Verdict};
 
 /// Converts an answer to `{"verdict": …, "edits": […]}`, with further members for some verdicts, or a
 /// failure to `{"error": …}`. Edits have their names in the contract. SCRAM keys are left out.
-pub fn answer_json(answer: &Result<&Opinion, &PluginError>) -> Value {
+pub fn answer_json(answer: &Result<&PluginAnswer, &PluginError>) -> Value {
     match answer {
         Ok(answer) => with_edits(answer),
         Err(error) => json!({ "error": error.to_string() }),
     }
 }
 
-fn with_edits(answer: &Opinion) -> Value {
+fn with_edits(answer: &PluginAnswer) -> Value {
     let edits: Vec<_> = answer.edits.iter().map(edit).collect();
     let mut value = verdict(&answer.verdict);
     if !edits.is_empty() {
@@ -68,7 +68,7 @@ fn edit(edit: &Edit) -> Value {
             EnvelopeEdit::RewriteSender(path) => json!({ "rewrite-sender": path.as_str() }),
         },
         Edit::Header(header) => header_edit(header),
-        Edit::LaterHeader(name, value) => {
+        Edit::PrependHeader(name, value) => {
             json!({ "prepend-header": field(name.as_str(), value) })
         }
         Edit::ReplaceBody(body) => json!({ "replace-body": format!("{} octets", body.len()) }),

@@ -15,7 +15,7 @@ use crate::instance::Instance;
 use crate::loaded::LoadedPlugin;
 use crate::question::Question;
 use crate::store::SessionStores;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
 /// The result of a replay.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +94,7 @@ impl Replay<'_> {
         let context = Arc::new(context);
         let answer = match self.plugin.handles(event) {
             true => self.ask(facts.question(), &context).await,
-            false => Ok(Opinion::NEXT),
+            false => Ok(PluginAnswer::NEXT),
         };
         self.report.calls += 1;
         self.report.missing.extend(context.host_calls.missing());
@@ -119,7 +119,7 @@ impl Replay<'_> {
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.plugin.start(context).await?,
