@@ -13,7 +13,7 @@ pub struct Call {
     pub event: Event,
     /// What it was about: a recipient, a host name, …
     pub subject: String,
-    /// Verdict and edits, or the failure: see [`answer`](postgate_runtime::recording::answer::answer).
+    /// Verdict and edits, or the failure: see [`answer_json`](postgate_runtime::recording::answer_json).
     pub answer: Value,
     /// How long the plugin took.
     pub elapsed: Duration,

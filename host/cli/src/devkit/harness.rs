@@ -21,7 +21,7 @@ use postgate_proto::session::{Channel, Offers, Session, Settings, Tls};
 use postgate_runtime::context::{RemoteHost, SessionFacts};
 use postgate_runtime::observer::Observer;
 use postgate_runtime::pipeline::Pipeline;
-use postgate_runtime::recording::{self, Recorder, Recording, Replayed};
+use postgate_runtime::recording::{self, Recorder, Recording, ReplayReport};
 use postgate_runtime::{EngineError, LoadError, LoadedPlugin, Runtime, load_file};
 use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
@@ -108,7 +108,7 @@ impl Harness {
     }
 
     /// Shows a recorded session to the plugin.
-    pub fn replay(&self, recording: &Recording) -> Replayed {
+    pub fn replay(&self, recording: &Recording) -> ReplayReport {
         self.tokio
             .block_on(recording::replay(recording, &self.plugin))
     }

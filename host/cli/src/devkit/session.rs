@@ -173,7 +173,7 @@ impl Observer for Calls {
         self.lock().push(Call {
             event: call.question.event(),
             subject: call.question.subject(call.context),
-            answer: recording::answer::answer(&call.answer),
+            answer: recording::answer_json(&call.answer),
             elapsed: call.elapsed,
         });
     }

@@ -1,13 +1,13 @@
-//! Verdicts and replies of an answer, each checked.
+//! Converts the verdicts and replies of an answer, and checks them.
 
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 
-use super::broken::Broken;
 use super::edit::one_line;
+use super::invalid_answer::InvalidAnswer;
 use crate::bindings::host::types;
 use crate::verdict::{Refused, Verdict};
 
-pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
+pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, InvalidAnswer> {
     Ok(match verdict {
         types::Verdict::Accept => Verdict::Accept,
         types::Verdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
@@ -16,11 +16,12 @@ pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
     })
 }
 
-/// Checked is also that the code of an answer is one that its question can have; any refusal can.
+/// Converts the verdict on a command that asks for information. `is_answer` tells which codes a positive
+/// reply can have; a negative reply can have any code.
 pub(super) fn query_verdict(
     verdict: types::QueryVerdict,
     is_answer: fn(u16) -> bool,
-) -> Result<Verdict, Broken> {
+) -> Result<Verdict, InvalidAnswer> {
     Ok(match verdict {
         types::QueryVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
         types::QueryVerdict::Next => Verdict::Next,
@@ -28,14 +29,11 @@ pub(super) fn query_verdict(
             let reply = checked_reply(reply)?;
             match Acceptance::new(reply.clone()) {
                 Ok(_) if !is_answer(reply.code()) => {
-                    return Err(Broken(format!(
-                        "reply code {} is not allowed here",
-                        reply.code()
-                    )));
+                    return Err(InvalidAnswer::ReplyCode(reply.code()));
                 }
                 Ok(acceptance) => Verdict::Answer(acceptance),
                 Err(_) => Verdict::Refuse(Refused {
-                    refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+                    refusal: Refusal::new(reply)?,
                     reason: None,
                 }),
             }
@@ -43,23 +41,21 @@ pub(super) fn query_verdict(
     })
 }
 
-fn checked_reply(reply: types::Reply) -> Result<Reply, Broken> {
+fn checked_reply(reply: types::Reply) -> Result<Reply, InvalidAnswer> {
     let enhanced = match reply.enhanced {
         None => None,
         Some(code) => Some(
             Enhanced::checked(code.class, code.subject, code.detail)
-                .ok_or_else(|| Broken("this is no enhanced status code".into()))?,
+                .ok_or(InvalidAnswer::EnhancedCode)?,
         ),
     };
-    Reply::new(reply.code, enhanced, reply.lines)
-        .map(Reply::shortened)
-        .map_err(|error| Broken(error.to_string()))
+    Ok(Reply::new(reply.code, enhanced, reply.lines)?.shortened())
 }
 
-pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
+pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer> {
     let reply = checked_reply(refusal.reply)?;
     Ok(Refused {
-        refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+        refusal: Refusal::new(reply)?,
         reason: refusal.reason.as_deref().map(one_line),
     })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::devkit::harness::Harness;
 use clap::Args;
-use postgate_runtime::recording::{Difference, Recording, Replayed};
+use postgate_runtime::recording::{Difference, Recording, ReplayReport};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
@@ -56,8 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn say_replayed(name: &str, replayed: &Replayed) -> Result<(), Failure> {
-    let Replayed {
+fn say_replayed(name: &str, replayed: &ReplayReport) -> Result<(), Failure> {
+    let ReplayReport {
         calls,
         differences,
         skipped,
@@ -88,7 +88,7 @@ fn say_replayed(name: &str, replayed: &Replayed) -> Result<(), Failure> {
     Ok(())
 }
 
-fn value(name: &str, replayed: &Replayed) -> Value {
+fn value(name: &str, replayed: &ReplayReport) -> Value {
     let differences = replayed.differences.iter().map(|difference| {
         json!({
             "call": difference.call,

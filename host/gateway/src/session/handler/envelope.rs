@@ -41,7 +41,9 @@ impl Handler {
     async fn tell_witnesses(&mut self) {
         if self.pipeline.handles(Event::Reset) {
             let question = Question::Reset(ResetCause::Refused);
-            let told = self.pipeline.ask_witnesses(question, &mut self.context);
+            let told = self
+                .pipeline
+                .ask_if_mail_answered(question, &mut self.context);
             told.await;
         }
     }

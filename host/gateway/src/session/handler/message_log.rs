@@ -36,7 +36,7 @@ impl Handler {
             size = self.context.message.size(),
             verdict = fate,
             reply = shortened(disposition.reply().to_string()),
-            plugins = self.pipeline.notes(),
+            plugins = self.pipeline.verdict_log(),
             edits = self.pipeline.journal(),
             tags = shortened(tags.join(" ")),
             "message"

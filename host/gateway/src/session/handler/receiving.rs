@@ -124,7 +124,7 @@ impl Handler {
         }
         Arc::make_mut(&mut self.context).message =
             Message::of_headers(headers, self.incoming.started_at);
-        self.pipeline.add_later_headers(&mut self.context);
+        self.pipeline.apply_deferred_headers(&mut self.context);
         let answer = answer_of(self.ask(Question::Headers).await);
         // If the session goes on, the refusal comes back here when the client has sent the rest.
         if let Answer::Reject(rejection) = &answer
