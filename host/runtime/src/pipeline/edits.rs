@@ -171,7 +171,7 @@ mod tests {
             let message = &context.message;
             let mime = Mime::find(&message.headers, Vec::new(), Vec::new()).unwrap();
             message.set_mime(Arc::new(mime));
-            Change {
+            EditTarget {
                 subject: &mut Subject::Fixed(Question::Message),
                 context: &mut context,
                 later: &mut Vec::new(),

@@ -24,9 +24,9 @@ use crate::context::{Authentication, Context, Message, RemoteHost, SessionFacts,
 use crate::error::PluginError;
 use crate::metrics::{PluginMetrics, PluginMetricsFamily};
 use crate::question::{BodyChunk, Fate, MessageOutcome, Question, ResetCause, SessionSummary};
-use crate::verdict::{Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict};
+use crate::verdict::{Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Refused, Verdict};
 
-type Answer = fn(Question<'_>, &Context) -> Result<Opinion, PluginError>;
+type Answer = fn(Question<'_>, &Context) -> Result<PluginAnswer, PluginError>;
 
 struct Fake {
     answer: Answer,
@@ -72,7 +72,7 @@ impl PluginInstance for FakeInstance {
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         (self.0)(question, context)
     }
 }
@@ -189,33 +189,33 @@ fn refused() -> Refused {
     }
 }
 
-fn next(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
-    Ok(Opinion::NEXT)
+fn next(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+    Ok(PluginAnswer::NEXT)
 }
 
-fn accept(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
-    Ok(Opinion {
+fn accept(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+    Ok(PluginAnswer {
         verdict: Verdict::Accept,
         edits: vec![],
     })
 }
 
-fn authenticate(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
-    Ok(Opinion {
+fn authenticate(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+    Ok(PluginAnswer {
         verdict: Verdict::Authenticate("bob".into()),
         edits: vec![],
     })
 }
 
-fn refuse_at_auth(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+fn refuse_at_auth(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
     match question {
         Question::Auth(_) => refuse(question, context),
-        _ => Ok(Opinion::NEXT),
+        _ => Ok(PluginAnswer::NEXT),
     }
 }
 
-fn refuse(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
-    Ok(Opinion {
+fn refuse(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+    Ok(PluginAnswer {
         verdict: Verdict::Refuse(refused()),
         edits: vec![],
     })
@@ -225,16 +225,16 @@ fn refusal() -> Refusal {
     Refusal::new(Reply::new(550, None, vec!["no".into()]).unwrap()).unwrap()
 }
 
-fn trap(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
-    Err(PluginError::Trap("unreachable".into()))
+fn trap(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+    Err(PluginError::Trap(wasmtime::Trap::UnreachableCodeReached.into()))
 }
 
-fn tag(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+fn tag(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
     edit(vec![Edit::Tag("told".into(), String::new())])
 }
 
-fn edit(edits: Vec<Edit>) -> Result<Opinion, PluginError> {
-    Ok(Opinion {
+fn edit(edits: Vec<Edit>) -> Result<PluginAnswer, PluginError> {
+    Ok(PluginAnswer {
         verdict: Verdict::Next,
         edits,
     })
@@ -308,7 +308,7 @@ async fn a_failure_is_what_the_operator_says() {
         );
         assert!(
             pipeline
-                .notes()
+                .verdict_log()
                 .starts_with(&format!("fake={event}:failed"))
         );
     }
@@ -316,20 +316,20 @@ async fn a_failure_is_what_the_operator_says() {
 
 #[tokio::test]
 async fn who_gave_the_keys_vouches_for_who_has_them() {
-    fn keys(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+    fn keys(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
         if let Question::Auth(_) = question {
             return authenticate(question, context);
         }
         let keys = ScramKeys::new(vec![0; 8], 4_096, &[0; 32], &[0; 32]);
-        Ok(Opinion {
+        Ok(PluginAnswer {
             verdict: Verdict::Keys(keys.unwrap()),
             edits: vec![],
         })
     }
-    fn other(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+    fn other(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
         match question {
             Question::Auth(_) => authenticate(question, context),
-            _ => Ok(Opinion::NEXT),
+            _ => Ok(PluginAnswer::NEXT),
         }
     }
     use OnFailure::Tempfail;
@@ -360,7 +360,7 @@ async fn who_gave_the_keys_vouches_for_who_has_them() {
         let credentials = credentials(proof);
         let question = Question::Auth(&credentials);
         let outcome = pipeline.ask(question, &mut context).await;
-        assert_eq!(outcome.verdict, expected, "{}", pipeline.notes());
+        assert_eq!(outcome.verdict, expected, "{}", pipeline.verdict_log());
     }
 }
 
@@ -399,7 +399,7 @@ async fn who_fails_in_a_body_sees_no_more_of_it() {
             let outcome = ask(&mut pipeline, Event::BodyChunk, &mut context).await;
             assert_eq!(outcome.verdict, Verdict::Next);
         }
-        assert_eq!(pipeline.notes(), "fake=body-chunk:failed fake=next");
+        assert_eq!(pipeline.verdict_log(), "fake=body-chunk:failed fake=next");
     }
 }
 
@@ -447,14 +447,14 @@ async fn who_was_told_of_a_refused_transaction_is_told_of_its_end() {
         ask(&mut pipeline, Event::Mail, &mut context).await;
         Arc::make_mut(&mut context).tags.clear();
         let reset = Question::Reset(ResetCause::Rset);
-        pipeline.ask_witnesses(reset, &mut context).await;
-        assert_eq!(context.tags.len(), told, "{}", pipeline.notes());
+        pipeline.ask_if_mail_answered(reset, &mut context).await;
+        assert_eq!(context.tags.len(), told, "{}", pipeline.verdict_log());
     }
 }
 
 #[tokio::test]
 async fn the_next_plugin_sees_what_the_one_before_changed() {
-    fn rewrite(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+    fn rewrite(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
         edit(vec![
             Edit::Envelope(EnvelopeEdit::RewriteRecipient(path("c@example.org"))),
             Edit::Tag("k".into(), "v".into()),
@@ -465,22 +465,22 @@ async fn the_next_plugin_sees_what_the_one_before_changed() {
             Edit::ReplaceBody(b"new\r\n".to_vec()),
         ])
     }
-    fn look(question: Question<'_>, context: &Context) -> Result<Opinion, PluginError> {
+    fn look(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
         assert!(matches!(question, Question::Rcpt(rcpt) if rcpt.path == path("c@example.org")));
         assert_eq!(context.tags, [("k".into(), "v".into())]);
         assert_eq!(context.message.headers.text("b").as_deref(), Some("2"));
         assert_eq!(context.message.body.as_slice(), Some(&b"new\r\n"[..]));
-        Ok(Opinion::NEXT)
+        Ok(PluginAnswer::NEXT)
     }
     let mut pipeline = pipeline(&[(rewrite, OnFailure::Reject), (look, OnFailure::Reject)]);
     let outcome = ask(&mut pipeline, Event::Rcpt, &mut context()).await;
     assert_eq!(outcome.verdict, Verdict::Next);
-    assert_eq!(pipeline.notes(), "fake=rcpt:next+4 fake=next");
+    assert_eq!(pipeline.verdict_log(), "fake=rcpt:next+4 fake=next");
 }
 
 #[tokio::test]
 async fn a_recipient_that_was_named_twice_is_refused_once() {
-    fn refuse_one(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+    fn refuse_one(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
         let refused = Refused {
             refusal: refusal(),
             reason: None,
@@ -505,7 +505,7 @@ async fn a_recipient_that_was_named_twice_is_refused_once() {
 
 #[tokio::test]
 async fn a_plugin_can_not_open_the_relay() {
-    fn elsewhere(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+    fn elsewhere(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
         edit(vec![Edit::Envelope(EnvelopeEdit::AddRecipient(path(
             "x@example.com",
         )))])
@@ -549,7 +549,7 @@ async fn a_plugin_can_not_open_the_relay() {
 
 #[tokio::test]
 async fn a_delay_is_capped_and_the_profile_takes_texts() {
-    fn slow(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+    fn slow(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
         edit(vec![
             Edit::Delay(Duration::from_secs(10)),
             Edit::Delay(Duration::from_secs(10)),
@@ -565,9 +565,9 @@ async fn a_delay_is_capped_and_the_profile_takes_texts() {
 
 #[tokio::test]
 async fn fields_of_data_wait_for_the_header_block() {
-    fn later(_: Question<'_>, _: &Context) -> Result<Opinion, PluginError> {
+    fn later(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
         let name = HeaderName::new("X-Later").unwrap();
-        edit(vec![Edit::LaterHeader(
+        edit(vec![Edit::PrependHeader(
             name,
             HeaderValue::new(b"1").unwrap(),
         )])
@@ -576,8 +576,8 @@ async fn fields_of_data_wait_for_the_header_block() {
     let mut pipeline = pipeline(&[(later, OnFailure::Tempfail)]);
     ask(&mut pipeline, Event::Data, &mut context).await;
     assert_eq!(context.message.headers.len(), 1);
-    pipeline.add_later_headers(&mut context);
-    pipeline.add_later_headers(&mut context);
+    pipeline.apply_deferred_headers(&mut context);
+    pipeline.apply_deferred_headers(&mut context);
     assert_eq!(context.message.headers.field(0).unwrap().name(), "X-Later");
     assert_eq!(context.message.headers.len(), 2);
 }
