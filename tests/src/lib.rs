@@ -22,6 +22,7 @@ pub mod peer;
 pub mod process;
 pub mod rogue;
 pub mod samples;
+pub mod source;
 
 pub use postgate_dialog as dialog;
 
