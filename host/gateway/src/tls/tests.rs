@@ -9,9 +9,9 @@ use std::time::SystemTime;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use postgate_tls::CertificateFacts;
 use super::*;
 use postgate_config::{Config, Overrides};
+use postgate_tls::CertificateFacts;
 
 /// A certificate for a name, signed by itself.
 pub(super) fn made_for(name: &str) -> Certificate {

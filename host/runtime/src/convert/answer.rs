@@ -240,7 +240,9 @@ mod tests {
     }
 
     /// The codes below 400 with which a question can be answered. All others can refuse it.
-    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<PluginAnswer, InvalidAnswer>) -> Vec<u16> {
+    fn answers(
+        ask: impl Fn(types::QueryVerdict) -> Result<PluginAnswer, InvalidAnswer>,
+    ) -> Vec<u16> {
         assert!((400..600).all(|code| ask(query(code)).is_ok()));
         (200..400)
             .filter(|code| ask(query(*code)).is_ok())

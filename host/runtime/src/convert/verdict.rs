@@ -64,7 +64,11 @@ pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer>
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::convert) fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
+    pub(in crate::convert) fn refusal(
+        code: u16,
+        enhanced: Option<(u8, u16, u16)>,
+        line: &str,
+    ) -> types::Refusal {
         types::Refusal {
             reply: types::Reply {
                 code,

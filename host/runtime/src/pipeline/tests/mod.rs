@@ -226,7 +226,9 @@ fn refusal() -> Refusal {
 }
 
 fn trap(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-    Err(PluginError::Trap(wasmtime::Trap::UnreachableCodeReached.into()))
+    Err(PluginError::Trap(
+        wasmtime::Trap::UnreachableCodeReached.into(),
+    ))
 }
 
 fn tag(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
