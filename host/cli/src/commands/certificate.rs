@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use postgate::control::{self, ControlError, Request, Response};
-use postgate::tls::{CertificateListing, Store};
+use postgate::tls::{CertificateListing, CertificateStore};
 
 use super::{Failure, RunningGateway};
 
@@ -33,7 +33,7 @@ pub(super) fn run(gateway: &RunningGateway, pem: bool) -> Result<(), Failure> {
 }
 
 fn of_files(gateway: &RunningGateway) -> Result<CertificateListing, Failure> {
-    let store = Store::load(&gateway.config()?).map_err(Failure::mistakes)?;
+    let store = CertificateStore::load(&gateway.config()?).map_err(Failure::mistakes)?;
     Ok(store.listing())
 }
 

@@ -17,7 +17,7 @@ use super::{Failure, Source};
 pub(super) fn run(source: &Source) -> Result<(), Failure> {
     let config = source.load()?;
     let mut mistakes = Mistakes::default();
-    let certificates = mistakes.of(tls::Store::load(&config));
+    let certificates = mistakes.of(tls::CertificateStore::load(&config));
     if let Some(file) = &config.auth_secret_file {
         let checked = postgate::check_auth_secret(file);
         mistakes.of(checked.map_err(|error| vec![error]));
@@ -71,7 +71,7 @@ fn load_plugins(config: &Config) -> Result<Result<Arc<PluginSet>, Vec<LoadError>
 /// What would run, one thing a line.
 struct Summary {
     config: Config,
-    certificates: tls::Store,
+    certificates: tls::CertificateStore,
     plugins: Arc<PluginSet>,
 }
 

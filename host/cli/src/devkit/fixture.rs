@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use postgate::id;
+use postgate::clock;
 use postgate_config::{Config, Overrides};
 use postgate_dialog::Certificate;
 use postgate_runtime::context::{ClientCertificate, TlsFacts};
@@ -44,7 +44,7 @@ pub(super) fn encryption(shows: Certificate) -> TlsFacts {
         verified: true,
     };
     TlsFacts {
-        since: id::now(),
+        since: clock::unix_time(),
         version: "TLSv1.3",
         cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
         server_name: None,

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate::id;
 use postgate::metrics::Metrics;
 use postgate::session::{
     ClientLimits, Driver, Handler, HandlerParts, Services, ServicesError, session_settings,
 };
 use postgate::shutdown::ShutdownSwitch;
+use postgate::{clock, id};
 use postgate_config::{Config, Listener, TlsMode};
 use postgate_delivery::{Delivery, Maildir};
 use postgate_dialog::Certificate;
@@ -191,7 +191,7 @@ impl Harness {
         };
         // The handshake makes the session forget who has authenticated.
         if let Some(identity) = &client.authenticated_as {
-            handler.act_as(identity);
+            handler.set_identity(identity);
         }
         let mut offers = handler.offers();
         offers.tls = tls;
@@ -214,7 +214,7 @@ fn no_listener() -> HarnessError {
 fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
     SessionFacts {
         id: id::next(),
-        connected_at: id::now(),
+        connected_at: clock::unix_time(),
         listener: listener.to_owned(),
         hostname: settings.hostname.clone(),
         banner: settings.banner.clone(),

@@ -1,4 +1,4 @@
-//! What carries the octets of a session.
+//! The transport of a session.
 
 use std::future::Future;
 use std::io;
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use crate::shutdown::Shutdown;
 use crate::tls::HandshakeError;
 
-/// Carries the octets of a session, in both directions.
+/// A bidirectional stream of octets that can be upgraded to TLS.
 pub trait Transport: Sized + Send {
-    /// Appends received octets to a buffer that has room for them, until a deadline.
+    /// Waits for octets until a deadline, and appends them to the spare capacity of a buffer.
     ///
     /// # Errors
     ///
-    /// Fails if the connection is broken.
+    /// Fails if the connection does.
     fn read(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -27,10 +27,10 @@ pub trait Transport: Sized + Send {
     ///
     /// # Errors
     ///
-    /// Fails if the connection is broken.
+    /// Fails if the connection does.
     fn write(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Carries out the TLS handshake. The transport is gone if it fails.
+    /// Performs the TLS handshake.
     ///
     /// # Errors
     ///
@@ -40,11 +40,11 @@ pub trait Transport: Sized + Send {
         shutdown: &mut Shutdown,
     ) -> impl Future<Output = Result<Upgraded<Self>, HandshakeError>> + Send;
 
-    /// Closes the connection; the client may be gone already.
+    /// Closes the connection. Ignores errors, since the client may have closed it already.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// The result of waiting for octets.
+/// The result of [`Transport::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// The client has closed the connection.
@@ -60,8 +60,8 @@ pub enum Received {
 pub struct Upgraded<T> {
     /// The encrypted transport.
     pub transport: T,
-    /// What plugins and the log are told.
+    /// The facts for plugins and the log.
     pub facts: TlsFacts,
-    /// What the protocol needs to know.
+    /// The facts for the protocol.
     pub channel: Channel,
 }
