@@ -12,22 +12,22 @@ pub(super) struct Flags {
     /// The name of the gateway (or POSTGATE_HOSTNAME).
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
-    /// Where clients connect, with the settings of the first listener (or POSTGATE_LISTEN).
+    /// The addresses to listen on, with the settings of the first listener (or POSTGATE_LISTEN).
     #[arg(long, value_name = "ADDRESS,...")]
     listen: Option<String>,
-    /// Where accepted mail goes (or POSTGATE_BACKEND).
+    /// The backend for accepted mail (or POSTGATE_BACKEND).
     #[arg(long, value_name = "ADDRESS")]
     backend: Option<String>,
-    /// The domains that strangers may send to (or POSTGATE_RELAY_DOMAINS).
+    /// The domains for which clients may send mail without authentication (or POSTGATE_RELAY_DOMAINS).
     #[arg(long, value_name = "DOMAIN,...")]
     relay_domains: Option<String>,
     /// The directory of plugins (or POSTGATE_PLUGINS).
     #[arg(long, value_name = "DIRECTORY")]
     plugins: Option<String>,
-    /// What is logged (or POSTGATE_LOG_LEVEL).
+    /// The log level (or POSTGATE_LOG_LEVEL).
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// How a line of the log looks: text or json (or POSTGATE_LOG_FORMAT).
+    /// The log format: text or json (or POSTGATE_LOG_FORMAT).
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 }

@@ -10,8 +10,8 @@ use postgate_runtime::{EngineError, LoadError};
 use crate::session::ServicesError;
 use crate::tls::TlsError;
 
-/// Why a gateway cannot start. [`Self::is_configuration`] tells errors in files of the operator from
-/// errors of the system.
+/// Why a gateway cannot start. [`Self::is_configuration`] distinguishes errors in the operator's files
+/// from errors of the system.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The configuration of the backend cannot be used.

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use postgate_tls::Certificate;
 use tracing::{error, info, warn};
 
+use crate::error_chain::Chain;
+
 /// Logs the certificates that a reload has replaced.
 pub(super) fn log_replaced(old: &[Certificate], new: &[Certificate]) {
     for (old, new) in old.iter().zip(new) {
@@ -53,6 +55,7 @@ pub(super) fn log_validity(certificate: &Certificate, file: Option<&Path>) {
     let (now, expires) = (Timestamp::now(), facts.not_after);
     let file = file.map(|file| file.display().to_string());
     if let Err(fault) = facts.check_time(now) {
+        let fault = Chain(&fault);
         error!(certificate = name, file, %expires, %fault, "clients that verify will not take this certificate");
     } else if expires < now.saturating_add(WARNING).unwrap_or(Timestamp::MAX) {
         warn!(certificate = name, file, %expires, "this certificate expires soon");

@@ -228,6 +228,6 @@ fn secrets(password: &str) -> Result<Vec<Secret>, Failure> {
 
 fn salt() -> Result<[u8; 16], Failure> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|error| Failure::runtime(error))?;
+    getrandom::fill(&mut salt).map_err(Failure::runtime)?;
     Ok(salt)
 }
