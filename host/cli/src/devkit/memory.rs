@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use postgate::session::{Received, Transport, Upgraded};
+use postgate::session::{ReadOutcome, Transport, Upgraded};
 use postgate::shutdown::Shutdown;
 use postgate::tls::HandshakeError;
 use postgate_dialog::Certificate;
@@ -93,17 +93,17 @@ impl MemoryTransport {
 
 impl Transport for MemoryTransport {
     /// Ignores the deadline, since [`ClientEvent::Wait`] simulates it.
-    async fn read(&mut self, buffer: &mut Vec<u8>, _: Instant) -> io::Result<Received> {
+    async fn read(&mut self, buffer: &mut Vec<u8>, _: Instant) -> io::Result<ReadOutcome> {
         let received = self.wait(|buffers| {
             if !buffers.to_server.is_empty() {
                 buffer.append(&mut buffers.to_server);
-                return Some(Received::Octets);
+                return Some(ReadOutcome::Octets);
             }
             match buffers.event {
-                Some(ClientEvent::Close) => Some(Received::Closed),
+                Some(ClientEvent::Close) => Some(ReadOutcome::Closed),
                 Some(ClientEvent::Wait) => {
                     buffers.event = None;
-                    Some(Received::TimedOut)
+                    Some(ReadOutcome::TimedOut)
                 }
                 Some(ClientEvent::Handshake(_)) | None => None,
             }

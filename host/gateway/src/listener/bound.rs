@@ -16,7 +16,7 @@ use super::admission::Admission;
 use super::connection::{IncomingConnection, ListenerState};
 use super::socket;
 use crate::error_chain::Chain;
-use crate::shutdown::{Phase, Shutdown};
+use crate::shutdown::{Shutdown, ShutdownPhase};
 use crate::state::SharedState;
 use crate::supervisor::supervise;
 use crate::tls::ListenerTls;
@@ -89,7 +89,7 @@ impl BoundListener {
                     }
                     Err(error) => back_off(&error).await,
                 },
-                () = phases.reached(Phase::Stopping) => return,
+                () = phases.reached(ShutdownPhase::Stopping) => return,
             }
         }
     }

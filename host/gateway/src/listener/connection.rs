@@ -21,7 +21,7 @@ use tracing::{debug, info, warn};
 
 use super::admission::{Admission, AdmissionError, ConnectionPermit};
 use super::permits::SessionPermits;
-use super::preamble::{self, Preamble, PreambleError};
+use super::preamble::{self, ConnectionPreamble, PreambleError};
 use super::replies::{
     EARLY_TALKER, NO_PROXY_HEADER, RATE_EXCEEDED, TOO_BUSY, TOO_MANY_CONNECTIONS,
 };
@@ -152,11 +152,11 @@ impl IncomingConnection {
     }
 
     /// Reads the PROXY header if the listener expects one from this peer.
-    async fn read_preamble(&mut self) -> Result<Preamble, PreambleError> {
+    async fn read_preamble(&mut self) -> Result<ConnectionPreamble, PreambleError> {
         let listener = &self.state.listener;
         let is_trusted = contains(&listener.proxy_from, self.remote.ip());
         match (listener.proxy, is_trusted) {
-            (ProxyMode::Off, _) | (ProxyMode::Optional, false) => Ok(Preamble::default()),
+            (ProxyMode::Off, _) | (ProxyMode::Optional, false) => Ok(ConnectionPreamble::default()),
             (ProxyMode::Required, false) => Err(PreambleError::Untrusted),
             (mode @ (ProxyMode::Optional | ProxyMode::Required), true) => {
                 let is_required = mode == ProxyMode::Required;
@@ -168,7 +168,7 @@ impl IncomingConnection {
     /// Encrypts the connection if the listener has implicit TLS.
     async fn encrypt(
         mut self,
-        preamble: &mut Preamble,
+        preamble: &mut ConnectionPreamble,
         shutdown: &mut Shutdown,
     ) -> Result<(Self, Option<(TlsFacts, Channel)>), HandshakeError> {
         let (TlsMode::Implicit, Some(tls)) = (self.state.listener.tls, &self.state.tls) else {
@@ -187,7 +187,7 @@ impl IncomingConnection {
     /// Runs the session. Returns the client's address at its start, and how it ended.
     async fn run_session(
         self,
-        preamble: Preamble,
+        preamble: ConnectionPreamble,
         pipeline: Pipeline<LoadedPlugin>,
         is_recorded: bool,
         encryption: Option<(TlsFacts, Channel)>,
@@ -219,7 +219,7 @@ impl IncomingConnection {
         (remote, ending)
     }
 
-    fn facts(&self, preamble: &Preamble) -> SessionFacts {
+    fn facts(&self, preamble: &ConnectionPreamble) -> SessionFacts {
         let (remote, local) = preamble.addresses(self.remote, self.local);
         let settings = &self.state.settings;
         SessionFacts {
@@ -241,7 +241,7 @@ impl IncomingConnection {
         mut self,
         mut handler: Handler,
         tls: Tls,
-        preamble: Preamble,
+        preamble: ConnectionPreamble,
         mut shutdown: Shutdown,
     ) -> Ending {
         let refusal = self
@@ -273,7 +273,7 @@ impl IncomingConnection {
     async fn check_before_banner(
         &mut self,
         handler: &mut Handler,
-        preamble: &Preamble,
+        preamble: &ConnectionPreamble,
         shutdown: &mut Shutdown,
     ) -> Option<Refusal> {
         let refusal = match preamble.header {

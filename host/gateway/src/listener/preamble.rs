@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 use crate::session::Stream;
 
-/// The octets before the session.
+/// The octets that precede the session on a connection.
 #[derive(Debug, Default)]
-pub(super) struct Preamble {
+pub(super) struct ConnectionPreamble {
     pub(super) header: Option<ProxyHeader>,
     /// Octets behind the header. They belong to the session.
     pub(super) early: Vec<u8>,
 }
 
-impl Preamble {
+impl ConnectionPreamble {
     /// Returns the addresses of client and gateway from the header, or else those of the socket.
     pub(super) fn addresses(
         &self,
@@ -59,11 +59,11 @@ pub(super) async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
     required: bool,
     limit: Duration,
-) -> Result<Preamble, PreambleError> {
+) -> Result<ConnectionPreamble, PreambleError> {
     let mut octets = Vec::new();
     loop {
         let read = match timeout(limit, stream.read_buf(&mut octets)).await {
-            Err(_) if !required && octets.is_empty() => return Ok(Preamble::default()),
+            Err(_) if !required && octets.is_empty() => return Ok(ConnectionPreamble::default()),
             Err(_) => return Err(PreambleError::Timeout),
             Ok(read) => read.map_err(PreambleError::Connection)?,
         };
@@ -74,13 +74,13 @@ pub(super) async fn read_header(
         match proxy::parse(&octets) {
             Parsed::Incomplete => {}
             Parsed::Header(header, length) => {
-                return Ok(Preamble {
+                return Ok(ConnectionPreamble {
                     header: Some(header),
                     early: octets.split_off(length),
                 });
             }
             Parsed::Invalid if !required && !looks_like_header(&octets) => {
-                return Ok(Preamble {
+                return Ok(ConnectionPreamble {
                     header: None,
                     early: octets,
                 });

@@ -20,7 +20,7 @@ use crate::listener::BoundListener;
 use crate::listener::admission::Admission;
 use crate::metrics::Metrics;
 use crate::session::{Services, session_settings};
-use crate::shutdown::{Phase, ShutdownSwitch};
+use crate::shutdown::{ShutdownPhase, ShutdownSwitch};
 use crate::state::SharedState;
 use crate::supervisor::supervise;
 use crate::tls::{self, CertificateStore, ListenerTls};
@@ -109,10 +109,10 @@ impl Gateway {
         }
         shutdown.await;
         info!("stopping");
-        switch.enter(Phase::Stopping);
+        switch.enter(ShutdownPhase::Stopping);
         if timeout(self.grace, join_all(&mut listeners)).await.is_err() {
             warn!("ending the sessions that are still open after limits.shutdown-grace");
-            switch.enter(Phase::Aborting);
+            switch.enter(ShutdownPhase::Aborting);
             // A session may be waiting for a plugin or a backend.
             if timeout(ABORT_TIMEOUT, join_all(&mut listeners))
                 .await

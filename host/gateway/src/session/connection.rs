@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::stream::Stream;
-use super::transport::{Received, Transport, Upgraded};
+use super::transport::{ReadOutcome, Transport, Upgraded};
 use crate::shutdown::Shutdown;
 use crate::tls::{HandshakeError, ListenerTls};
 
@@ -25,12 +25,12 @@ impl ClientConnection {
 }
 
 impl Transport for ClientConnection {
-    async fn read(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<Received> {
+    async fn read(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<ReadOutcome> {
         match timeout_at(deadline, self.stream.read_buf(buffer)).await {
-            Err(_) => Ok(Received::TimedOut),
+            Err(_) => Ok(ReadOutcome::TimedOut),
             Ok(count) => Ok(match count? {
-                0 => Received::Closed,
-                _ => Received::Octets,
+                0 => ReadOutcome::Closed,
+                _ => ReadOutcome::Octets,
             }),
         }
     }

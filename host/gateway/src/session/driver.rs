@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::handler::Handler;
-use super::transport::{Received, Transport, Upgraded};
+use super::transport::{ReadOutcome, Transport, Upgraded};
 use crate::error_chain::Chain;
-use crate::shutdown::{Phase, Shutdown};
+use crate::shutdown::{Shutdown, ShutdownPhase};
 
 /// Drives a session to its end.
 pub struct Driver<T> {
@@ -77,7 +77,7 @@ impl<T: Transport> Driver<T> {
     /// Runs a session to its end.
     pub async fn run(mut self, mut session: Session) -> Ending {
         loop {
-            if self.shutdown.has_reached(Phase::Stopping) {
+            if self.shutdown.has_reached(ShutdownPhase::Stopping) {
                 session.stop();
             }
             let stepped = match session.step() {
@@ -170,8 +170,8 @@ impl<T: Transport> Driver<T> {
     async fn read(&mut self, mut reading: Reading) -> Result<Session, Ended> {
         let wait = reading.wait();
         let (size, end) = match wait {
-            Wait::Command => (COMMAND_READ_SIZE, Phase::Stopping),
-            Wait::Message => (MESSAGE_READ_SIZE, Phase::Aborting),
+            Wait::Command => (COMMAND_READ_SIZE, ShutdownPhase::Stopping),
+            Wait::Message => (MESSAGE_READ_SIZE, ShutdownPhase::Aborting),
         };
         let deadline = match self.deadline {
             Some((awaited, deadline)) if awaited == wait => deadline,
@@ -187,9 +187,9 @@ impl<T: Transport> Driver<T> {
             received = self.transport.read(reading.buffer(size), deadline) => received,
         };
         match received {
-            Ok(Received::Octets) => Ok(reading.received()),
-            Ok(Received::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
-            Ok(Received::Closed) => Err((Ending::Closed, reading.counters())),
+            Ok(ReadOutcome::Octets) => Ok(reading.received()),
+            Ok(ReadOutcome::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
+            Ok(ReadOutcome::Closed) => Err((Ending::Closed, reading.counters())),
             Err(error) => {
                 debug!(error = %Chain(&error), "connection broke");
                 Err((Ending::Closed, reading.counters()))

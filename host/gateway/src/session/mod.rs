@@ -18,4 +18,4 @@ pub use self::handler::{Handler, HandlerParts};
 pub use self::services::{Services, ServicesError};
 pub use self::settings::session_settings;
 pub(crate) use self::stream::Stream;
-pub use self::transport::{Received, Transport, Upgraded};
+pub use self::transport::{ReadOutcome, Transport, Upgraded};

@@ -21,7 +21,7 @@ pub trait Transport: Sized + Send {
         &mut self,
         buffer: &mut Vec<u8>,
         deadline: Instant,
-    ) -> impl Future<Output = io::Result<Received>> + Send;
+    ) -> impl Future<Output = io::Result<ReadOutcome>> + Send;
 
     /// Sends all octets.
     ///
@@ -46,7 +46,7 @@ pub trait Transport: Sized + Send {
 
 /// The result of [`Transport::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
+pub enum ReadOutcome {
     /// The client has closed the connection.
     Closed,
     /// Octets were appended.

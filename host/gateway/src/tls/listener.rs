@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::error::TlsError;
 use super::handshake::{self, EncryptedConnection, HandshakeError};
 use super::parameters::HandshakeParameters;
-use crate::shutdown::{Phase, Shutdown};
+use crate::shutdown::{Shutdown, ShutdownPhase};
 
 /// The TLS of one listener.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl ListenerTls {
         let parameters = self.parameters.load_full();
         tokio::select! {
             biased;
-            () = shutdown.reached(Phase::Stopping) => Err(HandshakeError::Stopping),
+            () = shutdown.reached(ShutdownPhase::Stopping) => Err(HandshakeError::Stopping),
             accepted = handshake::accept(&parameters, stream, early) => accepted,
         }
     }
