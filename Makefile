@@ -6,7 +6,7 @@
 CARGO ?= cargo
 FUZZ_SECONDS ?= 20
 
-.PHONY: help build run test bench fuzz check
+.PHONY: help program build run test bench fuzz check
 
 help:
 	@echo "make run     build, then serve 127.0.0.1:2525 with the stock plugins"
@@ -15,12 +15,14 @@ help:
 	@echo "make fuzz    give the protocol code random octets for a while"
 	@echo "make check   format, lints, documentation, dependencies, and that the protocol code stays pure"
 
-build:
+program:
 	@scripts/setup run
-	$(CARGO) build --release --package postgate
+	$(CARGO) build --release --package postgate-cli
+
+build: program
 	@scripts/build-guests
 
-run: build
+run: program
 	@scripts/prepare-run
 	@exec target/release/postgate serve
 
