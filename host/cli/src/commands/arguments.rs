@@ -13,7 +13,7 @@ use super::{certificate, check, metrics, serve};
 
 /// An SMTP gateway whose decisions are WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(name = "postgate", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -88,5 +88,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+        // The name of the program, not that of its package.
+        assert_eq!(Arguments::command().get_name(), "postgate");
     }
 }
