@@ -32,21 +32,21 @@ pub(crate) fn start(log: &Log) {
         log.level
             .modules
             .iter()
-            .map(|(name, level)| (target(name), *level)),
+            .flat_map(|(name, level)| targets(name).map(|target| (target, *level))),
     );
     tracing_subscriber::registry()
         .with(layer.with_filter(filter))
         .init();
 }
 
-/// The prefix of the log targets of a module as an operator names it: `postgate::delivery` is a crate of
-/// its own, as are others.
-fn target(module: &str) -> String {
-    let crates = CRATES.iter().find_map(|(name, package)| {
+/// The prefixes of the log targets of a module as an operator names it: `postgate::delivery` is a crate
+/// of its own, as are others.
+fn targets(module: &str) -> impl Iterator<Item = String> {
+    let crates = CRATES.iter().filter_map(move |(name, prefix)| {
         let rest = module.strip_prefix(name)?;
-        (rest.is_empty() || rest.starts_with("::")).then(|| format!("{package}{rest}"))
+        (rest.is_empty() || rest.starts_with("::")).then(|| format!("{prefix}{rest}"))
     });
-    crates.unwrap_or_else(|| module.to_owned())
+    std::iter::once(module.to_owned()).chain(crates)
 }
 
 /// Makes the log of a tool that runs a plugin: what the plugin itself writes, and what is wrong.
@@ -65,14 +65,16 @@ pub(crate) fn start_for_tools(level: LevelFilter) {
 }
 
 /// The names of modules in the configuration, and the crates that they are.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 9] = [
     ("postgate::config", "postgate_config"),
     ("postgate::delivery", "postgate_delivery"),
     ("postgate::dns", "postgate_dns"),
     ("postgate::mime", "postgate_mime"),
     ("postgate::plugin", "postgate_runtime"),
+    ("postgate::recording", "postgate_runtime::recording"),
     ("postgate::runtime", "postgate_runtime"),
     ("postgate::spool", "postgate_spool"),
+    ("postgate::tls", "postgate_tls"),
 ];
 
 /// The module that writes the lines of plugins.
@@ -85,15 +87,19 @@ mod tests {
     #[test]
     fn modules_are_found_in_their_crates() {
         for (module, expected) in [
-            ("postgate::delivery", "postgate_delivery"),
-            ("postgate::plugin::host", "postgate_runtime::host"),
-            ("postgate::deliveryx", "postgate::deliveryx"),
-            ("postgate::server", "postgate::server"),
-            ("rustls", "rustls"),
+            ("postgate::delivery", Some("postgate_delivery")),
+            ("postgate::plugin::host", Some("postgate_runtime::host")),
+            ("postgate::recording", Some("postgate_runtime::recording")),
+            ("postgate::tls", Some("postgate_tls")),
+            ("postgate::deliveryx", None),
+            ("postgate::server", None),
+            ("rustls", None),
         ] {
-            assert_eq!(target(module), expected);
+            let found: Vec<_> = targets(module).collect();
+            let expected: Vec<_> = [Some(module), expected].into_iter().flatten().collect();
+            assert_eq!(found, expected);
         }
         // A prefix of all crates stays one.
-        assert_eq!(target("postgate"), "postgate");
+        assert!(targets("postgate").eq(["postgate".to_owned()]));
     }
 }

@@ -64,7 +64,7 @@ impl Setting for LogLevel {
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let mut level = Self::default();
-        for item in value.as_str()?.split(',') {
+        for item in value.as_str()?.split(',').map(str::trim) {
             match item.split_once('=') {
                 Some(("", _)) => return None,
                 Some((module, name)) => level.modules.push((module.to_owned(), named_level(name)?)),

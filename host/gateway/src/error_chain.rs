@@ -37,7 +37,10 @@ mod tests {
         let full = io::Error::new(io::ErrorKind::StorageFull, "no space left on /tmp");
         let error = SpoolError::from(full);
         let shown = Chain(&error).to_string();
-        assert_eq!(shown, "no room for the message: no space left on /tmp");
+        assert_eq!(
+            shown,
+            "no space left for the message: no space left on /tmp"
+        );
         let flat = io::Error::other("one");
         assert_eq!(Chain(&flat).to_string(), "one");
     }

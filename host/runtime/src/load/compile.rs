@@ -8,8 +8,8 @@ use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as PREVIEW1_ADAPTER,
 };
-use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
+use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
 use super::error::{ComponentError, LoadError};
@@ -47,12 +47,12 @@ pub(super) fn compile(
 }
 
 fn compile_component(runtime: &Runtime, wasm: Vec<u8>) -> Result<WasmComponent, ComponentError> {
-    let component = as_component(wasm)?;
+    let component = as_component(runtime.engine(), wasm)?;
     WasmComponent::new(runtime.engine(), &component).map_err(ComponentError::Invalid)
 }
 
 /// Encodes a core module with component metadata as a component. A component stays as it is.
-fn as_component(wasm: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
+fn as_component(engine: &Engine, wasm: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
     if Engine::detect_precompiled(&wasm).is_some() {
         return Err(ComponentError::Precompiled);
     }
@@ -61,12 +61,18 @@ fn as_component(wasm: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
         Some(b"\0asm\x0d\0\x01\0") => Ok(wasm),
         // The adapter translates the system calls of a C library (WASI preview 1) into the WASI that
         // components import.
-        Some(b"\0asm\x01\0\0\0") => ComponentEncoder::default()
-            .validate(true)
-            .module(&wasm)
-            .and_then(|encoder| encoder.adapter(PREVIEW1, PREVIEW1_ADAPTER))
-            .and_then(|mut encoder| encoder.encode())
-            .map_err(|error| ComponentError::CoreModule(wasmtime::Error::from_boxed(error.into()))),
+        Some(b"\0asm\x01\0\0\0") => {
+            // The encoder panics on a module that is cut off.
+            Module::validate(engine, &wasm).map_err(ComponentError::CoreModule)?;
+            ComponentEncoder::default()
+                .validate(true)
+                .module(&wasm)
+                .and_then(|encoder| encoder.adapter(PREVIEW1, PREVIEW1_ADAPTER))
+                .and_then(|mut encoder| encoder.encode())
+                .map_err(|error| {
+                    ComponentError::CoreModule(wasmtime::Error::from_boxed(error.into()))
+                })
+        }
         Some(_) => Err(ComponentError::NotWasm),
         None => Err(ComponentError::TooShort),
     }

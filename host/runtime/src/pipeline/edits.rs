@@ -174,7 +174,7 @@ mod tests {
             EditTarget {
                 subject: &mut Subject::Fixed(Question::Message),
                 context: &mut context,
-                later: &mut Vec::new(),
+                deferred_headers: &mut Vec::new(),
             }
             .apply(edit);
             assert!(context.message.mime().is_none());

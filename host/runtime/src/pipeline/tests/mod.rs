@@ -14,13 +14,15 @@ use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::{Refusal, Reply};
-use postgate_proto::session::{Counters, Ending, Settings, TLS_NOT_AVAILABLE};
+use postgate_proto::session::{Counters, Ending, Helo, Settings, TLS_NOT_AVAILABLE};
 use prometheus_client::registry::Registry;
 
 use super::failure::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
 use crate::breaker::{Breaker, CallInfo};
-use crate::context::{Authentication, Context, Message, RemoteHost, SessionFacts, Transaction};
+use crate::context::{
+    Authentication, Context, Introduction, Message, RemoteHost, SessionFacts, Transaction,
+};
 use crate::error::PluginError;
 use crate::metrics::{PluginMetrics, PluginMetricsFamily};
 use crate::question::{BodyChunk, Fate, MessageOutcome, Question, ResetCause, SessionSummary};
@@ -146,6 +148,13 @@ async fn ask(pipeline: &mut Pipeline<Fake>, event: Event, context: &mut Arc<Cont
     };
     let question = match event {
         Event::Connect => Question::Connect,
+        Event::Helo => {
+            let introduction = Introduction {
+                kind: Helo::Ehlo,
+                name: "client.example".into(),
+            };
+            return pipeline.ask(Question::Helo(&introduction), context).await;
+        }
         Event::StartTls => Question::StartTls,
         Event::Auth => {
             let credentials = credentials(Proof::Password("p".to_owned().into()));
