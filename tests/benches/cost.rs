@@ -6,17 +6,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use postgate::config::sidecar::Event;
-use postgate::dns::Dns;
-use postgate::plugin::context::{Context, RemoteHost, SessionFacts, Transaction};
-use postgate::plugin::{Component, Runtime, load_file};
+use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
+use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::parameters::MailParameters;
+use postgate_runtime::context::{Context, RemoteHost, SessionFacts, Transaction};
+use postgate_runtime::metrics::PluginMetricsFamily;
+use postgate_runtime::question::Question;
+use postgate_runtime::{LoadedPlugin, Runtime, load_file};
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, guest_file};
 use postgate_tests::samples::Samples;
+use prometheus_client::registry::Registry;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -29,29 +32,31 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One plugin, without any network around it.
 async fn calls() -> Result<(), Box<dyn Error>> {
-    let runtime = Arc::new(Runtime::new(None, None, Dns::default())?);
+    let metrics = PluginMetricsFamily::register(&mut Registry::default());
+    let runtime = Arc::new(Runtime::new(None, None, Dns::default(), metrics)?);
     let file = guest_file("examples/no-plus");
     let plugin = load_file(&runtime, &file, u64::MAX).await;
     let plugin = plugin.map_err(|errors| format!("{errors:?}; run scripts/build-guests"))?;
-    let passing = Arc::new(context("bob@example.org"));
-    let refused = Arc::new(context("bob+shop@example.org"));
+    let context = Arc::new(context());
+    let passing = recipient("bob@example.org");
+    let refused = recipient("bob+shop@example.org");
 
     let mut fresh = Samples::default();
     for _ in 0..2_000 {
         let start = Instant::now();
-        call_fresh(&plugin, &passing).await?;
+        call_fresh(&plugin, Question::Rcpt(&passing), &context).await?;
         fresh.push(start);
     }
     fresh.report("call, fresh instance");
-    for (name, context) in [
+    for (name, recipient) in [
         ("call, warm, passes", &passing),
         ("call, warm, refuses", &refused),
     ] {
         let mut warm = Samples::default();
-        let mut instance = plugin.start(context).await?;
+        let mut instance = plugin.start(&context).await?;
         for _ in 0..20_000 {
             let start = Instant::now();
-            instance.call(Event::Rcpt, context).await?;
+            instance.call(Question::Rcpt(recipient), &context).await?;
             warm.push(start);
         }
         warm.report(name);
@@ -60,39 +65,39 @@ async fn calls() -> Result<(), Box<dyn Error>> {
 }
 
 /// Makes an instance, asks it once, and puts it away.
-async fn call_fresh(plugin: &Component, context: &Arc<Context>) -> Result<(), Box<dyn Error>> {
-    plugin
-        .start(context)
-        .await?
-        .call(Event::Rcpt, context)
-        .await?;
+async fn call_fresh(
+    plugin: &LoadedPlugin,
+    question: Question<'_>,
+    context: &Arc<Context>,
+) -> Result<(), Box<dyn Error>> {
+    plugin.start(context).await?.call(question, context).await?;
     Ok(())
 }
 
-fn context(recipient: &str) -> Context {
+fn recipient(path: &str) -> Recipient {
+    ForwardPath::parse(path, Charset::Ascii)
+        .expect("an address")
+        .into()
+}
+
+fn context() -> Context {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
     let facts = SessionFacts {
         id: "bench".to_owned(),
         connected_at: 0,
         listener: "main".to_owned(),
         hostname: "mx.example.org".to_owned(),
+        banner: String::new(),
         local: nowhere,
         remote: nowhere,
         remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     };
-    let recipient = ForwardPath::parse(recipient, Charset::Ascii).expect("an address");
     let mut context = Context::new(Arc::new(facts));
-    context.transaction = Some(Transaction {
-        id: "bench".to_owned(),
-        sender: ReversePath::Null,
-        given_sender: ReversePath::Null,
-        parameters: MailParameters::default(),
-        recipients: Vec::new(),
-        refused: Vec::new(),
-        candidate: Some(recipient.into()),
-    });
+    let envelope = Envelope::new(ReversePath::Null, MailParameters::default());
+    let transaction = Transaction::new("bench".to_owned(), envelope);
+    context.transaction = Some(Arc::new(transaction));
     context
 }
 

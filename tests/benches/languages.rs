@@ -10,16 +10,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postgate::config::sidecar::Event;
-use postgate::dns::Dns;
-use postgate::plugin::context::{Context, Message, RemoteHost, SessionFacts, Transaction};
-use postgate::plugin::{Component, Runtime, load_file};
-use postgate::spool::Content;
+use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
+use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::MailParameters;
+use postgate_runtime::context::{Context, Message, RemoteHost, SessionFacts, Transaction};
+use postgate_runtime::metrics::PluginMetricsFamily;
+use postgate_runtime::question::Question;
+use postgate_runtime::{LoadedPlugin, Runtime, load_file};
+use postgate_spool::Content;
 use postgate_tests::gateway::{guest_file, repository};
+use prometheus_client::registry::Registry;
 
 const LANGUAGES: [(&str, &str, &str); 4] = [
     ("Rust", "rust", "02-rust"),
@@ -62,16 +65,18 @@ async fn measure(language: &str, directory: &str) -> Result<String, Box<dyn Erro
     let sidecar = repository().join("examples").join(directory);
     fs::copy(sidecar.join("caution.toml"), file.with_extension("toml"))?;
 
-    let runtime = Arc::new(Runtime::new(None, None, Dns::default())?);
+    let metrics = PluginMetricsFamily::register(&mut Registry::default());
+    let runtime = Arc::new(Runtime::new(None, None, Dns::default(), metrics)?);
     let before = processor_time()?;
     let plugin = load_file(&runtime, &file, u64::MAX).await;
     let plugin = plugin.map_err(|errors| format!("{errors:?}"))?;
     let compile = processor_time()? - before;
 
     let context = Arc::new(context());
-    let fresh = fresh(&plugin, &context).await?;
-    let rcpt = warm(&plugin, &context, Event::Rcpt).await?;
-    let message = warm(&plugin, &context, Event::Message).await?;
+    let bob = Recipient::from(ForwardPath::parse("bob@example.org", Charset::Ascii)?);
+    let fresh = fresh(&plugin, &context, Question::Rcpt(&bob)).await?;
+    let rcpt = warm(&plugin, &context, Question::Rcpt(&bob)).await?;
+    let message = warm(&plugin, &context, Question::Message).await?;
     Ok([
         octets(size),
         build_times()
@@ -97,12 +102,16 @@ fn processor_time() -> Result<Duration, Box<dyn Error>> {
 }
 
 /// Makes an instance, asks it once, and puts it away.
-async fn fresh(plugin: &Component, context: &Arc<Context>) -> Result<Duration, Box<dyn Error>> {
+async fn fresh(
+    plugin: &LoadedPlugin,
+    context: &Arc<Context>,
+    question: Question<'_>,
+) -> Result<Duration, Box<dyn Error>> {
     let mut samples = Vec::new();
     for _ in 0..300 {
         let start = Instant::now();
         let mut instance = plugin.start(context).await?;
-        instance.call(Event::Rcpt, context).await?;
+        instance.call(question, context).await?;
         drop(instance);
         samples.push(start.elapsed());
     }
@@ -111,15 +120,15 @@ async fn fresh(plugin: &Component, context: &Arc<Context>) -> Result<Duration, B
 
 /// Asks the same instance again and again.
 async fn warm(
-    plugin: &Component,
+    plugin: &LoadedPlugin,
     context: &Arc<Context>,
-    event: Event,
+    question: Question<'_>,
 ) -> Result<Duration, Box<dyn Error>> {
     let mut samples = Vec::new();
     let mut instance = plugin.start(context).await?;
     for _ in 0..5_000 {
         let start = Instant::now();
-        instance.call(event, context).await?;
+        instance.call(question, context).await?;
         samples.push(start.elapsed());
     }
     Ok(median(samples))
@@ -138,23 +147,17 @@ fn context() -> Context {
         connected_at: 0,
         listener: "main".to_owned(),
         hostname: "mx.example.org".to_owned(),
+        banner: String::new(),
         local: nowhere,
         remote: nowhere,
         remote_host: RemoteHost::Unknown,
         proxy: None,
         line_endings: LineEndings::Strict,
     };
-    let recipient = ForwardPath::parse("bob@example.org", Charset::Ascii).expect("an address");
     let mut context = Context::new(Arc::new(facts));
-    context.transaction = Some(Transaction {
-        id: "bench".to_owned(),
-        sender: ReversePath::Null,
-        given_sender: ReversePath::Null,
-        parameters: MailParameters::default(),
-        recipients: Vec::new(),
-        refused: Vec::new(),
-        candidate: Some(recipient.into()),
-    });
+    let envelope = Envelope::new(ReversePath::Null, MailParameters::default());
+    let transaction = Transaction::new("bench".to_owned(), envelope);
+    context.transaction = Some(Arc::new(transaction));
     let headers =
         HeaderBlock::parse(b"From: alice@client.example\r\nSubject: a bench\r\n".to_vec());
     context.message = Message::of_headers(headers, 0);

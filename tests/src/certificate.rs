@@ -1,4 +1,4 @@
-//! Certificates that are made for one test.
+//! Certificates for tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Who issues certificates.
+/// A certification authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in PEM.
@@ -29,18 +29,18 @@ pub struct Issued {
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug)]
 pub enum Validity {
-    /// From an hour ago on, for this many days.
+    /// Since an hour ago, for this many days.
     Days(u64),
-    /// It was, until an hour ago.
+    /// Until an hour ago.
     Expired,
-    /// It will be, in so many seconds.
+    /// From this many seconds from now on.
     Soon(u64),
-    /// It will be, tomorrow.
+    /// From tomorrow on.
     Tomorrow,
 }
 
 impl Authority {
-    /// A new one of this name.
+    /// Creates a self-signed authority with this common name.
     pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::CommonName, name);
@@ -50,12 +50,12 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(parameters, key).expect("an authority"))
     }
 
-    /// Its own certificate, in PEM.
+    /// Returns its own certificate in PEM.
     pub fn pem(&self) -> String {
         self.0.as_ref().pem()
     }
 
-    /// An authority below it.
+    /// Creates an intermediate authority, signed by this one.
     pub fn intermediate(&self, name: &str) -> Self {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::CommonName, name);
@@ -65,17 +65,17 @@ impl Authority {
         Self(CertifiedIssuer::signed_by(parameters, key, &self.0).expect("an authority"))
     }
 
-    /// A certificate for a server with these names.
+    /// Issues a server certificate for these names.
     pub fn issue(&self, names: &[&str]) -> Issued {
         self.issue_for(names, Validity::Days(30))
     }
 
-    /// A certificate for a server with these names, valid as it says.
+    /// Issues a server certificate for these names with this validity.
     pub fn issue_for(&self, names: &[&str], validity: Validity) -> Issued {
         self.signed(names, validity, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client with this mail address.
+    /// Issues a client certificate for this mail address.
     pub fn issue_to_client(&self, address: &str) -> Issued {
         let days = Validity::Days(30);
         self.signed(&[address], days, ExtendedKeyUsagePurpose::ClientAuth)
@@ -106,12 +106,12 @@ impl Authority {
         }
     }
 
-    /// A client that trusts this authority alone.
+    /// Returns the configuration of a client that trusts only this authority.
     pub fn client(&self) -> Arc<ClientConfig> {
         Arc::new(self.builder().with_no_client_auth())
     }
 
-    /// The same, with a certificate of its own.
+    /// Like [`Self::client`], with a client certificate.
     pub fn client_with(&self, own: &Issued) -> Arc<ClientConfig> {
         let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes());
         let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes());
@@ -133,7 +133,8 @@ impl Authority {
 }
 
 impl Issued {
-    /// Writes both into a directory and says where: `NAME.pem` and `NAME.key`.
+    /// Writes the certificate and the key into a directory, as `NAME.pem` and `NAME.key`, and returns
+    /// their paths.
     pub fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let chain = directory.join(format!("{name}.pem"));
         let key = directory.join(format!("{name}.key"));
@@ -142,7 +143,7 @@ impl Issued {
         (chain, key)
     }
 
-    /// The SHA-256 of the certificate, in hexadecimal digits.
+    /// Returns the SHA-256 of the certificate in hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         use sha2::Digest as _;
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());

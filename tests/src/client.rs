@@ -1,4 +1,4 @@
-//! A client that says what a test wants and reads replies.
+//! An SMTP client that sends what a test wants and reads replies.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,12 +9,12 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::PATIENCE;
 
-/// One connection to the gateway.
+/// A connection to the gateway.
 pub struct Client {
     reader: BufReader<Transport>,
 }
 
-/// What goes over a connection.
+/// A connection with or without TLS.
 enum Transport {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
@@ -54,11 +54,11 @@ impl Write for Transport {
     }
 }
 
-/// A whole reply: its lines, without line endings, joined by line feeds.
+/// A complete reply: its lines without line endings, joined by LF.
 pub type Reply = String;
 
 impl Client {
-    /// Connects and reads nothing yet.
+    /// Connects without reading the banner.
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the gateway accepts connections");
         stream
@@ -73,11 +73,11 @@ impl Client {
         }
     }
 
-    /// Connects and makes the handshake at once, for the host that it says.
+    /// Connects and performs the TLS handshake at once (implicit TLS), for this host name.
     ///
     /// # Panics
     ///
-    /// Where the handshake fails.
+    /// Panics if the handshake fails.
     pub fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
         let mut client = Self::connect(address);
         client
@@ -86,11 +86,11 @@ impl Client {
         client
     }
 
-    /// Connects, says EHLO and STARTTLS, makes the handshake, and says EHLO once more.
+    /// Connects, sends EHLO and STARTTLS, performs the handshake, and sends EHLO again.
     ///
     /// # Panics
     ///
-    /// Where any of it fails.
+    /// Panics if a step fails.
     pub fn start_tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
         let mut client = Self::greeted(address);
         client.says("STARTTLS", "220 2.0.0 ");
@@ -101,20 +101,20 @@ impl Client {
         client
     }
 
-    /// Makes the client's side of a TLS handshake, for the host with this name.
+    /// Performs the TLS handshake, for this host name.
     ///
     /// # Errors
     ///
-    /// Where it fails; then the connection is of no more use.
+    /// Returns an error if the handshake fails. The connection is then unusable.
     pub fn handshake(&mut self, config: &Arc<ClientConfig>, name: &str) -> io::Result<()> {
         self.handshake_behind(b"", config, name)
     }
 
-    /// The same, in one segment with other octets before it.
+    /// Like [`Self::handshake`], with other octets in the same write before the handshake.
     ///
     /// # Errors
     ///
-    /// Where it fails.
+    /// Returns an error if the handshake fails.
     pub fn handshake_behind(
         &mut self,
         before: &[u8],
@@ -142,11 +142,11 @@ impl Client {
         Ok(())
     }
 
-    /// What came of the handshake.
+    /// Returns the state of TLS.
     ///
     /// # Panics
     ///
-    /// Where there was none.
+    /// Panics if the connection is not encrypted.
     pub fn tls(&self) -> &ClientConnection {
         match self.reader.get_ref() {
             Transport::Tls(stream) => &stream.conn,
@@ -154,7 +154,7 @@ impl Client {
         }
     }
 
-    /// Connects, reads the banner and says EHLO.
+    /// Connects, reads the banner and sends EHLO.
     pub fn greeted(address: SocketAddr) -> Self {
         let mut client = Self::connect(address);
         client.expect("220 ");
@@ -163,7 +163,7 @@ impl Client {
         client
     }
 
-    /// Sends octets as they are.
+    /// Sends octets unchanged.
     pub fn write(&mut self, octets: &[u8]) {
         self.try_write(octets)
             .expect("the gateway takes what is sent");
@@ -186,17 +186,17 @@ impl Client {
         self.reply()
     }
 
-    /// Sends a line whose reply must begin like this.
+    /// Sends a line and reads the reply.
     ///
     /// # Panics
     ///
-    /// Where it does not.
+    /// Panics if the reply does not begin with `expected`.
     pub fn says(&mut self, line: &str, expected: &str) -> Reply {
         self.send(line);
         self.expect_after(expected, line)
     }
 
-    /// Opens a transaction with these recipients.
+    /// Sends MAIL, and RCPT for each recipient.
     pub fn envelope(&mut self, sender: &str, recipients: &[&str]) {
         self.says(&format!("MAIL FROM:<{sender}>"), "250");
         for recipient in recipients {
@@ -204,7 +204,7 @@ impl Client {
         }
     }
 
-    /// Sends a message, given with its CRLF line ends, and reads the reply.
+    /// Sends a message with DATA, and reads the reply. The lines of the message end in CRLF.
     pub fn message(&mut self, content: &[u8]) -> Reply {
         self.says("DATA", "354");
         let mut wire = Vec::with_capacity(content.len() + 5);
@@ -222,11 +222,11 @@ impl Client {
         self.reply()
     }
 
-    /// Reads a reply that must begin like this.
+    /// Reads a reply.
     ///
     /// # Panics
     ///
-    /// Where it does not.
+    /// Panics if the reply does not begin with `expected`.
     pub fn expect(&mut self, expected: &str) -> Reply {
         self.expect_after(expected, "the last command")
     }
@@ -246,11 +246,11 @@ impl Client {
         }
     }
 
-    /// Reads one line; nothing where the gateway has closed the connection.
+    /// Reads one line. Returns `None` if the gateway has closed the connection.
     ///
     /// # Panics
     ///
-    /// Where neither comes in time, or the line does not end in CRLF.
+    /// Panics if neither comes in time, or the line does not end in CRLF.
     pub fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         match self.reader.read_until(b'\n', &mut line) {
@@ -264,11 +264,11 @@ impl Client {
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
-    /// Whether nothing has come that was not read yet.
+    /// True if there is nothing to read.
     ///
     /// # Panics
     ///
-    /// Where the connection is over.
+    /// Panics if the connection is closed.
     pub fn has_heard_nothing(&self) -> bool {
         let stream = self.reader.get_ref().socket();
         stream.set_nonblocking(true).expect("an option can be set");
@@ -285,14 +285,14 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// Where it says something before.
+    /// Panics if the gateway sends something before that.
     pub fn expect_close(&mut self) {
         if let Some(line) = self.line() {
             panic!("expected the connection to be closed, got {line:?}");
         }
     }
 
-    /// Reads whatever still comes until the gateway closes the connection.
+    /// Reads until the gateway closes the connection, and returns what it has read.
     pub fn drain(&mut self) -> String {
         let mut octets = Vec::new();
         match self.reader.read_to_end(&mut octets) {
@@ -303,9 +303,9 @@ impl Client {
         String::from_utf8_lossy(&octets).into_owned()
     }
 
-    /// Closes the client's side: nothing more will be sent.
+    /// Closes the sending side of the connection.
     pub fn hang_up(&mut self) {
-        // An error says that the gateway was faster.
+        // It fails if the gateway has already closed the connection.
         _ = self.reader.get_ref().socket().shutdown(Shutdown::Write);
     }
 

@@ -1,4 +1,4 @@
-//! What a running gateway says on its control socket.
+//! A client of the control socket.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -11,15 +11,15 @@ use crate::PATIENCE;
 use crate::gateway::Gateway;
 use crate::peer::pause;
 
-/// The setting that a gateway needs for all of this.
+/// The setting that makes a gateway open its control socket.
 pub const SOCKET: &str = "control.socket = \"run/control.sock\"";
 
-/// Where the control socket is.
+/// Returns the path of the control socket.
 pub fn socket(gateway: &Gateway) -> PathBuf {
     gateway.directory().join("run/control.sock")
 }
 
-/// Sends a line to the control socket, and gives the answer.
+/// Sends a line to the control socket, and returns the answer.
 pub fn say(gateway: &Gateway, line: &[u8]) -> Value {
     let mut stream = UnixStream::connect(socket(gateway)).expect("the gateway can be asked");
     stream
@@ -33,7 +33,7 @@ pub fn say(gateway: &Gateway, line: &[u8]) -> Value {
     serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{answer:?}: {error}"))
 }
 
-/// Asks for something by its name.
+/// Sends a request without arguments, and returns the answer.
 pub fn ask(gateway: &Gateway, request: &str) -> Value {
     say(
         gateway,
@@ -41,7 +41,7 @@ pub fn ask(gateway: &Gateway, request: &str) -> Value {
     )
 }
 
-/// The plugin with this name, as the gateway lists it.
+/// Returns what the gateway lists about a plugin, or `None` if it does not list the plugin.
 pub fn plugin(gateway: &Gateway, name: &str) -> Option<Value> {
     let listing = ask(gateway, "plugin-list");
     let plugins = listing["plugins"].as_array().expect("a list of plugins");
@@ -51,11 +51,11 @@ pub fn plugin(gateway: &Gateway, name: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Waits until the gateway lists its plugins in a certain way, and gives the list.
+/// Waits until the list of plugins meets a condition, and returns the list.
 ///
 /// # Panics
 ///
-/// Where it does not in time.
+/// Panics if it does not meet the condition in time.
 pub fn wait_for_listing(gateway: &Gateway, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -68,7 +68,7 @@ pub fn wait_for_listing(gateway: &Gateway, what: &str, fits: impl Fn(&Value) -> 
     }
 }
 
-/// Waits until a plugin is in a state, and gives what is listed of it.
+/// Waits until a plugin is in a state, and returns what the gateway lists about it.
 pub fn wait_for_state(gateway: &Gateway, name: &str, state: &str) -> Value {
     let of = |listing: &Value| {
         let plugins = listing["plugins"].as_array().cloned().unwrap_or_default();

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crate::client::Client;
 use crate::peer::pause;
 
-/// Clients that come again and again until this is told that it is enough.
+/// Clients that each run one session after another until they are stopped.
 pub struct Crowd {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<()>>,
@@ -23,8 +23,8 @@ struct Shared {
 }
 
 impl Crowd {
-    /// So many clients at a time. In each session a client names a recipient twice, with all other
-    /// clients in between, and must be told the same both times.
+    /// Starts this many clients. In each session, a client sends the same RCPT twice, while all other
+    /// clients run, and must get the same reply both times.
     pub fn of(clients: usize, address: SocketAddr) -> Self {
         let shared = Arc::new(Shared::default());
         let client = || {
@@ -43,11 +43,11 @@ impl Crowd {
         Self { shared, clients }
     }
 
-    /// Ends the load, and gives how many sessions there were and all that they were told.
+    /// Stops the clients. Returns the number of sessions and the set of replies.
     ///
     /// # Panics
     ///
-    /// Where one of them failed.
+    /// Panics if a session failed.
     pub fn end(mut self) -> (usize, BTreeSet<String>) {
         self.shared.is_over.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
@@ -62,14 +62,14 @@ impl Crowd {
     }
 }
 
-/// A test that fails leaves nobody behind who goes on.
+/// Stops the clients when a test fails.
 impl Drop for Crowd {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Relaxed);
     }
 }
 
-/// What a new client is told about a recipient.
+/// Runs one session, and returns the reply to RCPT.
 pub fn session(address: SocketAddr) -> String {
     let mut client = Client::greeted(address);
     client.says("MAIL FROM:<alice@client.example>", "250");

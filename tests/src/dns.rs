@@ -1,29 +1,29 @@
-//! A name server with a few names in it.
+//! A name server with a fixed set of records.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// A record of a name.
+/// A DNS record.
 #[derive(Clone, Copy, Debug)]
 pub enum Record {
-    /// An address of it.
+    /// An A or AAAA record.
     Address(IpAddr),
-    /// A mail exchanger: the preference and the name, which is empty in a null MX.
+    /// An MX record: the preference and the name, which is empty in a null MX.
     Exchanger(u16, &'static str),
-    /// The name of an address, where the record's own name is below `in-addr.arpa`.
+    /// A PTR record.
     Pointer(&'static str),
-    /// Nothing but the answer that the server has failed.
+    /// The server answers SERVFAIL.
     Failure,
 }
 
-/// The server, on a loopback port of its own, as long as the test runs.
+/// A name server on a free loopback port. It runs as long as the test.
 pub struct NameServer {
     address: SocketAddr,
-    /// A server that is dead keeps its port, so that nobody else answers there.
+    /// The socket of a server that does not answer. It keeps the port in use.
     silent: Option<UdpSocket>,
 }
 
 impl NameServer {
-    /// A server that knows these names and says of all others that they do not exist.
+    /// Starts a server with these records. It answers NXDOMAIN for other names.
     pub fn with(records: &[(&'static str, Record)]) -> Self {
         let (socket, address) = bound();
         let records = records.to_vec();
@@ -33,7 +33,7 @@ impl NameServer {
                 let Some(answer) = answer(&query[..length], &records) else {
                     continue;
                 };
-                // An error says that the gateway has gone already.
+                // It fails if the gateway has already ended.
                 _ = socket.send_to(&answer, client);
             }
         });
@@ -43,7 +43,7 @@ impl NameServer {
         }
     }
 
-    /// A server that never answers.
+    /// Starts a server that never answers.
     pub fn dead() -> Self {
         let (socket, address) = bound();
         Self {
@@ -52,7 +52,8 @@ impl NameServer {
         }
     }
 
-    /// The settings that make a gateway ask this server, and not wait long where it is dead.
+    /// Returns settings with which a gateway uses this server, with a short timeout if it never
+    /// answers.
     pub fn settings(&self) -> String {
         let timeout = match self.silent {
             Some(_) => "300ms",
@@ -61,7 +62,7 @@ impl NameServer {
         self.settings_with(timeout)
     }
 
-    /// The same, with another time to wait for an answer.
+    /// Like [`Self::settings`], with this timeout.
     pub fn settings_with(&self, timeout: &str) -> String {
         format!(
             "dns.servers = [\"{}\"]\ndns.timeout = \"{timeout}\"",
@@ -76,7 +77,8 @@ fn bound() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// The answer to a query of one question (RFC 1035 §4.1).
+/// Returns the answer to a query with one question (RFC 1035, section 4.1), or `None` if the query is
+/// malformed.
 fn answer(query: &[u8], records: &[(&str, Record)]) -> Option<Vec<u8>> {
     let (name, length) = name_at(query.get(HEADER..)?)?;
     let question = query.get(HEADER..HEADER + length + 4)?;
@@ -87,19 +89,19 @@ fn answer(query: &[u8], records: &[(&str, Record)]) -> Option<Vec<u8>> {
         .map(|(_, record)| *record)
         .collect();
     let code = match known.first() {
-        None => NO_SUCH_NAME,
-        Some(Record::Failure) => FAILURE,
+        None => NXDOMAIN,
+        Some(Record::Failure) => SERVFAIL,
         Some(_) => 0,
     };
     let records: Vec<_> = known.into_iter().filter_map(data_of).collect();
     let fitting: Vec<_> = records.iter().filter(|(of, _)| *of == kind).collect();
     let mut answer = query[..2].to_vec();
-    answer.extend([IS_ANSWER, IS_RECURSIVE | code, 0, 1]);
+    answer.extend([RESPONSE, RECURSION_AVAILABLE | code, 0, 1]);
     answer.extend(u16::try_from(fitting.len()).ok()?.to_be_bytes());
     answer.extend([0; 4]);
     answer.extend(question);
     for (_, data) in fitting {
-        answer.extend(NAME_OF_QUESTION);
+        answer.extend(QUESTION_NAME);
         answer.extend(kind.to_be_bytes());
         answer.extend([0, 1, 0, 0, 1, 44]);
         answer.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
@@ -108,7 +110,7 @@ fn answer(query: &[u8], records: &[(&str, Record)]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// The name that stands at the start, and how many octets it has there.
+/// Parses the name at the start, and returns it and its length in octets.
 fn name_at(octets: &[u8]) -> Option<(String, usize)> {
     let mut labels = Vec::new();
     let mut at = 0;
@@ -124,7 +126,7 @@ fn name_at(octets: &[u8]) -> Option<(String, usize)> {
     }
 }
 
-/// The number of the kind of a record, and its data.
+/// Returns the type and the data of a record, or `None` for [`Record::Failure`].
 fn data_of(record: Record) -> Option<(u16, Vec<u8>)> {
     Some(match record {
         Record::Address(IpAddr::V4(address)) => (1, address.octets().to_vec()),
@@ -149,11 +151,12 @@ fn encoded(name: &str) -> Vec<u8> {
     octets
 }
 
-/// The octets of a message before its question.
+/// The length of the header of a DNS message.
 const HEADER: usize = 12;
-const IS_ANSWER: u8 = 0x81;
-const IS_RECURSIVE: u8 = 0x80;
-const FAILURE: u8 = 2;
-const NO_SUCH_NAME: u8 = 3;
-/// Points to the name behind the header.
-const NAME_OF_QUESTION: [u8; 2] = [0xc0, 12];
+/// QR and RD.
+const RESPONSE: u8 = 0x81;
+const RECURSION_AVAILABLE: u8 = 0x80;
+const SERVFAIL: u8 = 2;
+const NXDOMAIN: u8 = 3;
+/// A compressed name: a pointer to the name in the question.
+const QUESTION_NAME: [u8; 2] = [0xc0, 12];

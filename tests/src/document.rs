@@ -1,31 +1,31 @@
-//! The documents of the repository, and the code and transcripts that they show.
+//! The Markdown files of the repository and their fenced code blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::repository;
 
-/// A fenced block of a document.
+/// A fenced code block of a document.
 #[derive(Debug)]
 pub struct Block {
     /// The document.
     pub file: PathBuf,
-    /// The line at which the block begins, from 1.
+    /// The line of the opening fence, counted from 1.
     pub line: usize,
-    /// What the fence says that it is, such as `rust`.
+    /// The info string of the fence, such as `rust`.
     pub language: String,
-    /// What is between the fences.
+    /// The text between the fences.
     pub text: String,
 }
 
 impl Block {
-    /// Where it is, for whoever has to mend it.
+    /// Returns `FILE:LINE`, for error messages.
     pub fn place(&self) -> String {
         format!("{}:{}", self.file.display(), self.line)
     }
 }
 
-/// Every document, in the order of their paths.
+/// Returns the paths of all documents, sorted.
 pub fn documents() -> Vec<PathBuf> {
     let root = repository();
     let mut files = Vec::new();
@@ -49,16 +49,16 @@ fn collect(directory: &Path, only_here: bool, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The text of a document.
+/// Reads a document.
 ///
 /// # Panics
 ///
-/// Where it cannot be read.
+/// Panics if the file cannot be read.
 pub fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Every block of every document.
+/// Returns the blocks of all documents.
 pub fn blocks() -> Vec<Block> {
     documents()
         .iter()
@@ -66,7 +66,7 @@ pub fn blocks() -> Vec<Block> {
         .collect()
 }
 
-/// The blocks of one document, in their order.
+/// Returns the blocks of a document in order.
 pub fn blocks_of(file: &Path) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;

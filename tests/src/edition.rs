@@ -1,5 +1,4 @@
-//! Plugins that differ in what they tell their clients, and what it takes to change them while a
-//! gateway runs.
+//! Plugins that differ only in their reply, and functions to replace them while a gateway runs.
 
 use std::fs;
 use std::path::Path;
@@ -14,16 +13,16 @@ use crate::crowd::session;
 use crate::gateway::{Gateway, Setup, guest_file};
 use crate::peer::pause;
 
-/// How many sessions there are at any time while plugins change.
+/// The number of parallel sessions while plugins change.
 pub const CROWD: usize = 20;
-/// No look at the directory but where the system hints at a change, or somebody asks for it.
+/// Turns off periodic scans of the plugin directory.
 pub const NO_RESCAN: &str = "plugins.rescan = \"1h\"";
-/// No hints of the system.
+/// Turns off notifications of the operating system about the plugin directory.
 pub const NO_HINTS: &str = "plugins.watch = false";
-/// Looks that follow each other at once.
+/// Scans the plugin directory often.
 pub const QUICK_RESCAN: &str = "plugins.rescan = \"100ms\"";
 
-/// The built guest with another number in it.
+/// Returns the guest `edition` with this number in its reply.
 pub fn edition(number: u32) -> Vec<u8> {
     let mut wasm = fs::read(guest_file("guests/edition")).expect("the guests are built");
     let built = b"edition 000000";
@@ -40,39 +39,39 @@ pub fn edition(number: u32) -> Vec<u8> {
     wasm
 }
 
-/// A guest of the tests as it was built.
+/// Returns a guest as it was built.
 pub fn guest(name: &str) -> Vec<u8> {
     fs::read(guest_file(&format!("guests/{name}"))).expect("the guests are built")
 }
 
-/// What a client is told by an edition.
+/// Returns the reply of an edition to RCPT.
 pub fn says(number: u32) -> String {
     format!("550 5.7.1 this is edition {number:06}")
 }
 
-/// What a client is told where no plugin objects.
+/// The beginning of the reply to RCPT if no plugin refuses.
 pub const ACCEPTED: &str = "250 ";
 
-/// A gateway with the first edition as its only plugin.
+/// Starts a gateway with edition 1 as its only plugin.
 pub fn start(settings: &[&str]) -> Gateway {
     let setup = settings.iter().fold(Setup::new(), |setup, s| setup.set(s));
     let setup = setup.set(SOCKET);
     setup.plugin_file("10-edition", &edition(1), "").start()
 }
 
-/// Puts a file into the plugin directory as the documentation says.
+/// Puts a file into the plugin directory by renaming it, as the documentation recommends.
 pub fn deploy(gateway: &Gateway, name: &str, contents: &[u8]) {
     deploy_into(&gateway.plugins(), name, contents);
 }
 
-/// The same for any directory.
+/// Like [`deploy`], for any directory.
 pub fn deploy_into(directory: &Path, name: &str, contents: &[u8]) {
     let hidden = directory.join(format!(".{name}.tmp"));
     fs::write(&hidden, contents).expect("the copy");
     fs::rename(hidden, directory.join(name)).expect("the file can be renamed");
 }
 
-/// Waits until a new client is told this.
+/// Waits until new sessions get a reply that begins with `expected`.
 pub fn wait_until_told(gateway: &Gateway, expected: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -88,16 +87,16 @@ pub fn wait_until_told(gateway: &Gateway, expected: &str) {
     }
 }
 
-/// A client in the middle of its session, which was told something already.
+/// A client within a session, and the reply that it got.
 pub struct Witness {
     /// The client.
     pub client: Client,
-    /// What it was told.
+    /// The reply to RCPT.
     pub told: String,
 }
 
 impl Witness {
-    /// Begins a session and names a recipient.
+    /// Begins a session and sends RCPT.
     pub fn of(gateway: &Gateway) -> Self {
         let mut client = Client::greeted(gateway.address());
         client.says("MAIL FROM:<alice@client.example>", "250");
@@ -105,11 +104,11 @@ impl Witness {
         Self { client, told }
     }
 
-    /// Names the recipient once more.
+    /// Sends RCPT again.
     ///
     /// # Panics
     ///
-    /// Where it is told something else.
+    /// Panics if the reply differs from the first one.
     pub fn is_told_the_same(&mut self) {
         self.client.says("RSET", "250");
         self.client.says("MAIL FROM:<alice@client.example>", "250");
@@ -117,12 +116,12 @@ impl Witness {
     }
 }
 
-/// What the log says of plugins that cannot be used.
+/// Returns the log lines about plugins that cannot be used.
 pub fn refusals(gateway: &Gateway) -> Vec<Value> {
     gateway.log().find(is_refusal)
 }
 
-/// The same, once it says it so often.
+/// Waits until there are this many such lines, and returns them.
 pub fn wait_for_refusals(gateway: &Gateway, count: usize) -> Vec<Value> {
     let log = gateway.log();
     log.wait_for_all("a refused plugin", count, is_refusal)

@@ -1,4 +1,4 @@
-//! The program under test as a child process with a directory, a log and ports of its own.
+//! The program under test as a child process with its own directory, log and ports.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::certificate::Authority;
 use crate::client::Client;
 use crate::log::Log;
 
-/// What a gateway is started with. Says nothing: relays `example.org` into a Maildir.
+/// The configuration and the plugins of a gateway. By default, it relays `example.org` to a Maildir.
 pub struct Setup {
     directory: TempDir,
     config: toml::Table,
@@ -27,7 +27,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// A gateway without plugins on one loopback port, in front of a Maildir.
+    /// A gateway without plugins, with one listener on a free loopback port.
     pub fn new() -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         fs::create_dir(directory.path().join("plugins")).expect("the plugin directory");
@@ -42,7 +42,7 @@ impl Setup {
         setup.set(&format!("plugins.cache = {cache:?}"))
     }
 
-    /// Relays to this backend instead.
+    /// Relays to this backend instead of the Maildir.
     #[must_use]
     pub fn backend(self, address: &str) -> Self {
         self.set(&format!(
@@ -50,21 +50,22 @@ impl Setup {
         ))
     }
 
-    /// Changes the configuration: a text in TOML whose tables are merged into those that are there.
+    /// Changes the configuration. The settings are TOML; tables are merged into existing ones.
     #[must_use]
     pub fn set(mut self, settings: &str) -> Self {
         self.merge(settings);
         self
     }
 
-    /// Changes settings of the one listener: a text in TOML.
+    /// Changes settings of the first listener. The settings are TOML.
     #[must_use]
     pub fn listener(mut self, settings: &str) -> Self {
         self.merge_listener(parsed(settings));
         self
     }
 
-    /// Gives it a certificate for `mx.example.org` of this authority, which it also trusts for clients.
+    /// Adds a certificate for `mx.example.org` of this authority, and the file `ca.pem` with the
+    /// certificate of the authority.
     #[must_use]
     pub fn certified_by(self, authority: &Authority) -> Self {
         let issued = authority.issue(&["mx.example.org"]);
@@ -73,8 +74,8 @@ impl Setup {
         self.set("certificate = [{ name = \"mx\", chain = \"mx.pem\", key = \"mx.key\" }]")
     }
 
-    /// Changes settings as a dialog writes them, where `listener` is the one listener, and `plugin` a
-    /// stock plugin with its own example as its sidecar, or a guest such as `guests/verbs` with none.
+    /// Applies the settings of a dialog. `listener` is the first listener. `plugin` is a stock plugin,
+    /// with its `example.toml` as its sidecar, or a guest such as `guests/verbs` without a sidecar.
     #[must_use]
     pub fn dialog_settings(mut self, settings: &toml::Table) -> Self {
         let mut settings = settings.clone();
@@ -91,11 +92,11 @@ impl Setup {
         self.set(&settings.to_string())
     }
 
-    /// Puts a built plugin into the plugin directory, with its sidecar.
+    /// Copies a built plugin into the plugin directory, with its sidecar.
     ///
     /// # Panics
     ///
-    /// Where the plugin was not built.
+    /// Panics if the plugin has not been built.
     #[must_use]
     pub fn plugin(self, name: &str, guest: &str, sidecar: &str) -> Self {
         let built = guest_file(guest);
@@ -108,7 +109,7 @@ impl Setup {
         self.plugin_file(name, &contents, sidecar)
     }
 
-    /// Puts several plugins there: name, guest and sidecar of each.
+    /// Copies several plugins: name, guest and sidecar of each.
     #[must_use]
     pub fn plugins(self, plugins: &[(&str, &str, &str)]) -> Self {
         plugins.iter().fold(self, |setup, (name, guest, sidecar)| {
@@ -116,7 +117,7 @@ impl Setup {
         })
     }
 
-    /// Puts any octets into the plugin directory as a plugin.
+    /// Writes a file into the plugin directory as a plugin.
     #[must_use]
     pub fn plugin_file(self, name: &str, contents: &[u8], sidecar: &str) -> Self {
         let plugins = self.directory.path().join("plugins");
@@ -127,7 +128,7 @@ impl Setup {
         self
     }
 
-    /// Starts the gateway by another program, which runs what follows its own arguments, such as
+    /// Starts the gateway through a program that takes a command as its arguments, such as
     /// `prlimit --nofile=64`.
     #[must_use]
     pub fn under(mut self, wrapper: &[&str]) -> Self {
@@ -135,14 +136,14 @@ impl Setup {
         self
     }
 
-    /// Writes the configuration and says where it is.
+    /// Writes the configuration, and returns its path.
     pub fn write(&self) -> PathBuf {
         let file = self.directory.path().join("postgate.toml");
         fs::write(&file, self.config.to_string()).expect("the configuration");
         file
     }
 
-    /// The directory of the configuration, for files beside it.
+    /// Returns the directory of the configuration.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -218,7 +219,7 @@ level = "debug"
 format = "json"
 "#;
 
-/// A running gateway. Ends with the test.
+/// A running gateway. It is killed when this is dropped.
 pub struct Gateway {
     child: Child,
     log: Log,
@@ -241,7 +242,7 @@ impl Gateway {
             .spawn()
             .expect("the gateway starts");
         let log = Log::collect(child.stderr.take().expect("stderr is piped"));
-        // From here on it ends with this, whatever becomes of the test.
+        // From here on, the process is killed if the test fails.
         let mut gateway = Self {
             child,
             log,
@@ -256,12 +257,12 @@ impl Gateway {
         gateway
     }
 
-    /// Where the first listener listens.
+    /// Returns the address of the first listener.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the listener with this name listens.
+    /// Returns the address of the listener with this name.
     pub fn address_of(&self, name: &str) -> SocketAddr {
         let line = self.log.wait_for(name, |line| {
             line["message"] == "listening" && line["listener"] == name
@@ -272,42 +273,42 @@ impl Gateway {
             .unwrap_or_else(|_| panic!("no address in {line}"))
     }
 
-    /// A client that has not yet read the banner.
+    /// Connects a client, which has not yet read the banner.
     pub fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
-    /// What the gateway says to its operator.
+    /// Returns the log.
     pub const fn log(&self) -> &Log {
         &self.log
     }
 
-    /// The process, for looking at it from outside.
+    /// Returns the process id.
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The Maildir that mail is delivered to unless another backend was set.
+    /// Returns the Maildir of the default backend.
     pub fn maildir(&self) -> PathBuf {
         self.setup.directory().join("maildir")
     }
 
-    /// The directory of the configuration.
+    /// Returns the directory of the configuration.
     pub fn directory(&self) -> &Path {
         self.setup.directory()
     }
 
-    /// The directory of its plugins.
+    /// Returns the plugin directory.
     pub fn plugins(&self) -> PathBuf {
         self.setup.directory().join("plugins")
     }
 
-    /// Asks the gateway to end, as a service manager does.
+    /// Sends SIGTERM: the gateway shuts down.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Asks the gateway to take what has changed.
+    /// Sends SIGHUP: the gateway reloads.
     pub fn hang_up(&self) {
         self.signal("HUP");
     }
@@ -328,12 +329,12 @@ impl Gateway {
     ///
     /// # Panics
     ///
-    /// Where it does not end in time.
+    /// Panics if the process does not end in time.
     pub fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
     }
 
-    /// Whether the process still runs.
+    /// True if the process still runs.
     pub fn is_up(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
@@ -344,17 +345,17 @@ impl Drop for Gateway {
         if std::thread::panicking() {
             eprintln!("the log of the gateway:\n{}", self.log.text());
         }
-        // An error says that the process has ended already.
+        // It fails if the process has already ended.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 }
 
-/// The program, ready to be given arguments.
+/// Returns a command that runs the program, without arguments.
 ///
 /// # Panics
 ///
-/// Where it was not built in the profile of the tests.
+/// Panics if the program has not been built in the profile of the tests.
 pub fn program() -> Command {
     let program = build_directory().join("postgate");
     assert!(
@@ -367,7 +368,8 @@ pub fn program() -> Command {
     command
 }
 
-/// A guest by its name below `target/plugins`, such as `access` or `guests/trap`.
+/// Returns the path of a built plugin by its name below `target/plugins`, such as `access` or
+/// `guests/trap`.
 pub fn guest_file(guest: &str) -> PathBuf {
     let target = build_directory()
         .parent()
@@ -376,7 +378,7 @@ pub fn guest_file(guest: &str) -> PathBuf {
     target.join("plugins").join(format!("{guest}.wasm"))
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn repository() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().expect("the tests stand below the root")
@@ -389,7 +391,7 @@ fn target_directory() -> PathBuf {
         .to_owned()
 }
 
-/// Where cargo put the test and the program: `target/release`.
+/// Returns the directory of the program: `target/release`.
 fn build_directory() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("tests stand in deps");
@@ -400,7 +402,7 @@ fn build_directory() -> PathBuf {
 ///
 /// # Panics
 ///
-/// Where it does not end in time.
+/// Panics if the process does not end in time.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + PATIENCE;
     loop {

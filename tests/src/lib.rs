@@ -1,8 +1,7 @@
-//! What the tests are made of, in the order in which one meets it: conversations kept as data and
-//! the two ways of playing them, then the gateway as a child process, then the servers and clients
-//! around it.
+//! The test harness: players of dialogs, the gateway as a child process, backends, clients and other
+//! servers.
 //!
-//! All of this serves tests: where something is not as it must be, it panics and says what.
+//! Everything here panics with a description if it does not find what a test expects.
 
 pub mod fuzz;
 pub mod player;
@@ -23,17 +22,18 @@ pub mod peer;
 pub mod process;
 pub mod rogue;
 pub mod samples;
+pub mod source;
 
 pub use postgate_dialog as dialog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long anything may take before a test calls it a hang.
+/// The time after which a test that waits fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says that it is over when it is dropped, by a panic too: whoever works until then would go on for
-/// ever otherwise, and be waited for.
+/// Sets the flag when it is dropped, also by a panic. Threads that run until the flag is set would
+/// otherwise never end, and the test would wait for them.
 pub struct Over<'a>(pub &'a AtomicBool);
 
 impl Drop for Over<'_> {

@@ -1,4 +1,4 @@
-//! The log of a running gateway: JSON objects, one a line.
+//! The log of a running gateway: one JSON object per line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// Collects the log in the background.
+/// A log that a thread collects.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
 
@@ -25,7 +25,7 @@ struct Lines {
 }
 
 impl Log {
-    /// Reads until the end of the source.
+    /// Starts a thread that reads until the end of the source.
     pub fn collect(source: impl Read + Send + 'static) -> Self {
         let log = Self(Arc::new(Shared {
             lines: Mutex::default(),
@@ -43,20 +43,20 @@ impl Log {
         log
     }
 
-    /// Waits for the first line that fits, however early it came.
+    /// Waits for a line that meets a condition, and returns the first one since the start.
     ///
     /// # Panics
     ///
-    /// Where the log ends without one, or none comes in time.
+    /// Panics if the log ends without one, or none appears in time.
     pub fn wait_for(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         self.wait_for_all(what, 1, fits).remove(0)
     }
 
-    /// Waits until this many lines fit.
+    /// Waits until this many lines meet a condition, and returns them.
     ///
     /// # Panics
     ///
-    /// Where the log ends without them, or they do not come in time.
+    /// Panics if the log ends without them, or they do not appear in time.
     pub fn wait_for_all(
         &self,
         what: &str,
@@ -84,12 +84,12 @@ impl Log {
         }
     }
 
-    /// Waits for the line with this message.
+    /// Waits for a line with this message, and returns it.
     pub fn wait_for_message(&self, message: &str) -> Value {
         self.wait_for(message, |line| line["message"] == message)
     }
 
-    /// The lines so far that fit.
+    /// Returns the lines so far that meet a condition.
     pub fn find(&self, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
         let lines = self.locked();
         lines
@@ -100,7 +100,7 @@ impl Log {
             .collect()
     }
 
-    /// The whole log so far, for a human.
+    /// Returns the whole log so far as text.
     pub fn text(&self) -> String {
         let lines = self.locked();
         let objects = lines.objects.iter().map(Value::to_string);
@@ -110,7 +110,7 @@ impl Log {
             .join("\n")
     }
 
-    /// Lines that are no JSON objects.
+    /// Returns the lines that are no JSON objects.
     pub fn others(&self) -> Vec<String> {
         self.locked().others.clone()
     }

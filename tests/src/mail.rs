@@ -1,12 +1,12 @@
-//! Messages: made for a test, and looked at when they have arrived.
+//! Messages to send, and functions to compare those that have arrived.
 
 use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// A message of about `size` octets that has everything that a relay could spoil: dots at line starts,
-/// blanks at line ends, tabs, folds, eight-bit octets and foreign Received fields.
+/// Returns a message of about `size` octets with everything that a faulty relay might change: dots at
+/// line starts, blanks at line ends, tabs, folds, eight-bit octets and other Received fields.
 pub fn awkward(size: usize) -> Vec<u8> {
     let mut message = AWKWARD_HEAD.to_vec();
     let mut number = 0_usize;
@@ -42,18 +42,18 @@ const AWKWARD_LINES: [&[u8]; 9] = [
     b"MAIL FROM:<mallory@client.example>",
 ];
 
-/// The header block with its last CRLF, and the body.
+/// Splits a message into the header block, with its last CRLF, and the body.
 ///
 /// # Panics
 ///
-/// Where there is no blank line.
+/// Panics if there is no blank line.
 pub fn split(message: &[u8]) -> (&[u8], &[u8]) {
     let blank = message.windows(4).position(|window| window == b"\r\n\r\n");
     let blank = blank.unwrap_or_else(|| panic!("no blank line in {}", message.escape_ascii()));
     (&message[..blank + 2], &message[blank + 4..])
 }
 
-/// The fields of a header block, each with its folds and without its last CRLF.
+/// Returns the fields of the header block, each with its folds and without its last CRLF.
 pub fn fields(message: &[u8]) -> Vec<String> {
     let (head, _) = split(message);
     let mut fields: Vec<String> = Vec::new();
@@ -66,17 +66,17 @@ pub fn fields(message: &[u8]) -> Vec<String> {
     fields
 }
 
-/// The SHA-256 of some octets, in hexadecimal.
+/// Returns the SHA-256 in hexadecimal digits.
 pub fn digest(octets: &[u8]) -> String {
     let digest = Sha256::digest(octets);
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// Every message of a Maildir, in no order.
+/// Reads all messages of a Maildir, in no particular order.
 ///
 /// # Panics
 ///
-/// Where the Maildir cannot be read.
+/// Panics if the Maildir cannot be read.
 pub fn maildir(directory: &Path) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     for folder in ["new", "cur"] {

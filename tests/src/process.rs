@@ -1,4 +1,4 @@
-//! What the system says about a running process.
+//! Resources that a running gateway uses, from `/proc`.
 
 use std::fs;
 use std::path::Path;
@@ -6,33 +6,33 @@ use std::process::Command;
 
 use crate::gateway::Gateway;
 
-/// The most memory that the gateway has had so far, in octets.
+/// Returns the peak resident memory of the gateway in octets.
 pub fn peak_memory(gateway: &Gateway) -> usize {
     memory(gateway, "VmHWM:")
 }
 
-/// The memory that the gateway has now, in octets.
+/// Returns the resident memory of the gateway in octets.
 pub fn resident_memory(gateway: &Gateway) -> usize {
     memory(gateway, "VmRSS:")
 }
 
-/// How many files and sockets the gateway has open.
+/// Returns the number of open file descriptors of the gateway.
 pub fn open_files(gateway: &Gateway) -> usize {
     let files = format!("/proc/{}/fd", gateway.process_id());
     fs::read_dir(files).expect("the gateway runs").count()
 }
 
-/// The processor time that the gateway has used up, in ticks of the system.
+/// Returns the CPU time that the gateway has used, in clock ticks.
 pub fn processor_time(gateway: &Gateway) -> u64 {
     let file = format!("/proc/{}/stat", gateway.process_id());
     ticks(Path::new(&file)).expect("the gateway runs")
 }
 
-/// The processor time of each thread of the gateway, in ticks of the system.
+/// Returns the CPU time of each thread of the gateway, in clock ticks.
 pub fn processor_time_of_threads(gateway: &Gateway) -> Vec<(String, u64)> {
     let threads = format!("/proc/{}/task", gateway.process_id());
     let threads = fs::read_dir(threads).expect("the gateway runs");
-    // A thread that has ended since then has nothing more to say.
+    // A thread may have ended since the directory was read.
     let times = threads.filter_map(|thread| {
         let path = thread.ok()?.path();
         Some((path.display().to_string(), ticks(&path.join("stat"))?))
@@ -40,7 +40,7 @@ pub fn processor_time_of_threads(gateway: &Gateway) -> Vec<(String, u64)> {
     times.collect()
 }
 
-/// Lets this test have as many files open as it may at all.
+/// Raises the limit of open files of the test process.
 pub fn raise_own_limit_of_files() {
     let own = std::process::id().to_string();
     let status = Command::new("prlimit")
@@ -60,10 +60,11 @@ fn memory(gateway: &Gateway, key: &str) -> usize {
         << 10
 }
 
-/// User and system time, which are the 14th and 15th field; nothing of what has ended.
+/// Returns the sum of user and system time, the 14th and 15th field, or `None` if the process or thread
+/// has ended.
 fn ticks(file: &Path) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
-    // The second field is a name in parentheses, which may hold anything.
+    // The second field is the name in parentheses, which may contain blanks and parentheses.
     let (_, fields) = text.rsplit_once(')').expect("a name");
     let fields: Vec<_> = fields.split_whitespace().collect();
     let tick = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");

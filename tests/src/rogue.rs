@@ -1,4 +1,5 @@
-//! A gateway whose plugin misbehaves at one listener each, and the others who are served meanwhile.
+//! A gateway whose plugin misbehaves in another way at each listener, and measurements of the sessions
+//! of other clients.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,55 +14,54 @@ use crate::control::{self, SOCKET};
 use crate::dns::NameServer;
 use crate::gateway::{Gateway, Setup};
 
-/// The gateway with the guest `rogue`. On one thread, so that whatever keeps it busy keeps everybody
-/// waiting.
+/// A gateway with the guest `rogue`. It has one worker thread, so that a blocked thread delays all
+/// sessions.
 pub struct Rogue {
     /// The gateway.
     pub gateway: Gateway,
-    /// Where its mail goes.
+    /// The backend of the gateway.
     pub backend: Backend,
     _dns: NameServer,
     usual: Duration,
 }
 
-/// How long the longest session of others took while something happened.
+/// The duration of the longest session of other clients during an action.
 #[derive(Clone, Copy, Debug)]
-struct Meanwhile {
-    /// Beside how long it usually takes.
+struct Slowest {
+    /// Relative to the usual duration of a session.
     slowdown: f64,
-    /// Beside how long it happened.
+    /// Relative to the duration of the action.
     share: f64,
 }
 
-impl Meanwhile {
-    /// Whether all others were served all the same: on one thread, whoever had to wait for the end would
-    /// have taken as long as all of it, and hundreds of usual sessions.
-    fn was_nobody_kept_waiting(self) -> bool {
-        self.slowdown < 100.0 || self.share < 0.5
+impl Slowest {
+    /// True if the action blocked the session. On one thread, a blocked session lasts about as long as
+    /// the action, and hundreds of times as long as usual.
+    fn is_blocked(self) -> bool {
+        self.slowdown >= 100.0 && self.share >= 0.5
     }
 }
 
-/// How often to look. A machine that stands still for a moment looks like a session that was kept
-/// waiting, but not each time.
-const LOOKS: usize = 3;
+/// The number of attempts. A machine under load can delay a session as well, but not in each attempt.
+const ATTEMPTS: usize = 3;
 
 /// The name of the plugin.
 pub const PLUGIN: &str = "10-rogue";
 
 impl Rogue {
-    /// Starts it, with a listener for each of these behaviours: `spin@rcpt` loops at `rcpt`.
+    /// Starts a gateway with a listener for each behaviour. For example, `spin@rcpt` loops at `rcpt`.
     pub fn start(behaviours: &[&str], sidecar: &str) -> Self {
         Self::with(NameServer::with(&[]), behaviours, sidecar)
     }
 
-    /// The same, with a name server.
+    /// Like [`Self::start`], with a name server.
     pub fn with(dns: NameServer, behaviours: &[&str], sidecar: &str) -> Self {
         let backend = Backend::working();
         let sidecar = format!("grants = [\"clock\", \"dns\", \"random\", \"store\"]\n{sidecar}");
         let gateway = Setup::new()
             .backend(&backend.smtp())
             .set(SOCKET)
-            // Longer than a plugin may wait.
+            // Longer than the time limit of a plugin.
             .set(&dns.settings_with("1m"))
             .set("runtime.workers = 1")
             .set(&listeners(behaviours))
@@ -76,29 +76,29 @@ impl Rogue {
         }
     }
 
-    /// Has a client meet a behaviour, and gives the reply at which it shows.
+    /// Runs a session that triggers a behaviour, and returns the last reply.
     pub fn provoke(&self, behaviour: &str) -> Reply {
         provoke(self.gateway.address_of(behaviour), event_of(behaviour))
     }
 
-    /// Has something happen until it is over, and looks whether sessions of others went on meanwhile.
+    /// Performs an action, and checks that it does not block the sessions of other clients.
     ///
     /// # Panics
     ///
-    /// Where they were kept waiting.
-    pub fn assert_nobody_waits(&self, what: &str, happens: impl Fn()) {
-        let mut looks = Vec::new();
-        while looks.len() < LOOKS {
-            let meanwhile = self.meanwhile(&happens);
-            if meanwhile.was_nobody_kept_waiting() {
+    /// Panics if it blocks them.
+    pub fn assert_nobody_waits(&self, what: &str, action: impl Fn()) {
+        let mut attempts = Vec::new();
+        while attempts.len() < ATTEMPTS {
+            let slowest = self.measure(&action);
+            if !slowest.is_blocked() {
                 return;
             }
-            looks.push(meanwhile);
+            attempts.push(slowest);
         }
-        panic!("{what} keeps others waiting: {looks:?}");
+        panic!("{what} blocks other sessions: {attempts:?}");
     }
 
-    fn meanwhile(&self, happens: impl FnOnce()) -> Meanwhile {
+    fn measure(&self, action: impl FnOnce()) -> Slowest {
         let is_over = AtomicBool::new(false);
         let address = self.gateway.address();
         std::thread::scope(|scope| {
@@ -111,37 +111,37 @@ impl Rogue {
             });
             let over = Over(&is_over);
             let start = Instant::now();
-            happens();
-            let happened_for = start.elapsed();
+            action();
+            let duration = start.elapsed();
             drop(over);
-            let times = bystander.join().expect("others are served");
+            let times = bystander.join().expect("sessions of other clients succeed");
             let longest = times.into_iter().max().unwrap_or_default();
-            Meanwhile {
+            Slowest {
                 slowdown: longest.div_duration_f64(self.usual),
-                share: longest.div_duration_f64(happened_for),
+                share: longest.div_duration_f64(duration),
             }
         })
     }
 
-    /// Waits for the warning about a failure at an event, for a cause.
+    /// Waits for the warning about a failure with this event and cause.
     pub fn wait_for_failure(&self, event: &str, cause: &str) -> Value {
         self.wait_for_failures(event, cause, 1).remove(0)
     }
 
-    /// Waits for so many of them.
+    /// Waits for this many such warnings.
     pub fn wait_for_failures(&self, event: &str, cause: &str, count: usize) -> Vec<Value> {
         let what = format!("failure at {event} by {cause}");
         let log = self.gateway.log();
         log.wait_for_all(&what, count, |line| is_failure(line, event, cause))
     }
 
-    /// Those that the log has by now.
+    /// Returns the warnings about failures with this event and cause that the log has so far.
     pub fn failures_logged(&self, event: &str, cause: &str) -> Vec<Value> {
         let log = self.gateway.log();
         log.find(|line| is_failure(line, event, cause))
     }
 
-    /// What the gateway counts under this name with these labels; 0 where it does not.
+    /// Returns the value of a metric with its labels, or 0 if there is none.
     pub fn metric(&self, series: &str) -> u64 {
         let answer = control::ask(&self.gateway, "metrics");
         let text = answer["text"].as_str().expect("metrics are text");
@@ -153,7 +153,7 @@ impl Rogue {
             .map_or(0, |value| value.parse().expect("a number"))
     }
 
-    /// How often the plugin has failed at an event, for a cause.
+    /// Returns the metric of failures with this event and cause.
     pub fn failures(&self, event: &str, cause: &str) -> u64 {
         self.metric(&format!(
             "postgate_plugin_failures_total{{plugin=\"{PLUGIN}\",event=\"{event}\",cause=\"{cause}\"}}"
@@ -169,7 +169,7 @@ fn is_failure(line: &Value, event: &str, cause: &str) -> bool {
         && line["cause"] == cause
 }
 
-/// `rcpt` in `spin@rcpt`.
+/// Returns the event of a behaviour: `rcpt` in `spin@rcpt`.
 pub fn event_of(behaviour: &str) -> &str {
     behaviour.split_once('@').map_or("", |(_, event)| event)
 }
@@ -190,7 +190,7 @@ fn listeners(behaviours: &[&str]) -> String {
     format!("listener = [{}]", all.join(", "))
 }
 
-/// A whole session of somebody who is not concerned.
+/// Runs a session that the behaviours do not concern, and returns its duration.
 fn session(address: SocketAddr) -> Duration {
     let start = Instant::now();
     let mut client = Client::greeted(address);
@@ -222,7 +222,7 @@ fn provoke(address: SocketAddr, event: &str) -> Reply {
         _ => client.says("EHLO client.example", "250"),
     };
     match event {
-        // A user `a` with the password `b`; the first message of a user `a`.
+        // The user `a` with the password `b`, and the first SCRAM message of the user `a`.
         "auth" => return client.ask("AUTH PLAIN AGEAYg=="),
         "auth-keys" => return client.ask("AUTH SCRAM-SHA-256 biwsbj1hLHI9YWJj"),
         "starttls" => return client.ask("STARTTLS"),
@@ -244,4 +244,4 @@ fn provoke(address: SocketAddr, event: &str) -> Reply {
     }
 }
 
-const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nIt stands in the park.\r\n";
+const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nMeet me in the park.\r\n";

@@ -1,8 +1,8 @@
-//! Durations of one kind, as benchmarks report them.
+//! Measured durations of a benchmark.
 
 use std::time::{Duration, Instant};
 
-/// Durations of one kind.
+/// Measured durations.
 #[derive(Debug, Default)]
 pub struct Samples(Vec<Duration>);
 
@@ -12,18 +12,18 @@ impl Samples {
         self.0.push(start.elapsed());
     }
 
-    /// Adds the time that some work takes.
+    /// Adds the time that a function takes.
     pub fn time(&mut self, work: impl FnOnce()) {
         let start = Instant::now();
         work();
         self.push(start);
     }
 
-    /// The one in the middle.
+    /// Returns the median.
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// Panics if there are no samples.
     pub fn median(&self) -> Duration {
         self.quantile(50)
     }
@@ -34,11 +34,11 @@ impl Samples {
         sorted[sorted.len() * percent / 100]
     }
 
-    /// Prints a line about them.
+    /// Prints the median, the 95th percentile and the number of samples.
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// Panics if there are no samples.
     pub fn report(&self, name: &str) {
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
         let (median, tail) = (micros(self.median()), micros(self.quantile(95)));

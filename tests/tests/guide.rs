@@ -120,19 +120,6 @@ fn every_part_of_the_contract_is_in_the_guide() {
     assert!(missing.is_empty(), "not in docs/plugins: {missing:?}");
 }
 
-#[test]
-fn every_event_has_its_place_in_the_guide() {
-    let events = Contract::read().interfaces("all-events", true);
-    assert!(events.len() > 15, "{events:?}");
-    let page = read(&guide().join("events.md"));
-    let described: Vec<_> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("### "))
-        .collect();
-    let described: BTreeSet<_> = described.into_iter().collect();
-    assert_eq!(described, events.iter().map(String::as_str).collect());
-}
-
 /// What is written like the name of an event is one.
 #[test]
 fn the_guide_knows_no_event_that_there_is_not() {
@@ -218,7 +205,7 @@ fn a_session_has_the_events_that_the_guide_shows() {
 /// The plugin of the first page is the one that `postgate plugin new no-nobody` writes.
 #[test]
 fn the_first_plugin_of_the_guide_is_the_template() {
-    let template = repository().join("host/gateway/src/author/templates/rust/lib.rs");
+    let template = repository().join("host/cli/templates/rust/lib.rs");
     let template = read(&template)
         .replace("new-plugin", "no-nobody")
         .replace("NewPlugin", "NoNobody");

@@ -1,282 +1,271 @@
-//! Which part of the host may name which: the direction of its dependencies.
+//! The structure of the code: no file imports from another in a circle, crates depend on each other
+//! in one direction, and functions and files stay short.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use postgate_tests::gateway::repository;
+use postgate_tests::source::{Crate, Files, Tree, circles, crates, edges, functions};
 
-/// Files that begin with one of these paths never name one of these words.
-struct Rule {
-    because: &'static str,
-    files: &'static [&'static str],
-    never: &'static [&'static str],
+/// The number of lines that a function may have.
+const MAX_FUNCTION: usize = 60;
+/// The number of lines that a file may have.
+const MAX_FILE: usize = 450;
+
+#[test]
+fn files_do_not_import_in_circles() {
+    let mut faults = Vec::new();
+    for Crate {
+        directory,
+        mut files,
+    } in crates(repository())
+    {
+        if directory.ends_with("plugins/sdk") {
+            // On a development machine, the SDK calls this stand-in for the host, which is written
+            // with the types of the SDK.
+            files.retain(|file, _| !file.starts_with("testing"));
+        }
+        let found = circles(&edges(&Tree::read(&files)));
+        let source = directory.join("src");
+        faults.extend(found.iter().map(|it| format!("{}/{it}", source.display())));
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
-const RULES: &[Rule] = &[
-    Rule {
-        because: "protocol code does no input or output, and has no clock",
-        files: &["proto/src"],
-        never: &[
-            "tokio",
-            "tracing",
-            "serde",
-            "async",
-            "await",
-            "TcpStream",
-            "UnixStream",
-            "Instant",
-            "SystemTime",
-            "std::fs",
-            "std::env",
-            "std::io",
-            "std::thread",
-            "println",
-            "eprintln",
-        ],
-    },
-    Rule {
-        because: "only the plugin runtime knows the WebAssembly engine and the generated types",
+/// A made-up crate: its files, and the circles in it as lists of files.
+struct Example {
+    title: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    circles: &'static [&'static str],
+}
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        title: "siblings, by super",
         files: &[
-            "gateway/src/admission",
-            "gateway/src/arrival",
-            "gateway/src/attempts",
-            "gateway/src/config",
-            "gateway/src/connection",
-            "gateway/src/control",
-            "gateway/src/controller",
-            "gateway/src/delivery",
-            "gateway/src/desk",
-            "gateway/src/dns",
-            "gateway/src/door",
-            "gateway/src/plugin/pipeline",
-            "gateway/src/server",
-            "gateway/src/spool",
-            "gateway/src/submission",
-            "gateway/src/tls",
+            ("lib.rs", "mod a; mod b;"),
+            ("a.rs", "use super::b::B; pub struct A;"),
+            ("b.rs", "pub struct B; fn f(_: super::a::A) {}"),
         ],
-        never: &["wasmtime", "wit_component", "bindings"],
+        circles: &["a.rs b.rs"],
     },
-    Rule {
-        because: "plugins decide; they know nothing of sockets and backends",
-        files: &["gateway/src/plugin"],
-        never: &[
-            "crate::delivery",
-            "crate::desk",
-            "crate::door",
-            "crate::server",
-            "crate::connection",
-            "crate::control",
-            "crate::controller",
-            "crate::cli",
-        ],
-    },
-    Rule {
-        because: "certificates are checked and shown; what a session is about is not their business",
-        files: &["gateway/src/tls"],
-        never: &[
-            "crate::delivery",
-            "crate::desk",
-            "crate::door",
-            "crate::server",
-            "crate::connection",
-            "crate::cli",
-        ],
-    },
-    Rule {
-        because: "delivery carries out; it asks nobody",
-        files: &["gateway/src/delivery"],
-        never: &[
-            "crate::plugin",
-            "crate::server",
-            "crate::connection",
-            "crate::cli",
-        ],
-    },
-    Rule {
-        because: "the configuration is read at the edge, and typed from there on",
+    Example {
+        title: "a re-export leads to the file of the definition",
         files: &[
-            "gateway/src/server",
-            "gateway/src/connection",
-            "gateway/src/delivery",
-            "gateway/src/plugin/pipeline",
+            ("lib.rs", "mod a; mod c;"),
+            (
+                "a/mod.rs",
+                "mod b; pub(crate) use self::b::{B as Renamed, Other};",
+            ),
+            ("a/b.rs", "use crate::c::C; pub struct B; pub struct Other;"),
+            (
+                "c.rs",
+                "use crate::{a::{self, Renamed}}; pub struct C(Renamed);",
+            ),
         ],
-        never: &["toml", "serde_ignored", "std::env"],
+        circles: &["a/b.rs c.rs"],
     },
-    Rule {
-        because: "the configuration depends on no part that it configures",
-        files: &["gateway/src/config"],
-        never: &[
-            "crate::plugin",
-            "crate::delivery",
-            "crate::server",
-            "crate::connection",
-            "crate::cli",
-        ],
-    },
-    Rule {
-        because: "only the program itself has a command line and says how the log looks",
+    Example {
+        title: "a child imports a type of its parent, which uses the child",
         files: &[
-            "gateway/src/lib.rs",
-            "gateway/src/server",
-            "gateway/src/connection",
-            "gateway/src/control",
-            "gateway/src/controller",
-            "gateway/src/delivery",
-            "gateway/src/config",
-            "gateway/src/plugin",
-            "gateway/src/spool",
+            ("lib.rs", "pub mod a;"),
+            (
+                "a.rs",
+                "mod child; pub struct Parent; fn f() { child::g(); }",
+            ),
+            ("a/child.rs", "use super::Parent; pub(super) fn g() {}"),
         ],
-        never: &[
-            "clap",
-            "crate::cli",
-            "crate::telemetry",
-            "tracing_subscriber",
+        circles: &["a/child.rs a.rs"],
+    },
+    Example {
+        title: "a child imports a type of its parent, which only declares the child",
+        files: &[
+            ("lib.rs", "pub mod a;"),
+            ("a.rs", "mod child; pub struct Parent;"),
+            ("a/child.rs", "use super::Parent;"),
         ],
+        circles: &[],
+    },
+    Example {
+        title: "a child imports what its parent re-exports from a sibling",
+        files: &[
+            ("lib.rs", "pub mod a;"),
+            ("a/mod.rs", "mod b; mod c; pub use self::{b::B, c::C};"),
+            ("a/b.rs", "use super::C; pub struct B(C);"),
+            ("a/c.rs", "pub struct C;"),
+        ],
+        circles: &[],
+    },
+    Example {
+        title: "three files, by a module name, a macro argument and a glob",
+        files: &[
+            ("main.rs", "mod a; mod b; mod c;"),
+            ("a.rs", "use crate::b; fn f() { b::g(); }"),
+            ("b.rs", "pub fn g() { assert!(crate::c::IS_SET); }"),
+            ("c.rs", "use crate::a::*; pub const IS_SET: bool = true;"),
+        ],
+        circles: &["a.rs b.rs c.rs"],
+    },
+    Example {
+        title: "tests may import from all files",
+        files: &[
+            ("lib.rs", "mod a; mod b; #[cfg(test)] mod tests;"),
+            (
+                "a.rs",
+                "use crate::b::B; pub struct A; pub mod x { pub fn g() {} }",
+            ),
+            (
+                "b.rs",
+                "pub struct B; #[cfg(test)] mod tests { use crate::a::A; } \
+                 fn f() { #[cfg(test)] crate::a::x::g(); #[cfg(all(test, unix))] let _ = crate::a::A; }",
+            ),
+            ("tests.rs", "use crate::a::A; this is not parsed"),
+        ],
+        circles: &[],
+    },
+    Example {
+        title: "an exported macro is in the file that defines it",
+        files: &[
+            ("lib.rs", "mod a; mod b; use b::B;"),
+            ("a.rs", "#[macro_export] macro_rules! make { () => {} }"),
+            ("b.rs", "pub struct B; crate::make!();"),
+        ],
+        circles: &[],
     },
 ];
 
 #[test]
-fn dependencies_point_one_way() {
-    let sources = sources();
-    let mut breaches = Vec::new();
-    for rule in RULES {
-        for prefix in rule.files {
-            let governed = sources.iter().filter(|source| source.is_below(prefix));
-            let mut is_used = false;
-            for source in governed {
-                is_used = true;
-                breaches.extend(source.breaches(rule));
+fn circles_are_found_in_examples() {
+    for example in EXAMPLES {
+        let files = example.files.iter();
+        let files: Files = files
+            .map(|(file, text)| (file.into(), (*text).into()))
+            .collect();
+        let found = circles(&edges(&Tree::read(&files)));
+        let found = found.iter().map(|circle| {
+            let files: Vec<_> = circle.files.iter().map(|it| it.to_string_lossy()).collect();
+            files.join(" ")
+        });
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            example.circles,
+            "{}",
+            example.title
+        );
+    }
+}
+
+/// For each crate, the packages on which it must not depend, neither itself nor through another
+/// crate of the workspace. Of packages from a registry, only those in manifests of the workspace
+/// count.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    ("postgate-proto", &["serde", "tokio", "tracing"]),
+    ("postgate-contract", &["tokio", "wasmtime"]),
+    ("postgate-config", &["tokio", "wasmtime"]),
+    ("postgate-mime", &["tokio", "wasmtime"]),
+    ("postgate-spool", &["wasmtime"]),
+    ("postgate-delivery", &["postgate-runtime", "wasmtime"]),
+    (
+        "postgate-runtime",
+        &["clap", "postgate", "postgate-delivery"],
+    ),
+    (
+        "postgate",
+        &[
+            "clap",
+            "rpassword",
+            "similar",
+            "tracing-subscriber",
+            "wit-bindgen-c",
+            "wit-bindgen-core",
+        ],
+    ),
+];
+
+#[test]
+fn crates_depend_in_one_direction() {
+    let dependencies = dependencies();
+    let mut faults = Vec::new();
+    for (package, forbidden) in FORBIDDEN {
+        let all = transitive(package, &dependencies);
+        let found = forbidden.iter().filter(|it| all.contains(**it));
+        faults.extend(found.map(|it| format!("{package} depends on {it}")));
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// The names of direct dependencies, by package.
+type Dependencies = BTreeMap<String, BTreeSet<String>>;
+
+/// Reads the manifests of all members of the workspace.
+fn dependencies() -> Dependencies {
+    let workspace = manifest("Cargo.toml");
+    let members = workspace["workspace"]["members"].as_array();
+    let members = members.expect("the workspace has members").iter();
+    let read = |member: &toml::Value| {
+        let member = member.as_str().expect("a path");
+        let manifest = manifest(&format!("{member}/Cargo.toml"));
+        let name = manifest["package"]["name"].as_str().expect("a name");
+        (name.to_owned(), direct(&manifest))
+    };
+    members.map(read).collect()
+}
+
+fn manifest(path: &str) -> toml::Table {
+    let text = fs::read_to_string(repository().join(path)).expect("a manifest can be read");
+    text.parse()
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns the names in all tables of dependencies but those of tests.
+fn direct(manifest: &toml::Table) -> BTreeSet<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let targets = targets.into_iter().flatten();
+    let targets = targets.filter_map(|(_, table)| table.as_table());
+    let tables = std::iter::once(manifest).chain(targets);
+    let kinds = ["dependencies", "build-dependencies"];
+    let dependencies = tables.flat_map(|table| kinds.map(|kind| table.get(kind)));
+    let names = dependencies.flatten().filter_map(toml::Value::as_table);
+    names.flat_map(toml::Table::keys).cloned().collect()
+}
+
+fn transitive(package: &str, dependencies: &Dependencies) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let mut pending = vec![package.to_owned()];
+    assert!(dependencies.contains_key(package), "there is no {package}");
+    while let Some(package) = pending.pop() {
+        for name in dependencies.get(&package).into_iter().flatten() {
+            if all.insert(name.clone()) {
+                pending.push(name.clone());
             }
-            assert!(
-                is_used,
-                "no file is below host/{prefix}: the rule is out of date"
-            );
         }
     }
-    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
-}
-
-/// What guests answer is converted in one file, and what they call is in one folder.
-#[test]
-fn generated_and_protocol_types_meet_at_two_doors() {
-    let sources = sources();
-    let meets = |source: &&Source| source.names("bindings") && source.names("postgate_proto");
-    let is_door = |source: &&Source| {
-        source.is_below("gateway/src/plugin/convert") || source.is_below("gateway/src/plugin/host")
-    };
-    let (doors, others): (Vec<_>, Vec<_>) = sources.iter().filter(meets).partition(is_door);
-    let others: Vec<_> = others.iter().map(|source| &source.path).collect();
-    assert!(others.is_empty(), "{others:?}");
-    assert!(!doors.is_empty(), "the rule is out of date");
+    all
 }
 
 #[test]
-fn a_word_is_found_as_a_word_and_not_in_comments() {
-    let source = Source {
-        path: "x.rs".into(),
-        code: code_of(
-            "//! tokio\nuse tokio_util::x; // serde\nlet s = \"async\";\nstd::io::stdin();",
-        ),
-    };
-    let table = [
-        ("tokio", false),
-        ("tokio_util", true),
-        ("serde", false),
-        ("std::io", true),
-    ];
-    for (word, expected) in table {
-        assert_eq!(source.names(word), expected, "{word}");
-    }
-    let grouped = Source {
-        path: "x.rs".into(),
-        code: code_of(
-            "use crate::{\n    config, delivery::{self, Maildir},\n};\n#[cfg(test)]\nfn f() { std::io::x() }\n\
-             #[cfg(test)]\nmod tests {\n    use crate::plugin;\n}",
-        ),
-    };
-    for (word, expected) in [
-        ("crate::config", true),
-        ("crate::delivery", true),
-        ("std::io", true),
-        ("crate::plugin", false),
-    ] {
-        assert_eq!(grouped.names(word), expected, "{word}");
-    }
-}
-
-/// A source file, without its comments.
-struct Source {
-    path: PathBuf,
-    code: String,
-}
-
-impl Source {
-    fn is_below(&self, prefix: &str) -> bool {
-        let path = self.path.to_string_lossy();
-        path.strip_prefix(prefix).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with(['/', '.']) || prefix.ends_with(".rs")
-        })
-    }
-
-    fn breaches(&self, rule: &Rule) -> Vec<String> {
-        let named = rule.never.iter().filter(|word| self.names(word));
-        let breach = |word| format!("host/{}: {word}, but {}", self.path.display(), rule.because);
-        named.map(breach).collect()
-    }
-
-    fn names(&self, word: &str) -> bool {
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
-        self.code.match_indices(word).any(|(at, _)| {
-            let before = self.code[..at].chars().next_back();
-            let after = self.code[at + word.len()..].chars().next();
-            !before.is_some_and(is_part) && !after.is_some_and(is_part)
-        })
-    }
-}
-
-fn sources() -> Vec<Source> {
-    let host = repository().join("host");
-    let mut sources = Vec::new();
-    for source in ["proto/src", "gateway/src"] {
-        collect(&host, &host.join(source), &mut sources);
-    }
-    sources
-}
-
-fn collect(host: &Path, directory: &Path, sources: &mut Vec<Source>) {
-    let entries = fs::read_dir(directory).expect("the sources can be listed");
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            collect(host, &path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs")
-            && path.file_name().is_some_and(|name| name != "tests.rs")
-        {
-            let text = fs::read_to_string(&path).expect("a source can be read");
-            sources.push(Source {
-                path: path
-                    .strip_prefix(host)
-                    .expect("a path below host")
-                    .to_owned(),
-                code: code_of(&text),
-            });
+fn functions_and_files_are_short() {
+    let mut faults = Vec::new();
+    for Crate { directory, files } in crates(repository()) {
+        let tree = Tree::read(&files);
+        for (file, text) in &files {
+            let place: PathBuf = directory.join("src").join(file);
+            let lines = text.lines().count();
+            if lines > MAX_FILE {
+                faults.push(format!("{}: {lines} lines", place.display()));
+            }
+            if !tree.files().contains(file.as_path()) {
+                continue;
+            }
+            for function in functions(text) {
+                if function.length > MAX_FUNCTION {
+                    let (place, line) = (place.display(), function.line);
+                    let (name, length) = (function.name, function.length);
+                    faults.push(format!("{place}:{line}: {name} has {length} lines"));
+                }
+            }
         }
     }
-}
-
-/// The code without comments, and without the tests at the end of a file, which may do as they like.
-/// `use crate::{a, b}` is written out, so that it is found as well.
-fn code_of(text: &str) -> String {
-    let tests = "#[cfg(test)]\nmod tests {";
-    let code = text.split(tests).next().unwrap_or_default();
-    let lines = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default());
-    let code = lines.collect::<Vec<_>>().join("\n");
-    let groups = code.split("use crate::{").skip(1);
-    let groups = groups.filter_map(|group| group.split_once("};"));
-    let names = groups.flat_map(|(group, _)| group.split([',', '{', '}']));
-    let names: Vec<_> = names
-        .map(|name| format!("crate::{}", name.trim()))
-        .collect();
-    format!("{code}\n{}", names.join("\n"))
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! The program `postgate`: its commands, and the tools for authors of plugins.
+//! The commands of the program `postgate`, and the tools for authors of plugins.
 
 mod commands;
 pub mod devkit;
@@ -10,11 +10,11 @@ use clap::Parser as _;
 
 use self::commands::Arguments;
 
-/// Carries out the command line of this process.
+/// Runs the command line of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(answer) => return commands::usage(&answer),
+        Err(answer) => return commands::print_usage(&answer),
     };
     match arguments.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,9 @@
-//! The program `postgate`: a command line in, an exit code out.
+//! The program `postgate`.
 
 use std::process::ExitCode;
 
-// Sessions allocate and free small pieces on all threads at once, which the system's allocator is
-// slow at.
+// Sessions allocate and free small blocks on all threads concurrently, for which the allocator of the
+// system is slow.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,9 +1,10 @@
-//! An error with its causes, as one line of the log.
+//! Formats an error and its causes for a log line.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error and the causes that its own text does not contain already: `outer: inner: root`.
+/// Formats an error and its causes as `outer: inner: root`. Omits a cause whose text is already part of
+/// the text of the error before it.
 pub(crate) struct Chain<'a, E: ?Sized>(pub(crate) &'a E);
 
 impl<E: Error + ?Sized> fmt::Display for Chain<'_, E> {
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_shown_once() {
+    fn each_cause_is_formatted_once() {
         let full = io::Error::new(io::ErrorKind::StorageFull, "no space left on /tmp");
         let error = SpoolError::from(full);
         let shown = Chain(&error).to_string();

@@ -1,20 +1,22 @@
-//! An SMTP policy gateway whose decisions are WebAssembly plugins, as a library.
+//! The library of Postgate, an SMTP gateway whose policy is in WebAssembly plugins.
 //!
-//! [`Gateway::start`] checks and binds everything, [`Gateway::serve`] runs until it is told to stop;
-//! [`Gateway::spawn`] does so in the background of another program.
+//! [`Gateway::start`] checks the configuration and binds the listeners. [`Gateway::serve`] then runs
+//! until shutdown, or [`Gateway::spawn`] runs the gateway in the background of another program.
 //!
-//! A connection passes through these modules, from the outside in:
+//! The modules in the order in which a connection passes through them:
 //!
-//! - `listener`: accepts connections, applies the limits on clients, reads PROXY headers;
+//! - `listener`: accepts connections, enforces the limits on clients, reads PROXY headers;
 //! - [`tls`]: the certificates of listeners, and the handshake;
-//! - [`session`]: the driver of one session of [`postgate_proto`], and the handler that answers its
+//! - [`session`]: the driver of a session of [`postgate_proto`], and the handler that answers its
 //!   questions by asking the plugins ([`postgate_runtime`]) and the backend ([`postgate_delivery`]);
-//! - `auth`: limits on failed authentication, and the secrets behind nonces and decoys;
-//! - `message`: what the gateway itself adds to a message;
-//! - `server`: builds all of it from a configuration, and stops it gracefully;
-//! - [`control`] and [`metrics`]: what an operator can see and change while it serves.
+//! - `auth`: limits on failed authentication, and the secrets for nonces and decoys;
+//! - `message`: the header fields that the gateway adds.
+//!
+//! `server` builds all parts from a configuration and shuts them down. [`control`] and [`metrics`] are
+//! for the operator.
 
 mod auth;
+pub mod clock;
 pub mod control;
 mod error_chain;
 pub mod id;
@@ -30,19 +32,19 @@ pub mod tls;
 
 use std::future::Future;
 
-/// The configuration: what an embedding program fills in.
+/// The configuration, for programs that embed a gateway.
 pub use postgate_config as config;
 use postgate_config::Config;
 
 pub use crate::auth::{AuthSecretError, AuthSecretFault, check_auth_secret};
 pub use crate::control::Controller;
-pub use crate::server::{Gateway, RunError, Running};
+pub use crate::server::{Gateway, GatewayHandle, RunError};
 
-/// Runs a gateway until `shutdown` is ready, and then until its sessions have ended.
+/// Runs a gateway until `shutdown` completes and its sessions have ended.
 ///
 /// # Errors
 ///
-/// Fails if the gateway cannot start. Once it serves, only `shutdown` ends it.
+/// Fails if the gateway cannot start.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     Gateway::start(config).await?.serve(shutdown).await;
     Ok(())

@@ -1,7 +1,6 @@
-//! What the gateway counts, for its operator: OpenMetrics, as Prometheus reads it.
+//! The metrics of a gateway in the OpenMetrics format of Prometheus.
 //!
-//! What is counted at each call of a plugin is found once, when the plugin is loaded, and takes no
-//! lock from then on.
+//! The metrics of a plugin are looked up once, when it is loaded. Updates then need no lock.
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -11,19 +10,19 @@ use prometheus_client::registry::Registry;
 use postgate_runtime::metrics::PluginMetricsFamily;
 pub use postgate_runtime::metrics::{Counted, Gauge};
 
-/// Everything that one gateway counts.
+/// The metrics of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Connections that are open, those that wait for their banner included.
+    /// Open connections, including those that wait for the banner.
     pub connections: Gauge,
-    /// Sessions that are being processed.
+    /// Sessions in progress.
     pub sessions: Gauge,
-    /// Connections that came in.
+    /// Connections that were accepted from the system.
     pub accepted: Counter,
-    /// Connections that were closed for a limit, by the name of the reason.
-    turned_away: Family<[(&'static str, &'static str); 1], Counter>,
-    /// Messages, by what became of them.
+    /// Connections that exceeded a limit, by limit.
+    denied: Family<[(&'static str, &'static str); 1], Counter>,
+    /// Messages by their fate.
     messages: Family<[(&'static str, &'static str); 1], Counter>,
     plugins: PluginMetricsFamily,
 }
@@ -35,7 +34,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Registers all metrics, with the value 0.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("postgate");
         let plugins = PluginMetricsFamily::register(&mut registry);
@@ -44,7 +43,7 @@ impl Metrics {
             connections: Gauge::default(),
             sessions: Gauge::default(),
             accepted: Counter::default(),
-            turned_away: Family::default(),
+            denied: Family::default(),
             messages: Family::default(),
             plugins,
         };
@@ -72,7 +71,7 @@ impl Metrics {
         registry.register(
             "turned_away_connections",
             "Connections that were closed for a limit",
-            self.turned_away.clone(),
+            self.denied.clone(),
         );
         registry.register(
             "messages",
@@ -81,23 +80,23 @@ impl Metrics {
         );
     }
 
-    /// One more connection was closed for this reason.
-    pub fn turned_away(&self, reason: &'static str) {
-        self.turned_away.get_or_create(&[("reason", reason)]).inc();
+    /// Counts a connection that exceeded a limit: `address`, `full` or `rate`.
+    pub fn count_denied(&self, reason: &'static str) {
+        self.denied.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// One more message met this fate: `delivered`, `delivered-in-part`, `discarded`,
-    /// `quarantined` or `refused`.
-    pub fn message(&self, fate: &'static str) {
+    /// Counts a message by its fate: `delivered`, `delivered-in-part`, `discarded`, `quarantined` or
+    /// `refused`.
+    pub fn count_message(&self, fate: &'static str) {
         self.messages.get_or_create(&[("fate", fate)]).inc();
     }
 
-    /// What is counted about plugins.
+    /// Returns the metrics of plugins.
     pub const fn plugins(&self) -> &PluginMetricsFamily {
         &self.plugins
     }
 
-    /// Everything as text in the OpenMetrics format, version 1.0.
+    /// Formats all metrics as OpenMetrics 1.0.
     pub fn render(&self) -> String {
         let mut rendered = String::new();
         // Writing to a String does not fail.
@@ -111,12 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_shown() {
+    fn metrics_are_formatted() {
         let metrics = Metrics::new();
         metrics.accepted.inc();
-        metrics.turned_away("full");
-        metrics.message("delivered");
-        metrics.message("delivered");
+        metrics.count_denied("full");
+        metrics.count_message("delivered");
+        metrics.count_message("delivered");
         let open = Counted::on(&metrics.connections);
         let rendered = metrics.render();
         for line in [

@@ -1,4 +1,4 @@
-//! How a gateway stops: its phases, and waiting for them.
+//! The phases in which a gateway shuts down, and waiting for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How far the gateway has come, in order.
+/// A phase of the life of a gateway. The order is that in which it enters them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Clients are served.
+pub enum ShutdownPhase {
+    /// The gateway accepts connections.
     Serving,
-    /// New connections are not accepted, and sessions that wait for a command are ended.
+    /// The gateway accepts no connections, and ends sessions that wait for a command.
     Stopping,
-    /// Sessions that wait for anything from their client are ended.
-    Cutting,
+    /// The gateway ends all sessions that wait for their client.
+    Aborting,
 }
 
-/// Moves a gateway from phase to phase. Dropping it counts as the last phase.
+/// Sets the phase of a gateway. Dropping the last clone has the effect of the last phase.
 #[derive(Clone, Debug)]
-pub struct ShutdownSwitch(Arc<watch::Sender<Phase>>);
+pub struct ShutdownSwitch(Arc<watch::Sender<ShutdownPhase>>);
 
 impl ShutdownSwitch {
-    /// A gateway that serves.
+    /// Starts in [`ShutdownPhase::Serving`].
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Phase::Serving)))
+        Self(Arc::new(watch::Sender::new(ShutdownPhase::Serving)))
     }
 
     /// Enters a phase.
-    pub fn enter(&self, phase: Phase) {
+    pub fn enter(&self, phase: ShutdownPhase) {
         self.0.send_replace(phase);
     }
 
-    /// A view of the phases.
+    /// Returns a receiver of the phases for a session or a listener.
     pub fn shutdown(&self) -> Shutdown {
         Shutdown(self.0.subscribe())
     }
@@ -44,25 +44,25 @@ impl Default for ShutdownSwitch {
     }
 }
 
-/// The phases of a gateway, as its sessions see them.
+/// Observes the phases of a gateway.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<Phase>);
+pub struct Shutdown(watch::Receiver<ShutdownPhase>);
 
 impl Shutdown {
-    /// True if the gateway is in this phase or a later one.
-    pub fn has_reached(&self, phase: Phase) -> bool {
+    /// Returns true if the gateway is in this phase or a later one.
+    pub fn has_reached(&self, phase: ShutdownPhase) -> bool {
         *self.0.borrow() >= phase
     }
 
     /// Waits until the gateway has reached a phase.
-    pub async fn reached(&mut self, phase: Phase) {
-        // An error means that the gateway itself is gone, which comes after all phases.
+    pub async fn reached(&mut self, phase: ShutdownPhase) {
+        // An error means that the switch was dropped, which counts as the last phase.
         _ = self.0.wait_for(|current| *current >= phase).await;
     }
 
-    /// Waits for this long, or until the gateway stops.
-    pub async fn pause(&mut self, time: Duration) {
-        // The caller sees by the phase which of the two it was.
-        _ = timeout(time, self.reached(Phase::Stopping)).await;
+    /// Waits for a duration, or until the gateway stops if that is sooner.
+    pub async fn pause(&mut self, duration: Duration) {
+        // Callers that need to know which of the two happened check the phase.
+        _ = timeout(duration, self.reached(ShutdownPhase::Stopping)).await;
     }
 }

@@ -1,27 +1,30 @@
-//! Tasks that go on for as long as the gateway serves, whatever happens to them.
+//! Restarts tasks that panic.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tracing::error;
 
-/// Starts a task again for as long as it ends by a fault of its own.
-pub(crate) async fn supervised<F>(task: &str, start: impl Fn() -> F)
+use crate::error_chain::Chain;
+
+/// Runs a task, and restarts it for as long as it panics. Returns when the task does. Dropping the
+/// future aborts the task.
+pub(crate) async fn supervise<F>(name: &str, start: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    // Dropping the set ends what runs in it: this ends together with the task.
-    let mut running = tokio::task::JoinSet::new();
-    running.spawn(start());
-    while let Some(Err(fault)) = running.join_next().await {
-        error!(task, %fault, "a task died, and is started again");
-        // One that dies at once must not do nothing else.
-        tokio::time::sleep(PAUSE).await;
-        running.spawn(start());
+    // A JoinSet aborts its tasks when it is dropped, unlike a JoinHandle.
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(start());
+    while let Some(Err(fault)) = tasks.join_next().await {
+        error!(task = name, fault = %Chain(&fault), "a task panicked, and is restarted");
+        // A task that panics immediately must not occupy a whole processor.
+        tokio::time::sleep(RESTART_DELAY).await;
+        tasks.spawn(start());
     }
 }
 
-const PAUSE: Duration = Duration::from_millis(50);
+const RESTART_DELAY: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -34,9 +37,9 @@ mod tests {
     async fn a_task_that_dies_is_started_again() {
         let starts = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&starts);
-        supervised("listener mx", move || {
+        supervise("listener mx", move || {
             let start = counted.fetch_add(1, Ordering::Relaxed);
-            async move { assert!(start > 1, "dies twice") }
+            async move { assert!(start > 1, "panics twice") }
         })
         .await;
         assert_eq!(starts.load(Ordering::Relaxed), 3);

@@ -1,4 +1,4 @@
-//! What wasmtime generates from the contract, and nothing else.
+//! The types and traits that wasmtime generates from the contract.
 
 #[allow(
     missing_docs,

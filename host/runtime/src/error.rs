@@ -1,29 +1,35 @@
-//! Why a plugin gave no answer.
+//! The errors of calls of a plugin.
 
 use std::time::Duration;
 
 use postgate_contract::Event;
 
-/// A guest called the host more often than it may; returned by host functions.
+use crate::convert::InvalidAnswer;
+
+/// A guest exceeded a limit on its calls of host functions. Host functions return it, and
+/// [`Instance::call`](crate::Instance::call) converts it into [`PluginError::Limit`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("exceeded limits.{key} of {limit}")]
-pub(crate) struct Exceeded {
+pub(crate) struct LimitExceeded {
     /// The key of the limit in the sidecar.
     pub(crate) key: &'static str,
     /// The limit.
     pub(crate) limit: u32,
 }
 
-/// Why a plugin gave no answer.
+/// The reason why a plugin gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
-    /// The answer breaks a rule of the contract.
-    #[error("answered against the contract: {0}")]
-    Answer(String),
-    /// No instance that sessions share was free in time.
+    /// The answer violates the contract.
+    #[error("invalid answer: {}", log_text(&.0.to_string()))]
+    Answer(#[from] InvalidAnswer),
+    /// The plugin was not asked, because its breaker is open.
+    #[error("not asked, because the breaker is open")]
+    BreakerOpen,
+    /// No shared instance was free in time.
     #[error("exceeded shared-instances: none was free within {0:?}")]
     Busy(Duration),
-    /// It used up its time on a processor.
+    /// The call exceeded its CPU time.
     #[error("exceeded limits.{key} of {limit:?}")]
     Cpu {
         /// The key of the limit in the sidecar.
@@ -31,13 +37,14 @@ pub enum PluginError {
         /// The limit.
         limit: Duration,
     },
-    /// `on-init` said that it cannot work.
+    /// `on-init` returned this error.
     #[error("on-init failed: {0}")]
     Init(String),
-    /// It could not be instantiated.
-    #[error("cannot be instantiated: {0}")]
-    Instantiate(String),
-    /// It called the host more often than it may, or with more.
+    /// The component could not be instantiated.
+    #[error("cannot be instantiated: {}", root_cause(.0))]
+    Instantiate(#[source] wasmtime::Error),
+    /// The call exceeded a limit that is a number, such as the number of edits or of octets that are
+    /// copied.
     #[error("exceeded limits.{key} of {limit}")]
     Limit {
         /// The key of the limit in the sidecar.
@@ -45,22 +52,19 @@ pub enum PluginError {
         /// The limit.
         limit: u32,
     },
-    /// It asked for more memory than it may have, and gave up.
+    /// The guest failed after it was denied memory beyond this limit, in octets.
     #[error("exceeded limits.memory of {0} octets")]
     Memory(u32),
-    /// It does not export the function of the event, although it was to be asked.
+    /// The component does not export the function of this event, although it should have been called.
     #[error("has no function for {0}")]
     NotExported(Event),
-    /// It was not asked, since it has failed too often.
-    #[error("taken out by the breaker")]
-    Out,
-    /// `on-self-test` said that it does not work.
+    /// `on-self-test` returned this error.
     #[error("on-self-test failed: {0}")]
     SelfTest(String),
-    /// It trapped.
-    #[error("trapped: {0}")]
-    Trap(String),
-    /// It used up its time on the clock.
+    /// The guest trapped, or a host function or the engine ended the call.
+    #[error("trapped: {}", root_cause(.0))]
+    Trap(#[source] wasmtime::Error),
+    /// The call exceeded its wall-clock time.
     #[error("exceeded limits.{key} of {limit:?}")]
     Wall {
         /// The key of the limit in the sidecar.
@@ -71,29 +75,34 @@ pub enum PluginError {
 }
 
 impl PluginError {
-    /// What happened, in a word: the key of the limit that was exceeded, without its table, or else
-    /// `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`.
+    /// Returns the class of the error, for logs and metrics: the key of the exceeded limit in the
+    /// sidecar, or `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`.
     pub const fn cause(&self) -> &'static str {
         match self {
-            Self::Answer(_) => "answer",
+            Self::Answer(_) | Self::NotExported(_) => "answer",
+            Self::BreakerOpen => "breaker",
             Self::Busy(_) => "shared-instances",
             Self::Cpu { key, .. } | Self::Limit { key, .. } | Self::Wall { key, .. } => key,
             Self::Init(_) => "init",
             Self::Instantiate(_) => "instantiate",
             Self::Memory(_) => "memory",
-            Self::NotExported(_) => "answer",
-            Self::Out => "breaker",
             Self::SelfTest(_) => "self-test",
             Self::Trap(_) => "trap",
         }
     }
 }
 
-/// What a plugin has written, or made the host write, as it may stand in a line of the log.
-pub(crate) fn shown(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(MAX_SHOWN)];
+/// Describes an error of the engine by its root cause, without the backtrace that the engine adds.
+fn root_cause(error: &wasmtime::Error) -> String {
+    log_text(&error.root_cause().to_string())
+}
+
+/// Makes text from a plugin fit for a line of the log: bounds its length and replaces control
+/// characters with spaces.
+pub(crate) fn log_text(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(MAX_TEXT)];
     text.replace(char::is_control, " ")
 }
 
-/// How much of what a plugin says about its failure is kept, in octets.
-const MAX_SHOWN: usize = 2_048;
+/// The greatest length in octets of text from a plugin in an error.
+const MAX_TEXT: usize = 2_048;

@@ -1,4 +1,4 @@
-//! The functions of a component, one an event: found when it is loaded, called with the facts of a
+//! The event functions of a component: found when the component is loaded, and called with the facts of a
 //! question.
 
 use postgate_contract::{Event, for_each_event};
@@ -11,29 +11,30 @@ use crate::bindings::events::{
     on_reset, on_self_test, on_starttls, on_vrfy,
 };
 use crate::context::Context;
-use crate::convert::{self, Broken};
+use crate::convert;
 use crate::error::PluginError;
 use crate::host::HostState;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
-/// Makes the tables of functions from the table of events.
+/// Defines the types below from the table of events.
 macro_rules! functions {
     ($($event:ident $name:literal $interface:ident $answer:ident $limits:ident,)+) => {
-        /// Where the event functions of a component are.
+        /// The indices of the functions that a component exports, or `None` for those that it does not.
         pub(crate) struct Exports {
             pub(crate) init: Option<on_init::GuestIndices>,
             pub(crate) self_test: Option<on_self_test::GuestIndices>,
             $($interface: Option<$interface::GuestIndices>,)+
         }
 
-        /// The event functions of an instance.
+        /// The event functions of an instance, or `None` for those that its component does not export.
         pub(crate) struct Guests {
             pub(crate) self_test: Option<on_self_test::Guest>,
             $($interface: Option<$interface::Guest>,)+
         }
 
         impl Exports {
+            /// Finds the functions that a component exports.
             pub(crate) fn of(pre: &InstancePre<HostState>) -> Self {
                 Self {
                     init: on_init::GuestIndices::new(pre).ok(),
@@ -49,7 +50,11 @@ macro_rules! functions {
                 }
             }
 
-            /// Looks the functions up in an instance, and checks their types.
+            /// Looks the functions up in an instance.
+            ///
+            /// # Errors
+            ///
+            /// Fails if a function does not have the type of the contract.
             pub(crate) fn load(
                 &self,
                 store: &mut Store<HostState>,
@@ -74,11 +79,11 @@ macro_rules! functions {
 
 for_each_event!(functions);
 
-/// The result of a call: outside that of the engine, inside that of the plugin.
-type Answered = wasmtime::Result<Result<Opinion, PluginError>>;
+/// The result of a call. The outer error is one of the engine, the inner one of the answer.
+type CallResult = wasmtime::Result<Result<PluginAnswer, PluginError>>;
 
-/// The function of an event. The caller returns with [`PluginError::NotExported`] if the component has
-/// none: a plugin that is asked and cannot answer has failed, and has not agreed.
+/// Evaluates to the function of an event. If the component does not export it, the enclosing function
+/// returns [`PluginError::NotExported`]: a plugin that cannot answer has failed, and has not said "next".
 macro_rules! function {
     ($guests:ident.$interface:ident, $event:ident) => {
         match &$guests.$interface {
@@ -90,12 +95,17 @@ macro_rules! function {
 
 impl Guests {
     /// Calls the function of a question with its facts.
+    ///
+    /// # Errors
+    ///
+    /// The outer error means that the guest trapped or exceeded a limit, the inner one that its answer is
+    /// invalid.
     pub(crate) async fn ask(
         &self,
         question: Question<'_>,
         store: &mut Store<HostState>,
         context: &Context,
-    ) -> Answered {
+    ) -> CallResult {
         match question {
             Question::Proxy
             | Question::Connect
@@ -122,8 +132,8 @@ impl Guests {
         &self,
         question: Question<'_>,
         store: &mut Store<HostState>,
-    ) -> Answered {
-        let opinion = match question {
+    ) -> CallResult {
+        let answer = match question {
             Question::Proxy => {
                 let function = function!(self.on_proxy, Proxy);
                 convert::proxy(function.call_on_proxy(store).await?)
@@ -149,9 +159,9 @@ impl Guests {
                 let credentials = convert::credentials(credentials);
                 convert::auth(function.call_on_auth(store, &credentials).await?)
             }
-            other => return not_here(other),
+            other => return misrouted(other),
         };
-        Ok(opinion.map_err(PluginError::from))
+        Ok(answer.map_err(PluginError::from))
     }
 
     async fn ask_about_mail(
@@ -159,9 +169,9 @@ impl Guests {
         question: Question<'_>,
         store: &mut Store<HostState>,
         context: &Context,
-    ) -> Answered {
+    ) -> CallResult {
         let charset = question.charset(context);
-        let opinion = match question {
+        let answer = match question {
             Question::Mail(transaction) => {
                 let function = function!(self.on_mail, Mail);
                 let sender = transaction.envelope.sender.as_str();
@@ -191,17 +201,17 @@ impl Guests {
                 let function = function!(self.on_message, Message);
                 convert::message(function.call_on_message(store).await?, charset)
             }
-            other => return not_here(other),
+            other => return misrouted(other),
         };
-        Ok(opinion.map_err(PluginError::from))
+        Ok(answer.map_err(PluginError::from))
     }
 
     async fn ask_for_reply(
         &self,
         question: Question<'_>,
         store: &mut Store<HostState>,
-    ) -> Answered {
-        let opinion = match question {
+    ) -> CallResult {
+        let answer = match question {
             Question::Vrfy(user) => {
                 let function = function!(self.on_vrfy, Vrfy);
                 convert::vrfy(function.call_on_vrfy(store, user).await?)
@@ -220,12 +230,12 @@ impl Guests {
                 let answer = function.call_on_command(store, &command).await?;
                 convert::command(answer, line.known)
             }
-            other => return not_here(other),
+            other => return misrouted(other),
         };
-        Ok(opinion.map_err(PluginError::from))
+        Ok(answer.map_err(PluginError::from))
     }
 
-    async fn notify(&self, question: Question<'_>, store: &mut Store<HostState>) -> Answered {
+    async fn notify(&self, question: Question<'_>, store: &mut Store<HostState>) -> CallResult {
         match question {
             Question::Outcome(outcome) => {
                 let function = function!(self.on_outcome, Outcome);
@@ -242,20 +252,14 @@ impl Guests {
                 let summary = convert::summary(summary);
                 function.call_on_disconnect(store, summary).await?;
             }
-            other => return not_here(other),
+            other => return misrouted(other),
         }
-        Ok(Ok(Opinion::NEXT))
+        Ok(Ok(PluginAnswer::NEXT))
     }
 }
 
-/// [`Guests::ask`] brings each question to the one function that calls for it. A question that came
-/// here anyway has not been answered.
-fn not_here(question: Question<'_>) -> Answered {
+/// The result for a question that [`Guests::ask`] passed to the wrong function, which does not happen. The
+/// compiler demands a value, and an error is safer than "next".
+fn misrouted(question: Question<'_>) -> CallResult {
     Ok(Err(PluginError::NotExported(question.event())))
-}
-
-impl From<Broken> for PluginError {
-    fn from(Broken(rule): Broken) -> Self {
-        Self::Answer(crate::error::shown(&rule))
-    }
 }

@@ -1,4 +1,4 @@
-//! An instance of a plugin, and the limits of each call.
+//! An instance of a plugin, and the limits on its calls.
 
 use std::fmt;
 use std::future::Future;
@@ -15,24 +15,27 @@ use wasmtime::{Store, Trap};
 
 use crate::context::Context;
 use crate::cpu_time::with_cpu_clock;
-use crate::error::{Exceeded, PluginError, shown};
+use crate::error::{LimitExceeded, PluginError, log_text};
 use crate::exports::Guests;
 use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
-/// An instance of a plugin. After an error it must not be called again: a trap poisons its store.
+/// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
+/// undefined state.
 pub struct Instance {
     facts: Arc<PluginFacts>,
     store: Store<HostState>,
     guests: Guests,
-    /// Where sessions share instances: this one is at work.
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// The permit to use a shared instance, or `None` if the session has the instance for itself.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Counts the instance in the metrics until it is dropped.
     _counted: Counted,
 }
 
 impl Instance {
+    /// Wraps an instance that was initialised in `store`.
     pub(super) const fn new(
         facts: Arc<PluginFacts>,
         store: Store<HostState>,
@@ -43,7 +46,7 @@ impl Instance {
             facts,
             store,
             guests,
-            place: None,
+            permit: None,
             _counted: counted,
         }
     }
@@ -52,43 +55,43 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// Fails if the plugin traps, exceeds a limit, or answers what the contract does not allow.
+    /// Fails if the plugin traps, exceeds a limit, or gives an answer that violates the contract.
     pub async fn call(
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         let budget = Budget::of(question.event().time_limits(), &self.facts);
         let view = View::new(Arc::clone(context), &question);
-        budget.arm(&mut self.store, view);
-        let answered = budget
-            .spend(self.guests.ask(question, &mut self.store, context))
+        budget.begin(&mut self.store, view);
+        let result = budget
+            .run(self.guests.ask(question, &mut self.store, context))
             .await;
-        let opinion = budget.finish(&mut self.store, &self.facts, answered)??;
+        let answer = budget.finish(&mut self.store, &self.facts, result)??;
         let limit = self.facts.limits.edits;
-        match opinion.edits.len() > limit as usize {
+        match answer.edits.len() > limit as usize {
             true => Err(PluginError::Limit {
                 key: "edits",
                 limit,
             }),
-            false => Ok(opinion),
+            false => Ok(answer),
         }
     }
 
-    /// Lets the plugin prove that it works, where it can.
+    /// Calls `on-self-test`, if the plugin exports it.
     ///
     /// # Errors
     ///
-    /// Where it traps, exceeds a limit, or says that it does not work.
+    /// Fails if the plugin traps, exceeds a limit, or returns an error.
     pub async fn self_test(&mut self, context: &Arc<Context>) -> Result<(), PluginError> {
         let Some(guest) = self.guests.self_test.clone() else {
             return Ok(());
         };
         let budget = Budget::of(TimeLimits::Message, &self.facts);
-        budget.arm(&mut self.store, View::of(Arc::clone(context)));
-        let tested = budget.spend(guest.call_on_self_test(&mut self.store)).await;
-        let tested = budget.finish(&mut self.store, &self.facts, tested)?;
-        tested.map_err(|text| PluginError::SelfTest(shown(&text)))
+        budget.begin(&mut self.store, View::of(Arc::clone(context)));
+        let result = budget.run(guest.call_on_self_test(&mut self.store)).await;
+        let tested = budget.finish(&mut self.store, &self.facts, result)?;
+        tested.map_err(|text| PluginError::SelfTest(log_text(&text)))
     }
 }
 
@@ -100,32 +103,32 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// What else can end a call: a host function, or the engine while it moves data between guest and host.
-fn host_error(error: &wasmtime::Error, facts: &PluginFacts) -> PluginError {
-    if let Some(Exceeded { key, limit }) = error.downcast_ref() {
+/// Converts the error of a host function, or of the engine while it copied data between guest and host.
+fn host_error(error: wasmtime::Error, facts: &PluginFacts) -> PluginError {
+    if let Some(LimitExceeded { key, limit }) = error.downcast_ref() {
         return PluginError::Limit { key, limit: *limit };
     }
-    match is_hostcall_fuel(error) {
+    match is_hostcall_fuel(&error) {
         true => PluginError::Limit {
             key: "hostcall-bytes",
             limit: facts.limits.hostcall_bytes,
         },
-        false => PluginError::Trap(shown(&error.root_cause().to_string())),
+        false => PluginError::Trap(error),
     }
 }
 
-/// True if the guest has passed more data than [`Store::set_hostcall_fuel`] allows.
+/// True if the call has copied more data than [`Store::set_hostcall_fuel`] allows.
 ///
-/// The engine keeps the type of this error to itself. It is the only error of its data transfer that
-/// is neither a trap nor a message; those of the host's functions are [`HostError`]s, and text that is
-/// not UTF-8 has the error of the standard library.
+/// The type of this error is private to wasmtime, so it is recognised by exclusion. The other errors of
+/// copying data are traps and plain messages, and [`Utf8Error`] or [`FromUtf8Error`] for a string that is
+/// not UTF-8. The errors of host functions are [`HostError`]s.
 fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
     let is_message = error.is::<String>() || error.is::<&'static str>();
     let is_text = error.is::<Utf8Error>() || error.is::<FromUtf8Error>();
     !is_message && !is_text && !error.is::<HostError>()
 }
 
-/// The time that one call may take.
+/// The time limits of one call.
 pub(super) struct Budget {
     cpu: Duration,
     cpu_key: &'static str,
@@ -134,6 +137,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// Returns the limits of the sidecar for an event, or for work that takes as long as a message.
     pub(super) const fn of(limits: TimeLimits, facts: &PluginFacts) -> Self {
         match limits {
             TimeLimits::Event => Self {
@@ -151,17 +155,27 @@ impl Budget {
         }
     }
 
-    pub(super) fn arm(&self, store: &mut Store<HostState>, view: View) {
-        store.data_mut().enter(view, self.cpu);
+    /// Prepares the store for a call that can see `view`.
+    pub(super) fn begin(&self, store: &mut Store<HostState>, view: View) {
+        store.data_mut().begin_call(view, self.cpu);
+        // At each epoch, the callback of the store compares the CPU time with the limit.
         store.set_epoch_deadline(1);
     }
 
-    /// Runs a call for as long as it may take.
-    pub(super) async fn spend<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
+    /// Runs a call, and measures its CPU time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call exceeds its wall-clock time.
+    pub(super) async fn run<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
         timeout(self.wall, with_cpu_clock(call)).await
     }
 
-    /// Takes the session back from the guest, and says whose limit it ran into where it did.
+    /// Ends a call, and converts its error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call failed. The error names the limit that was exceeded, if there is one.
     pub(super) fn finish<T>(
         &self,
         store: &mut Store<HostState>,
@@ -169,7 +183,7 @@ impl Budget {
         result: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, PluginError> {
         let state = store.data_mut();
-        state.leave();
+        state.end_call();
         let error = match result {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
@@ -188,8 +202,8 @@ impl Budget {
                 key: self.cpu_key,
                 limit: self.cpu,
             }),
-            Some(trap) => Err(PluginError::Trap(trap.to_string())),
-            None => Err(host_error(&error, facts)),
+            Some(_) => Err(PluginError::Trap(error)),
+            None => Err(host_error(error, facts)),
         }
     }
 }

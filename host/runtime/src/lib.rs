@@ -1,11 +1,11 @@
-//! Plugins: loading them, running them in their sandboxes, and combining the answers of several of them
-//! into one decision.
+//! The plugin runtime: loads plugins, runs them in their sandboxes, and combines the answers of several
+//! plugins into one decision.
 //!
-//! - [`Runtime`]: the engine, and what plugins may import from it;
-//! - [`load_file`], [`PluginRegistry`]: from files to plugins, once or for as long as a gateway serves;
+//! - [`Runtime`]: the engine, and the host functions that plugins can import;
+//! - [`load_file`], [`PluginRegistry`]: loading files, once or whenever they change;
 //! - [`pipeline`]: the plugins of one session, asked in order;
-//! - [`question`], [`context`] and [`verdict`]: what plugins are asked, can see and say;
-//! - [`recording`]: what crossed the boundary between gateway and plugin, kept and replayed.
+//! - [`question`], [`context`] and [`verdict`]: what plugins are asked, can see and answer;
+//! - [`recording`]: calls of a plugin, recorded in a session and replayed with another build.
 
 mod bindings;
 pub mod breaker;
@@ -31,6 +31,7 @@ mod shared;
 mod store;
 pub mod verdict;
 
+pub use self::convert::InvalidAnswer;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
 pub use self::error::PluginError;
 pub use self::instance::Instance;

@@ -1,4 +1,4 @@
-//! A loaded plugin, from which instances are made.
+//! A loaded plugin, which creates instances.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::breaker::Breaker;
 use crate::context::Context;
 use crate::cpu_time::cpu_used;
-use crate::error::{PluginError, shown};
+use crate::error::{PluginError, log_text};
 use crate::exports::{Exports, Guests};
 use crate::files::Files;
 use crate::host::{HostState, PluginFacts, View};
@@ -21,7 +21,7 @@ use postgate_config::sidecar::Sidecar;
 use postgate_contract::{Event, Isolation, TimeLimits};
 use postgate_dns::Dns;
 
-/// A plugin that was loaded and checked.
+/// A plugin that was loaded and checked, with its sidecar, breaker and metrics.
 pub struct LoadedPlugin {
     facts: Arc<PluginFacts>,
     hash: String,
@@ -34,17 +34,18 @@ pub struct LoadedPlugin {
     shared: Option<SharedInstances<Instance>>,
 }
 
-/// What tells a plugin from others, and from other versions of itself.
+/// The identity of a version of a plugin.
 pub(super) struct Identity {
-    /// The name: that of the file without its ending.
+    /// The file name without its extension.
     pub(super) name: String,
-    /// The SHA-256 of the file, in hexadecimal digits.
+    /// The SHA-256 of the file in hexadecimal digits.
     pub(super) sha256: String,
-    /// What its author calls this version.
+    /// The version that the author wrote into the component, if there is one.
     pub(super) version: Option<String>,
 }
 
 impl LoadedPlugin {
+    /// Creates a plugin that does not share its instances yet; see [`Self::share`].
     pub(super) fn new(
         identity: Identity,
         sidecar: Sidecar,
@@ -80,52 +81,51 @@ impl LoadedPlugin {
         }
     }
 
-    /// The name: that of the file without its ending.
+    /// The name: the file name without its extension.
     pub fn name(&self) -> &str {
         &self.facts.name
     }
 
-    /// The SHA-256 of the file, in hexadecimal digits.
+    /// The SHA-256 of the file in hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// What its author calls this version, where he says so.
+    /// The version that the author wrote into the component, or `None` if there is none.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// What the operator decided about it.
+    /// The settings of the operator for the plugin.
     pub const fn sidecar(&self) -> &Sidecar {
         &self.sidecar
     }
 
-    /// What is counted about it.
+    /// The metrics of the plugin.
     pub const fn metrics(&self) -> &PluginMetrics {
         &self.metrics
     }
 
-    /// What takes it out where it keeps failing.
+    /// The breaker, which takes the plugin out of service if it keeps failing.
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker
     }
 
-    /// Whether sessions share its instances.
+    /// True if sessions share the instances of the plugin.
     pub fn is_shared(&self) -> bool {
         self.sidecar.isolation == Isolation::Shared
     }
 
-    /// Lets sessions share as many instances as there are permits, which stand for places in the pool
-    /// of the engine.
-    pub(super) fn share(&mut self, places: OwnedSemaphorePermit) {
-        self.shared = Some(SharedInstances::new(places));
+    /// Lets sessions share as many instances as there are permits of the engine's pool.
+    pub(super) fn share(&mut self, pool_permits: OwnedSemaphorePermit) {
+        self.shared = Some(SharedInstances::new(pool_permits));
     }
 
-    /// An instance for a session: a fresh one, or one that sessions share.
+    /// Returns an instance for a session: a new one, or a shared one.
     ///
     /// # Errors
     ///
-    /// As [`Self::start`], and where no shared instance is free for as long as an event may take.
+    /// As [`Self::start`]. Also fails if no shared instance is free within `limits.wall`.
     pub(super) async fn take(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
         let Some(shared) = &self.shared else {
             return self.start(context).await;
@@ -135,35 +135,37 @@ impl LoadedPlugin {
             Some(instance) => instance,
             None => self.start(context).await?,
         };
-        instance.place = Some(permit);
+        instance.permit = Some(permit);
         Ok(instance)
     }
 
-    /// Takes back a shared instance that works.
+    /// Takes back a shared instance that works, and drops any other instance.
     pub(super) fn give_back(&self, mut instance: Instance) {
-        if let (Some(shared), Some(place)) = (&self.shared, instance.place.take()) {
-            shared.release(instance, place);
+        if let (Some(shared), Some(permit)) = (&self.shared, instance.permit.take()) {
+            shared.release(instance, permit);
         }
     }
 
-    /// Its compiled code.
+    /// The compiled component.
     pub(super) fn code(&self) -> &WasmComponent {
         self.pre.component()
     }
 
-    /// Whether the plugin is to be asked about an event: it exports it, and the operator lets it.
+    /// True if the plugin is asked about an event: it exports the function, and the sidecar enables the
+    /// event.
     pub fn handles(&self, event: Event) -> bool {
         self.exports.has(event) && is_enabled(&self.sidecar, event)
     }
 
-    /// The events that the plugin exports, in the order of a session.
+    /// The events whose functions the plugin exports, in the order of a session.
     pub fn exported_events(&self) -> impl Iterator<Item = Event> {
         Event::ALL
             .into_iter()
             .filter(|event| self.exports.has(*event))
     }
 
-    /// Whether this is something that the plugin exports and that is called when it is loaded.
+    /// True for `init` and `self-test`, which are called when the plugin is loaded, if the plugin exports
+    /// them.
     pub(super) fn is_called_at_loading(&self, name: &str) -> bool {
         match name {
             "init" => self.exports.init.is_some(),
@@ -172,11 +174,11 @@ impl LoadedPlugin {
         }
     }
 
-    /// Makes an instance and initialises it.
+    /// Creates an instance and calls its `on-init`, within the limits of the event `message`.
     ///
     /// # Errors
     ///
-    /// Where the plugin cannot be instantiated within its limits, or its `on-init` says no.
+    /// Fails if the plugin cannot be instantiated within its limits, or if `on-init` returns an error.
     pub async fn start(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
         let mut store = Store::new(self.pre.engine(), HostState::new(Arc::clone(&self.facts)));
         store.limiter(|state| &mut state.memory);
@@ -184,7 +186,7 @@ impl LoadedPlugin {
         store.set_max_component_handles(MAX_HANDLES);
         store.epoch_deadline_callback(|mut store| {
             match cpu_used() < store.data_mut().cpu {
-                // Others get their turn; the guest goes on at the next.
+                // Yields to other sessions; the guest continues when it is polled again.
                 true => Ok(UpdateDeadline::YieldCustom(
                     1,
                     Box::pin(tokio::task::yield_now()),
@@ -192,16 +194,16 @@ impl LoadedPlugin {
                 false => Ok(UpdateDeadline::Interrupt),
             }
         });
-        // Starting an interpreter takes more than an answer does.
+        // An interpreter takes longer to start than to answer, so the limits of a message apply.
         let budget = Budget::of(TimeLimits::Message, &self.facts);
-        budget.arm(&mut store, View::of(Arc::clone(context)));
-        let started = budget.spend(self.instantiate(&mut store)).await;
+        budget.begin(&mut store, View::of(Arc::clone(context)));
+        let started = budget.run(self.instantiate(&mut store)).await;
         let finished = budget.finish(&mut store, &self.facts, started);
         let (guests, initialised) = finished.map_err(|error| match error {
-            PluginError::Trap(text) => PluginError::Instantiate(text),
+            PluginError::Trap(error) => PluginError::Instantiate(error),
             other => other,
         })?;
-        initialised.map_err(|text| PluginError::Init(shown(&text)))?;
+        initialised.map_err(|text| PluginError::Init(log_text(&text)))?;
         let counted = Counted::on(&self.metrics.instances);
         Ok(Instance::new(
             Arc::clone(&self.facts),
@@ -211,6 +213,7 @@ impl LoadedPlugin {
         ))
     }
 
+    /// Instantiates the component and calls `on-init`, whose error is the inner one.
     async fn instantiate(
         &self,
         store: &mut Store<HostState>,
@@ -229,7 +232,7 @@ impl LoadedPlugin {
     }
 }
 
-/// Whether the operator lets a plugin be asked about an event.
+/// True if the sidecar enables an event.
 fn is_enabled(sidecar: &Sidecar, event: Event) -> bool {
     let enabled = sidecar.events.as_ref();
     enabled.is_none_or(|events| events.contains(&event))
@@ -244,5 +247,5 @@ impl fmt::Debug for LoadedPlugin {
     }
 }
 
-/// The most handles that an instance may hold.
+/// The greatest number of resource handles of an instance.
 const MAX_HANDLES: usize = 4_096;

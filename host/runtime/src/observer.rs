@@ -1,15 +1,15 @@
-//! Who else is told what plugins are asked and say: the tools of authors, and recordings.
+//! Observers of the calls of plugins: recordings, and the tools for plugin authors.
 
 use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::PluginError;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
-/// Is told of each call of a plugin, after the call and before its edits are applied.
+/// Observes each call of a plugin, after the call and before its edits are applied.
 pub trait Observer: Send + Sync {
-    /// Takes note. Sessions wait for it, so it must be quick.
+    /// Observes a call. The session waits for it, so it must not block.
     fn observe(&self, call: &ObservedCall<'_>);
 }
 
@@ -18,12 +18,12 @@ pub trait Observer: Send + Sync {
 pub struct ObservedCall<'a> {
     /// The name of the plugin.
     pub plugin: &'a str,
-    /// What it was asked.
+    /// The question.
     pub question: Question<'a>,
-    /// What else it could see.
+    /// The session as the plugin could see it.
     pub context: &'a Context,
-    /// What it said.
-    pub answer: Result<&'a Opinion, &'a PluginError>,
-    /// How long it took, including the time to make the instance if this was its first call.
+    /// The answer, or the reason why there is none.
+    pub answer: Result<&'a PluginAnswer, &'a PluginError>,
+    /// How long the call took, including the start of the instance if it was new.
     pub elapsed: Duration,
 }

@@ -1,4 +1,4 @@
-//! What plugins are asked: one question an event, which carries the facts of that event.
+//! The questions to plugins: one for each event, with the facts of the event.
 
 use std::sync::Arc;
 
@@ -12,52 +12,52 @@ use postgate_proto::session::{Counters, Ending};
 
 use crate::context::{Context, Introduction, Transaction};
 
-/// A question to plugins. What it is about that is not yet true of the session (a name, a sender, a
-/// recipient) stands here and not in the [`Context`].
+/// A question to plugins. It contains the facts that plugins decide on, such as a host name, a sender or a
+/// recipient. They are not part of the [`Context`] until plugins have accepted them.
 #[derive(Clone, Copy, Debug)]
 pub enum Question<'a> {
-    /// A proxy has named the client.
+    /// The PROXY header of a proxy has named the client.
     Proxy,
     /// A client has connected.
     Connect,
-    /// The client introduces itself.
+    /// The client introduces itself with HELO or EHLO.
     Helo(&'a Introduction),
-    /// The client asks for TLS.
+    /// The client asks for TLS with STARTTLS (RFC 3207).
     StartTls,
-    /// The keys of this user are needed for SCRAM.
+    /// SCRAM (RFC 5802) needs the keys of this user.
     AuthKeys(&'a str),
-    /// The client presents credentials.
+    /// The client presents credentials with AUTH (RFC 4954).
     Auth(&'a Credentials),
-    /// The client begins this transaction.
+    /// The client begins this transaction with MAIL.
     Mail(&'a Arc<Transaction>),
-    /// The client names a recipient.
+    /// The client names a recipient with RCPT.
     Rcpt(&'a Recipient),
-    /// The client asks to send the message.
+    /// The client asks to send the message, with DATA or BDAT.
     Data,
     /// The header block is complete.
     Headers,
-    /// A piece of the body has arrived.
+    /// A chunk of the body has arrived.
     BodyChunk(&'a BodyChunk),
     /// The message is complete.
     Message,
-    /// It is known where the message has ended.
+    /// The gateway has delivered or refused the message.
     Outcome(&'a MessageOutcome),
-    /// The transaction has ended before its message was complete.
+    /// The transaction ended before its message was complete.
     Reset(ResetCause),
-    /// The client asks about a user.
+    /// The client asks about a user with VRFY.
     Vrfy(&'a str),
-    /// The client asks about a list.
+    /// The client asks about a mailing list with EXPN.
     Expn(&'a str),
-    /// The client asks for help, perhaps about a topic.
+    /// The client asks for help with HELP. The topic may be empty.
     Help(&'a str),
-    /// The client has sent a command line.
+    /// The client has sent a command line, before it is carried out.
     Command(&'a CommandLine),
     /// The session has ended.
     Disconnect(SessionSummary),
 }
 
 impl Question<'_> {
-    /// The event.
+    /// The event of the question.
     pub const fn event(&self) -> Event {
         match self {
             Self::Proxy => Event::Proxy,
@@ -82,8 +82,8 @@ impl Question<'_> {
         }
     }
 
-    /// Whom or what the question is about, for the tools of authors: a recipient, a host name, an
-    /// address.
+    /// Describes whom or what the question is about, such as a recipient, a host name or an IP address, for
+    /// the tools for plugin authors.
     pub fn subject(&self, context: &Context) -> String {
         match self {
             Self::Connect | Self::Disconnect(_) | Self::Proxy | Self::StartTls => {
@@ -111,8 +111,8 @@ impl Question<'_> {
         }
     }
 
-    /// As [`Self::subject`], without what the log must not show: a command that the gateway does not
-    /// know can be anything that a client sends at a wrong time, its password too.
+    /// As [`Self::subject`], for the log. An unknown verb is not shown, since it can be a secret, such as a
+    /// password that a client sends at the wrong time.
     pub(crate) fn logged_subject(&self, context: &Context) -> String {
         match self {
             Self::Command(line) if !line.known => Fault::UnknownVerb.name().to_owned(),
@@ -120,7 +120,8 @@ impl Question<'_> {
         }
     }
 
-    /// The charset of addresses in an answer to the question.
+    /// The characters that addresses in an answer may have: UTF-8 if MAIL had the parameter SMTPUTF8
+    /// (RFC 6531), otherwise ASCII.
     pub(crate) fn charset(&self, context: &Context) -> Charset {
         let transaction = match self {
             Self::Mail(transaction) => Some(*transaction),
@@ -133,51 +134,51 @@ impl Question<'_> {
     }
 }
 
-/// A piece of the body of a message.
+/// A chunk of the body of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyChunk {
-    /// Where it begins in the body, in octets.
+    /// The offset of its first octet in the body.
     pub offset: u32,
-    /// The octets, as they are kept.
+    /// The octets, with their line endings as the gateway stores them.
     pub octets: Vec<u8>,
 }
 
 /// A command line, before it is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    /// The verb as written.
+    /// The verb as the client wrote it.
     pub verb: Box<str>,
-    /// What follows the verb.
+    /// The argument: what follows the verb and a space.
     pub argument: Box<str>,
     /// The whole line, without its line ending.
     pub line: Box<[u8]>,
-    /// True if the gateway knows the command and it is legal now.
+    /// True if the gateway knows the command and the state of the session allows it.
     pub known: bool,
 }
 
-/// Where a message has ended, and what the client is told.
+/// What happened to a message, and what the client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageOutcome {
-    /// Where it has ended.
+    /// What happened to the message.
     pub fate: Fate,
     /// The reply to the client.
     pub reply: Reply,
-    /// The name under which the client and the log know the message.
+    /// The id of the message, in the reply and in the log.
     pub id: String,
 }
 
-/// Where a message has ended.
+/// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// At the backend.
+    /// The backend accepted it.
     Delivered,
-    /// At the backend for some recipients; the client is asked to send it again for the others.
+    /// The backend accepted it for some recipients. The client is told to try again for the others.
     DeliveredInPart,
-    /// Nowhere: a plugin discarded it.
+    /// A plugin discarded it.
     Discarded,
-    /// In the operator's quarantine.
+    /// A plugin put it into the quarantine.
     Quarantined,
-    /// With the client, who was told that it is not taken.
+    /// It was refused, so the client still has it.
     Refused,
 }
 
@@ -194,12 +195,12 @@ impl Fate {
     }
 }
 
-/// What ended a transaction before its message was complete.
+/// The cause of the end of a transaction whose message was not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetCause {
     /// HELO or EHLO.
     Helo,
-    /// The message was refused before it was complete.
+    /// The transaction or its message was refused.
     Refused,
     /// RSET.
     Rset,
@@ -207,11 +208,11 @@ pub enum ResetCause {
     StartTls,
 }
 
-/// How a session ended, and what happened in it.
+/// The end of a session, and its counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSummary {
-    /// Why it ended.
+    /// The reason for the end.
     pub ending: Ending,
-    /// What happened in it.
+    /// The numbers of commands, errors and messages.
     pub counters: Counters,
 }

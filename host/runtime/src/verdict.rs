@@ -1,4 +1,4 @@
-//! What plugins say, in the gateway's own terms: typed, checked, and free of generated code.
+//! The answers of plugins: verdicts and edits, checked and independent of generated types.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,42 +12,42 @@ use postgate_proto::session::Profile;
 
 /// The answer of one plugin at one event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opinion {
+pub struct PluginAnswer {
     /// The decision.
     pub verdict: Verdict,
-    /// The changes, in order.
+    /// The edits, in the order in which they are applied.
     pub edits: Vec<Edit>,
 }
 
-impl Opinion {
-    /// No objection and no change.
+impl PluginAnswer {
+    /// The answer without objection or edits.
     pub const NEXT: Self = Self {
         verdict: Verdict::Next,
         edits: Vec::new(),
     };
 }
 
-/// What one plugin, or the pipeline of all of them, decided at one event. The contract does not let a
-/// plugin say what its event does not allow.
+/// The decision of a plugin, or of all plugins of a pipeline, at one event. The contract restricts which of
+/// them are possible at which event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Take it, and ask no further plugin. A pipeline says [`Self::Next`] instead.
+    /// Accept, and ask no further plugin. A pipeline returns [`Self::Next`] instead.
     Accept,
-    /// Answer the question with this reply.
+    /// Send this positive reply to VRFY, EXPN, HELP or another command.
     Answer(Acceptance),
-    /// The credentials are right; act as this identity.
+    /// Accept the credentials. The client acts as this authorization identity.
     Authenticate(String),
-    /// Refuse this recipient, once the message has come.
+    /// Refuse this recipient, but only after the message was received.
     Defer(Refused),
-    /// Tell the client that the message was taken, and drop it.
+    /// Accept the message, and drop it. The reason is for the log.
     Discard(String),
     /// Refuse, and close the connection.
     Disconnect(Refused),
-    /// These are the keys of the user.
+    /// Verify the user with these keys (SCRAM).
     Keys(ScramKeys),
-    /// No objection, from this plugin or from any.
+    /// No objection, from this plugin or from all plugins of the pipeline.
     Next,
-    /// Tell the client that the message was taken, and put it into quarantine.
+    /// Accept the message, and put it into the quarantine. The reason is for the log.
     Quarantine(String),
     /// Refuse.
     Refuse(Refused),
@@ -70,17 +70,17 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A refusal, with what only the log shows.
+/// A refusal, with a reason for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What the client reads.
+    /// The reply to the client.
     pub refusal: Refusal,
-    /// For the log.
+    /// The reason, which only the log shows. `None` if the reply says enough.
     pub reason: Option<String>,
 }
 
 impl From<Refusal> for Refused {
-    /// A refusal whose reason is the reply itself.
+    /// Converts a refusal without a separate reason.
     fn from(refusal: Refusal) -> Self {
         Self {
             refusal,
@@ -92,71 +92,71 @@ impl From<Refusal> for Refused {
 /// A change that a plugin asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
-    /// Treat the client as somebody else.
+    /// Change the client's address or host name.
     Client(ClientEdit),
-    /// Wait before the reply.
+    /// Wait this long before the reply.
     Delay(Duration),
     /// Change the envelope.
     Envelope(EnvelopeEdit),
     /// Change the header block.
     Header(HeaderEdit),
-    /// Add a field once the header block is there.
-    LaterHeader(HeaderName, HeaderValue),
-    /// Replace everything behind the header block.
+    /// Add a header field before all others, after the header block has arrived.
+    PrependHeader(HeaderName, HeaderValue),
+    /// Replace the body. Its lines end with CRLF.
     ReplaceBody(Vec<u8>),
-    /// Know the message under this name.
+    /// Set the id of the message.
     SetId(String),
-    /// Remember a tag.
+    /// Add a tag with this name and value to the session.
     Tag(String, String),
-    /// Change what the session says and accepts.
+    /// Change the texts and extensions of the session.
     Profile(ProfileEdit),
 }
 
-/// A change of who the client is.
+/// A change of the client's address or host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEdit {
-    /// Its name.
+    /// The host name.
     Host(String),
-    /// Its address.
+    /// The IP address.
     Ip(IpAddr),
 }
 
 /// A change of the envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvelopeEdit {
-    /// Deliver to this recipient too.
+    /// Add this recipient.
     AddRecipient(ForwardPath),
-    /// Do not deliver to this recipient, and tell the client.
+    /// Remove this recipient, and report the refusal to the client.
     RefuseRecipient(ForwardPath, Refused),
-    /// Do not deliver to this recipient.
+    /// Remove this recipient, without a report to the client.
     RemoveRecipient(ForwardPath),
-    /// Replace the recipient that is being decided on.
+    /// Replace the recipient of the current RCPT command.
     RewriteRecipient(ForwardPath),
     /// Replace the sender.
     RewriteSender(ReversePath),
 }
 
-/// A change of what the session says and accepts.
+/// A change of the texts and extensions of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileEdit {
-    /// List this keyword in the reply to EHLO.
+    /// List this keyword with its parameters in the reply to EHLO.
     AddEhloKeyword(String),
     /// Accept this parameter of MAIL.
     AddMailParameter(String),
     /// Accept this parameter of RCPT.
     AddRcptParameter(String),
-    /// Ask about this verb.
+    /// Accept commands with this verb, and ask plugins about them.
     AddVerb(String),
-    /// Offer no other SASL mechanisms than these.
+    /// Offer only these SASL mechanisms.
     LimitMechanisms(Vec<Mechanism>),
-    /// The text of the banner.
+    /// Set the text after the host name in the banner.
     SetBanner(String),
-    /// The text of the reply to HELO and EHLO.
+    /// Set the text after the host name in the reply to HELO and EHLO.
     SetGreeting(String),
 }
 
 impl ProfileEdit {
-    /// Changes the profile of a session.
+    /// Applies the edit to the profile of a session.
     pub fn apply(&self, profile: &mut Profile) {
         match self {
             Self::AddEhloKeyword(keyword) => profile.add_ehlo_keyword(keyword),

@@ -1,4 +1,4 @@
-//! Writes what the clients of the dialogs send into a directory, as the first corpus of a fuzzer.
+//! Writes what the clients of the dialogs send into a directory, as the initial corpus of a fuzzer.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ fn write(directory: &PathBuf) -> Result<usize, Box<dyn std::error::Error>> {
     let dialogs = Dialog::load_all(&repository().join("tests/dialogs"))?;
     fs::create_dir_all(directory)?;
     for (number, dialog) in dialogs.iter().enumerate() {
-        // The first octet is the fuzzer's own: it chooses settings and cuts.
+        // Fuzz targets read settings and the size of pieces from the first octet.
         let octets = [&[1][..], &dialog.client_octets()].concat();
         fs::write(directory.join(format!("dialog-{number:03}")), octets)?;
     }

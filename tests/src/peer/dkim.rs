@@ -1,20 +1,22 @@
-//! dkimpy, which signs messages and verifies signatures (RFC 6376).
+//! dkimpy, which signs messages and verifies DKIM signatures (RFC 6376).
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// Signs the body, `From` and `To` of a message with a key of its own, which verifiers find in no DNS.
+use super::command::{program, run};
+
+/// Signs the body, `From` and `To` of a message with a key that is not in DNS.
 ///
 /// # Panics
 ///
-/// Where Debian's Python has no dkimpy.
+/// Panics if dkimpy is not installed.
 pub fn sign(key: &str, canonicalization: &str, message: &[u8]) -> Vec<u8> {
     let (answer, signature) = python(&[SIGN, key, canonicalization], message);
     assert!(answer, "dkimpy did not sign");
     [&signature, message].concat()
 }
 
-/// Whether the one signature of a message holds.
+/// True if the only signature of a message is valid.
 ///
 /// # Panics
 ///
@@ -23,20 +25,20 @@ pub fn verifies(key: &str, message: &[u8]) -> bool {
     python(&[VERIFY, key], message).0
 }
 
-/// A private key in PEM, for [`sign`] and [`verifies`].
+/// Generates a private key in PEM, for [`sign`] and [`verifies`].
 ///
 /// # Panics
 ///
-/// Where there is no openssl.
+/// Panics if openssl is not installed.
 pub fn key() -> String {
-    let output = super::run(super::program("openssl").args(["genrsa", "-traditional", "2048"]));
+    let output = run(program("openssl").args(["genrsa", "-traditional", "2048"]));
     assert!(output.status.success(), "openssl made no key");
     String::from_utf8(output.stdout).expect("PEM is ASCII")
 }
 
-/// Runs a script over a message; gives whether it succeeded, and what it said.
+/// Runs a script with a message as its input. Returns true if it succeeded, and its output.
 fn python(arguments: &[&str], message: &[u8]) -> (bool, Vec<u8>) {
-    // Another Python that stands before it has none of the distribution's packages.
+    // Another Python that precedes it in PATH lacks the packages of the distribution.
     let mut child = Command::new("/usr/bin/python3")
         .arg("-c")
         .args(arguments)

@@ -1,4 +1,4 @@
-//! Dovecot as an LMTP server, or as a submission server, with a configuration of its own.
+//! Dovecot as an LMTP server or as a submission server, with its own configuration.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,11 +7,12 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Server, is_root, program};
+use super::command::program;
+use super::server::{Server, is_root};
 use crate::certificate::Issued;
 use crate::mail;
 
-/// A mail store that takes mail for every user, each into a Maildir.
+/// A running Dovecot. It accepts mail for every user, and delivers it into a Maildir per user.
 pub struct Dovecot {
     _server: Server,
     address: SocketAddr,
@@ -19,11 +20,11 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one.
+    /// Starts an LMTP server without TLS.
     ///
     /// # Panics
     ///
-    /// Where Dovecot is not installed, or the tests do not run as root: Dovecot changes users.
+    /// Panics if Dovecot is not installed, or the tests do not run as root: Dovecot changes users.
     pub fn start() -> Self {
         Self::with(|directory, address| {
             let tls = Tls::No;
@@ -31,7 +32,7 @@ impl Dovecot {
         })
     }
 
-    /// Starts one that offers STARTTLS with this certificate, and takes mail without it, too.
+    /// Starts an LMTP server that offers STARTTLS with this certificate, but does not require it.
     ///
     /// # Panics
     ///
@@ -44,9 +45,8 @@ impl Dovecot {
         })
     }
 
-    /// Starts a submission server that passes mail on to a relay. It demands TLS, with this
-    /// certificate, and that clients authenticate by this mechanism, as `gate` with the password
-    /// `secret`.
+    /// Starts a submission server that relays mail to `relay`. It requires TLS, with this certificate,
+    /// and authentication by this mechanism, as `gate` with the password `secret`.
     ///
     /// # Panics
     ///
@@ -81,22 +81,22 @@ impl Dovecot {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it says to its operator.
+    /// Returns the log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    /// Its address as the configuration wants it.
+    /// Returns the address of an LMTP backend, as in the configuration of the gateway.
     pub fn lmtp(&self) -> String {
         format!("lmtp://{}", self.address)
     }
 
-    /// The messages of a user, as they lie in the Maildir: with LF line ends.
+    /// Returns the messages of a user as they are in the Maildir: with LF line endings.
     pub fn messages(&self, user: &str) -> Vec<Vec<u8>> {
         mail::maildir(&self.directory.path().join("mail").join(user))
     }
@@ -121,7 +121,7 @@ fn command(directory: &Path, configuration: &str) -> Command {
     command
 }
 
-/// What it does about encryption.
+/// The TLS settings of the server.
 enum Tls<'a> {
     No,
     Offered(&'a Issued),

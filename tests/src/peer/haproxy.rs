@@ -1,4 +1,4 @@
-//! HAProxy, which tells the gateway whom it speaks for.
+//! HAProxy, which sends the gateway a PROXY header.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Server, program};
+use super::command::program;
+use super::server::Server;
 
 /// A proxy in front of a gateway.
 pub struct HaProxy {
@@ -17,11 +18,11 @@ pub struct HaProxy {
 }
 
 impl HaProxy {
-    /// Starts one that sends a header of this kind: `send-proxy` or `send-proxy-v2`.
+    /// Starts a proxy that sends this kind of header: `send-proxy` or `send-proxy-v2`.
     ///
     /// # Panics
     ///
-    /// Where HAProxy is not installed.
+    /// Panics if HAProxy is not installed.
     pub fn start(gateway: SocketAddr, header: &str) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let (server, address) =
@@ -33,7 +34,7 @@ impl HaProxy {
         }
     }
 
-    /// Where clients connect.
+    /// Returns the address for clients.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,4 +1,4 @@
-//! Postfix's `smtp-sink`, which takes mail, and `smtp-source`, which makes some.
+//! Postfix's `smtp-sink`, which receives mail, and `smtp-source`, which sends it.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,9 +8,10 @@ use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Server, is_root, program, run};
+use super::command::{program, run};
+use super::server::{Server, is_root};
 
-/// A server that takes every message and keeps it as a file.
+/// A server that accepts every message, and stores each in a file.
 pub struct SmtpSink {
     _server: Server,
     address: SocketAddr,
@@ -18,10 +19,10 @@ pub struct SmtpSink {
 }
 
 impl SmtpSink {
-    /// Starts one. It writes a message to its file before it answers.
+    /// Starts a server. It writes a message to its file before it replies.
     pub fn start() -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        // The sink gives up its rights before it writes.
+        // The server changes to another user before it writes.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))
             .expect("permissions can be set");
         let (server, address) = Server::start(|address| {
@@ -46,25 +47,25 @@ impl SmtpSink {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its address as the configuration wants it.
+    /// Returns the address of an SMTP backend, as in the configuration of the gateway.
     pub fn smtp(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
-    /// Every message as the sink wrote it: lines ending in LF, behind `X-…` lines of its own about
-    /// the envelope.
+    /// Returns every message as the server wrote it: with LF line endings, after `X-…` lines about the
+    /// envelope.
     pub fn messages(&self) -> Vec<Vec<u8>> {
         read_all(self.directory.path())
     }
 }
 
-/// Sends `count` messages of `size` octets over `sessions` parallel connections, one message a
-/// connection. Its exit status is a failure where a server refuses.
+/// Sends `count` messages of `size` octets over `sessions` parallel connections, one message per
+/// connection. The exit status is a failure if the server refuses a message.
 pub fn smtp_source(to: SocketAddr, sessions: usize, count: usize, size: usize) -> Output {
     let mut command = program("smtp-source");
     command

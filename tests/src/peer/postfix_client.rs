@@ -1,4 +1,4 @@
-//! A whole Postfix that sends all its mail to the gateway.
+//! A Postfix that relays all its mail to the gateway.
 
 use std::fs;
 use std::io::Write;
@@ -9,19 +9,20 @@ use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 
-use super::{is_root, program, run};
+use super::command::{program, run};
+use super::server::is_root;
 
-/// An instance with a configuration, a queue and a log of its own. Ends with the test.
+/// A running instance with its own configuration, queue and log. It is stopped when this is dropped.
 pub struct Postfix {
     directory: TempDir,
 }
 
 impl Postfix {
-    /// Starts one.
+    /// Starts an instance.
     ///
     /// # Panics
     ///
-    /// Where Postfix is not installed, or the tests do not run as root: Postfix changes users.
+    /// Panics if Postfix is not installed, or the tests do not run as root: Postfix changes users.
     pub fn start(gateway: SocketAddr) -> Self {
         assert!(
             is_root(),
@@ -35,8 +36,7 @@ impl Postfix {
         postfix
     }
 
-    /// Puts a message into the queue, as a local program does. The arguments are those of
-    /// Postfix's `sendmail`.
+    /// Submits a message with Postfix's `sendmail` and these arguments.
     pub fn send(&self, arguments: &[&str], message: &[u8]) {
         let mut child = program("sendmail")
             .arg("-C")
@@ -52,7 +52,7 @@ impl Postfix {
         assert!(status.success(), "{}", self.log());
     }
 
-    /// What Postfix says to its operator.
+    /// Returns the log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
@@ -60,7 +60,7 @@ impl Postfix {
     fn control(&self, what: &str) -> Output {
         let mut command = program("postfix");
         command.arg("-c").arg(self.directory.path()).arg(what);
-        // Its servers would keep a pipe open.
+        // The servers inherit the output, and would keep a pipe open.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         run(&mut command)
     }
@@ -119,7 +119,7 @@ smtputf8_enable = yes
     )
 }
 
-/// Everything that sends, and nothing that listens on the network.
+/// The services that send mail, without those that listen on the network.
 const MASTER: &str = "\
 pickup    unix  n  -  n  60   1  pickup
 cleanup   unix  n  -  n  -    0  cleanup

@@ -1,11 +1,12 @@
-//! swaks, a client for trying things out.
+//! swaks, an SMTP client for tests.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::program;
+use super::command::program;
 
-/// swaks with the server and an envelope set, ready for more arguments.
+/// Returns a command that runs swaks with this server and an envelope, to which arguments can be
+/// added.
 pub fn swaks(server: SocketAddr) -> Command {
     let mut command = program("swaks");
     command

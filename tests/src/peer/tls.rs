@@ -1,13 +1,13 @@
-//! openssl and gnutls-cli, which speak TLS.
+//! TLS clients: openssl and gnutls-cli.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use super::program;
+use super::command::program;
 
-/// `openssl s_client` with the server set, ready for more arguments.
+/// Returns a command that runs `openssl s_client` with this server, to which arguments can be added.
 pub fn s_client(server: SocketAddr) -> Command {
     let mut command = program("openssl");
     command.args([
@@ -20,19 +20,19 @@ pub fn s_client(server: SocketAddr) -> Command {
     command
 }
 
-/// The same, with STARTTLS.
+/// Like [`s_client`], with STARTTLS.
 pub fn s_client_starttls(server: SocketAddr) -> Command {
     let mut command = s_client(server);
     command.args(["-starttls", "smtp", "-name", "client.example"]);
     command
 }
 
-/// Runs a client that passes on what it reads, gives it these lines, and says whether it ended well
-/// and what it said.
+/// Runs a client that sends its input to the server. Returns true if it exited successfully, and its
+/// output.
 ///
 /// # Panics
 ///
-/// Where it does not start.
+/// Panics if the client does not start.
 pub fn converse(command: &mut Command, lines: &str) -> (bool, String) {
     let mut child = command
         .stdin(Stdio::piped())
@@ -42,9 +42,10 @@ pub fn converse(command: &mut Command, lines: &str) -> (bool, String) {
         .expect("the client starts");
     let mut input = child.stdin.take().expect("it is piped");
     let lines = lines.to_owned();
-    // The input stays open until the server has closed: its end would cut the conversation short.
+    // The input stays open until the client ends: at the end of its input, the client would close the
+    // connection early.
     let writer = thread::spawn(move || {
-        // A client that has ended already shows in what it said.
+        // If the client has already ended, its output shows why.
         _ = input.write_all(lines.as_bytes());
         input
     });

@@ -1,55 +1,57 @@
-//! `postgate certificate`: what clients are shown.
+//! `postgate certificate`: prints the certificates in use.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use postgate::control::{self, ControlError, Request, Response};
-use postgate::tls::{CertificateListing, Store};
+use postgate::tls::{CertificateListing, CertificateStore};
 
-use super::{Failure, RunningGateway};
+use super::failure::Failure;
+use super::output::print;
+use super::running_gateway::RunningGateway;
 
 pub(super) fn run(gateway: &RunningGateway, pem: bool) -> Result<(), Failure> {
     let (listing, origin) = match gateway.socket_if_any()? {
         None => (of_files(gateway)?, Origin::Files),
         Some(socket) => match control::ask(&socket, Request::Certificates) {
             Ok(Response::Certificates(listing)) => (listing, Origin::Gateway),
-            Ok(_) => return Err(gateway.unexpected()),
+            Ok(_) => return Err(gateway.unexpected_response()),
             Err(ControlError::NoGateway { .. }) if !gateway.names_socket() => {
-                (of_files(gateway)?, Origin::Nobody(socket))
+                (of_files(gateway)?, Origin::NotRunning(socket))
             }
-            Err(error) => return Err(Failure::run_time(error)),
+            Err(error) => return Err(Failure::runtime(error)),
         },
     };
-    let is_shown = matches!(origin, Origin::Gateway);
+    let is_from_gateway = matches!(origin, Origin::Gateway);
     let mut certificates = listing.certificates.iter();
     if !pem {
-        return super::say(Report { listing, origin });
+        return print(CertificateReport { listing, origin });
     }
-    if !is_shown && certificates.any(|certificate| certificate.is_self_signed) {
-        return Err(Failure::run_time(format!("{origin}: {MADE_ANEW}")));
+    if !is_from_gateway && certificates.any(|certificate| certificate.is_self_signed) {
+        return Err(Failure::runtime(format!("{origin}: {GENERATED_AT_START}")));
     }
     let pem = listing.certificates.into_iter();
-    super::say(pem.map(|certificate| certificate.pem).collect::<String>())
+    print(pem.map(|certificate| certificate.pem).collect::<String>())
 }
 
 fn of_files(gateway: &RunningGateway) -> Result<CertificateListing, Failure> {
-    let store = Store::load(&gateway.config()?).map_err(Failure::mistakes)?;
+    let store = CertificateStore::load(&gateway.config()?).map_err(Failure::input)?;
     Ok(store.listing())
 }
 
-struct Report {
+struct CertificateReport {
     listing: CertificateListing,
     origin: Origin,
 }
 
-/// Who says what is shown.
+/// The origin of a listing.
 enum Origin {
-    /// The files: no gateway can be asked.
+    /// The files, since no control socket is configured.
     Files,
-    /// The gateway that runs.
+    /// The running gateway.
     Gateway,
-    /// The files: no gateway listens on this socket.
-    Nobody(PathBuf),
+    /// The files, since no gateway listens on this socket.
+    NotRunning(PathBuf),
 }
 
 impl fmt::Display for Origin {
@@ -59,7 +61,7 @@ impl fmt::Display for Origin {
                 "read from the files: without control.socket, no running gateway can be asked",
             ),
             Self::Gateway => f.write_str("shown by the running gateway"),
-            Self::Nobody(socket) => write!(
+            Self::NotRunning(socket) => write!(
                 f,
                 "read from the files: no gateway listens on {}",
                 socket.display()
@@ -68,7 +70,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CertificateReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { listing, origin } = self;
         for certificate in &listing.certificates {
@@ -85,18 +87,20 @@ impl fmt::Display for Report {
             match (certificate.is_self_signed, origin) {
                 (false, _) => {}
                 (true, Origin::Gateway) => writeln!(f, "  for tests only")?,
-                (true, Origin::Files | Origin::Nobody(_)) => writeln!(f, "  {MADE_ANEW}")?,
+                (true, Origin::Files | Origin::NotRunning(_)) => {
+                    writeln!(f, "  {GENERATED_AT_START}")?;
+                }
             }
         }
-        for shown in &listing.listeners {
-            let names = match &shown.certificates {
+        for listener in &listing.listeners {
+            let names = match &listener.certificates {
                 None => "no TLS".to_owned(),
                 Some(names) => names.join(" "),
             };
-            writeln!(f, "listener {}: {names}", shown.listener)?;
+            writeln!(f, "listener {}: {names}", listener.listener)?;
         }
         writeln!(f, "{origin}")
     }
 }
 
-const MADE_ANEW: &str = "the certificate for tests is made anew at each start: ask the gateway that runs, over control.socket";
+const GENERATED_AT_START: &str = "the certificate for tests is made anew at each start: ask the gateway that runs, over control.socket";

@@ -1,4 +1,4 @@
-//! `postgate check`: every mistake, or what would run.
+//! `postgate check`: checks the configuration, and prints all errors or a summary.
 
 use std::error::Error;
 use std::fmt;
@@ -12,42 +12,44 @@ use postgate_dns::Dns;
 use postgate_runtime::{LoadError, PluginRegistry, PluginSet, RegistrySettings, Runtime};
 use tokio::runtime;
 
-use super::{Failure, Source};
+use super::config_source::ConfigSource;
+use super::failure::Failure;
+use super::output::print;
 
-pub(super) fn run(source: &Source) -> Result<(), Failure> {
+pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
     let config = source.load()?;
-    let mut mistakes = Mistakes::default();
-    let certificates = mistakes.of(tls::Store::load(&config));
+    let mut errors = Errors::default();
+    let certificates = errors.collect(tls::CertificateStore::load(&config));
     if let Some(file) = &config.auth_secret_file {
         let checked = postgate::check_auth_secret(file);
-        mistakes.of(checked.map_err(|error| vec![error]));
+        errors.collect(checked.map_err(|error| vec![error]));
     }
     if let Some(backend) = &config.backend {
         let delivery = Delivery::new(backend, &config.hostname);
-        mistakes.of(delivery.map_err(|error| vec![error]));
+        errors.collect(delivery.map_err(|error| vec![error]));
     }
-    let plugins = mistakes.of(load_plugins(&config)?);
+    let plugins = errors.collect(load_plugins(&config)?);
     match (certificates, plugins) {
-        (Some(certificates), Some(plugins)) if mistakes.0.is_empty() => super::say(Summary {
+        (Some(certificates), Some(plugins)) if errors.0.is_empty() => print(Summary {
             config,
             certificates,
             plugins,
         }),
-        _ => Err(Failure::Mistakes(mistakes.0)),
+        _ => Err(Failure::Input(errors.0)),
     }
 }
 
-/// What is wrong in one place does not keep the others from being looked at.
+/// The errors of all checks. Each check runs even if others have failed.
 #[derive(Default)]
-struct Mistakes(Vec<Box<dyn Error>>);
+struct Errors(Vec<Box<dyn Error>>);
 
-impl Mistakes {
-    fn of<T, E: Error + 'static>(&mut self, checked: Result<T, Vec<E>>) -> Option<T> {
-        let found = checked.map_err(|mistakes| {
-            let mistakes = mistakes.into_iter().map(Into::into);
-            self.0.extend(mistakes);
+impl Errors {
+    /// Adds the errors of a check, or returns its value.
+    fn collect<T, E: Error + 'static>(&mut self, checked: Result<T, Vec<E>>) -> Option<T> {
+        let checked = checked.map_err(|errors| {
+            self.0.extend(errors.into_iter().map(Into::into));
         });
-        found.ok()
+        checked.ok()
     }
 }
 
@@ -58,20 +60,20 @@ fn load_plugins(config: &Config) -> Result<Result<Arc<PluginSet>, Vec<LoadError>
         Dns::default(),
         Metrics::new().plugins().clone(),
     )
-    .map_err(Failure::run_time)?;
+    .map_err(Failure::runtime)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Failure::run_time)?;
+        .map_err(Failure::runtime)?;
     let registry = PluginRegistry::open(Arc::new(engine), RegistrySettings::of(config));
     let registry = runtime.block_on(registry);
     Ok(registry.map(|registry| Arc::clone(&registry.current().set)))
 }
 
-/// What would run, one thing a line.
+/// The effective configuration, one item a line.
 struct Summary {
     config: Config,
-    certificates: tls::Store,
+    certificates: tls::CertificateStore,
     plugins: Arc<PluginSet>,
 }
 
@@ -105,7 +107,7 @@ impl fmt::Display for Summary {
             writeln!(f, "relay     {rule}")?;
         }
         match &self.config.backend {
-            Some(backend) => writeln!(f, "backend   {}{}", backend.address, secured(backend))?,
+            Some(backend) => writeln!(f, "backend   {}{}", backend.address, security(backend))?,
             None => writeln!(f, "backend   none, every message is refused")?,
         }
         for plugin in &self.plugins.plugins {
@@ -119,8 +121,8 @@ impl fmt::Display for Summary {
     }
 }
 
-/// How a backend is spoken to.
-fn secured(backend: &Backend) -> String {
+/// Describes the TLS and the login of a backend.
+fn security(backend: &Backend) -> String {
     let tls = match &backend.tls {
         None => "",
         Some(tls) if tls.trust == BackendTrust::Anybody => ", TLS that is not verified",

@@ -1,12 +1,14 @@
-//! `postgate metrics`: what a running gateway counts.
+//! `postgate metrics`: prints the metrics of a running gateway.
 
 use postgate::control::{Request, Response};
 
-use super::{Failure, RunningGateway};
+use super::failure::Failure;
+use super::output::print;
+use super::running_gateway::RunningGateway;
 
 pub(super) fn run(gateway: &RunningGateway) -> Result<(), Failure> {
     match gateway.ask(Request::Metrics)? {
-        Response::Metrics { text } => super::say(text),
-        _ => Err(gateway.unexpected()),
+        Response::Metrics { text } => print(text),
+        _ => Err(gateway.unexpected_response()),
     }
 }

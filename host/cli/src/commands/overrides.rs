@@ -1,38 +1,38 @@
-//! Flags and environment variables that hold in place of what the configuration file says.
+//! Flags and environment variables that override the configuration file.
 
 use std::ffi::OsString;
 
 use clap::Args;
 use postgate_config::Overrides;
 
-/// Settings that can come from the command line.
+/// The flags that override settings of the configuration file.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "In place of what the configuration file says")]
 pub(super) struct Flags {
     /// The name of the gateway (or POSTGATE_HOSTNAME).
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
-    /// Where clients connect, with the settings of the first listener (or POSTGATE_LISTEN).
+    /// The addresses to listen on, with the settings of the first listener (or POSTGATE_LISTEN).
     #[arg(long, value_name = "ADDRESS,...")]
     listen: Option<String>,
-    /// Where accepted mail goes (or POSTGATE_BACKEND).
+    /// The backend for accepted mail (or POSTGATE_BACKEND).
     #[arg(long, value_name = "ADDRESS")]
     backend: Option<String>,
-    /// The domains that strangers may send to (or POSTGATE_RELAY_DOMAINS).
+    /// The domains for which clients may send mail without authentication (or POSTGATE_RELAY_DOMAINS).
     #[arg(long, value_name = "DOMAIN,...")]
     relay_domains: Option<String>,
     /// The directory of plugins (or POSTGATE_PLUGINS).
     #[arg(long, value_name = "DIRECTORY")]
     plugins: Option<String>,
-    /// What is logged (or POSTGATE_LOG_LEVEL).
+    /// The log level (or POSTGATE_LOG_LEVEL).
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// How a line of the log looks: text or json (or POSTGATE_LOG_FORMAT).
+    /// The log format: text or json (or POSTGATE_LOG_FORMAT).
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 }
 
-/// A setting that can come from outside the file.
+/// A setting that a flag or an environment variable can override.
 struct Setting<'a> {
     key: &'static str,
     variable: &'static str,
@@ -41,15 +41,16 @@ struct Setting<'a> {
 }
 
 impl Flags {
-    /// What holds in place of the file: what a flag says, and else what a variable says that is not
-    /// empty.
+    /// Returns the overrides of the file. A flag takes precedence over a variable. An empty variable
+    /// counts as unset.
     pub(super) fn overrides(&self, variable: impl Fn(&str) -> Option<OsString>) -> Overrides {
         let mut overrides = Overrides::default();
         for setting in self.settings() {
             if let Some(value) = setting.given {
                 overrides.set(setting.key, setting.flag, value);
             } else if let Some(value) = variable(setting.variable).filter(|v| !v.is_empty()) {
-                // What is not Unicode is no value of these settings, and stays none this way.
+                // A value that is not Unicode is invalid for all of these settings, and so is the
+                // converted one.
                 overrides.set(setting.key, setting.variable, &value.to_string_lossy());
             }
         }
@@ -142,23 +143,19 @@ mod tests {
         assert_eq!(hostname(None, None), "file.example");
     }
 
-    /// A key that the configuration does not know would have no effect, and make no mistake.
+    /// An override with an unknown key would have no effect and give no error.
     #[test]
     fn every_setting_has_an_effect() {
         let overrides = Flags::default().overrides(|_| Some("\n".into()));
-        let mistakes = Config::parse("", Path::new("postgate.toml"), &overrides).unwrap_err();
-        let told = |name| {
-            mistakes
-                .iter()
-                .any(|mistake| mistake.file == Path::new(name))
-        };
+        let errors = Config::parse("", Path::new("postgate.toml"), &overrides).unwrap_err();
+        let is_reported = |name| errors.iter().any(|error| error.file == Path::new(name));
         for setting in Flags::default().settings() {
-            assert!(told(setting.variable), "{}", setting.variable);
+            assert!(is_reported(setting.variable), "{}", setting.variable);
         }
     }
 
     #[test]
-    fn the_documentation_has_every_setting() {
+    fn every_setting_is_documented() {
         let page = include_str!("../../../../docs/configuration.md");
         for Setting {
             key,

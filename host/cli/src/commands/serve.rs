@@ -1,4 +1,4 @@
-//! `postgate serve`: until a signal says that it is enough.
+//! `postgate serve`: runs the gateway until a signal.
 
 use std::fs;
 use std::future::{Future, pending};
@@ -10,12 +10,13 @@ use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-use super::{Failure, Source};
+use super::config_source::ConfigSource;
+use super::failure::Failure;
 use crate::telemetry;
 
-pub(super) fn run(source: &Source) -> Result<(), Failure> {
-    // Where it cannot be made, loading the configuration says that it is missing, unless another
-    // directory was named.
+pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
+    // If this fails, loading the configuration reports the missing directory, unless the command line
+    // names another one.
     if source.config.is_none()
         && let Err(error) = fs::create_dir_all(BUILT_IN_PLUGINS)
     {
@@ -27,13 +28,13 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
     if let Some(workers) = config.runtime.workers {
         builder.worker_threads(workers);
     }
-    let runtime = builder.enable_all().build().map_err(Failure::run_time)?;
+    let runtime = builder.enable_all().build().map_err(Failure::runtime)?;
     let served = runtime.block_on(async {
-        // Before anything else, so that no signal is taken for the end of the process.
-        let stop = told_to_stop().map_err(Failure::run_time)?;
-        let hang_up = signal(SignalKind::hangup()).map_err(Failure::run_time)?;
+        // The handlers come first, since the default action of these signals ends the process.
+        let stop = stop_signal().map_err(Failure::runtime)?;
+        let hang_up = signal(SignalKind::hangup()).map_err(Failure::runtime)?;
         let gateway = Gateway::start(config).await.map_err(failure)?;
-        let reload = reload_when_told(hang_up, gateway.controller());
+        let reload = reload_on_signal(hang_up, gateway.controller());
         gateway
             .serve(async {
                 tokio::select! {
@@ -44,22 +45,22 @@ pub(super) fn run(source: &Source) -> Result<(), Failure> {
             .await;
         Ok(())
     });
-    // A plugin that is still being compiled is no reason to stay.
-    runtime.shutdown_timeout(LAST_WORK);
+    // Blocking tasks, such as the compilation of a plugin, cannot be cancelled.
+    runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT);
     served
 }
 
 fn failure(error: RunError) -> Failure {
     match error {
-        RunError::Plugins(errors) => Failure::mistakes(errors),
-        RunError::Tls(errors) => Failure::mistakes(errors),
-        error if error.is_configuration() => Failure::mistakes(vec![error]),
-        error => Failure::run_time(error),
+        RunError::Plugins(errors) => Failure::input(errors),
+        RunError::Tls(errors) => Failure::input(errors),
+        error if error.is_configuration() => Failure::input(vec![error]),
+        error => Failure::runtime(error),
     }
 }
 
-/// Ends with the first SIGTERM or SIGINT.
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+/// Returns a future that completes at the first SIGTERM or SIGINT.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -70,8 +71,8 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Takes what has changed at each SIGHUP, and never ends.
-async fn reload_when_told(mut hang_up: Signal, controller: Controller) {
+/// Reloads the files of the gateway at each SIGHUP. Does not return.
+async fn reload_on_signal(mut hang_up: Signal, controller: Controller) {
     while hang_up.recv().await.is_some() {
         info!("reloading");
         controller.reload().await;
@@ -79,7 +80,7 @@ async fn reload_when_told(mut hang_up: Signal, controller: Controller) {
     pending().await
 }
 
-/// How long work that nobody waits for any more may hold up the end.
-const LAST_WORK: Duration = Duration::from_secs(1);
+/// The time limit for blocking tasks to end after the gateway has.
+const BLOCKING_TASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The directory of plugins that [`postgate_config::BUILT_IN`] names.
 const BUILT_IN_PLUGINS: &str = "run/plugins";

@@ -1,4 +1,4 @@
-//! What a plugin costs, event by event.
+//! Measures the time of the calls of a plugin, by event.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,47 +7,49 @@ use std::time::Duration;
 use toml::Table;
 
 use super::call::Call;
-use super::harness::{Harness, HarnessError};
+use super::error::HarnessError;
+use super::harness::Harness;
 use super::mail::{self, Envelope};
 use postgate_contract::Event;
 
-/// What is measured.
+/// The sessions of a benchmark.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    /// How many sessions are played.
+pub struct Workload {
+    /// The number of sessions.
     pub sessions: u32,
-    /// How many messages each of them sends.
+    /// The number of messages in each session.
     pub messages: u32,
     /// The message.
     pub message: Vec<u8>,
 }
 
-/// What came of it.
+/// The result of a benchmark.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The figures of each event that the plugin handles, in the order of a session; before them those
-    /// of the first call of each session, which makes the instance.
-    pub events: Vec<(String, Figures)>,
-    /// How many calls failed.
+    /// The statistics of the first call of each session, which creates the instance, and then those of
+    /// each event that the plugin handles, in the order of a session.
+    pub events: Vec<(String, CallStatistics)>,
+    /// The number of failed calls.
     pub failures: usize,
 }
 
-/// How long calls took.
+/// The durations of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Figures {
-    /// How many there were; at least one.
+pub struct CallStatistics {
+    /// The number of calls, at least 1.
     pub calls: usize,
-    /// All of them together.
+    /// The sum of the durations.
     pub total: Duration,
     /// The median.
     pub p50: Duration,
-    /// As long as 99 of 100 took at most.
+    /// The 99th percentile.
     pub p99: Duration,
-    /// The longest.
+    /// The maximum.
     pub max: Duration,
 }
 
-impl Figures {
+impl CallStatistics {
+    /// Returns `None` if there are no calls.
     fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort_unstable();
         let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len() - 1));
@@ -60,18 +62,22 @@ impl Figures {
         })
     }
 
-    /// How many calls a processor can do in a second.
+    /// Returns the number of calls that one thread can make in a second.
     pub fn per_second(&self) -> f64 {
         self.calls as f64 / self.total.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }
 
-/// Plays the plan against a plugin.
+/// Runs a workload with a plugin.
 ///
 /// # Errors
 ///
-/// Every reason why a gateway would not load it.
-pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, HarnessError> {
+/// Fails if the plugin cannot be loaded, or a session cannot be opened.
+pub fn run(
+    plugin: &Path,
+    cache: Option<&Path>,
+    workload: &Workload,
+) -> Result<Report, HarnessError> {
     let harness = Harness::load(plugin, cache)?;
     let envelope = Envelope {
         helo: "client.example".to_owned(),
@@ -81,9 +87,14 @@ pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, H
     let mut fresh = Vec::new();
     let mut warm: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
     let mut failures = 0;
-    for _ in 0..plan.sessions {
+    for _ in 0..workload.sessions {
         let mut session = harness.open(&Table::new())?;
-        mail::send_again(&mut session, &envelope, &plan.message, plan.messages);
+        mail::send_repeatedly(
+            &mut session,
+            &envelope,
+            &workload.message,
+            workload.messages,
+        );
         let calls = session.take_calls();
         failures += calls
             .iter()
@@ -91,7 +102,7 @@ pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, H
             .count();
         let mut times = calls
             .iter()
-            .map(|call: &Call| (place(call.event), call.elapsed));
+            .map(|call: &Call| (position(call.event), call.elapsed));
         fresh.extend(times.next().map(|(_, elapsed)| elapsed));
         for (event, elapsed) in times {
             warm.entry(event).or_default().push(elapsed);
@@ -104,21 +115,22 @@ pub fn run(plugin: &Path, cache: Option<&Path>, plan: &Plan) -> Result<Report, H
     Ok(Report {
         events: std::iter::once(first)
             .chain(warm)
-            .filter_map(|(name, times)| Some((name, Figures::of(times)?)))
+            .filter_map(|(name, times)| Some((name, CallStatistics::of(times)?)))
             .collect(),
         failures,
     })
 }
 
-fn place(event: Event) -> usize {
-    // Every event is among all of them.
+/// Returns the position of an event in the order of a session.
+fn position(event: Event) -> usize {
+    // `ALL` has every event, so the default is never used.
     Event::ALL
         .into_iter()
         .position(|other| other == event)
         .unwrap_or_default()
 }
 
-/// A small message.
+/// The default message.
 pub const MESSAGE: &[u8] = b"From: alice@client.example\r\n\
     To: bob@example.org\r\n\
     Subject: lunch\r\n\
@@ -132,19 +144,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_a_few_times() {
+    fn percentiles_are_those_of_the_sorted_durations() {
         let times = (1..=200).rev().map(Duration::from_micros).collect();
-        let figures = Figures::of(times).unwrap();
+        let statistics = CallStatistics::of(times).unwrap();
         let micros = |duration: Duration| duration.as_micros();
         assert_eq!(
             (
-                figures.calls,
-                micros(figures.p50),
-                micros(figures.p99),
-                micros(figures.max)
+                statistics.calls,
+                micros(statistics.p50),
+                micros(statistics.p99),
+                micros(statistics.max)
             ),
             (200, 101, 199, 200)
         );
-        assert_eq!(Figures::of(Vec::new()), None);
+        assert_eq!(CallStatistics::of(Vec::new()), None);
     }
 }

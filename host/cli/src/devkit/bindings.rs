@@ -1,83 +1,84 @@
-//! The contract with plugins as files, for those who write plugins: the WIT itself with a world that
-//! fits a plugin, and the bindings for C.
+//! The plugin contract as files: the WIT with a world for a plugin, or bindings for C.
+
+use std::error::Error;
 
 use postgate_contract::{Grant, WIT};
 use wit_bindgen_c::Opts;
 use wit_bindgen_core::Files;
 use wit_bindgen_core::wit_parser::{PackageId, Resolve, SourceMap, WorldItem, WorldKey};
 
-/// What the bindings are for.
+/// The format of bindings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// A header, a source file, and an object that carries the type of the component.
+pub enum BindingsFormat {
+    /// A header, a source file, and an object file with the component type.
     C,
-    /// The contract as the tools of every language read it.
+    /// The WIT of the contract and of the plugin's world, for the tools of other languages.
     Wit,
 }
 
-/// What a plugin exports and imports: its world.
+/// The exports and imports of a plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
-    /// The events that it handles, without `on-`, such as `rcpt`. `init` and `self-test` are among
-    /// them.
+    /// The events that the plugin handles, such as `rcpt`, `init` or `self-test`, without the prefix
+    /// `on-`.
     pub events: Vec<String>,
-    /// What it imports beyond what every plugin may, by the names of the grants, such as `dns`.
+    /// The grants that the plugin needs, such as `dns`.
     pub grants: Vec<String>,
 }
 
-/// A file that was made.
+/// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its path below the directory of the bindings.
+pub struct BindingsFile {
+    /// The path relative to the directory of the bindings.
     pub path: String,
-    /// What it holds.
+    /// The contents.
     pub contents: Vec<u8>,
 }
 
-/// Why there are no bindings.
+/// Why bindings cannot be generated. The cause is the world, except for [`Self::Generate`].
 #[derive(Debug, thiserror::Error)]
-pub enum ContractError {
-    /// The generator failed.
+pub enum BindingsError {
+    /// The WIT parser or the generator has failed.
     #[error("cannot generate bindings: {0}")]
-    Generate(String),
-    /// A plugin that handles nothing.
+    Generate(#[source] Box<dyn Error + Send + Sync>),
+    /// The world has no events.
     #[error("a plugin handles at least one event; there are: {}", .0.join(", "))]
     NoEvent(Vec<String>),
-    /// An event that the contract does not have.
+    /// The contract does not have the event.
     #[error("there is no event {name:?}; there are: {}", known.join(", "))]
     UnknownEvent {
-        /// What was asked for.
+        /// The name in the world.
         name: String,
-        /// What there is.
+        /// The events of the contract.
         known: Vec<String>,
     },
-    /// A grant that the contract does not have.
+    /// The contract does not have the grant.
     #[error("there is no grant {name:?}; there are: {}", known.join(", "))]
     UnknownGrant {
-        /// What was asked for.
+        /// The name in the world.
         name: String,
-        /// What there is.
+        /// The grants of the contract.
         known: Vec<String>,
     },
 }
 
-/// Makes the files that a plugin with this world is written against.
+/// Generates the bindings for a plugin.
 ///
 /// # Errors
 ///
-/// Where the contract does not have what the world names.
-pub fn bindings(language: Language, world: &World) -> Result<Vec<File>, ContractError> {
+/// Fails if the world has no events, or names an event or a grant that the contract does not have.
+pub fn bindings(format: BindingsFormat, world: &World) -> Result<Vec<BindingsFile>, BindingsError> {
     let contract = Contract::parse()?;
     let text = contract.world(world)?;
-    match language {
-        Language::C => contract.c(&text),
-        Language::Wit => Ok(wit(&text)),
+    match format {
+        BindingsFormat::C => contract.c_bindings(&text),
+        BindingsFormat::Wit => Ok(wit_files(&text)),
     }
 }
 
-/// The name of the package, and the version that is written behind the names of its interfaces.
+/// The name of the package of the contract.
 const PACKAGE: &str = "postgate:plugin";
-/// The world of a plugin, after which its bindings are named.
+/// The name of the plugin's world. The C files have it, too.
 const WORLD: &str = "plugin";
 
 struct Contract {
@@ -86,22 +87,21 @@ struct Contract {
 }
 
 impl Contract {
-    fn parse() -> Result<Self, ContractError> {
+    fn parse() -> Result<Self, BindingsError> {
         let mut sources = SourceMap::new();
         for (name, text) in WIT {
             sources.push_str(name, text);
         }
         let mut resolve = Resolve::default();
         let package = match sources.parse() {
-            Ok(group) => resolve.push_group(group).map_err(|error| error.to_string()),
-            Err((_, error)) => Err(error.to_string()),
+            Ok(group) => resolve.push_group(group).map_err(generate_error)?,
+            Err((_, error)) => return Err(generate_error(error)),
         };
-        let package = package.map_err(ContractError::Generate)?;
         Ok(Self { resolve, package })
     }
 
-    /// The text of a world that exports these events.
-    fn world(&self, world: &World) -> Result<String, ContractError> {
+    /// Returns the WIT of a world, see [`World`].
+    fn world(&self, world: &World) -> Result<String, BindingsError> {
         let events = self.names("all-events", |world| &world.exports);
         let events: Vec<_> = events
             .iter()
@@ -111,18 +111,18 @@ impl Contract {
         let is_granted = |name: &String| !Grant::ALWAYS.contains(&name.as_str());
         let grants: Vec<_> = grants.into_iter().filter(is_granted).collect();
         if world.events.is_empty() {
-            return Err(ContractError::NoEvent(events));
+            return Err(BindingsError::NoEvent(events));
         }
         if let Some(name) = world.events.iter().find(|name| !events.contains(name)) {
             let name = name.clone();
-            return Err(ContractError::UnknownEvent {
+            return Err(BindingsError::UnknownEvent {
                 name,
                 known: events,
             });
         }
         if let Some(name) = world.grants.iter().find(|name| !grants.contains(name)) {
             let name = name.clone();
-            return Err(ContractError::UnknownGrant {
+            return Err(BindingsError::UnknownGrant {
                 name,
                 known: grants,
             });
@@ -143,7 +143,7 @@ impl Contract {
         ))
     }
 
-    /// The names of the interfaces on one side of a world of the contract, in its order.
+    /// Returns the names of the interfaces that a world of the contract imports or exports, in its order.
     fn names(
         &self,
         world: &str,
@@ -161,18 +161,17 @@ impl Contract {
         interfaces.collect()
     }
 
-    fn c(mut self, world: &str) -> Result<Vec<File>, ContractError> {
-        let failed = |error: &dyn std::fmt::Display| ContractError::Generate(error.to_string());
+    fn c_bindings(mut self, world: &str) -> Result<Vec<BindingsFile>, BindingsError> {
         let package = self.resolve.push_str("plugin.wit", world);
-        let package = package.map_err(|error| failed(&error))?;
+        let package = package.map_err(generate_error)?;
         let world = self.resolve.select_world(&[package], Some(WORLD));
-        let world = world.map_err(|error| failed(&error))?;
+        let world = world.map_err(generate_error)?;
         let mut files = Files::default();
         let mut generator = Opts::default().build();
         generator
             .generate(&mut self.resolve, world, &mut files)
-            .map_err(|error| failed(&error))?;
-        let files = files.iter().map(|(path, contents)| File {
+            .map_err(generate_error)?;
+        let files = files.iter().map(|(path, contents)| BindingsFile {
             path: path.to_owned(),
             contents: contents.to_owned(),
         });
@@ -183,12 +182,16 @@ impl Contract {
 /// The interfaces that a world imports or exports.
 type Items = wit_bindgen_core::wit_parser::IndexMap<WorldKey, WorldItem>;
 
-fn wit(world: &str) -> Vec<File> {
-    let contract = WIT.into_iter().map(|(name, text)| File {
+fn generate_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> BindingsError {
+    BindingsError::Generate(error.into())
+}
+
+fn wit_files(world: &str) -> Vec<BindingsFile> {
+    let contract = WIT.into_iter().map(|(name, text)| BindingsFile {
         path: format!("deps/postgate-plugin/{name}"),
         contents: text.into(),
     });
-    let world = File {
+    let world = BindingsFile {
         path: "plugin.wit".to_owned(),
         contents: world.into(),
     };
@@ -208,8 +211,8 @@ mod tests {
     }
 
     #[test]
-    fn a_world_has_what_was_asked_for() {
-        let files = bindings(Language::Wit, &world(&["init", "rcpt"], &["dns"])).unwrap();
+    fn a_world_has_the_named_events_and_grants() {
+        let files = bindings(BindingsFormat::Wit, &world(&["init", "rcpt"], &["dns"])).unwrap();
         let text = String::from_utf8(files[0].contents.clone()).unwrap();
         assert!(text.contains("import postgate:plugin/dns@"), "{text}");
         assert!(!text.contains("plugin/store@"), "{text}");
@@ -220,20 +223,22 @@ mod tests {
 
     #[test]
     fn c_bindings_are_a_header_a_source_and_an_object() {
-        let files = bindings(Language::C, &world(&["rcpt"], &[])).unwrap();
+        let files = bindings(BindingsFormat::C, &world(&["rcpt"], &[])).unwrap();
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["plugin.c", "plugin.h", "plugin_component_type.o"]);
     }
 
     #[test]
-    fn what_the_contract_does_not_have_is_named() {
+    fn unknown_events_and_grants_are_errors() {
         let table = [
             (world(&[], &[]), "at least one event"),
             (world(&["rcpt", "pickup"], &[]), "no event \"pickup\""),
             (world(&["rcpt"], &["http"]), "no grant \"http\""),
         ];
         for (world, expected) in table {
-            let error = bindings(Language::Wit, &world).unwrap_err().to_string();
+            let error = bindings(BindingsFormat::Wit, &world)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

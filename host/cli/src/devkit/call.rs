@@ -1,4 +1,4 @@
-//! One call of a plugin, as it was seen.
+//! A call of a plugin as text and as JSON.
 
 use std::time::Duration;
 
@@ -6,34 +6,35 @@ use serde_json::{Value, json};
 
 use postgate_contract::Event;
 
-/// One call of the plugin.
+/// A call of a plugin, with its answer.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The event.
     pub event: Event,
-    /// What it was about: a recipient, a host name, …
+    /// The subject of the event, for example a recipient or a host name.
     pub subject: String,
-    /// Verdict and edits, or the failure: see [`answer`](postgate_runtime::recording::answer::answer).
+    /// The verdict and the edits, or the error, see
+    /// [`answer_json`](postgate_runtime::recording::answer_json).
     pub answer: Value,
-    /// How long the plugin took.
+    /// The duration of the call.
     pub elapsed: Duration,
 }
 
 impl Call {
-    /// For programs.
+    /// Returns the call as a JSON object.
     pub fn json(&self) -> Value {
         let mut value = self.answer.clone();
         value["event"] = self.event.name().into();
         value["subject"] = self.subject.as_str().into();
-        // Whole microseconds: finer is noise.
+        // Fractions of a microsecond are not significant.
         value["microseconds"] = json!(u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX));
         value
     }
 
-    /// For people: the call in one line, and a line for each edit.
+    /// Returns the call as text: one line, and a line for each edit.
     pub fn lines(&self) -> Vec<String> {
         let text = |key: &str| self.answer[key].as_str().unwrap_or_default();
-        let said = match self.answer.get("error") {
+        let answer = match self.answer.get("error") {
             Some(error) => format!("FAILED {}", error.as_str().unwrap_or_default()),
             None => [text("verdict"), text("reply"), text("identity")]
                 .into_iter()
@@ -46,7 +47,7 @@ impl Call {
             reason => format!(" ({reason})"),
         };
         let mut lines = vec![format!(
-            "  {event:<11} {subject:<28} {said}{reason}  [{micros} µs]",
+            "  {event:<11} {subject:<28} {answer}{reason}  [{micros} µs]",
             event = self.event.name(),
             subject = self.subject,
             micros = self.elapsed.as_micros(),

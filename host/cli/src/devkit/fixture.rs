@@ -1,24 +1,24 @@
-//! The scene of a session: who the client is, and what the configuration of a gateway would say.
+//! The client and the configuration of a session of the harness.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use postgate::id;
+use postgate::clock;
 use postgate_config::{Config, Overrides};
 use postgate_dialog::Certificate;
 use postgate_runtime::context::{ClientCertificate, TlsFacts};
 use toml::Table;
 
-use super::harness::HarnessError;
+use super::error::HarnessError;
 
-/// Who the client of a session is.
+/// The client of a session.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its address.
+    /// The address.
     pub ip: IpAddr,
-    /// Its name by reverse DNS.
+    /// The host name by reverse DNS; `None` if it is unknown.
     pub host: Option<String>,
-    /// Whom it acts as, where it has authenticated before the session begins.
+    /// The identity as which the client is authenticated when the session begins.
     pub authenticated_as: Option<String>,
 }
 
@@ -33,10 +33,10 @@ impl Default for Client {
     }
 }
 
-/// What a plugin sees of a handshake that is left out.
-pub(super) fn encryption(shows: Certificate) -> TlsFacts {
+/// Returns the facts of a simulated handshake.
+pub(super) fn tls_facts(certificate: Certificate) -> TlsFacts {
     let name = "client.example".to_owned();
-    let certificate = || ClientCertificate {
+    let client_certificate = || ClientCertificate {
         subject: format!("CN={name}"),
         issuer: "CN=nobody but this test".to_owned(),
         names: vec![name.clone()],
@@ -44,48 +44,41 @@ pub(super) fn encryption(shows: Certificate) -> TlsFacts {
         verified: true,
     };
     TlsFacts {
-        since: id::now(),
+        since: clock::unix_time(),
         version: "TLSv1.3",
         cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
         server_name: None,
         alpn: None,
-        client_certificate: (shows == Certificate::Client).then(certificate),
+        client_certificate: (certificate == Certificate::Client).then(client_certificate),
         is_resumed: false,
     }
 }
 
-/// Takes the table `client` out of the settings, which a gateway does not know.
+/// Removes the table `client` from the settings, since it is no part of the configuration of a gateway.
 pub(super) fn client_of(settings: &mut Table) -> Result<Client, HarnessError> {
     let mut client = Client::default();
     let Some(table) = settings.remove("client") else {
         return Ok(client);
     };
-    let wrong = |key: &str| {
-        HarnessError::Settings(format!(
-            "client.{key}: expected ip = \"192.0.2.1\", host = \"name\" or authenticated-as = \"user\""
-        ))
-    };
-    let table = table.as_table().ok_or_else(|| wrong("*"))?;
+    let invalid = |key: &str| HarnessError::Client(key.to_owned());
+    let table = table.as_table().ok_or_else(|| invalid("*"))?;
     for (key, value) in table {
-        let text = value.as_str().ok_or_else(|| wrong(key))?;
+        let text = value.as_str().ok_or_else(|| invalid(key))?;
         match key.as_str() {
-            "ip" => client.ip = text.parse().map_err(|_| wrong(key))?,
+            "ip" => client.ip = text.parse().map_err(|_| invalid(key))?,
             "host" => client.host = Some(text.to_owned()),
             "authenticated-as" => client.authenticated_as = Some(text.to_owned()),
-            _ => return Err(wrong(key)),
+            _ => return Err(invalid(key)),
         }
     }
     Ok(client)
 }
 
-/// What [`BASE`] says, with the settings of a dialog merged into it.
+/// Merges the settings of a dialog into [`BASE`], and returns the configuration.
 pub(super) fn config_of(mut settings: Table) -> Result<Config, HarnessError> {
-    // The operator's file of these dialogs names the plugin; here it is the one under test.
+    // A dialog may name the plugin that it is for, which is the one under test.
     settings.remove("plugin");
-    // The text is a constant, which the tests below read.
-    let mut base: Table = BASE
-        .parse()
-        .map_err(|error: toml::de::Error| HarnessError::Settings(error.to_string()))?;
+    let mut base: Table = BASE.parse()?;
     if let Some(listener) = settings.remove("listener") {
         let all = base.get_mut("listener").and_then(|all| all.get_mut(0));
         if let (Some(toml::Value::Table(into)), toml::Value::Table(from)) = (all, listener) {
@@ -94,10 +87,7 @@ pub(super) fn config_of(mut settings: Table) -> Result<Config, HarnessError> {
     }
     merge(&mut base, settings);
     let file = Path::new("settings of the dialog");
-    Config::parse(&base.to_string(), file, &Overrides::default()).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        HarnessError::Settings(mistakes.join("\n"))
-    })
+    Config::parse(&base.to_string(), file, &Overrides::default()).map_err(HarnessError::Config)
 }
 
 fn merge(into: &mut Table, from: Table) {
@@ -111,7 +101,7 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-/// What holds unless a dialog says otherwise.
+/// The configuration to which the settings of a dialog are added.
 const BASE: &str = r#"
 hostname = "mx.example.org"
 
@@ -130,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_merged_and_the_client_is_taken_out() {
+    fn settings_are_merged_and_the_client_is_removed() {
         let mut settings: Table = "client.ip = \"2001:db8::1\"\nlimits.recipients = 3\n\
              listener.banner = \"hello\""
             .parse()
@@ -143,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_in_settings_name_the_key() {
+    fn errors_in_settings_name_the_key() {
         for (text, key) in [
             ("client.ip = \"nowhere\"", "client.ip"),
             ("client.colour = \"red\"", "client.colour"),

@@ -1,18 +1,15 @@
-//! One plugin and nobody else: the driver and the handler as they serve clients, over a connection in
-//! memory, and with a backend that accepts everything.
+//! Runs one plugin in sessions with the driver and handler of the gateway, over a transport in memory,
+//! and with a backend that accepts everything.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgate::id;
 use postgate::metrics::Metrics;
-use postgate::session::{
-    ClientLimits, Driver, Handler, HandlerParts, Services, ServicesError, session_settings,
-};
+use postgate::session::{ClientLimits, Driver, Handler, HandlerParts, Services, session_settings};
 use postgate::shutdown::ShutdownSwitch;
+use postgate::{clock, id};
 use postgate_config::{Config, Listener, TlsMode};
 use postgate_delivery::{Delivery, Maildir};
 use postgate_dialog::Certificate;
@@ -21,11 +18,12 @@ use postgate_proto::session::{Channel, Offers, Session, Settings, Tls};
 use postgate_runtime::context::{RemoteHost, SessionFacts};
 use postgate_runtime::observer::Observer;
 use postgate_runtime::pipeline::Pipeline;
-use postgate_runtime::recording::{self, Recorder, Recording, Replayed};
-use postgate_runtime::{EngineError, LoadError, LoadedPlugin, Runtime, load_file};
+use postgate_runtime::recording::{self, Recorder, Recording, ReplayReport};
+use postgate_runtime::{LoadedPlugin, Runtime, load_file};
 use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
+use super::error::HarnessError;
 use super::fixture::{self, Client, client_of, config_of};
 use super::memory;
 use super::session::{Calls, HarnessSession};
@@ -35,55 +33,24 @@ pub struct Harness {
     tokio: Tokio,
     plugin: Arc<LoadedPlugin>,
     metrics: Arc<Metrics>,
-    /// Never used: what is played ends by itself.
+    /// Stays in its first phase, but must outlive the sessions, since dropping it stops them.
     switch: ShutdownSwitch,
     record: Option<PathBuf>,
 }
 
-/// Why a plugin cannot be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum HarnessError {
-    /// The plugin cannot be loaded.
-    #[error("{}", listed(.0))]
-    Plugin(Vec<LoadError>),
-    /// The settings of a dialog have mistakes.
-    #[error("{0}")]
-    Settings(String),
-    /// The machine does not give what is needed.
-    #[error("{what}: {error}")]
-    Machine {
-        /// What was to be done.
-        what: &'static str,
-        /// What the system says.
-        #[source]
-        error: io::Error,
-    },
-    /// The engine for plugins cannot be made.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// What sessions share is not available.
-    #[error(transparent)]
-    Services(#[from] ServicesError),
-}
-
-fn listed(errors: &[LoadError]) -> String {
-    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    lines.join("\n")
-}
-
 impl Harness {
-    /// Loads a plugin with the file beside it, and tries it once, as a gateway does. Compiled code is
-    /// cached in the directory `cache`.
+    /// Loads a plugin with its sidecar and runs its self-test, as a gateway does. Caches compiled code in
+    /// the directory `cache`.
     ///
     /// # Errors
     ///
-    /// Fails with every reason why a gateway would not load it.
+    /// Fails if a gateway could not load the plugin, with all reasons.
     pub fn load(plugin: &Path, cache: Option<&Path>) -> Result<Self, HarnessError> {
         let tokio = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| HarnessError::Machine {
-                what: "cannot start the async runtime",
+            .map_err(|error| HarnessError::System {
+                action: "cannot start the async runtime",
                 error,
             })?;
         let dns = tokio.block_on(async { Dns::default() });
@@ -102,33 +69,32 @@ impl Harness {
         })
     }
 
-    /// Records what the plugin is asked from now on, a file for each session, into this directory.
+    /// Records each further session into a file in a directory.
     pub fn record_into(&mut self, directory: &Path) {
         self.record = Some(directory.to_owned());
     }
 
-    /// Shows a recorded session to the plugin.
-    pub fn replay(&self, recording: &Recording) -> Replayed {
+    /// Replays a recorded session with the plugin.
+    pub fn replay(&self, recording: &Recording) -> ReplayReport {
         self.tokio
             .block_on(recording::replay(recording, &self.plugin))
     }
 
-    /// A session with these settings: those of a dialog, as in the configuration of a gateway, where
-    /// `listener` is the one listener.
+    /// Opens a session with the settings of a dialog. They have the format of the configuration, but the
+    /// table `listener` is the only listener, and there is a table `client`.
     ///
     /// # Errors
     ///
-    /// Fails if there are mistakes in the settings, or there is no temporary directory.
+    /// Fails if the settings are invalid, or the system cannot create a temporary directory.
     pub fn open(&self, settings: &Table) -> Result<HarnessSession<'_>, HarnessError> {
         let mut settings = settings.clone();
         let client = client_of(&mut settings)?;
         let config = config_of(settings)?;
-        let directory = tempfile::tempdir().map_err(|error| HarnessError::Machine {
-            what: "cannot make a temporary directory",
+        let directory = tempfile::tempdir().map_err(|error| HarnessError::System {
+            action: "cannot create a temporary directory",
             error,
         })?;
-        // There is one: the text that was parsed has it.
-        let listener = config.listeners.first().ok_or_else(no_listener)?;
+        let listener = config.listeners.first().ok_or(HarnessError::NoListener)?;
         let settings = Arc::new(session_settings(listener, &config));
         let facts = facts(&client, &listener.name, &settings);
         let calls = Arc::new(Calls::new(self.recorder(&facts.id)));
@@ -154,7 +120,7 @@ impl Harness {
             client,
             driver: Some(Box::pin(driver.run(session))),
             calls,
-            said: Vec::new(),
+            unread: Vec::new(),
             maildir,
             _directory: directory,
         })
@@ -176,7 +142,7 @@ impl Harness {
         Pipeline::new(plugins, &listener.name, Arc::clone(settings)).observed_by(observer)
     }
 
-    /// Tells the handler what is so before the session begins.
+    /// Sets the state of the handler at the start of the session, and returns the offers.
     fn prepare(&self, handler: &mut Handler, client: &Client, tls: TlsMode) -> Offers {
         if self.record.is_some() {
             handler.record_host_calls();
@@ -185,13 +151,13 @@ impl Harness {
             TlsMode::Off => Tls::Off,
             TlsMode::Optional | TlsMode::Required => Tls::Offered,
             TlsMode::Implicit => {
-                handler.encrypted(fixture::encryption(Certificate::None));
+                handler.encrypted(fixture::tls_facts(Certificate::None));
                 Tls::Active(Channel::default())
             }
         };
-        // The handshake makes the session forget who has authenticated.
+        // This comes after the handshake, which would discard the authentication.
         if let Some(identity) = &client.authenticated_as {
-            handler.act_as(identity);
+            handler.set_identity(identity);
         }
         let mut offers = handler.offers();
         offers.tls = tls;
@@ -199,7 +165,7 @@ impl Harness {
     }
 }
 
-/// The limits of a client that need not wait for its errors.
+/// Returns the limits of the configuration without the delays after errors.
 fn limits(config: &Config) -> ClientLimits {
     ClientLimits {
         tarpit: Duration::ZERO,
@@ -207,14 +173,10 @@ fn limits(config: &Config) -> ClientLimits {
     }
 }
 
-fn no_listener() -> HarnessError {
-    HarnessError::Settings("there is no listener".to_owned())
-}
-
 fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
     SessionFacts {
         id: id::next(),
-        connected_at: id::now(),
+        connected_at: clock::unix_time(),
         listener: listener.to_owned(),
         hostname: settings.hostname.clone(),
         banner: settings.banner.clone(),
@@ -229,5 +191,5 @@ fn facts(client: &Client, listener: &str, settings: &Settings) -> SessionFacts {
     }
 }
 
-/// The most instances of the plugin at a time.
+/// The maximum number of instances of the plugin at a time.
 const INSTANCES: u32 = 8;

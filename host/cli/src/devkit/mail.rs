@@ -1,4 +1,4 @@
-//! A whole message as a session: what a client would send, and what came of it.
+//! Sends messages in a session of the harness, as a client does.
 
 use diffy::{DiffOptions, PatchFormatter};
 use postgate_dialog::play::{Heard, Server};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::session::HarnessSession;
 
-/// The envelope of a message, and how its client introduces itself.
+/// The envelope of a message, and the name of its client.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     /// The name in EHLO.
@@ -18,30 +18,30 @@ pub struct Envelope {
     pub to: Vec<String>,
 }
 
-/// What came of a message.
+/// The outcome of a message.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The last reply that the client read before QUIT.
+    /// The last reply before QUIT.
     pub reply: String,
-    /// Whether the client was told that the message is taken.
-    pub taken: bool,
-    /// What the plugin was asked, and said.
+    /// True if the server has accepted the message.
+    pub accepted: bool,
+    /// The calls of the plugin.
     pub calls: Vec<Call>,
-    /// The message as the backend got it, without the fields that the gateway adds. Nothing: it did
-    /// not get any.
+    /// The message of the backend without the trace fields that the gateway adds; `None` if the backend
+    /// has none.
     pub delivered: Option<Vec<u8>>,
-    /// The difference to the message as it was sent, as a unified diff; empty where there is none.
+    /// The unified diff from the message of the client to that of the backend; empty if they are equal.
     pub diff: String,
 }
 
 impl Outcome {
-    /// For programs.
+    /// Returns the outcome as a JSON object.
     pub fn json(&self, name: &str) -> Value {
         let calls = self.calls.iter().map(Call::json).collect::<Vec<_>>();
         json!({
             "file": name,
             "reply": self.reply,
-            "taken": self.taken,
+            "taken": self.accepted,
             "calls": calls,
             "delivered": self.delivered.is_some(),
             "diff": self.diff,
@@ -49,20 +49,24 @@ impl Outcome {
     }
 }
 
-/// Sends a message, whatever its line endings, and gives what came of it.
+/// Sends a message in a session, and ends the session. Converts the line endings of the message to CRLF.
 pub fn send(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8]) -> Outcome {
     let message = with_crlf(message);
-    let (reply, taken) = converse(session, envelope, &message);
+    let greeting = greet(session, envelope);
+    let (reply, accepted) = match greeting.starts_with('2') {
+        true => transact(session, envelope, &message),
+        false => (greeting, false),
+    };
     session.send(b"QUIT\r\n");
     session.finish();
-    let delivered = session.delivered().filter(|_| taken);
+    let delivered = session.delivered().filter(|_| accepted);
     let diff = match &delivered {
         Some(delivered) => difference(&message, delivered),
         None => String::new(),
     };
     Outcome {
         reply,
-        taken,
+        accepted,
         calls: session.take_calls(),
         delivered,
         diff,
@@ -70,46 +74,34 @@ pub fn send(session: &mut HarnessSession<'_>, envelope: &Envelope, message: &[u8
 }
 
 /// Sends a message several times in one session, and ends the session.
-pub fn send_again(
+pub fn send_repeatedly(
     session: &mut HarnessSession<'_>,
     envelope: &Envelope,
     message: &[u8],
     times: u32,
 ) {
     let message = with_crlf(message);
-    let mut last = reply(session);
-    if last.starts_with('2') {
-        session.send(format!("EHLO {}\r\n", envelope.helo).as_bytes());
-        last = reply(session);
-    }
-    for _ in 0..times {
-        if !last.starts_with('2') {
-            break;
+    if greet(session, envelope).starts_with('2') {
+        for _ in 0..times {
+            transact(session, envelope, &message);
         }
-        transact(session, envelope, &message);
     }
     session.send(b"QUIT\r\n");
     session.finish();
 }
 
-/// Goes on to the first step that is refused. A recipient that is refused is left out, unless none is
-/// left.
-fn converse(
-    session: &mut HarnessSession<'_>,
-    envelope: &Envelope,
-    message: &[u8],
-) -> (String, bool) {
-    let mut last = reply(session);
-    if last.starts_with('2') {
-        session.send(format!("EHLO {}\r\n", envelope.helo).as_bytes());
-        last = reply(session);
+/// Waits for the banner and sends EHLO. Returns the last reply.
+fn greet(session: &mut HarnessSession<'_>, envelope: &Envelope) -> String {
+    let banner = reply(session);
+    if !banner.starts_with('2') {
+        return banner;
     }
-    match last.starts_with('2') {
-        true => transact(session, envelope, message),
-        false => (last, false),
-    }
+    session.send(format!("EHLO {}\r\n", envelope.helo).as_bytes());
+    reply(session)
 }
 
+/// Runs a transaction up to the first refusal. Skips refused recipients, unless all are refused. Returns
+/// the last reply, and true if the message is accepted.
 fn transact(
     session: &mut HarnessSession<'_>,
     envelope: &Envelope,
@@ -137,11 +129,11 @@ fn transact(
     session.send(&stuffed(message));
     session.send(b".\r\n");
     last = reply(session);
-    let taken = last.starts_with('2');
-    (last, taken)
+    let accepted = last.starts_with('2');
+    (last, accepted)
 }
 
-/// A whole reply, its lines joined by ` / `.
+/// Reads a reply, and joins its lines with ` / `.
 fn reply(session: &mut HarnessSession<'_>) -> String {
     let mut lines = Vec::new();
     loop {
@@ -161,7 +153,7 @@ fn reply(session: &mut HarnessSession<'_>) -> String {
     }
 }
 
-/// The same lines, each with CRLF at its end.
+/// Converts all line endings to CRLF.
 fn with_crlf(message: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(message.len() + message.len() / 32);
     for line in message.split_inclusive(|octet| *octet == b'\n') {
@@ -173,7 +165,7 @@ fn with_crlf(message: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// RFC 5321 §4.5.2.
+/// Doubles dots at the beginning of lines (RFC 5321 §4.5.2).
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(message.len() + 16);
     for line in message.split_inclusive(|octet| *octet == b'\n') {
@@ -228,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_shown_by_line() {
+    fn differences_are_formatted_as_a_unified_diff() {
         assert_eq!(difference(b"a\r\n", b"a\r\n"), "");
         let shown = difference(
             b"Subject: a\r\n\r\nx\r\n",

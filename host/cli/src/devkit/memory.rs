@@ -1,4 +1,4 @@
-//! A transport in memory: the client is the tool itself.
+//! A transport in memory, between a session and the tool that acts as its client.
 
 use std::future::poll_fn;
 use std::io;
@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use postgate::session::{Received, Transport, Upgraded};
+use postgate::session::{ReadOutcome, Transport, Upgraded};
 use postgate::shutdown::Shutdown;
 use postgate::tls::HandshakeError;
 use postgate_dialog::Certificate;
@@ -17,15 +17,15 @@ use super::fixture;
 
 /// The server's end of a connection in memory.
 #[derive(Debug)]
-pub(super) struct MemoryTransport(Arc<Mutex<Wire>>);
+pub(super) struct MemoryTransport(Arc<Mutex<Buffers>>);
 
 /// The client's end of a connection in memory.
 #[derive(Debug)]
-pub(super) struct MemoryClient(Arc<Mutex<Wire>>);
+pub(super) struct MemoryClient(Arc<Mutex<Buffers>>);
 
-/// What is under way between the two ends.
+/// The octets and events in transit.
 #[derive(Debug, Default)]
-struct Wire {
+struct Buffers {
     to_server: Vec<u8>,
     to_client: Vec<u8>,
     event: Option<ClientEvent>,
@@ -33,77 +33,77 @@ struct Wire {
     server_waits: bool,
 }
 
-/// What a client does beside sending octets, once the server has read those.
+/// An event of the client. It occurs once the server has read all octets.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ClientEvent {
-    /// It closes the connection.
+    /// The client closes the connection.
     Close,
-    /// It shakes hands, with this certificate.
+    /// The client performs the TLS handshake with this certificate.
     Handshake(Certificate),
-    /// It lets its time run out.
+    /// The client sends nothing until the time limit of the server has passed.
     Wait,
 }
 
-/// Both ends of a new connection.
+/// Creates a connection, and returns its ends.
 pub(super) fn connection() -> (MemoryTransport, MemoryClient) {
-    let wire = Arc::new(Mutex::new(Wire::default()));
-    (MemoryTransport(Arc::clone(&wire)), MemoryClient(wire))
+    let buffers = Arc::new(Mutex::new(Buffers::default()));
+    (MemoryTransport(Arc::clone(&buffers)), MemoryClient(buffers))
 }
 
-fn locked(wire: &Mutex<Wire>) -> MutexGuard<'_, Wire> {
-    // No operation on a wire can panic half done.
-    wire.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
+    // The fields are independent of each other, so a panic cannot leave them inconsistent.
+    buffers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemoryClient {
     /// Sends octets.
     pub(super) fn send(&self, octets: &[u8]) {
-        locked(&self.0).to_server.extend_from_slice(octets);
+        lock(&self.0).to_server.extend_from_slice(octets);
     }
 
-    /// Does this next.
+    /// Sets the event that follows the octets sent so far.
     pub(super) fn set_event(&self, event: ClientEvent) {
-        locked(&self.0).event = Some(event);
+        lock(&self.0).event = Some(event);
     }
 
-    /// Moves what the server has sent to the end of a buffer.
+    /// Appends the octets that the server has sent to a buffer.
     pub(super) fn receive(&self, buffer: &mut Vec<u8>) {
-        buffer.append(&mut locked(&self.0).to_client);
+        buffer.append(&mut lock(&self.0).to_client);
     }
 
-    /// True if the server waits for the client.
+    /// Returns true if the server waits for the client.
     pub(super) fn is_awaited(&self) -> bool {
-        locked(&self.0).server_waits
+        lock(&self.0).server_waits
     }
 }
 
 impl MemoryTransport {
-    /// Waits for something that the client does. The future does not wake its task: who plays the
-    /// client polls it after each thing that it does.
-    async fn wait<R>(&self, mut found: impl FnMut(&mut Wire) -> Option<R>) -> R {
+    /// Waits until `receive` returns a value. The future does not wake its task: the tool polls the
+    /// session after each action of the client.
+    async fn wait<R>(&self, mut receive: impl FnMut(&mut Buffers) -> Option<R>) -> R {
         poll_fn(|_| {
-            let mut wire = locked(&self.0);
-            let found = found(&mut wire);
-            wire.server_waits = found.is_none();
-            found.map_or(Poll::Pending, Poll::Ready)
+            let mut buffers = lock(&self.0);
+            let received = receive(&mut buffers);
+            buffers.server_waits = received.is_none();
+            received.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 }
 
 impl Transport for MemoryTransport {
-    /// The client says when its time is up, so that the deadline does not matter.
-    async fn read(&mut self, buffer: &mut Vec<u8>, _: Instant) -> io::Result<Received> {
-        let received = self.wait(|wire| {
-            if !wire.to_server.is_empty() {
-                buffer.append(&mut wire.to_server);
-                return Some(Received::Octets);
+    /// Ignores the deadline, since [`ClientEvent::Wait`] simulates it.
+    async fn read(&mut self, buffer: &mut Vec<u8>, _: Instant) -> io::Result<ReadOutcome> {
+        let received = self.wait(|buffers| {
+            if !buffers.to_server.is_empty() {
+                buffer.append(&mut buffers.to_server);
+                return Some(ReadOutcome::Octets);
             }
-            match wire.event {
-                Some(ClientEvent::Close) => Some(Received::Closed),
+            match buffers.event {
+                Some(ClientEvent::Close) => Some(ReadOutcome::Closed),
                 Some(ClientEvent::Wait) => {
-                    wire.event = None;
-                    Some(Received::TimedOut)
+                    buffers.event = None;
+                    Some(ReadOutcome::TimedOut)
                 }
                 Some(ClientEvent::Handshake(_)) | None => None,
             }
@@ -112,13 +112,13 @@ impl Transport for MemoryTransport {
     }
 
     async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        locked(&self.0).to_client.extend_from_slice(octets);
+        lock(&self.0).to_client.extend_from_slice(octets);
         Ok(())
     }
 
-    /// Nobody listens in, so that the handshake itself is left out.
+    /// Only simulates the handshake, since the connection does not leave the process.
     async fn start_tls(self, _: &mut Shutdown) -> Result<Upgraded<Self>, HandshakeError> {
-        let certificate = self.wait(|wire| match wire.event.take() {
+        let certificate = self.wait(|buffers| match buffers.event.take() {
             Some(ClientEvent::Handshake(certificate)) => Some(Ok(certificate)),
             Some(ClientEvent::Close) => Some(Err(HandshakeError::Closed)),
             Some(ClientEvent::Wait) => Some(Err(HandshakeError::Timeout)),
@@ -126,7 +126,7 @@ impl Transport for MemoryTransport {
         });
         let certificate = certificate.await?;
         Ok(Upgraded {
-            facts: fixture::encryption(certificate),
+            facts: fixture::tls_facts(certificate),
             channel: Channel {
                 exporter: None,
                 client_certificate: certificate == Certificate::Client,
@@ -136,6 +136,6 @@ impl Transport for MemoryTransport {
     }
 
     async fn close(&mut self) {
-        mem::take(&mut locked(&self.0).to_server);
+        mem::take(&mut lock(&self.0).to_server);
     }
 }

@@ -1,15 +1,17 @@
-//! Tools for authors of plugins: everything that `postgate plugin` does without a running gateway.
+//! Tools for authors of plugins. They need no running gateway.
 //!
-//! - [`harness`]: one plugin in sessions as a gateway serves them, without a socket;
-//! - [`mail`]: a whole message as a session;
-//! - [`bench`](mod@bench): what a plugin costs;
-//! - [`fixture`]: who the client of such a session is;
-//! - [`scaffold`]: a new plugin from a template;
-//! - [`call`]: what a plugin was asked and answered, for people and for programs.
+//! - [`harness`]: runs one plugin in sessions as a gateway does, over a transport in memory;
+//! - [`fixture`]: the client and the configuration of such a session;
+//! - [`mail`]: sends a message in such a session;
+//! - [`call`]: a call of the plugin in a session, as text and as JSON;
+//! - [`bench`](mod@bench): measures the time of calls;
+//! - [`bindings`]: the contract and the C bindings as files;
+//! - [`scaffold`]: creates a plugin from a template.
 
 pub mod bench;
 pub mod bindings;
 pub mod call;
+pub mod error;
 pub mod fixture;
 pub mod harness;
 pub mod mail;

@@ -1,4 +1,4 @@
-//! `postgate plugin new`: a plugin that builds and passes its test at once.
+//! Creates plugins from templates.
 
 mod embedded;
 
@@ -7,7 +7,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A language that there is a template for.
+use self::embedded::Embedded;
+
+/// A language with a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// C, with clang.
@@ -21,7 +23,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Every language.
+    /// All languages.
     pub const ALL: [Self; 4] = [Self::Rust, Self::C, Self::Python, Self::JavaScript];
 
     /// The name on the command line.
@@ -43,8 +45,8 @@ impl Language {
         }
     }
 
-    /// The contract to be read. Where the tools of a language read it too, the build puts it there in
-    /// the way that they want it.
+    /// The contract, for authors to read. For the other languages, the build script of the plugin writes
+    /// it with `postgate plugin bindings`.
     const fn contract(self) -> &'static [Embedded] {
         match self {
             Self::C | Self::Rust => embedded::WIT,
@@ -60,13 +62,10 @@ impl Language {
     }
 }
 
-/// A file of a template: its path in the new directory, and its text.
-type Embedded = (&'static str, &'static str);
-
-/// Why there is no new plugin.
+/// Why a plugin cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ScaffoldError {
-    /// Something is there already.
+    /// The directory exists already.
     #[error("{}: is there already; choose another name, or remove it", .0.display())]
     Exists(PathBuf),
     /// A file cannot be written.
@@ -74,10 +73,11 @@ pub enum ScaffoldError {
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// The name would not do in every language, as a file, and as a package.
+    /// The name is not valid as an identifier, a file name and a package name in all languages.
     #[error(
         "{0:?} cannot be the name of a plugin: write lower-case letters, digits and hyphens, a letter \
          first, such as \"greylist\" or \"no-spam\""
@@ -85,36 +85,36 @@ pub enum ScaffoldError {
     Name(String),
 }
 
-/// Writes a new plugin into a directory that is not there yet, and gives the files in their order.
+/// Writes a new plugin into a new directory. Returns the paths of its files.
 ///
 /// # Errors
 ///
-/// Where the name will not do, the directory exists, or it cannot be written. What was written until
-/// then stays.
+/// Fails if the name is invalid, the directory exists, or a file cannot be written. Does not remove the
+/// files before the error.
 pub fn new(
     name: &str,
     language: Language,
     directory: &Path,
 ) -> Result<Vec<PathBuf>, ScaffoldError> {
-    if !is_name(name) {
+    if !is_valid_name(name) {
         return Err(ScaffoldError::Name(name.to_owned()));
     }
     if directory.exists() {
         return Err(ScaffoldError::Exists(directory.to_owned()));
     }
     let mut files = Vec::new();
-    let below = |place: &'static str, files: &'static [Embedded]| {
+    let prefixed = |prefix: &'static str, files: &'static [Embedded]| {
         files
             .iter()
-            .map(move |(file, text)| (format!("{place}{file}"), *text))
+            .map(move |(file, text)| (format!("{prefix}{file}"), *text))
     };
-    let template = below("", language.template());
-    let contract = below("wit/", language.contract());
-    let sdk = below("vendor/postgate-plugin/src/", language.sdk());
+    let template = prefixed("", language.template());
+    let contract = prefixed("wit/", language.contract());
+    let sdk = prefixed("vendor/postgate-plugin/src/", language.sdk());
     for (file, text) in template.chain(contract).chain(sdk) {
-        let file = named(&file, name);
+        let file = with_name(&file, name);
         let path = directory.join(&file);
-        write(&path, &named(text, name)).map_err(|error| ScaffoldError::Io {
+        write(&path, &with_name(text, name)).map_err(|error| ScaffoldError::Io {
             file: path.clone(),
             error,
         })?;
@@ -128,22 +128,22 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
     }
     fs::write(path, text)?;
-    // A script is to be run.
+    // Scripts must be executable.
     match text.starts_with("#!") {
         true => fs::set_permissions(path, fs::Permissions::from_mode(0o755)),
         false => Ok(()),
     }
 }
 
-/// The text of a template, where `new-plugin` and `new_plugin` and `NewPlugin` stand for the name.
-fn named(text: &str, name: &str) -> String {
-    let camel: String = name.split('-').map(capitalised).collect();
+/// Replaces the placeholders `new-plugin`, `new_plugin` and `NewPlugin` of a template with the name.
+fn with_name(text: &str, name: &str) -> String {
+    let camel_case: String = name.split('-').map(capitalized).collect();
     text.replace("new-plugin", name)
         .replace("new_plugin", &name.replace('-', "_"))
-        .replace("NewPlugin", &camel)
+        .replace("NewPlugin", &camel_case)
 }
 
-fn capitalised(word: &str) -> String {
+fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
     match letters.next() {
         Some(first) => first.to_ascii_uppercase().to_string() + letters.as_str(),
@@ -151,7 +151,7 @@ fn capitalised(word: &str) -> String {
     }
 }
 
-fn is_name(name: &str) -> bool {
+fn is_valid_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         !part.is_empty() && part.bytes().all(is_inner)
@@ -166,31 +166,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_good_and_bad() {
+    fn names_are_validated() {
         for name in ["a", "greylist", "no-spam-2"] {
-            assert!(is_name(name), "{name}");
+            assert!(is_valid_name(name), "{name}");
         }
         for name in [
             "", "-a", "a-", "a--b", "2nd", "Grey", "a_b", "a/b", "é", "..",
         ] {
-            assert!(!is_name(name), "{name}");
+            assert!(!is_valid_name(name), "{name}");
         }
     }
 
     #[test]
-    fn a_name_takes_every_form() {
+    fn placeholders_are_replaced_in_each_case_style() {
         assert_eq!(
-            named("new-plugin new_plugin NewPlugin", "no-spam"),
+            with_name("new-plugin new_plugin NewPlugin", "no-spam"),
             "no-spam no_spam NoSpam"
         );
     }
 
     #[test]
-    fn nothing_is_overwritten() {
-        let place = tempfile::tempdir().unwrap();
-        let there = new("x", Language::Rust, place.path()).unwrap_err();
-        assert!(matches!(there, ScaffoldError::Exists(_)), "{there}");
-        let directory = place.path().join("x");
+    fn an_existing_directory_is_not_changed() {
+        let parent = tempfile::tempdir().unwrap();
+        let error = new("x", Language::Rust, parent.path()).unwrap_err();
+        assert!(matches!(error, ScaffoldError::Exists(_)), "{error}");
+        let directory = parent.path().join("x");
         for file in new("x", Language::Rust, &directory).unwrap() {
             assert!(file.is_file(), "{}", file.display());
         }

@@ -1,4 +1,4 @@
-//! A session that the harness plays.
+//! A session of the harness, whose client is a tool.
 
 use std::fs;
 use std::future::{Future, poll_fn};
@@ -19,97 +19,97 @@ use super::call::Call;
 use super::memory::{ClientEvent, MemoryClient};
 use super::trace_fields::without_trace;
 
-/// A session with one plugin, whose client is the tool itself.
+/// A session with one plugin, whose client is a tool.
 pub struct HarnessSession<'a> {
     pub(super) tokio: &'a Tokio,
     pub(super) client: MemoryClient,
     /// The driver of the session; `None` once the session is over.
     pub(super) driver: Option<Pin<Box<dyn Future<Output = Ending>>>>,
     pub(super) calls: Arc<Calls>,
-    /// What the server has said and nobody has heard yet.
-    pub(super) said: Vec<u8>,
-    /// The directory of the message store.
+    /// The octets of the server that the client has not read yet.
+    pub(super) unread: Vec<u8>,
+    /// The Maildir of the backend.
     pub(super) maildir: PathBuf,
     pub(super) _directory: TempDir,
 }
 
 impl HarnessSession<'_> {
-    /// The calls of the plugin since the last call of this.
+    /// Returns the calls of the plugin since the last call of this function.
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut *self.calls.lock())
     }
 
-    /// Ends the session, as a client does that goes away.
+    /// Closes the connection of the client, which ends the session.
     pub fn finish(&mut self) {
         self.client.set_event(ClientEvent::Close);
-        self.play();
+        self.drive();
     }
 
-    /// The message that the backend got last, without the fields that the gateway adds.
+    /// Returns the last message of the backend without the trace fields that the gateway adds. Returns
+    /// `None` if there is no message.
     pub fn delivered(&self) -> Option<Vec<u8>> {
         let newest = fs::read_dir(self.maildir.join("new"))
             .ok()?
             .filter_map(Result::ok)
             .map(|entry| entry.path())
-            // Names begin with the time, and then count.
             .max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok())?;
         Some(without_trace(&fs::read(newest).ok()?).to_vec())
     }
 
-    /// Drives the session until it waits for the client, or is over.
-    fn play(&mut self) {
+    /// Drives the session until it waits for the client or ends.
+    fn drive(&mut self) {
         let Some(driver) = &mut self.driver else {
             return;
         };
         let client = &self.client;
-        let played = poll_fn(|context| match driver.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(Played::Over),
-            Poll::Pending if client.is_awaited() => Poll::Ready(Played::Waits),
-            // It waits for something that wakes this task: a plugin, a file, the clock.
+        let driven = poll_fn(|context| match driver.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(DriverState::Ended),
+            Poll::Pending if client.is_awaited() => Poll::Ready(DriverState::AwaitsClient),
+            // The session waits for a plugin, a file or the clock, which wake this task.
             Poll::Pending => Poll::Pending,
         });
-        if let Played::Over = self.tokio.block_on(played) {
+        if let DriverState::Ended = self.tokio.block_on(driven) {
             self.driver = None;
         }
-        self.client.receive(&mut self.said);
+        self.client.receive(&mut self.unread);
     }
 }
 
-enum Played {
-    Over,
-    Waits,
+enum DriverState {
+    AwaitsClient,
+    Ended,
 }
 
 impl Server for HarnessSession<'_> {
     fn send(&mut self, octets: &[u8]) {
-        // What the server says before it reads belongs before what it says to this.
-        self.play();
+        // The server must write its replies to earlier octets first.
+        self.drive();
         self.client.send(octets);
-        self.play();
+        self.drive();
     }
 
     fn hang_up(&mut self) {
-        self.play();
+        self.drive();
         self.finish();
     }
 
     fn begin_tls(&mut self, shows: Certificate) {
-        self.play();
+        self.drive();
         self.client.set_event(ClientEvent::Handshake(shows));
-        self.play();
+        self.drive();
     }
 
     fn wait(&mut self) {
-        self.play();
+        self.drive();
         self.client.set_event(ClientEvent::Wait);
-        self.play();
+        self.drive();
     }
 
     fn hear(&mut self) -> Heard {
-        self.play();
-        match self.said.iter().position(|octet| *octet == b'\n') {
+        self.drive();
+        match self.unread.iter().position(|octet| *octet == b'\n') {
             Some(end) => {
-                let line: Vec<_> = self.said.drain(..=end).collect();
+                let line: Vec<_> = self.unread.drain(..=end).collect();
                 let line = String::from_utf8_lossy(&line);
                 Heard::Line(line.trim_end_matches(['\r', '\n']).to_owned())
             }
@@ -119,12 +119,12 @@ impl Server for HarnessSession<'_> {
     }
 
     fn script(&mut self, _: &ScriptedAnswer) {
-        // The plugin answers; a dialog that scripts the policy is for the protocol alone.
+        // Scripted answers are for tests of the protocol. Here the plugin answers.
     }
 
     fn is_quiet(&mut self) -> Option<bool> {
-        self.play();
-        Some(self.said.is_empty() && self.driver.is_some())
+        self.drive();
+        Some(self.unread.is_empty() && self.driver.is_some())
     }
 
     fn asked(&mut self) -> Option<Vec<String>> {
@@ -132,20 +132,20 @@ impl Server for HarnessSession<'_> {
     }
 
     fn stored(&mut self) -> Option<Vec<u8>> {
-        self.play();
+        self.drive();
         self.delivered()
     }
 
     fn leftovers(&mut self) -> Option<String> {
-        self.play();
-        match self.said.is_empty() {
+        self.drive();
+        match self.unread.is_empty() {
             true => None,
-            false => Some(self.said.escape_ascii().to_string()),
+            false => Some(self.unread.escape_ascii().to_string()),
         }
     }
 }
 
-/// Keeps what the plugin was asked and said.
+/// Collects the calls of the plugin.
 pub(super) struct Calls {
     calls: Mutex<Vec<Call>>,
     recorder: Option<Recorder>,
@@ -160,7 +160,7 @@ impl Calls {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Call>> {
-        // A list is whole whatever happened to who held it.
+        // Adding and taking calls does not panic, so the list is consistent.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -173,7 +173,7 @@ impl Observer for Calls {
         self.lock().push(Call {
             event: call.question.event(),
             subject: call.question.subject(call.context),
-            answer: recording::answer::answer(&call.answer),
+            answer: recording::answer_json(&call.answer),
             elapsed: call.elapsed,
         });
     }

@@ -1,20 +1,20 @@
-//! A delivered message without what the gateway itself has put on top.
+//! Removal of the trace fields that the gateway adds (RFC 5321 §4.4).
 
-/// A message without the Return-Path and Received fields at its top.
+/// Returns a message without the Return-Path and Received fields at its top.
 pub(super) fn without_trace(message: &[u8]) -> &[u8] {
     let mut rest = message;
     for name in [&b"return-path:"[..], b"received:"] {
-        let is_there = rest
+        let is_present = rest
             .get(..name.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(name));
-        if is_there {
+        if is_present {
             rest = &rest[field_len(rest)..];
         }
     }
     rest
 }
 
-/// The length of the field at the top, with the lines that continue it.
+/// Returns the length of the first field with its continuation lines, in octets.
 fn field_len(block: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_trace_is_taken_off_the_top_only() {
+    fn only_trace_fields_at_the_top_are_removed() {
         let message =
             b"Return-Path: <a@b>\r\nReceived: from x\r\n by y\r\nReceived: from z\r\n\r\nhi\r\n";
         assert_eq!(without_trace(message), b"Received: from z\r\n\r\nhi\r\n");

@@ -1,9 +1,9 @@
-//! How often clients may fail to authenticate: from one address, and with one account.
+//! Limits on failed authentications, by client address and by account.
 //!
-//! An attempt counts from its beginning and is given back where it succeeds, so that attempts at the
-//! same time do not get around a limit. What was counted drains evenly: who has used up `limit`
-//! failures has one more every `window / limit`. A stranger can thereby hold up an account, and whoever
-//! comes from an address from which the account was used is not held up by that.
+//! An attempt counts as failed from its beginning, and is subtracted if it succeeds. Concurrent attempts
+//! therefore cannot exceed a limit. Failures are counted in leaky buckets: after `limit` failures, one
+//! more attempt is possible every `window / limit`. An attacker can block an account this way, but not
+//! for clients from an address that has used the account successfully before.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -15,32 +15,33 @@ use std::time::{Duration, Instant};
 use postgate_config::Limits;
 use postgate_proto::network::client_network;
 
-/// The attempts at a whole gateway.
+/// The authentication attempts at a gateway.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    /// Nothing but hashes is kept: neither names nor addresses.
+    /// The tables have only hashes as keys, no names and no addresses.
     hasher: RandomState,
+    /// `None` if there is no limit.
     by_address: Option<Buckets>,
+    /// `None` if there is no limit.
     by_account: Option<Buckets>,
-    known: Mutex<Known>,
+    known: Mutex<KnownPairs>,
 }
 
-/// Which limit an attempt is beyond.
+/// The limit that an attempt exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMany {
-    /// That of the account.
+pub(crate) enum ExceededLimit {
     Account,
-    /// That of the address.
     Address,
 }
 
-/// An attempt. It stays counted as failed unless it is said how it ended.
+/// An attempt in progress. It counts as failed, unless [`Self::succeeded`] or [`Self::undecided`] is
+/// called.
 #[derive(Debug)]
 #[must_use = "an attempt that is dropped has failed"]
 pub(crate) struct Attempt {
-    of: Arc<Attempts>,
+    attempts: Arc<Attempts>,
     address: u64,
-    /// Nothing where the account is not limited for this client, or has no name.
+    /// `None` if the account has no name, or is not limited for this client.
     account: Option<u64>,
     pair: u64,
 }
@@ -56,13 +57,17 @@ impl Attempts {
         }
     }
 
-    /// Begins an attempt. Which accounts there are makes no difference; letter case neither. The
-    /// account is empty where the mechanism does not tell it.
+    /// Begins an attempt. Counts nonexistent accounts like existing ones, and ignores letter case. The
+    /// account is empty if the mechanism does not name it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the attempt exceeds a limit. It is not counted then.
     pub(crate) fn begin(
         self: &Arc<Self>,
         address: IpAddr,
         account: &str,
-    ) -> Result<Attempt, TooMany> {
+    ) -> Result<Attempt, ExceededLimit> {
         self.begin_at(address, account, Instant::now())
     }
 
@@ -71,24 +76,23 @@ impl Attempts {
         address: IpAddr,
         account: &str,
         now: Instant,
-    ) -> Result<Attempt, TooMany> {
+    ) -> Result<Attempt, ExceededLimit> {
         let account = account.to_lowercase();
         let address = client_network(address);
         let pair = self.hasher.hash_one((address, &account));
         let address = self.hasher.hash_one(address);
         let is_limited = !account.is_empty() && !lock(&self.known).pairs.contains(&pair);
         let account = is_limited.then(|| self.hasher.hash_one(&account));
-        if !take(self.by_address.as_ref(), Some(address), now) {
-            return Err(TooMany::Address);
+        if !add(self.by_address.as_ref(), Some(address), now) {
+            return Err(ExceededLimit::Address);
         }
-        if !take(self.by_account.as_ref(), account, now) {
-            // Nobody looks at the credentials, so nobody can say that they are wrong.
-            give_back(self.by_address.as_ref(), Some(address));
-            return Err(TooMany::Account);
+        if !add(self.by_account.as_ref(), account, now) {
+            // The credentials are not verified, so this is no failure of the address.
+            subtract(self.by_address.as_ref(), Some(address));
+            return Err(ExceededLimit::Account);
         }
-        let of = Arc::clone(self);
         Ok(Attempt {
-            of,
+            attempts: Arc::clone(self),
             address,
             account,
             pair,
@@ -97,40 +101,43 @@ impl Attempts {
 }
 
 impl Attempt {
-    /// The client has authenticated. The account is known to be used from its address now.
+    /// Records that the client has authenticated. From now on, the limit of the account does not apply
+    /// to its address.
     pub(crate) fn succeeded(self) {
-        lock(&self.of.known).insert(self.pair);
+        lock(&self.attempts.known).insert(self.pair);
         self.undecided();
     }
 
-    /// The attempt says nothing about the client.
+    /// Subtracts the attempt, for example because no plugin could verify the credentials.
     pub(crate) fn undecided(self) {
-        give_back(self.of.by_address.as_ref(), Some(self.address));
-        give_back(self.of.by_account.as_ref(), self.account);
+        subtract(self.attempts.by_address.as_ref(), Some(self.address));
+        subtract(self.attempts.by_account.as_ref(), self.account);
     }
 }
 
-fn take(buckets: Option<&Buckets>, key: Option<u64>, now: Instant) -> bool {
+fn add(buckets: Option<&Buckets>, key: Option<u64>, now: Instant) -> bool {
     match (buckets, key) {
-        (Some(buckets), Some(key)) => buckets.take(key, now),
+        (Some(buckets), Some(key)) => buckets.add(key, now),
         _ => true,
     }
 }
 
-fn give_back(buckets: Option<&Buckets>, key: Option<u64>) {
+fn subtract(buckets: Option<&Buckets>, key: Option<u64>) {
     if let (Some(buckets), Some(key)) = (buckets, key) {
-        buckets.give_back(key);
+        buckets.subtract(key);
     }
 }
 
-/// One bucket for each address or account, which fills with failures and drains with time.
+/// A leaky bucket of failures for each address or account.
 #[derive(Debug)]
 struct Buckets {
     limit: f64,
-    drained_a_second: f64,
+    /// In failures a second.
+    leak_rate: f64,
     levels: Mutex<HashMap<u64, Level>>,
 }
 
+/// The level of a bucket at a time.
 #[derive(Clone, Copy, Debug)]
 struct Level {
     failures: f64,
@@ -138,26 +145,27 @@ struct Level {
 }
 
 impl Buckets {
-    /// No buckets where there is no limit.
+    /// Returns `None` if the limit is 0, which means that there is none.
     fn new(limit: u32, window: Duration) -> Option<Self> {
         let limit = f64::from(limit);
         (limit > 0.0).then(|| Self {
             limit,
-            drained_a_second: limit / window.as_secs_f64(),
+            leak_rate: limit / window.as_secs_f64(),
             levels: Mutex::default(),
         })
     }
 
-    fn take(&self, key: u64, now: Instant) -> bool {
+    /// Adds a failure. Returns false if the bucket is full.
+    fn add(&self, key: u64, now: Instant) -> bool {
         let mut levels = lock(&self.levels);
-        if levels.len() >= MAX_KEPT {
-            self.forget(&mut levels, now);
+        if levels.len() >= MAX_ENTRIES {
+            self.evict(&mut levels, now);
         }
         let level = levels.entry(key).or_insert(Level {
             failures: 0.0,
             at: now,
         });
-        let failures = self.drained(*level, now);
+        let failures = self.failures(*level, now);
         if failures + 1.0 > self.limit {
             return false;
         }
@@ -168,7 +176,7 @@ impl Buckets {
         true
     }
 
-    fn give_back(&self, key: u64) {
+    fn subtract(&self, key: u64) {
         let mut levels = lock(&self.levels);
         if let Some(level) = levels.get_mut(&key) {
             level.failures = (level.failures - 1.0).max(0.0);
@@ -178,40 +186,41 @@ impl Buckets {
         }
     }
 
-    fn drained(&self, level: Level, now: Instant) -> f64 {
+    /// Returns the level of a bucket now.
+    fn failures(&self, level: Level, now: Instant) -> f64 {
         let elapsed = now.saturating_duration_since(level.at).as_secs_f64();
-        (level.failures - elapsed * self.drained_a_second).max(0.0)
+        (level.failures - elapsed * self.leak_rate).max(0.0)
     }
 
-    /// Makes room: what has drained goes, and if that is not enough, the emptier half.
-    fn forget(&self, levels: &mut HashMap<u64, Level>, now: Instant) {
-        levels.retain(|_, level| self.drained(*level, now) > 0.0);
-        if levels.len() >= MAX_KEPT {
+    /// Removes empty buckets, and if there are none, the half with the lower levels.
+    fn evict(&self, levels: &mut HashMap<u64, Level>, now: Instant) {
+        levels.retain(|_, level| self.failures(*level, now) > 0.0);
+        if levels.len() >= MAX_ENTRIES {
             let mut failures: Vec<f64> = levels
                 .values()
-                .map(|level| self.drained(*level, now))
+                .map(|level| self.failures(*level, now))
                 .collect();
             failures.sort_by(f64::total_cmp);
             let median = failures[failures.len() / 2];
-            levels.retain(|_, level| self.drained(*level, now) > median);
+            levels.retain(|_, level| self.failures(*level, now) > median);
         }
     }
 }
 
-/// From which addresses accounts were used lately.
+/// The pairs of address and account that have authenticated, the most recent [`MAX_ENTRIES`].
 #[derive(Debug, Default)]
-struct Known {
+struct KnownPairs {
     pairs: HashSet<u64>,
     in_order: VecDeque<u64>,
 }
 
-impl Known {
+impl KnownPairs {
     fn insert(&mut self, pair: u64) {
         if !self.pairs.insert(pair) {
             return;
         }
         self.in_order.push_back(pair);
-        if self.in_order.len() > MAX_KEPT
+        if self.in_order.len() > MAX_ENTRIES
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.pairs.remove(&oldest);
@@ -220,11 +229,12 @@ impl Known {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The tables have no invariants that a panic could break.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// So many addresses, accounts and pairs of them are remembered.
-const MAX_KEPT: usize = 50_000;
+/// The most entries of each table, which bounds its memory.
+const MAX_ENTRIES: usize = 50_000;
 
 #[cfg(test)]
 mod tests {
@@ -243,29 +253,37 @@ mod tests {
         std::net::Ipv4Addr::from(number).into()
     }
 
-    /// Fails, where it may be tried at all.
-    fn fail(attempts: &Arc<Attempts>, from: u32, account: &str, now: Instant) -> Option<TooMany> {
+    /// Makes an attempt that fails. Returns the limit that it exceeds, if any.
+    fn fail(
+        attempts: &Arc<Attempts>,
+        from: u32,
+        account: &str,
+        now: Instant,
+    ) -> Option<ExceededLimit> {
         attempts.begin_at(ip(from), account, now).err()
     }
 
     #[test]
-    fn an_address_may_fail_so_often() {
+    fn failures_of_an_address_are_limited() {
         let (attempts, now) = (attempts(2, 0), Instant::now());
         assert_eq!(fail(&attempts, 1, "a", now), None);
         assert_eq!(fail(&attempts, 1, "b", now), None);
-        assert_eq!(fail(&attempts, 1, "c", now), Some(TooMany::Address));
+        assert_eq!(fail(&attempts, 1, "c", now), Some(ExceededLimit::Address));
         assert_eq!(fail(&attempts, 2, "c", now), None);
         let later = now + Duration::from_mins(5);
         assert_eq!(fail(&attempts, 1, "a", later), None);
-        assert_eq!(fail(&attempts, 1, "a", later), Some(TooMany::Address));
+        assert_eq!(fail(&attempts, 1, "a", later), Some(ExceededLimit::Address));
     }
 
     #[test]
-    fn an_account_may_fail_so_often_from_anywhere() {
+    fn failures_of_an_account_are_limited_across_addresses() {
         let (attempts, now) = (attempts(0, 2), Instant::now());
         assert_eq!(fail(&attempts, 1, "alice", now), None);
         assert_eq!(fail(&attempts, 2, "Alice", now), None);
-        assert_eq!(fail(&attempts, 3, "alice", now), Some(TooMany::Account));
+        assert_eq!(
+            fail(&attempts, 3, "alice", now),
+            Some(ExceededLimit::Account)
+        );
         assert_eq!(fail(&attempts, 3, "bob", now), None);
         assert_eq!(fail(&attempts, 3, "", now), None);
         assert_eq!(fail(&attempts, 3, "", now), None);
@@ -279,22 +297,28 @@ mod tests {
             attempts.begin_at(ip(1), "alice", now).unwrap().succeeded();
             attempts.begin_at(ip(1), "alice", now).unwrap().undecided();
         }
-        // Several at a time do not get around the limit.
+        // An attempt in progress counts.
         let attempt = attempts.begin_at(ip(1), "alice", now).unwrap();
-        assert_eq!(fail(&attempts, 1, "alice", now), Some(TooMany::Address));
+        assert_eq!(
+            fail(&attempts, 1, "alice", now),
+            Some(ExceededLimit::Address)
+        );
         attempt.undecided();
         assert_eq!(fail(&attempts, 1, "alice", now), None);
     }
 
     #[test]
-    fn strangers_do_not_lock_a_user_out() {
+    fn failures_from_other_addresses_do_not_block_a_known_address() {
         let (attempts, now) = (attempts(0, 1), Instant::now());
         attempts.begin_at(ip(1), "alice", now).unwrap().succeeded();
         assert_eq!(fail(&attempts, 2, "alice", now), None);
-        assert_eq!(fail(&attempts, 2, "alice", now), Some(TooMany::Account));
+        assert_eq!(
+            fail(&attempts, 2, "alice", now),
+            Some(ExceededLimit::Account)
+        );
         attempts.begin_at(ip(1), "alice", now).unwrap().succeeded();
         assert_eq!(fail(&attempts, 1, "bob", now), None);
-        assert_eq!(fail(&attempts, 1, "bob", now), Some(TooMany::Account));
+        assert_eq!(fail(&attempts, 1, "bob", now), Some(ExceededLimit::Account));
     }
 
     #[test]
@@ -302,14 +326,17 @@ mod tests {
         let (attempts, now) = (attempts(2, 2), Instant::now());
         assert_eq!(fail(&attempts, 0, "target", now), None);
         assert_eq!(fail(&attempts, 0, "target", now), None);
-        let most = u32::try_from(MAX_KEPT).unwrap();
+        let most = u32::try_from(MAX_ENTRIES).unwrap();
         for number in 1..=most + 10 {
             let name = number.to_string();
             assert_eq!(fail(&attempts, number, &name, now), None);
         }
         let kept = lock(&attempts.by_account.as_ref().unwrap().levels).len();
-        assert!(kept <= MAX_KEPT, "{kept}");
-        // What is nearest to its limit is kept the longest.
-        assert_eq!(fail(&attempts, 5, "target", now), Some(TooMany::Account));
+        assert!(kept <= MAX_ENTRIES, "{kept}");
+        // The fullest buckets are kept.
+        assert_eq!(
+            fail(&attempts, 5, "target", now),
+            Some(ExceededLimit::Account)
+        );
     }
 }

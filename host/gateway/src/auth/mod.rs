@@ -1,5 +1,5 @@
-//! What the gateway itself does about authentication: limits on failed attempts, and the secrets of
-//! which nonces and the keys of unknown users are made. Who may authenticate is decided by plugins.
+//! Support for authentication: limits on failed attempts, and the secrets for nonces and for the SCRAM
+//! keys of unknown users. Plugins decide who may authenticate.
 
 pub(crate) mod attempts;
 mod secret_file;

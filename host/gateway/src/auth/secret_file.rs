@@ -1,4 +1,5 @@
-//! The file of which decoys are made, so that they are the same after a start and on other machines.
+//! The file `auth-secret-file`, from which the SCRAM keys of unknown users are derived. With it, they
+//! are the same after a restart and on other machines.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,66 +14,73 @@ use zeroize::Zeroizing;
 
 use postgate_config::file::directory_of;
 
-/// The file that `auth-secret-file` names cannot be used.
+/// The file `auth-secret-file` cannot be used. The operator has to change the file or its permissions.
 #[derive(Debug, thiserror::Error)]
 #[error("auth-secret-file: {}: {fault}", file.display())]
 pub struct AuthSecretError {
     /// The file.
     pub file: PathBuf,
     /// What is wrong with it.
+    #[source]
     pub fault: AuthSecretFault,
 }
 
-/// What is wrong with the file of a secret.
+/// What is wrong with the file `auth-secret-file`.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSecretFault {
-    /// It cannot be made, where there is none.
+    /// It does not exist and cannot be created.
     #[error("cannot be made: {0}")]
-    Make(io::Error),
-    /// It can be guessed.
+    Create(#[source] io::Error),
+    /// It has this many octets, too few for a secret.
     #[error(
         "it has {0} octets, and needs at least 32; copy the one of the other gateways, or remove it: the \
          next start makes another"
     )]
     Short(usize),
-    /// The system does not let it be read.
+    /// It cannot be read.
     #[error("cannot be read: {0}; the gateway must be allowed to, and nobody else")]
-    Unreadable(io::Error),
+    Unreadable(#[source] io::Error),
 }
 
-/// Looks for what is wrong with the file. One that is not there is made at the next start.
+/// Checks a file without creating it. A missing file is no error, since the next start creates it.
 ///
 /// # Errors
 ///
-/// What is wrong.
+/// Fails if the file cannot be read or is too short.
 pub fn check_auth_secret(file: &Path) -> Result<(), AuthSecretError> {
     read(file).map(drop)
 }
 
-/// The secret of a file, which is made where it is not there.
+/// Derives the secret for decoys from a file. Creates the file if it does not exist.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or created, or is too short.
 pub(super) fn secret(file: &Path) -> Result<[u8; 32], AuthSecretError> {
     let text = match read(file)? {
         Some(text) => text,
         None => {
-            make(file).map_err(|error| failed(file, AuthSecretFault::Make(error)))?;
-            // Another gateway may have been first: its secret counts.
+            create(file).map_err(|error| failed(file, AuthSecretFault::Create(error)))?;
+            // Another gateway may have created the file in the meantime.
             let text = read(file)?;
-            text.ok_or_else(|| failed(file, AuthSecretFault::Make(io::ErrorKind::NotFound.into())))?
+            let missing = || AuthSecretFault::Create(io::ErrorKind::NotFound.into());
+            text.ok_or_else(|| failed(file, missing()))?
         }
     };
     if fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
         warn!(
             file = %file.display(),
-            "everybody on this machine can read the secret; take their right away: chmod o-r"
+            "every user of this machine can read the secret; remove the permission with chmod o-r"
         );
     }
-    // HMAC takes keys of any length.
+    // HMAC accepts keys of any length (RFC 2104 section 2).
     let mut hmac = Hmac::<Sha256>::new_from_slice(&text).expect("a key of any length");
     hmac.update(b"postgate decoys");
     Ok(hmac.finalize().into_bytes().into())
 }
 
-/// What a file holds, without the blanks that editors put around it. Nothing where it is not there.
+/// Reads a file without surrounding white space, which editors add. Returns `None` if it does not
+/// exist.
 fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, AuthSecretError> {
     let text = match fs::read(file) {
         Ok(text) => Zeroizing::new(text),
@@ -80,16 +88,16 @@ fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, AuthSecretError> {
         Err(error) => return Err(failed(file, AuthSecretFault::Unreadable(error))),
     };
     match text.trim_ascii() {
-        text if text.len() < LEAST => Err(failed(file, AuthSecretFault::Short(text.len()))),
+        text if text.len() < MIN_LENGTH => Err(failed(file, AuthSecretFault::Short(text.len()))),
         text => Ok(Some(Zeroizing::new(text.to_vec()))),
     }
 }
 
-/// Makes a file that its owner alone can read, as a whole or not at all.
-fn make(file: &Path) -> io::Result<()> {
-    let mut octets = Zeroizing::new([0; LEAST]);
+/// Creates a file with a random secret that only its owner can read. Keeps a file that exists.
+fn create(file: &Path) -> io::Result<()> {
+    let mut octets = Zeroizing::new([0; MIN_LENGTH]);
     getrandom::fill(&mut *octets)?;
-    // Only its owner may read a temporary file.
+    // `NamedTempFile` creates files with mode 0600.
     let mut new = NamedTempFile::new_in(directory_of(file))?;
     for octet in octets.iter() {
         write!(new, "{octet:02x}")?;
@@ -98,7 +106,7 @@ fn make(file: &Path) -> io::Result<()> {
     new.as_file().sync_all()?;
     match new.persist_noclobber(file) {
         Ok(_) => {
-            info!(file = %file.display(), "auth-secret-file made");
+            info!(file = %file.display(), "auth-secret-file created");
             Ok(())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -113,15 +121,15 @@ fn failed(file: &Path, fault: AuthSecretFault) -> AuthSecretError {
     }
 }
 
-/// The octets that a secret needs.
-const LEAST: usize = 32;
+/// The minimum length of the file, in octets.
+const MIN_LENGTH: usize = 32;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_not_there_is_made_for_its_owner_alone() {
+    fn a_missing_file_is_created_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("auth.secret");
         check_auth_secret(&file).unwrap();
@@ -137,18 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_used_is_told_with_the_remedy() {
+    fn an_unusable_file_is_an_error_with_a_remedy() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("short"), "x".repeat(31) + "\n").unwrap();
-        for (name, told) in [
+        for (name, message) in [
             ("short", "it has 31 octets, and needs at least 32; copy"),
             (".", "cannot be read: Is a directory"),
             ("nowhere/secret", "cannot be made: No such file"),
         ] {
             let error = secret(&path(name)).unwrap_err().to_string();
-            let begin = format!("auth-secret-file: {}: {told}", path(name).display());
-            assert!(error.starts_with(&begin), "{error}");
+            let expected = format!("auth-secret-file: {}: {message}", path(name).display());
+            assert!(error.starts_with(&expected), "{error}");
         }
     }
 }

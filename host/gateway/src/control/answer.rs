@@ -1,4 +1,4 @@
-//! The answer to each request.
+//! Answers the requests of the control socket.
 
 use crate::control::controller::Controller;
 use crate::control::protocol::{Request, Response};

@@ -1,4 +1,4 @@
-//! The other side of the control socket: a program that asks a running gateway.
+//! The client side of the control socket.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::control::protocol::{Request, Response};
 
-/// Asks the gateway that listens on a control socket, and waits for its answer, which takes as long
-/// as what is asked for.
+/// Sends a request to the gateway that listens on a control socket. Waits without a time limit, since a
+/// reload of plugins can take long.
 ///
 /// # Errors
 ///
-/// Where no gateway listens there, or it gives no answer.
+/// Fails if no gateway listens on the socket, or it does not answer the request.
 pub fn ask(socket: &Path, request: Request) -> Result<Response, ControlError> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NoGateway {
@@ -34,7 +34,7 @@ pub fn ask(socket: &Path, request: Request) -> Result<Response, ControlError> {
     match serde_json::from_str(&line) {
         Ok(Response::Error { reason }) => Err(ControlError::Refused(reason)),
         Ok(response) => Ok(response),
-        Err(error) => Err(ControlError::Garbled {
+        Err(error) => Err(ControlError::InvalidResponse {
             socket: socket.to_owned(),
             error,
         }),
@@ -44,31 +44,34 @@ pub fn ask(socket: &Path, request: Request) -> Result<Response, ControlError> {
 /// Why a gateway did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// What came is no answer.
+    /// The response is malformed. The gateway has probably another version.
     #[error("{socket}: no answer of a gateway of this version: {error}", socket = socket.display())]
-    Garbled {
-        /// Where it was asked.
+    InvalidResponse {
+        /// The file of the socket.
         socket: PathBuf,
-        /// What is wrong with the answer.
+        /// The error of the JSON parser.
+        #[source]
         error: serde_json::Error,
     },
-    /// The system does not let it be asked.
+    /// The connection failed, or the file may not be opened.
     #[error("{socket}: {error}", socket = socket.display())]
     Io {
-        /// Where it was asked.
+        /// The file of the socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// Nobody listens.
+    /// No gateway listens on the socket.
     #[error("{socket}: no gateway listens here ({error}); is it running, with this control.socket?", socket = socket.display())]
     NoGateway {
-        /// Where it was asked.
+        /// The file of the socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// The gateway does not understand what is asked.
+    /// The gateway does not know the request. It has probably another version.
     #[error("the gateway says: {0}")]
     Refused(String),
 }

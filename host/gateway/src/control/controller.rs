@@ -1,4 +1,4 @@
-//! What an operator can see of a running gateway, and change in it.
+//! The handle for inspecting a running gateway and reloading its files.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use crate::state::SharedState;
 use crate::tls::{self, CertificateListing};
 use postgate_runtime::Inventory;
 
-/// A handle to a gateway: what an operator can see of it, and change in it while it serves.
+/// A handle for inspecting a running gateway and reloading its files.
 ///
-/// It can be copied, and outlives the gateway, which then just does not change any more.
+/// Clones share the gateway's state. A handle may outlive the gateway.
 #[derive(Clone, Debug)]
 pub struct Controller {
     state: Arc<SharedState>,
@@ -19,46 +19,46 @@ impl Controller {
         Self { state }
     }
 
-    /// The plugins as they are now.
+    /// Returns the inventory of plugins.
     pub fn plugins(&self) -> Arc<Inventory> {
         self.state.plugins.current()
     }
 
-    /// Looks at the plugin directory now, whatever else watches it, and says what came of it. What
-    /// cannot be used leaves the version before in its place.
+    /// Reads the plugin directory now, and returns the new inventory. A plugin whose file cannot be used
+    /// keeps its previous version.
     pub async fn reload_plugins(&self) -> Arc<Inventory> {
         self.state.plugins.reload().await
     }
 
-    /// The certificates that clients are shown now.
+    /// Lists the certificates in use.
     pub fn certificates(&self) -> CertificateListing {
-        self.state.tls.listing()
+        self.state.certificates.listing()
     }
 
-    /// Everything that the gateway counts, as text in the OpenMetrics format.
+    /// Returns all metrics in the OpenMetrics format.
     pub fn metrics(&self) -> String {
         self.state.services.metrics.render()
     }
 
-    /// Takes what has changed outside of the configuration file. Unlike
-    /// [`Self::reload_plugins`], this waits for files that are still being written.
+    /// Reloads certificates, the files of the backend, and plugins. Unlike [`Self::reload_plugins`], this
+    /// waits for plugin files that are still being written.
     pub async fn reload(&self) {
         self.reload_certificates().await;
         postgate_delivery::reload(&self.state.services.delivery).await;
         self.state.plugins.refresh().await;
     }
 
-    /// Reads certificates, keys and authorities again, and logs what came of it. New sessions get
-    /// what is new, unless something is wrong with any of it: then all that was before stays.
+    /// Reloads certificates, keys and authorities, and logs the result. New handshakes use them. If one
+    /// of the files cannot be used, all of the previous ones stay in use.
     pub async fn reload_certificates(&self) {
-        let certificates = Arc::clone(&self.state.tls);
+        let certificates = Arc::clone(&self.state.certificates);
         if certificates.files().next().is_none() {
             return;
         }
-        // Files can be slow, and it is none of a session's business.
+        // File systems can be slow, and must not block the threads of sessions.
         let reloaded = tokio::task::spawn_blocking(move || certificates.reload()).await;
         if let Ok(reloaded) = reloaded {
-            tls::tell(&reloaded);
+            tls::log_reload(&reloaded);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The control socket: how other programs of the operator ask a running gateway.
+//! The control socket, a Unix socket through which other programs control a running gateway.
 //!
-//! A Unix socket that only its owner can open. One JSON object a line goes in, one comes back:
+//! Only the owner of its file can open it. Each request and each response is a JSON object in one line:
 //!
 //! ```text
 //! {"request":"plugin-list"}
 //! {"response":"plugins","generation":1,"error":null,"plugins":[…]}
 //! ```
 //!
-//! A new question is a variant of [`Request`], an arm in `answer.rs`, and where none of the answers
-//! fits, a variant of [`Response`].
+//! A new request needs a variant of [`Request`], an arm in `answer.rs`, and possibly a variant of
+//! [`Response`].
 
 mod answer;
 mod client;

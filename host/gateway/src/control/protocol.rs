@@ -1,43 +1,43 @@
-//! What can be asked of a running gateway, and what it says.
+//! The requests and responses of the control socket.
 
 use serde::{Deserialize, Serialize};
 
 use crate::tls::CertificateListing;
 use postgate_runtime::PluginListing;
 
-/// What can be asked of a running gateway.
+/// A request to a running gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// Which certificates clients are shown: [`Response::Certificates`].
+    /// List the certificates in use. The response is [`Response::Certificates`].
     Certificates,
-    /// What the gateway counts: [`Response::Metrics`].
+    /// Report the metrics. The response is [`Response::Metrics`].
     Metrics,
-    /// Which plugins there are: [`Response::Plugins`].
+    /// List the plugins. The response is [`Response::Plugins`].
     PluginList,
-    /// To look at the plugin directory now, and to say what came of it: [`Response::Plugins`].
+    /// Read the plugin directory, and list the plugins. The response is [`Response::Plugins`].
     PluginReload,
 }
 
-/// What a gateway says.
+/// The response to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "response", rename_all = "kebab-case")]
 pub enum Response {
-    /// What clients are shown.
+    /// The certificates in use.
     Certificates(CertificateListing),
-    /// It did not understand.
+    /// The request is malformed or unknown.
     Error {
-        /// Why.
+        /// What is wrong with the request.
         reason: String,
     },
-    /// What the gateway counts.
+    /// The metrics.
     Metrics {
-        /// In the OpenMetrics format.
+        /// The metrics in the OpenMetrics format.
         text: String,
     },
-    /// The plugins as they are now.
+    /// The plugins.
     Plugins(PluginListing),
 }
 
-/// The most octets of a request, with its line ending.
+/// The maximum length of a request with its line ending, in octets.
 pub(super) const MAX_REQUEST: u64 = 4 << 10;

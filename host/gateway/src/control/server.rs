@@ -1,4 +1,4 @@
-//! The gateway's side of the control socket.
+//! The server side of the control socket.
 
 use std::io;
 use std::path::Path;
@@ -15,8 +15,9 @@ use crate::control::answer::answer;
 use crate::control::controller::Controller;
 use crate::control::protocol::{MAX_REQUEST, Request, Response};
 use crate::control::socket::ControlSocket;
+use crate::error_chain::Chain;
 
-/// Answers on the control socket.
+/// The server of the control socket.
 #[derive(Debug)]
 pub(crate) struct ControlServer {
     socket: ControlSocket,
@@ -31,25 +32,27 @@ impl ControlServer {
         })
     }
 
-    /// Answers for as long as this is awaited.
+    /// Serves clients until the future is dropped.
     pub(crate) async fn serve(self, controller: Controller) {
         loop {
-            // An error means that the semaphore is closed, which it never is.
-            let place = Arc::clone(&self.clients).acquire_owned().await;
+            // Acquiring fails only if the semaphore is closed, which never happens.
+            let permit = Arc::clone(&self.clients).acquire_owned().await;
             match self.socket.listener.accept().await {
                 Ok((stream, _)) => {
                     let controller = controller.clone();
-                    // What was asked for is done to its end, whoever still listens.
+                    // A request is completed even if its client disconnects.
                     tokio::spawn(async move {
-                        let _place = place;
-                        if let Err(error) = converse(stream, &controller).await {
-                            debug!(%error, "a client of the control socket is gone");
+                        let _permit = permit;
+                        if let Err(error) = serve_client(stream, &controller).await {
+                            let error = Chain(&error);
+                            debug!(%error, "the connection of a control client failed");
                         }
                     });
                 }
                 Err(error) => {
+                    let error = Chain(&error);
                     warn!(%error, "cannot accept a connection on the control socket");
-                    // A lack of file descriptors ends when a session does.
+                    // Without file descriptors, accepting fails until a session ends.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -57,17 +60,17 @@ impl ControlServer {
     }
 }
 
-async fn converse(stream: UnixStream, controller: &Controller) -> io::Result<()> {
+async fn serve_client(stream: UnixStream, controller: &Controller) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
         line.clear();
         let mut bounded = (&mut stream).take(MAX_REQUEST);
         let read = bounded.read_until(b'\n', &mut line);
-        if timeout(PATIENCE, read).await?? == 0 {
+        if timeout(IO_TIMEOUT, read).await?? == 0 {
             return Ok(());
         }
-        let is_whole = line.ends_with(b"\n");
+        let is_complete = line.ends_with(b"\n");
         let response = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => answer(controller, request).await,
             Err(error) => Response::Error {
@@ -76,14 +79,14 @@ async fn converse(stream: UnixStream, controller: &Controller) -> io::Result<()>
         };
         let mut octets = serde_json::to_vec(&response)?;
         octets.push(b'\n');
-        timeout(PATIENCE, stream.write_all(&octets)).await??;
-        if !is_whole {
+        timeout(IO_TIMEOUT, stream.write_all(&octets)).await??;
+        if !is_complete {
             return Ok(());
         }
     }
 }
 
-/// How many may ask at a time. Others wait.
+/// The most clients that are served at a time. Others wait.
 const MAX_CLIENTS: usize = 8;
-/// How long a client may take to ask, or to read the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for a request, and for the response.
+const IO_TIMEOUT: Duration = Duration::from_secs(10);

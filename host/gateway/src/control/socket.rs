@@ -1,4 +1,5 @@
-//! The file of the control socket: made for its owner alone, and never taken from another gateway.
+//! The file of the control socket. Only its owner can open it, and it never replaces the socket of a
+//! running gateway.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
-/// A socket that listens. Its file goes away with it.
+/// A listening socket. Dropping it removes its file.
 #[derive(Debug)]
 pub(super) struct ControlSocket {
     pub(super) listener: UnixListener,
@@ -18,21 +19,21 @@ pub(super) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Listens. A file that a gateway left behind is replaced; the directory is made where it is not
-    /// there.
+    /// Binds the socket. Replaces the socket of a gateway that does not run any more, and creates the
+    /// directory if it does not exist.
     pub(super) fn open(file: &Path) -> io::Result<Self> {
         if let Some(directory) = file.parent() {
             fs::create_dir_all(directory)?;
         }
         ensure_free(file)?;
-        // It is made where nobody else can come, and moved once nobody else can open it. The name is
-        // short, since that of a socket may have about a hundred octets only.
-        let beside = file.parent().unwrap_or_else(|| Path::new("."));
-        let private = tempfile::Builder::new().prefix(".").tempdir_in(beside)?;
-        let unnamed = private.path().join("s");
-        let listener = UnixListener::bind(&unnamed)?;
-        fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
-        fs::rename(&unnamed, file)?;
+        // Bind in a private directory, and move the file when its mode is set, so that no other user
+        // can connect in between. The name is short, since `sun_path` has 108 octets.
+        let parent = file.parent().unwrap_or_else(|| Path::new("."));
+        let private = tempfile::Builder::new().prefix(".").tempdir_in(parent)?;
+        let temporary = private.path().join("s");
+        let listener = UnixListener::bind(&temporary)?;
+        fs::set_permissions(&temporary, Permissions::from_mode(0o600))?;
+        fs::rename(&temporary, file)?;
         Ok(Self {
             listener,
             identity: identity(file)?,
@@ -43,15 +44,15 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // A gateway that was started since may have put its own there.
+        // Another gateway may have replaced the file with its own socket.
         if identity(&self.file).is_ok_and(|found| found == self.identity) {
-            // What stays behind is replaced at the next start.
+            // A file that cannot be removed is replaced at the next start.
             _ = fs::remove_file(&self.file);
         }
     }
 }
 
-/// Whether the name may be taken: nobody listens there, and nothing else is there.
+/// Fails unless the file does not exist, or is a socket on which no gateway listens.
 fn ensure_free(file: &Path) -> io::Result<()> {
     match fs::symlink_metadata(file) {
         Ok(metadata) if !metadata.file_type().is_socket() => Err(io::Error::new(
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_owner_can_open_it_and_it_goes_away() {
+    async fn the_file_is_private_and_is_removed_on_drop() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("run/control.sock");
         let socket = ControlSocket::open(&file).unwrap();
@@ -92,13 +93,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_left_behind_is_replaced() {
+    async fn a_stale_socket_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("control.sock");
         drop(std::os::unix::net::UnixListener::bind(&file).unwrap());
         assert!(file.exists());
         let first = ControlSocket::open(&file).unwrap();
-        // One that serves is not, and neither is a file of another kind.
+        // A socket in use is not replaced, and neither is a file of another kind.
         assert_eq!(
             ControlSocket::open(&file).unwrap_err().kind(),
             ErrorKind::AddrInUse
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_file_of_a_successor_stays() {
+    async fn the_file_of_another_gateway_is_not_removed() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("control.sock");
         let first = ControlSocket::open(&file).unwrap();

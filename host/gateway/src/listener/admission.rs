@@ -1,9 +1,9 @@
-//! Who is let in: how many at a time, how many from one address, and how often.
+//! Limits on connections: their number, their number by client address, and their rate.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,33 +15,36 @@ use postgate_proto::network::client_network;
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections: Arc<Semaphore>,
+    /// The sessions that are processed at a time; `None` if they are not limited.
     slots: Option<Arc<Semaphore>>,
-    by_address: Arc<ByAddress>,
-    most_by_address: u32,
+    by_address: Arc<ConnectionCounts>,
+    /// The most connections of one address; 0 if they are not limited.
+    max_by_address: u32,
+    /// The connections a minute of one address; `None` if they are not limited.
     rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
 }
 
-/// Why a client is turned away.
+/// The limit that a connection exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TurnedAway {
-    /// It has as many connections as one address may have.
+pub(crate) enum AdmissionError {
+    /// The connections of the client's address.
     Address,
-    /// Everything is full.
+    /// All connections, or the instances of plugins.
     Full,
-    /// It comes too often.
+    /// The connection rate of the client's address.
     Rate,
 }
 
-/// The place of one connection among all. It is given back when this is dropped.
+/// Counts a connection until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     _connection: OwnedSemaphorePermit,
 }
 
-/// The place of one connection among those of its client. It is given back when this is dropped.
+/// Counts a connection of one client until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ClientPlace {
-    _counted: Option<CountedAddress>,
+pub(crate) struct ClientPermit {
+    _counted: Option<CountedConnection>,
 }
 
 impl Admission {
@@ -51,73 +54,91 @@ impl Admission {
             connections: semaphore(limits.connections),
             slots: (limits.slots > 0).then(|| semaphore(limits.slots)),
             by_address: Arc::default(),
-            most_by_address: limits.connections_per_address,
+            max_by_address: limits.connections_per_address,
             rate: NonZeroU32::new(limits.connection_rate)
                 .map(|rate| RateLimiter::keyed(Quota::per_minute(rate))),
         }
     }
 
-    /// Lets a connection in, whoever's it is, or says why not.
-    pub(crate) fn admit(&self) -> Result<Place, TurnedAway> {
+    /// Admits a connection before its client is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the listener has as many connections as it may.
+    pub(crate) fn admit(&self) -> Result<ConnectionPermit, AdmissionError> {
         let connection = Arc::clone(&self.connections).try_acquire_owned();
-        let connection = connection.map_err(|_| TurnedAway::Full)?;
-        Ok(Place {
+        let connection = connection.map_err(|_| AdmissionError::Full)?;
+        Ok(ConnectionPermit {
             _connection: connection,
         })
     }
 
-    /// Lets a client in, or says why not. Its address is the one that a proxy names, where one does.
-    pub(crate) fn admit_client(&self, address: IpAddr) -> Result<ClientPlace, TurnedAway> {
+    /// Admits a client by its address, which may come from a PROXY header.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its network has too many connections, or connects too often.
+    pub(crate) fn admit_client(&self, address: IpAddr) -> Result<ClientPermit, AdmissionError> {
         let key = client_network(address);
-        let counted = match self.most_by_address {
+        let counted = match self.max_by_address {
             0 => None,
-            most => Some(ByAddress::take(&self.by_address, key, most).ok_or(TurnedAway::Address)?),
+            max => {
+                let counted = ConnectionCounts::add(&self.by_address, key, max);
+                Some(counted.ok_or(AdmissionError::Address)?)
+            }
         };
         if let Some(rate) = &self.rate {
-            rate.check_key(&key).map_err(|_| TurnedAway::Rate)?;
-            // Who has not come for a while is forgotten, so that the table does not grow.
-            if rate.len() > MAX_RATES {
+            rate.check_key(&key).map_err(|_| AdmissionError::Rate)?;
+            // Without this, the table would grow with every new address.
+            if rate.len() > MAX_RATE_ENTRIES {
                 rate.retain_recent();
             }
         }
-        Ok(ClientPlace { _counted: counted })
+        Ok(ClientPermit { _counted: counted })
     }
 
-    /// Waits until the session may begin to be processed.
+    /// Waits until the session may be processed. Returns `None` if sessions are not limited.
     pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         let slots = Arc::clone(self.slots.as_ref()?);
-        // The semaphore is never closed.
+        // Acquiring fails only if the semaphore is closed, which never happens.
         slots.acquire_owned().await.ok()
     }
 }
 
-/// The connections of each address.
+/// The number of connections of each client network.
 #[derive(Debug, Default)]
-struct ByAddress(Mutex<HashMap<IpAddr, u32>>);
+struct ConnectionCounts(Mutex<HashMap<IpAddr, u32>>);
 
+/// Counts a connection until it is dropped.
 #[derive(Debug)]
-struct CountedAddress {
-    of: Arc<ByAddress>,
+struct CountedConnection {
+    counts: Arc<ConnectionCounts>,
     key: IpAddr,
 }
 
-impl ByAddress {
-    fn take(of: &Arc<Self>, key: IpAddr, most: u32) -> Option<CountedAddress> {
-        let mut counts = of.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(key).or_default();
-        if *count >= most {
+impl ConnectionCounts {
+    /// Returns `None` if the network has `max` connections already.
+    fn add(counts: &Arc<Self>, key: IpAddr, max: u32) -> Option<CountedConnection> {
+        let mut by_key = counts.lock();
+        let count = by_key.entry(key).or_default();
+        if *count >= max {
             return None;
         }
         *count += 1;
-        drop(counts);
-        let of = Arc::clone(of);
-        Some(CountedAddress { of, key })
+        drop(by_key);
+        let counts = Arc::clone(counts);
+        Some(CountedConnection { counts, key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        // The counters are independent of each other, so a panic cannot leave them inconsistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for CountedAddress {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
-        let mut counts = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         if let Some(count) = counts.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -127,8 +148,8 @@ impl Drop for CountedAddress {
     }
 }
 
-/// So many addresses are remembered before those that have not come for a while are forgotten.
-const MAX_RATES: usize = 10_000;
+/// The size of the table of rates above which entries without recent connections are removed.
+const MAX_RATE_ENTRIES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_counted_and_given_back() {
+    fn connections_are_counted_until_they_end() {
         let admission = Admission::new(&Limits {
             connections: 2,
             connections_per_address: 2,
@@ -147,7 +168,7 @@ mod tests {
         });
         let (one, two) = (admission.admit(), admission.admit());
         assert!(one.is_ok() && two.is_ok());
-        assert_eq!(admission.admit().err(), Some(TurnedAway::Full));
+        assert_eq!(admission.admit().err(), Some(AdmissionError::Full));
         drop(one);
         assert!(admission.admit().is_ok());
 
@@ -155,7 +176,7 @@ mod tests {
         let second = admission.admit_client(ip("::ffff:192.0.2.1"));
         assert!(first.is_ok() && second.is_ok());
         let third = admission.admit_client(ip("192.0.2.1"));
-        assert_eq!(third.err(), Some(TurnedAway::Address));
+        assert_eq!(third.err(), Some(AdmissionError::Address));
         assert!(admission.admit_client(ip("192.0.2.2")).is_ok());
         drop(first);
         assert!(admission.admit_client(ip("192.0.2.1")).is_ok());
@@ -164,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_client() {
+    fn an_ipv6_network_counts_as_one_client() {
         let admission = Admission::new(&Limits {
             connections_per_address: 1,
             ..Limits::default()
@@ -172,13 +193,13 @@ mod tests {
         let _first = admission.admit_client(ip("2001:db8::1")).unwrap();
         assert_eq!(
             admission.admit_client(ip("2001:db8::2")).err(),
-            Some(TurnedAway::Address)
+            Some(AdmissionError::Address)
         );
         assert!(admission.admit_client(ip("2001:db8:0:1::1")).is_ok());
     }
 
     #[test]
-    fn who_comes_too_often_is_turned_away() {
+    fn clients_above_the_rate_are_denied() {
         let admission = Admission::new(&Limits {
             connection_rate: 2,
             ..Limits::default()
@@ -187,7 +208,7 @@ mod tests {
         assert!(admission.admit_client(ip("192.0.2.1")).is_ok());
         assert_eq!(
             admission.admit_client(ip("192.0.2.1")).err(),
-            Some(TurnedAway::Rate)
+            Some(AdmissionError::Rate)
         );
         assert!(admission.admit_client(ip("192.0.2.2")).is_ok());
     }

@@ -1,4 +1,4 @@
-//! A listener that is bound: accepts connections for as long as the gateway serves.
+//! A bound listener: accepts connections until the gateway stops.
 
 use std::io;
 use std::mem;
@@ -13,16 +13,18 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
 use super::admission::Admission;
-use super::incoming::{IncomingConnection, ListenerState};
+use super::connection::{IncomingConnection, ListenerState};
 use super::socket;
-use crate::shutdown::{Phase, Shutdown};
+use crate::error_chain::Chain;
+use crate::shutdown::{Shutdown, ShutdownPhase};
 use crate::state::SharedState;
-use crate::supervisor::supervised;
+use crate::supervisor::supervise;
 use crate::tls::ListenerTls;
 
-/// A listener that is bound.
+/// A bound listener.
 #[derive(Debug)]
 pub(crate) struct BoundListener {
+    /// The address of the socket, with the port that the system has chosen.
     pub(crate) address: SocketAddr,
     socket: TcpListener,
     state: Arc<ListenerState>,
@@ -60,9 +62,9 @@ impl BoundListener {
     pub(crate) async fn serve(self, shutdown: Shutdown) {
         let listener = Arc::new(self);
         let task = format!("listener {}", listener.name());
-        supervised(&task, || Arc::clone(&listener).accept(shutdown.clone())).await;
+        supervise(&task, || Arc::clone(&listener).accept(shutdown.clone())).await;
         let mut sessions = mem::take(&mut *listener.sessions());
-        // The socket closes with the last reference: from here on nobody can connect.
+        // This is the last reference: dropping it closes the socket.
         drop(listener);
         while let Some(ended) = sessions.join_next().await {
             log_panic(ended);
@@ -75,7 +77,7 @@ impl BoundListener {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, remote)) => {
-                        // An address that the system does not tell is that of the listener.
+                        // The address is unavailable if the client has disconnected already.
                         let local = stream.local_addr().unwrap_or(self.address);
                         let state = Arc::clone(&self.state);
                         let incoming = IncomingConnection::new(state, stream, remote, local);
@@ -87,27 +89,26 @@ impl BoundListener {
                     }
                     Err(error) => back_off(&error).await,
                 },
-                () = phases.reached(Phase::Stopping) => return,
+                () = phases.reached(ShutdownPhase::Stopping) => return,
             }
         }
     }
 
     fn sessions(&self) -> MutexGuard<'_, JoinSet<()>> {
-        // A set of tasks is whole whatever happened to a thread that held it.
+        // Adding and removing tasks does not panic, so the set is consistent.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Accepting fails again at once while file descriptors are exhausted; they come back when a session
-/// ends.
+/// Waits before the next attempt. Without file descriptors, accepting fails until a session ends.
 async fn back_off(error: &io::Error) {
-    warn!(%error, "cannot accept a connection");
+    warn!(error = %Chain(error), "cannot accept a connection");
     tokio::time::sleep(ACCEPT_BACK_OFF).await;
 }
 
 fn log_panic(ended: Result<(), JoinError>) {
     if let Err(panic) = ended {
-        error!(%panic, "a session ended by a fault of the gateway");
+        error!(panic = %Chain(&panic), "a session ended by a fault of the gateway");
     }
 }
 

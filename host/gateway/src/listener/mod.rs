@@ -1,8 +1,9 @@
-//! One listener: accepts connections, and brings each client to its session.
+//! A listener: accepts connections, enforces its limits, and starts the sessions.
 
 pub(crate) mod admission;
 mod bound;
-mod incoming;
+mod connection;
+mod permits;
 mod preamble;
 mod replies;
 mod socket;

@@ -1,5 +1,4 @@
-//! What comes on a connection before its session: the PROXY header, and clients that do not wait for
-//! the banner.
+//! Octets that a client or proxy sends before the session: PROXY headers and early commands.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,17 +10,16 @@ use tokio::time::timeout;
 
 use crate::session::Stream;
 
-/// What came before the session.
+/// The octets that precede the session on a connection.
 #[derive(Debug, Default)]
-pub(super) struct Preamble {
-    /// What a proxy said.
+pub(super) struct ConnectionPreamble {
     pub(super) header: Option<ProxyHeader>,
-    /// Octets behind the header, which belong to the session.
+    /// Octets behind the header. They belong to the session.
     pub(super) early: Vec<u8>,
 }
 
-impl Preamble {
-    /// The addresses of client and gateway: those that the proxy named, or else those of the socket.
+impl ConnectionPreamble {
+    /// Returns the addresses of client and gateway from the header, or else those of the socket.
     pub(super) fn addresses(
         &self,
         remote: SocketAddr,
@@ -34,54 +32,55 @@ impl Preamble {
     }
 }
 
-/// Why a connection does not become a session.
+/// Why a connection gets no session. The cause is the proxy, or the operator who has configured it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PreambleError {
-    /// The connection broke.
+    /// The connection failed.
     #[error("the connection broke before the PROXY header: {0}")]
-    Closed(io::Error),
-    /// There must be a header, and there is none or a malformed one.
+    Connection(#[source] io::Error),
+    /// A required header is missing, or a header is malformed.
     #[error("the PROXY header is missing or malformed")]
     Malformed,
-    /// The header did not come in time.
-    #[error("the PROXY header did not come in time")]
+    /// The header did not arrive within the time limit.
+    #[error("the PROXY header did not arrive within the time limit")]
     Timeout,
-    /// The client is not a proxy in `proxy-from`, and the listener serves only those.
+    /// The listener requires a header, and the client is not in `proxy-from`.
     #[error("only the proxies in proxy-from may connect here")]
     Untrusted,
 }
 
-/// Reads the header that a trusted proxy sends first. If it is not required, a connection that begins
-/// with anything else, or with nothing, is taken as it is.
+/// Reads the PROXY header of a trusted proxy. `limit` is the time limit for each read. If the header is
+/// not required, it may be missing.
 ///
 /// # Errors
 ///
-/// Fails if a required header is missing, and if a header is malformed.
+/// Fails if a required header is missing, or a header is malformed or incomplete.
 pub(super) async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
     required: bool,
     limit: Duration,
-) -> Result<Preamble, PreambleError> {
+) -> Result<ConnectionPreamble, PreambleError> {
     let mut octets = Vec::new();
     loop {
         let read = match timeout(limit, stream.read_buf(&mut octets)).await {
-            Err(_) if !required && octets.is_empty() => return Ok(Preamble::default()),
+            Err(_) if !required && octets.is_empty() => return Ok(ConnectionPreamble::default()),
             Err(_) => return Err(PreambleError::Timeout),
-            Ok(read) => read.map_err(PreambleError::Closed)?,
+            Ok(read) => read.map_err(PreambleError::Connection)?,
         };
         if read == 0 {
-            return Err(PreambleError::Closed(io::ErrorKind::UnexpectedEof.into()));
+            let error = io::ErrorKind::UnexpectedEof.into();
+            return Err(PreambleError::Connection(error));
         }
         match proxy::parse(&octets) {
             Parsed::Incomplete => {}
             Parsed::Header(header, length) => {
-                return Ok(Preamble {
+                return Ok(ConnectionPreamble {
                     header: Some(header),
                     early: octets.split_off(length),
                 });
             }
             Parsed::Invalid if !required && !looks_like_header(&octets) => {
-                return Ok(Preamble {
+                return Ok(ConnectionPreamble {
                     header: None,
                     early: octets,
                 });
@@ -91,19 +90,20 @@ pub(super) async fn read_header(
     }
 }
 
-/// True if somebody meant to send a header: a malformed one must not be read as commands.
+/// Returns true if the octets begin with the signature of a header. A malformed header must not be
+/// interpreted as commands.
 fn looks_like_header(octets: &[u8]) -> bool {
     octets.starts_with(b"PROXY") || octets.starts_with(b"\r\n\r\n\0\r\nQUIT\n")
 }
 
-/// Waits before the banner. Returns true if the client talks in that time, which no mail server would
-/// do (RFC 5321 §4.3.1).
-pub(super) async fn talks_early(stream: &mut Stream, wait: Duration) -> bool {
+/// Waits before the banner. Returns true if the client sends octets in that time, although it must wait
+/// for the banner (RFC 5321 §4.3.1).
+pub(super) async fn sends_early(stream: &mut Stream, wait: Duration) -> bool {
     let mut octet = [0];
-    let heard = match stream {
+    let read = match stream {
         Stream::Plain(stream) => timeout(wait, stream.peek(&mut octet)).await,
-        // What is read here is lost, but a client that has talked is turned away.
+        // The octet is lost, but the client is refused in this case.
         Stream::Tls(stream) => timeout(wait, stream.read(&mut octet)).await,
     };
-    matches!(heard, Ok(Ok(count)) if count > 0)
+    matches!(read, Ok(Ok(count)) if count > 0)
 }

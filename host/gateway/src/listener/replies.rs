@@ -1,8 +1,8 @@
-//! Replies to clients that get no session.
+//! Replies to clients whose connection the gateway closes without a session.
 
 use postgate_proto::reply::{Enhanced, Refusal, Reply};
 
-pub(super) const NO_PROXY: Reply =
+pub(super) const NO_PROXY_HEADER: Reply =
     Reply::fixed(421, Enhanced::new(4, 3, 2), "This service is not for you");
 pub(super) const TOO_BUSY: Reply =
     Reply::fixed(421, Enhanced::new(4, 3, 2), "Too busy, try again later");
@@ -11,12 +11,12 @@ pub(super) const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(
     Enhanced::new(4, 7, 0),
     "Too many connections from your address",
 );
-pub(super) const TOO_OFTEN: Reply = Reply::fixed(
+pub(super) const RATE_EXCEEDED: Reply = Reply::fixed(
     421,
     Enhanced::new(4, 7, 0),
     "Too many connections, slow down",
 );
-pub(super) const TALKS_EARLY: Refusal = Refusal::fixed(
+pub(super) const EARLY_TALKER: Refusal = Refusal::fixed(
     554,
     Enhanced::new(5, 5, 0),
     "You talk before you are greeted",

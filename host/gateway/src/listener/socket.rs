@@ -1,4 +1,4 @@
-//! Sockets that listen.
+//! Listening sockets.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-/// Binds a listener. One of IPv6 takes no clients of IPv4, whatever the system would do by itself, so
-/// that the same port can be bound for both kinds.
+/// Binds a socket. An IPv6 socket does not accept IPv4 clients, regardless of the default of the system,
+/// so that the same port can be bound for both.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // A restart need not wait for the connections of the last run to be forgotten.
+    // After a restart, connections of the last process may still be in the state TIME-WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -22,7 +22,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// How many clients may wait to be let in. The system may allow fewer.
+/// The most connections that wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 1024;
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn both_kinds_of_addresses_share_a_port() {
+    async fn ipv4_and_ipv6_can_bind_the_same_port() {
         let ipv4 = listen((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
         let port = ipv4.local_addr().unwrap().port();
         match listen((Ipv6Addr::UNSPECIFIED, port).into()) {

@@ -1,4 +1,4 @@
-//! What the gateway adds to a message: the Received field, and what a submitted message still needs.
+//! The header fields that the gateway adds to messages: Received, and those that submissions lack.
 
 pub(crate) mod received;
 pub(crate) mod submission;

@@ -1,4 +1,4 @@
-//! The Received line (RFC 5321 §4.4): what this gateway says about how a message came.
+//! The Received field (RFC 5321 §4.4).
 
 use std::net::IpAddr;
 
@@ -7,30 +7,31 @@ use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 
 use postgate_runtime::context::Context;
 
-/// The line for the message of the current transaction.
+/// Returns the edit that adds the field to the message of the current transaction. Returns `None` if
+/// there is no transaction.
 pub(crate) fn field(context: &Context) -> Option<HeaderEdit> {
     let session = &context.session;
     let introduction = context.introduction.as_ref();
     let helo = introduction.map_or("unknown", |client| &client.name);
     let date = jiff::fmt::rfc2822::to_string(&ZonedDateTime::now()).ok()?;
     let transaction = context.transaction.as_ref()?;
-    // With several recipients, naming them would tell one of the others.
+    // The clause FOR must not disclose recipients to each other (RFC 5321 §7.2).
     let recipient = match transaction.envelope.recipients.as_slice() {
         [only] => format!(" for <{}>", only.path.as_str()),
         _ => String::new(),
     };
-    // As a comment (RFC 5322 section 3.2.2), in the words that Postfix uses.
+    // A comment (RFC 5322 section 3.2.2) in the format of Postfix.
     let encryption = match &context.tls {
         Some(tls) => format!(" (using {} with cipher {})", tls.version, tls.cipher),
         None => String::new(),
     };
     let line = format!(
         "from {} ({}[{}]){encryption} by {} with {} id {}{recipient}; {date}",
-        harmless(helo),
+        sanitized(helo),
         session
             .remote_host
             .name()
-            .map(|name| harmless(name) + " ")
+            .map(|name| sanitized(name) + " ")
             .unwrap_or_default(),
         literal(session.remote.ip()),
         session.hostname,
@@ -42,7 +43,7 @@ pub(crate) fn field(context: &Context) -> Option<HeaderEdit> {
     Some(HeaderEdit::Prepend(name, value))
 }
 
-/// The address as RFC 5321 §4.1.3 writes it, without brackets.
+/// Formats an address literal (RFC 5321 §4.1.3) without brackets.
 fn literal(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -50,8 +51,9 @@ fn literal(address: IpAddr) -> String {
     }
 }
 
-/// A client may call itself anything; in the line it must stay one word.
-fn harmless(name: &str) -> String {
+/// Replaces characters in the name of a client that could end the word or begin a comment, and truncates
+/// it to 255 characters.
+fn sanitized(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
     name.chars()
         .take(255)
@@ -65,13 +67,13 @@ mod tests {
 
     #[test]
     fn a_name_stays_one_word() {
-        assert_eq!(harmless("mx.example.org"), "mx.example.org");
-        assert_eq!(harmless("[IPv6:::1]"), "[IPv6:::1]");
-        assert_eq!(harmless("it's (me); now"), "it?s??me???now");
+        assert_eq!(sanitized("mx.example.org"), "mx.example.org");
+        assert_eq!(sanitized("[IPv6:::1]"), "[IPv6:::1]");
+        assert_eq!(sanitized("it's (me); now"), "it?s??me???now");
     }
 
     #[test]
-    fn addresses_are_literals() {
+    fn addresses_are_formatted_as_literals() {
         assert_eq!(literal("192.0.2.1".parse().unwrap()), "192.0.2.1");
         assert_eq!(literal("::1".parse().unwrap()), "IPv6:::1");
         assert_eq!(literal("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");

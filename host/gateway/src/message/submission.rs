@@ -1,12 +1,13 @@
-//! What a message of an own user still needs before it goes on (RFC 6409 section 8).
+//! Header edits for messages of authenticated clients (RFC 6409 section 8).
 
 use jiff::ZonedDateTime;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 
-use crate::id;
+use crate::{clock, id};
 use postgate_config::Submission;
 
-/// The edits of the header block of an authenticated client.
+/// Returns the edits that the policy of the listener requires: Date and Message-ID if they are missing,
+/// and removal of Bcc.
 pub(crate) fn edits(
     policy: Submission,
     headers: &HeaderBlock,
@@ -14,7 +15,7 @@ pub(crate) fn edits(
 ) -> impl Iterator<Item = HeaderEdit> {
     let is_missing = |name| policy.complete && headers.named(name).next().is_none();
     let date = is_missing("Date").then(|| field("Date", &date()));
-    let id = format!("<{}.{}@{hostname}>", id::next(), id::now());
+    let id = format!("<{}.{}@{hostname}>", id::next(), clock::unix_time());
     let message_id = is_missing("Message-ID").then(|| field("Message-ID", &id));
     let bcc = policy.strip_bcc.then(|| {
         let name = HeaderName::new("Bcc").ok()?;
@@ -29,9 +30,9 @@ fn field(name: &str, value: &str) -> Option<HeaderEdit> {
     Some(HeaderEdit::Append(name, value))
 }
 
-/// The date and time of now, as RFC 5322 section 3.3 writes it.
+/// Formats the current time (RFC 5322 section 3.3).
 fn date() -> String {
-    // A clock that is beyond the year 9999 has other troubles; an empty value makes no field.
+    // Formatting fails for years after 9999. No field is added then, since its value would be empty.
     jiff::fmt::rfc2822::to_string(&ZonedDateTime::now()).unwrap_or_default()
 }
 
@@ -56,7 +57,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_missing_is_added_at_the_end() {
+    fn missing_fields_are_appended() {
         let text = edited(BOTH, "Subject: x\r\n\r\n");
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(lines[0], "Subject: x");
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_left_alone() {
+    fn existing_fields_are_kept() {
         let head = "date: Fri, 21 Nov 1997 09:55:06 -0600\r\nMESSAGE-ID: <a@b>\r\n\r\n";
         assert_eq!(edited(BOTH, head), head);
         let head = "Subject: x\r\nBcc: secret@example.org\r\n\r\n";
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn blind_copies_stay_blind() {
+    fn bcc_is_removed() {
         let policy = Submission {
             complete: false,
             strip_bcc: true,

@@ -10,46 +10,49 @@ use postgate_runtime::{EngineError, LoadError};
 use crate::session::ServicesError;
 use crate::tls::TlsError;
 
-/// Why a gateway cannot start.
+/// Why a gateway cannot start. [`Self::is_configuration`] distinguishes errors in the operator's files
+/// from errors of the system.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Nothing can be delivered to the backend as it is configured.
+    /// The configuration of the backend cannot be used.
     #[error(transparent)]
     Backend(#[from] SetupError),
-    /// An address cannot be listened on.
+    /// A listener cannot be bound.
     #[error("listener {listener}: cannot listen on {address}: {error}{}", remedy(.address, .error))]
     Bind {
         /// The name of the listener.
         listener: String,
         /// Its address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// The control socket cannot be listened on.
+    /// The control socket cannot be bound.
     #[error("control.socket: cannot listen on {socket}: {error}", socket = socket.display())]
     Control {
         /// The file of the socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// The engine for plugins cannot be made.
-    #[error("cannot make the plugin engine: {0}")]
-    Engine(EngineError),
-    /// The secrets of authentication are not available.
+    /// The WebAssembly engine cannot be created.
+    #[error("cannot create the plugin engine: {0}")]
+    Engine(#[source] EngineError),
+    /// Plugins cannot be loaded. Has all errors.
+    #[error("{}", lines(.0))]
+    Plugins(Vec<LoadError>),
+    /// The services of sessions cannot be set up.
     #[error(transparent)]
     Services(#[from] ServicesError),
-    /// There can be no TLS: everything that is wrong.
-    #[error("{}", listed(.0))]
+    /// Certificates cannot be loaded. Has all errors.
+    #[error("{}", lines(.0))]
     Tls(Vec<TlsError>),
-    /// Plugins cannot be loaded.
-    #[error("{}", listed(.0))]
-    Plugins(Vec<LoadError>),
 }
 
 impl RunError {
-    /// Whether the operator can mend it in the configuration or in the plugin directory.
+    /// Returns true if the cause is in the configuration, the plugins or the files that it names.
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
@@ -61,6 +64,7 @@ impl RunError {
     }
 }
 
+/// Returns advice for the operator about an error of the system, if there is any.
 fn remedy(address: &SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied if address.port() < 1_024 => {
@@ -71,7 +75,7 @@ fn remedy(address: &SocketAddr, error: &io::Error) -> &'static str {
     }
 }
 
-fn listed<E: ToString>(errors: &[E]) -> String {
+fn lines<E: ToString>(errors: &[E]) -> String {
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

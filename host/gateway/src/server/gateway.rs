@@ -1,4 +1,4 @@
-//! A gateway from its configuration to the end of its last session.
+//! A gateway from its start to the end of its last session.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,12 +20,12 @@ use crate::listener::BoundListener;
 use crate::listener::admission::Admission;
 use crate::metrics::Metrics;
 use crate::session::{Services, session_settings};
-use crate::shutdown::{Phase, ShutdownSwitch};
+use crate::shutdown::{ShutdownPhase, ShutdownSwitch};
 use crate::state::SharedState;
-use crate::supervisor::supervised;
-use crate::tls;
+use crate::supervisor::supervise;
+use crate::tls::{self, CertificateStore, ListenerTls};
 
-/// A gateway whose configuration and plugins were found good and whose listeners are bound.
+/// A gateway that is ready to serve: its files are loaded, and its listeners are bound.
 #[derive(Debug)]
 pub struct Gateway {
     listeners: Vec<BoundListener>,
@@ -38,11 +38,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Builds everything that can fail: the engine, the plugins, the listeners.
+    /// Loads certificates and plugins, and binds the listeners and the control socket.
     ///
     /// # Errors
     ///
-    /// Fails with the first kind of thing that fails; for plugins and certificates, with all that fail.
+    /// Fails with the first error. For plugins and for certificates, it has all errors.
     pub async fn start(config: Config) -> Result<Self, RunError> {
         let state = Arc::new(shared_state(&config).await?);
         let listeners = bind_all(&config, &state)?;
@@ -52,7 +52,7 @@ impl Gateway {
                 error,
             })
         });
-        state.tls.log();
+        state.certificates.log();
         if !config.relay.is_empty() {
             let domains: Vec<_> = config.relay.iter().map(ToString::to_string).collect();
             info!(domains = domains.join(" "), "relaying is on");
@@ -71,14 +71,14 @@ impl Gateway {
         })
     }
 
-    /// The addresses on which the gateway listens, in the order of the configuration, with the ports
-    /// that the system chose.
+    /// Returns the addresses of the listeners in the order of the configuration, with the ports that the
+    /// system has chosen for port 0.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.listeners.iter();
         listeners.map(|listener| listener.address).collect()
     }
 
-    /// What an operator can see of the gateway, and change in it while it serves.
+    /// Returns a handle for inspecting the gateway and reloading its files while it serves.
     pub fn controller(&self) -> Controller {
         Controller::new(Arc::clone(&self.state))
     }
@@ -87,9 +87,8 @@ impl Gateway {
         &self.state.services.metrics
     }
 
-    /// Serves until `shutdown` is ready. Then it accepts no connections, tells sessions that wait for a
-    /// command to come back later, and gives those in the middle of a message the grace period to end
-    /// it.
+    /// Serves until `shutdown` completes. Then closes the listeners, ends sessions that wait for a
+    /// command with reply 421, and waits for the others until `limits.shutdown-grace` has passed.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let switch = ShutdownSwitch::new();
         let mut listeners = JoinSet::new();
@@ -103,19 +102,19 @@ impl Gateway {
             );
             listeners.spawn(listener.serve(switch.shutdown()));
         }
-        // Dropping the set ends these tasks together with the gateway.
+        // Dropping the set aborts these tasks.
         let mut background = background_tasks(&self.state, self.rescan_files, self.watch);
         if let Some(control) = self.control {
             background.spawn(control.serve(Controller::new(self.state)));
         }
         shutdown.await;
         info!("stopping");
-        switch.enter(Phase::Stopping);
+        switch.enter(ShutdownPhase::Stopping);
         if timeout(self.grace, join_all(&mut listeners)).await.is_err() {
-            warn!("cutting off sessions that go on after limits.shutdown-grace");
-            switch.enter(Phase::Cutting);
-            // A plugin or a backend that does not return gets no longer than this.
-            if timeout(CUT_OFF_TIMEOUT, join_all(&mut listeners))
+            warn!("ending the sessions that are still open after limits.shutdown-grace");
+            switch.enter(ShutdownPhase::Aborting);
+            // A session may be waiting for a plugin or a backend.
+            if timeout(ABORT_TIMEOUT, join_all(&mut listeners))
                 .await
                 .is_err()
             {
@@ -130,33 +129,33 @@ async fn join_all(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Starts the tasks that watch files for changes.
+/// Starts the tasks that reload files when they change.
 fn background_tasks(
     state: &SharedState,
     rescan_files: Duration,
     plugins: WatchSettings,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let certificates = Arc::clone(&state.tls);
+    let certificates = Arc::clone(&state.certificates);
     tasks.spawn(async move {
         let watch = || tls::watch_files(Arc::clone(&certificates), rescan_files);
-        supervised("certificates", watch).await;
+        supervise("certificates", watch).await;
     });
     let delivery = state.services.delivery.clone();
     tasks.spawn(async move {
         let watch = || postgate_delivery::watch(delivery.clone(), rescan_files);
-        supervised("backend files", watch).await;
+        supervise("backend files", watch).await;
     });
     let registry = Arc::clone(&state.plugins);
     tasks.spawn(async move {
         let watch = || postgate_runtime::watch(Arc::clone(&registry), plugins);
-        supervised("plugin directory", watch).await;
+        supervise("plugin directory", watch).await;
     });
     tasks
 }
 
 async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
-    let tls = tls::Store::load(config).map_err(RunError::Tls)?;
+    let certificates = CertificateStore::load(config).map_err(RunError::Tls)?;
     let dns = Dns::new(&config.dns.servers, config.dns.timeout);
     let cache = config.plugins.cache.as_deref();
     let metrics = Arc::new(Metrics::new());
@@ -178,7 +177,7 @@ async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
         plugins,
         runtime,
         services: Arc::new(services),
-        tls: Arc::new(tls),
+        certificates: Arc::new(certificates),
     })
 }
 
@@ -190,7 +189,7 @@ fn bind_all(config: &Config, state: &Arc<SharedState>) -> Result<Vec<BoundListen
         let admission = admissions
             .entry(listener.name.clone())
             .or_insert_with(|| Arc::new(Admission::new(&listener.limits)));
-        let tls = state.tls.of_listener(index);
+        let tls = state.certificates.of_listener(index);
         let bound = bind(config, listener, tls, Arc::clone(admission), state);
         listeners.push(bound.map_err(|error| RunError::Bind {
             listener: listener.name.clone(),
@@ -204,7 +203,7 @@ fn bind_all(config: &Config, state: &Arc<SharedState>) -> Result<Vec<BoundListen
 fn bind(
     config: &Config,
     listener: &Listener,
-    tls: Option<Arc<tls::ListenerTls>>,
+    tls: Option<Arc<ListenerTls>>,
     admission: Arc<Admission>,
     state: &Arc<SharedState>,
 ) -> std::io::Result<BoundListener> {
@@ -218,5 +217,5 @@ fn bind(
     )
 }
 
-/// How long sessions have to end once they are cut off.
-const CUT_OFF_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time limit for sessions to end after the grace period.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);

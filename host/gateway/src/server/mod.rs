@@ -1,9 +1,9 @@
-//! A whole gateway: built, serving, and stopped gracefully.
+//! The start, operation and graceful shutdown of a gateway.
 
 mod error;
 mod gateway;
-mod running;
+mod handle;
 
 pub use self::error::RunError;
 pub use self::gateway::Gateway;
-pub use self::running::Running;
+pub use self::handle::GatewayHandle;

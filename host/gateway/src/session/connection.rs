@@ -1,4 +1,4 @@
-//! The connection to a client, as the transport of its session.
+//! The transport of a session over a client's TCP connection.
 
 use std::io;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::stream::Stream;
-use super::transport::{Received, Transport, Upgraded};
+use super::transport::{ReadOutcome, Transport, Upgraded};
 use crate::shutdown::Shutdown;
 use crate::tls::{HandshakeError, ListenerTls};
 
-/// The connection to a client.
+/// The transport over a client's TCP connection.
 pub(crate) struct ClientConnection {
     stream: Stream,
-    /// Encrypts the connection if the client asks for it; `None` if STARTTLS is not offered.
+    /// The TLS for STARTTLS; `None` if it is not offered.
     tls: Option<Arc<ListenerTls>>,
 }
 
@@ -25,12 +25,12 @@ impl ClientConnection {
 }
 
 impl Transport for ClientConnection {
-    async fn read(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<Received> {
+    async fn read(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<ReadOutcome> {
         match timeout_at(deadline, self.stream.read_buf(buffer)).await {
-            Err(_) => Ok(Received::TimedOut),
+            Err(_) => Ok(ReadOutcome::TimedOut),
             Ok(count) => Ok(match count? {
-                0 => Received::Closed,
-                _ => Received::Octets,
+                0 => ReadOutcome::Closed,
+                _ => ReadOutcome::Octets,
             }),
         }
     }
@@ -41,7 +41,7 @@ impl Transport for ClientConnection {
 
     async fn start_tls(self, shutdown: &mut Shutdown) -> Result<Upgraded<Self>, HandshakeError> {
         let (Stream::Plain(stream), Some(tls)) = (self.stream, &self.tls) else {
-            // The session asks for it once, and only if it was offered.
+            // Unreachable: the session starts TLS once only, and only if it was offered.
             return Err(HandshakeError::Closed);
         };
         let encrypted = tls.accept(stream, &[], shutdown).await?;
@@ -56,7 +56,7 @@ impl Transport for ClientConnection {
     }
 
     async fn close(&mut self) {
-        // The client may be gone already, which is just as well.
+        // The client may have closed the connection already.
         _ = self.stream.shutdown().await;
     }
 }

@@ -1,5 +1,5 @@
-//! The driver of one session: moves octets between a transport and the protocol, keeps the time, and
-//! brings questions to the handler.
+//! The driver of a session: moves octets between a transport and the protocol, enforces time limits, and
+//! passes questions to the handler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,15 @@ use std::time::Duration;
 use postgate_config::Limits;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{
-    Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait,
+    Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait, Writing,
 };
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::handler::Handler;
-use super::transport::{Received, Transport, Upgraded};
-use crate::shutdown::{Phase, Shutdown};
+use super::transport::{ReadOutcome, Transport, Upgraded};
+use crate::error_chain::Chain;
+use crate::shutdown::{Shutdown, ShutdownPhase};
 
 /// Drives a session to its end.
 pub struct Driver<T> {
@@ -23,20 +24,20 @@ pub struct Driver<T> {
     settings: Arc<Settings>,
     limits: ClientLimits,
     shutdown: Shutdown,
-    /// Until when the client may take for what is awaited.
+    /// The deadline for what the session waits for.
     deadline: Option<(Wait, Instant)>,
-    /// Errors of the client for which it has waited already.
+    /// The number of client errors at the last reply.
     errors: u32,
 }
 
 /// The limits on one client that the driver enforces.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientLimits {
-    /// The time to take a reply.
+    /// The time limit for writing a reply.
     pub write_timeout: Duration,
-    /// How long the client waits after the reply to an error.
+    /// The delay after the reply to an error.
     pub tarpit: Duration,
-    /// The number of errors after which that begins; 0 if it never does.
+    /// The number of errors without a delay; 0 for no delays at all.
     pub tarpit_after: u32,
 }
 
@@ -50,11 +51,11 @@ impl From<&Limits> for ClientLimits {
     }
 }
 
-/// Why a session does not go on, and what has happened in it.
+/// How a session has ended, and its counters.
 type Ended = (Ending, Counters);
 
 impl<T: Transport> Driver<T> {
-    /// A driver for the session that the handler answers.
+    /// Combines a transport with the handler of a session.
     pub const fn new(
         transport: T,
         handler: Handler,
@@ -76,7 +77,7 @@ impl<T: Transport> Driver<T> {
     /// Runs a session to its end.
     pub async fn run(mut self, mut session: Session) -> Ending {
         loop {
-            if self.shutdown.has_reached(Phase::Stopping) {
+            if self.shutdown.has_reached(ShutdownPhase::Stopping) {
                 session.stop();
             }
             let stepped = match session.step() {
@@ -87,7 +88,7 @@ impl<T: Transport> Driver<T> {
                     };
                     continue;
                 }
-                step => self.carry_out(step).await,
+                step => self.execute(step).await,
             };
             session = match stepped {
                 Ok(session) => session,
@@ -96,22 +97,23 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Ends a session before it has begun, with this reply in the place of the banner.
+    /// Sends a refusal in place of the banner, and closes the connection.
     pub async fn refuse(mut self, refusal: &Refusal) -> Ending {
         let mut octets = Vec::new();
         refusal.reply().write(&mut octets);
-        // The client may be gone already, which is just as well.
+        // The client may have closed the connection already.
         _ = timeout(self.limits.write_timeout, self.transport.write(&octets)).await;
         self.finish(Ending::Disconnected, Counters::default()).await
     }
 
     async fn finish(mut self, ending: Ending, counters: Counters) -> Ending {
         self.handler.disconnect(ending, counters).await;
+        // The connection is closed in any case when the transport is dropped.
         _ = timeout(self.limits.write_timeout, self.transport.close()).await;
         ending
     }
 
-    async fn carry_out(&mut self, step: Step) -> Result<Session, Ended> {
+    async fn execute(&mut self, step: Step) -> Result<Session, Ended> {
         match step {
             Step::Ask(ask, asking) => {
                 let answer = self.handler.answer(ask, asking.counters()).await;
@@ -119,41 +121,43 @@ impl<T: Transport> Driver<T> {
             }
             Step::Close(closing) => Err((closing.ending(), closing.counters())),
             Step::Fault(faulted) => {
-                self.handler.note(faulted.fault());
+                self.handler.record_fault(faulted.fault());
                 Ok(faulted.resume())
             }
             Step::Read(reading) => self.read(reading).await,
             Step::Reset(mut resetting) => {
                 let refused = resetting.take_refused();
-                self.handler.forget(refused).await;
+                self.handler.abort_transaction(refused).await;
                 Ok(resetting.done())
             }
-            // `run` has dealt with it, since the transport is used up by the handshake.
+            // Unreachable: `run` handles this step, since the handshake consumes the transport.
             Step::StartTls(starting) => Err((Ending::Closed, starting.counters())),
             Step::Store(storing) => match self.handler.store(storing.octets()).await {
                 Ok(()) => Ok(storing.stored()),
                 Err(rejection) => Ok(storing.reject(rejection)),
             },
-            Step::Write(writing) => {
-                // Each reply gives the client new time for what it sends next.
-                self.deadline = None;
-                let write = self.transport.write(writing.octets());
-                match timeout(self.limits.write_timeout, write).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        debug!(%error, "connection broke");
-                        return Err((Ending::Closed, writing.counters()));
-                    }
-                    Err(_) => return Err((Ending::Timeout, writing.counters())),
-                }
-                self.slow_down(writing.counters()).await;
-                Ok(writing.written())
-            }
+            Step::Write(writing) => self.write(writing).await,
         }
     }
 
-    /// Lets a client wait after the replies to its errors.
-    async fn slow_down(&mut self, counters: Counters) {
+    async fn write(&mut self, writing: Writing) -> Result<Session, Ended> {
+        // After each reply, the time limit for the next command starts again.
+        self.deadline = None;
+        let write = self.transport.write(writing.octets());
+        match timeout(self.limits.write_timeout, write).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                debug!(error = %Chain(&error), "connection broke");
+                return Err((Ending::Closed, writing.counters()));
+            }
+            Err(_) => return Err((Ending::Timeout, writing.counters())),
+        }
+        self.delay_after_error(writing.counters()).await;
+        Ok(writing.written())
+    }
+
+    /// Waits after the reply to an error, see [`ClientLimits::tarpit`].
+    async fn delay_after_error(&mut self, counters: Counters) {
         let after = self.limits.tarpit_after;
         let is_new = self.errors < counters.errors;
         self.errors = counters.errors;
@@ -162,12 +166,12 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Waits for octets. A message that is under way is awaited also when the gateway stops.
+    /// Waits for octets. A gateway that stops still waits for the rest of a message.
     async fn read(&mut self, mut reading: Reading) -> Result<Session, Ended> {
         let wait = reading.wait();
-        let (room, end) = match wait {
-            Wait::Command => (COMMAND_ROOM, Phase::Stopping),
-            Wait::Message => (MESSAGE_ROOM, Phase::Cutting),
+        let (size, end) = match wait {
+            Wait::Command => (COMMAND_READ_SIZE, ShutdownPhase::Stopping),
+            Wait::Message => (MESSAGE_READ_SIZE, ShutdownPhase::Aborting),
         };
         let deadline = match self.deadline {
             Some((awaited, deadline)) if awaited == wait => deadline,
@@ -180,21 +184,21 @@ impl<T: Transport> Driver<T> {
         let received = tokio::select! {
             biased;
             () = self.shutdown.reached(end) => return Ok(reading.hang_up(Ending::Shutdown)),
-            received = self.transport.read(reading.buffer(room), deadline) => received,
+            received = self.transport.read(reading.buffer(size), deadline) => received,
         };
         match received {
-            Ok(Received::Octets) => Ok(reading.received()),
-            Ok(Received::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
-            Ok(Received::Closed) => Err((Ending::Closed, reading.counters())),
+            Ok(ReadOutcome::Octets) => Ok(reading.received()),
+            Ok(ReadOutcome::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
+            Ok(ReadOutcome::Closed) => Err((Ending::Closed, reading.counters())),
             Err(error) => {
-                debug!(%error, "connection broke");
+                debug!(error = %Chain(&error), "connection broke");
                 Err((Ending::Closed, reading.counters()))
             }
         }
     }
 
-    /// Encrypts the transport, and begins the session anew. If the handshake fails, the connection is
-    /// gone.
+    /// Performs the TLS handshake, after which the session starts again (RFC 3207 §4.2). A failed
+    /// handshake ends the session.
     async fn encrypt(self, starting: StartingTls) -> Result<(Self, Session), Ending> {
         let Self {
             transport,
@@ -229,7 +233,7 @@ impl<T: Transport> Driver<T> {
     }
 }
 
-/// How much is read at once, in octets, while a command is awaited.
-const COMMAND_ROOM: usize = 2 << 10;
-/// How much is read at once, in octets, while a message comes in.
-const MESSAGE_ROOM: usize = 32 << 10;
+/// The size of reads for commands, in octets.
+const COMMAND_READ_SIZE: usize = 2 << 10;
+/// The size of reads for messages, in octets.
+const MESSAGE_READ_SIZE: usize = 32 << 10;

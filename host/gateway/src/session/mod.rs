@@ -1,8 +1,8 @@
-//! One session: the driver moves octets between a client and the protocol, the handler answers the
+//! A session: the driver moves octets between a client and the protocol, and the handler answers the
 //! questions of the protocol by asking the plugins and the backend.
 //!
-//! The driver does not care what carries the octets ([`Transport`]): a socket for clients, memory for
-//! the tools of plugin authors.
+//! The driver works with any [`Transport`]: a socket for clients, memory for the tools of plugin
+//! authors.
 
 mod connection;
 mod driver;
@@ -18,4 +18,4 @@ pub use self::handler::{Handler, HandlerParts};
 pub use self::services::{Services, ServicesError};
 pub use self::settings::session_settings;
 pub(crate) use self::stream::Stream;
-pub use self::transport::{Received, Transport, Upgraded};
+pub use self::transport::{ReadOutcome, Transport, Upgraded};

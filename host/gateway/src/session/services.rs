@@ -1,4 +1,4 @@
-//! What the sessions of a gateway share, beside the plugins.
+//! The services that the sessions of a gateway share.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::auth::attempts::Attempts;
 use crate::auth::secrets::Secrets;
 use crate::metrics::Metrics;
 
-/// What the sessions of a gateway share, beside the plugins.
+/// The services that the sessions of a gateway share, except for the plugins.
 #[derive(Debug)]
 pub struct Services {
     pub(crate) attempts: Arc<Attempts>,
@@ -22,32 +22,32 @@ pub struct Services {
     pub(crate) spool: Arc<SpoolSettings>,
 }
 
-/// Why there are no services.
+/// Why the services cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
-    /// The file `auth-secret-file` cannot be used.
+    /// The file `auth-secret-file` cannot be used. The operator has to change it.
     #[error(transparent)]
     AuthSecret(#[from] AuthSecretError),
     /// The system has no random octets.
-    #[error("cannot draw random octets: {0}")]
+    #[error("cannot get random octets: {0}")]
     Random(#[from] getrandom::Error),
 }
 
 impl Services {
-    /// The services of a gateway with this configuration.
+    /// Sets up the services of a gateway.
     ///
     /// # Errors
     ///
-    /// Fails if the secrets of authentication are not available.
+    /// Fails if `auth-secret-file` cannot be used, or the system has no random octets.
     pub fn new(
         config: &Config,
         delivery: Delivery,
         quarantine: Option<Maildir>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ServicesError> {
-        let mut secrets = Secrets::draw()?;
+        let mut secrets = Secrets::generate()?;
         if let Some(file) = &config.auth_secret_file {
-            secrets = secrets.with_decoys_of(file)?;
+            secrets = secrets.with_decoy_secret_from(file)?;
         }
         let limits = &config.limits;
         Ok(Self {
@@ -58,7 +58,7 @@ impl Services {
             secrets,
             spool: Arc::new(SpoolSettings {
                 memory: limits.spool_memory as usize,
-                // Each listener has a limit of its own, which its sessions keep.
+                // The sessions enforce `limits.message-size` of their listener.
                 limit: u64::from(u32::MAX),
                 directory: None,
             }),

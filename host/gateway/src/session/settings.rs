@@ -1,10 +1,10 @@
-//! The settings of the protocol, from the configuration.
+//! Conversion of the configuration to the settings of the protocol.
 
 use postgate_config::{AuthMode, Config, Listener, TlsMode};
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::{Auth, Settings};
 
-/// The settings of sessions at a listener.
+/// Returns the settings for the sessions of a listener.
 pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
     let limits = &listener.limits;
     Settings {

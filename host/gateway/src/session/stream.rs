@@ -1,4 +1,4 @@
-//! What a session runs over: a connection, plain or encrypted.
+//! A TCP connection to a client, with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection to a client.
+/// A TCP connection to a client, with or without TLS.
 pub(crate) enum Stream {
     Plain(TcpStream),
-    /// It is large, and a plain one need not be.
+    /// Boxed, since it is much larger than a plain connection.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// Sends all octets. Flushes, since encrypted octets may otherwise stay behind the socket.
+    /// Sends all octets. Flushes, since the TLS layer may have buffered some of them.
     pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
         self.write_all(octets).await?;
         self.flush().await

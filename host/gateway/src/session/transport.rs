@@ -1,4 +1,4 @@
-//! What carries the octets of a session.
+//! The transport of a session.
 
 use std::future::Future;
 use std::io;
@@ -10,27 +10,27 @@ use tokio::time::Instant;
 use crate::shutdown::Shutdown;
 use crate::tls::HandshakeError;
 
-/// Carries the octets of a session, in both directions.
+/// A bidirectional stream of octets that can be upgraded to TLS.
 pub trait Transport: Sized + Send {
-    /// Appends received octets to a buffer that has room for them, until a deadline.
+    /// Waits for octets until a deadline, and appends them to the spare capacity of a buffer.
     ///
     /// # Errors
     ///
-    /// Fails if the connection is broken.
+    /// Fails if the connection does.
     fn read(
         &mut self,
         buffer: &mut Vec<u8>,
         deadline: Instant,
-    ) -> impl Future<Output = io::Result<Received>> + Send;
+    ) -> impl Future<Output = io::Result<ReadOutcome>> + Send;
 
     /// Sends all octets.
     ///
     /// # Errors
     ///
-    /// Fails if the connection is broken.
+    /// Fails if the connection does.
     fn write(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Carries out the TLS handshake. The transport is gone if it fails.
+    /// Performs the TLS handshake.
     ///
     /// # Errors
     ///
@@ -40,13 +40,13 @@ pub trait Transport: Sized + Send {
         shutdown: &mut Shutdown,
     ) -> impl Future<Output = Result<Upgraded<Self>, HandshakeError>> + Send;
 
-    /// Closes the connection; the client may be gone already.
+    /// Closes the connection. Ignores errors, since the client may have closed it already.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// The result of waiting for octets.
+/// The result of [`Transport::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
+pub enum ReadOutcome {
     /// The client has closed the connection.
     Closed,
     /// Octets were appended.
@@ -60,8 +60,8 @@ pub enum Received {
 pub struct Upgraded<T> {
     /// The encrypted transport.
     pub transport: T,
-    /// What plugins and the log are told.
+    /// The facts for plugins and the log.
     pub facts: TlsFacts,
-    /// What the protocol needs to know.
+    /// The facts for the protocol.
     pub channel: Channel,
 }

@@ -1,10 +1,11 @@
-//! The handshake with one client, and what came of it.
+//! The server side of the TLS handshake with one client.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use postgate_proto::session::{Channel, Ending};
+use postgate_runtime::context::TlsFacts;
 use rustls::{
     AlertDescription, CertificateError, CipherSuite, Error, HandshakeKind, InvalidMessage,
     PeerIncompatible, ProtocolVersion, ServerConnection,
@@ -15,96 +16,99 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::info;
 
-use super::Terms;
-use crate::id;
-use postgate_runtime::context::TlsFacts;
+use super::parameters::HandshakeParameters;
+use crate::clock;
+use crate::error_chain::Chain;
 
-/// A session that is encrypted now.
-pub(crate) struct Encrypted {
-    /// What goes over it.
+/// A connection after the handshake.
+pub(crate) struct EncryptedConnection {
     pub(crate) stream: Box<TlsStream<TcpStream>>,
-    /// What plugins and the log are told.
+    /// The facts for plugins and the log.
     pub(crate) facts: TlsFacts,
-    /// What the session needs to know.
+    /// The facts for the session.
     pub(crate) channel: Channel,
 }
 
-/// Why a session could not be encrypted. It is the client's affair, or that of the two together.
+/// Why a handshake failed. The cause is the client or the network, except for [`Self::Stopping`].
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// Without a certificate that is trusted, nobody is served.
-    #[error("the client has resumed a session whose certificate is not trusted any more")]
-    Distrusted,
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Broken(io::Error),
-    /// The client went away.
+    /// The client closed the connection.
     #[error("the client closed the connection")]
     Closed,
-    /// What the client wants and what the gateway wants do not go together.
-    #[error("{0}")]
-    Failed(String),
+    /// The connection failed.
+    #[error("the connection broke: {0}")]
+    Connection(#[source] io::Error),
+    /// Client and gateway have no parameters in common, or one of them violates the protocol.
+    #[error("{}", describe(.0))]
+    Protocol(#[source] Error),
     /// The gateway stops.
     #[error("the gateway stops")]
     Stopping,
-    /// It did not come to an end in time.
+    /// The time limit has passed.
     #[error("not complete within limits.tls-timeout")]
     Timeout,
+    /// The listener requires a trusted certificate, and that of the resumed session is not trusted.
+    #[error("the client has resumed a session whose certificate is not trusted any more")]
+    UntrustedCertificate,
 }
 
 impl HandshakeError {
-    /// How the session ends by it.
+    /// Returns how the session ends after this error.
     pub const fn ending(&self) -> Ending {
         match self {
             Self::Stopping => Ending::Shutdown,
             Self::Timeout => Ending::Timeout,
-            Self::Broken(_) | Self::Closed | Self::Distrusted | Self::Failed(_) => Ending::Closed,
+            Self::Closed | Self::Connection(_) | Self::Protocol(_) | Self::UntrustedCertificate => {
+                Ending::Closed
+            }
         }
     }
 
-    /// Tells the operator, who may be asked why mail does not come.
+    /// Logs the error. The level is info, because senders ask the operator why mail does not arrive.
     pub(crate) fn log(&self, session: &str, remote: SocketAddr) {
-        info!(session, %remote, reason = %self, "TLS handshake failed");
+        info!(session, %remote, reason = %Chain(self), "TLS handshake failed");
     }
 }
 
-/// Carries out the server's side of the handshake. `early` is what was read of it already.
+/// Performs the server side of the handshake. `early` has the octets of the handshake that were
+/// already read from the stream.
 pub(super) async fn accept(
-    terms: &Terms,
+    parameters: &HandshakeParameters,
     stream: TcpStream,
     early: &[u8],
-) -> Result<Encrypted, HandshakeError> {
+) -> Result<EncryptedConnection, HandshakeError> {
     let mut fed = Ok(());
-    let acceptor = TlsAcceptor::from(Arc::clone(&terms.config));
+    let acceptor = TlsAcceptor::from(Arc::clone(&parameters.config));
     let accepting = acceptor.accept_with(stream, |connection| fed = feed(connection, early));
-    fed.map_err(|error| HandshakeError::Failed(in_words(&error)))?;
-    let stream = timeout(terms.patience, accepting)
+    fed.map_err(HandshakeError::Protocol)?;
+    let stream = timeout(parameters.timeout, accepting)
         .await
         .map_err(|_| HandshakeError::Timeout)?
-        .map_err(why)?;
+        .map_err(handshake_error)?;
     let connection = stream.get_ref().1;
-    let facts = facts(terms, connection);
+    let facts = facts(parameters, connection);
     let certificate = facts.client_certificate.as_ref();
-    if let Some(clients) = &terms.clients
-        && !clients.admit(certificate)
+    if let Some(verifier) = &parameters.client_verifier
+        && !verifier.admits(certificate)
     {
-        return Err(HandshakeError::Distrusted);
+        return Err(HandshakeError::UntrustedCertificate);
     }
     let channel = Channel {
         exporter: exporter(connection),
         client_certificate: certificate.is_some_and(|certificate| certificate.verified),
     };
-    Ok(Encrypted {
+    Ok(EncryptedConnection {
         stream: Box::new(stream),
         facts,
         channel,
     })
 }
 
-/// Gives the connection what came before it was there.
+/// Passes octets that were already read to the TLS connection.
 fn feed(connection: &mut ServerConnection, mut early: &[u8]) -> Result<(), Error> {
     while !early.is_empty() {
-        // A slice can be read, and what is too much for the connection is no handshake.
+        // Reading from a slice does not fail. It returns 0 if the buffer of the connection is full,
+        // which a valid ClientHello does not cause.
         match connection.read_tls(&mut early) {
             Ok(count) if count > 0 => {}
             _ => return Err(Error::General("too much at once".to_owned())),
@@ -114,12 +118,12 @@ fn feed(connection: &mut ServerConnection, mut early: &[u8]) -> Result<(), Error
     Ok(())
 }
 
-fn facts(terms: &Terms, connection: &ServerConnection) -> TlsFacts {
+fn facts(parameters: &HandshakeParameters, connection: &ServerConnection) -> TlsFacts {
     let presented = connection.peer_certificates().unwrap_or_default();
-    let clients = terms.clients.as_ref();
+    let verifier = parameters.client_verifier.as_ref();
     let suite = connection.negotiated_cipher_suite();
     TlsFacts {
-        since: id::now(),
+        since: clock::unix_time(),
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
             _ => "TLSv1.3",
@@ -129,13 +133,13 @@ fn facts(terms: &Terms, connection: &ServerConnection) -> TlsFacts {
         alpn: connection
             .alpn_protocol()
             .map(|name| String::from_utf8_lossy(name).into_owned()),
-        client_certificate: clients.and_then(|clients| clients.facts(presented)),
+        client_certificate: verifier.and_then(|verifier| verifier.facts(presented)),
         is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
     }
 }
 
-/// The name of a cipher suite in IANA's registry, which does not tell the suites of TLS 1.3 apart by
-/// their names.
+/// Returns the name of a cipher suite in the IANA registry. rustls prefixes the names of TLS 1.3 suites
+/// with `TLS13_`, the registry with `TLS_`.
 fn iana_name(suite: CipherSuite) -> String {
     let name = suite.as_str().unwrap_or_default();
     match name.strip_prefix("TLS13_") {
@@ -144,8 +148,8 @@ fn iana_name(suite: CipherSuite) -> String {
     }
 }
 
-/// The channel binding of RFC 9266. TLS 1.2 has it only with an extension of which is not told
-/// whether it was agreed on (RFC 9266 section 4.2).
+/// Returns the channel binding `tls-exporter` (RFC 9266). With TLS 1.2 it needs the extended master
+/// secret (RFC 9266 section 4.2), and rustls does not expose whether that was negotiated.
 fn exporter(connection: &ServerConnection) -> Option<[u8; 32]> {
     if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
         return None;
@@ -155,26 +159,26 @@ fn exporter(connection: &ServerConnection) -> Option<[u8; 32]> {
         .ok()
 }
 
-fn why(error: io::Error) -> HandshakeError {
+fn handshake_error(error: io::Error) -> HandshakeError {
     let cause = error
         .get_ref()
         .and_then(|cause| cause.downcast_ref::<Error>());
     match (cause, error.kind()) {
-        (Some(cause), _) => HandshakeError::Failed(in_words(cause)),
+        (Some(cause), _) => HandshakeError::Protocol(cause.clone()),
         (None, io::ErrorKind::UnexpectedEof) => HandshakeError::Closed,
-        (None, _) => HandshakeError::Broken(error),
+        (None, _) => HandshakeError::Connection(error),
     }
 }
 
-/// What an operator can make something of.
-fn in_words(error: &Error) -> String {
+/// Describes the errors that operators meet often, followed by the text of rustls.
+fn describe(error: &Error) -> String {
     let words = match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the client does not speak TLS"
         }
         Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion)
         | Error::PeerIncompatible(
-            // Clients have it since version 1.2, and are looked at for it before their version is.
+            // rustls checks these extensions before the version, and older clients do not send them.
             PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered

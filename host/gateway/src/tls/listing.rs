@@ -1,47 +1,47 @@
-//! What clients are shown, as an operator sees it.
+//! The certificates in use, as the control socket and the command line report them.
 
 use serde::{Deserialize, Serialize};
 
 use postgate_tls::Certificate;
 
-/// What clients are shown.
+/// The certificates in use, and the listeners that use them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateListing {
-    /// The certificates, in the order of the configuration, or the one for tests.
+    /// The certificates, in the order of the configuration, or the self-signed one.
     pub certificates: Vec<CertificateState>,
     /// The listeners, in the order of the configuration.
-    pub listeners: Vec<ShownAt>,
+    pub listeners: Vec<ListenerCertificates>,
 }
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateState {
-    /// The name in the configuration; `self-signed` for the one that is made.
+    /// The name in the configuration, or `self-signed`.
     pub name: String,
     /// The subject's distinguished name.
     pub subject: String,
     /// The issuer's distinguished name.
     pub issuer: String,
-    /// Names of hosts, addresses and mail addresses of the subject.
+    /// The subject alternative names: host names, IP addresses and mail addresses.
     pub names: Vec<String>,
-    /// The SHA-256 of the certificate, in lower-case hexadecimal digits.
+    /// The SHA-256 hash of the certificate, in lower-case hexadecimal digits.
     pub fingerprint: String,
-    /// From when on it is valid.
+    /// The start of the validity period, in RFC 3339 format.
     pub not_before: String,
-    /// Until when it is valid.
+    /// The end of the validity period, in RFC 3339 format.
     pub not_after: String,
-    /// Whether it was made at the start, and serves for tests only.
+    /// True if the gateway has generated the certificate. It is for tests only.
     pub is_self_signed: bool,
-    /// It and those that lead to its root, in PEM, without the key.
+    /// The certificate and its intermediates in PEM, without the private key.
     pub pem: String,
 }
 
 /// The certificates of one listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShownAt {
+pub struct ListenerCertificates {
     /// The name of the listener.
     pub listener: String,
-    /// The names of the certificates. Nothing: the listener has no TLS.
+    /// The names of the certificates; `None` if the listener has no TLS.
     pub certificates: Option<Vec<String>>,
 }
 

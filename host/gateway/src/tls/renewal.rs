@@ -1,4 +1,4 @@
-//! Takes new certificates while mail flows, and says when one comes to its end.
+//! Reloads certificates when their files change, and warns daily of those that expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,45 +9,51 @@ use tracing::{error, info};
 
 use postgate_tls::{FileChanges, Reloaded};
 
-use super::store::{Store, TlsError};
+use super::error::TlsError;
+use super::store::CertificateStore;
+use crate::error_chain::Chain;
 
-/// Looks at the files whenever the system says that something has happened to them, and every now
-/// and then; and once a day at what the certificates in use say. It does not end by itself.
-pub(crate) async fn watch(store: Arc<Store>, rescan: Duration) {
-    tokio::join!(renew(&store, rescan), remind(&store, DAY));
+/// Reloads certificates when the system reports a change of their files, and at the interval `rescan`.
+/// Once a day, checks the validity of the certificates in use. Does not return.
+pub(crate) async fn watch(store: Arc<CertificateStore>, rescan: Duration) {
+    tokio::join!(
+        reload_on_change(&store, rescan),
+        warn_periodically(&store, DAY)
+    );
 }
 
-async fn renew(store: &Arc<Store>, rescan: Duration) {
+async fn reload_on_change(store: &Arc<CertificateStore>, rescan: Duration) {
     if store.files().next().is_none() {
         return;
     }
     let mut changes = FileChanges::of(store.files(), rescan);
     loop {
-        let looking = Arc::clone(store);
-        let looked = spawn_blocking(move || looking.reload_changed()).await;
-        if let Ok(Some(reloaded)) = looked {
-            tell(&reloaded);
+        let reloading = Arc::clone(store);
+        // File systems can be slow.
+        let result = spawn_blocking(move || reloading.reload_changed()).await;
+        if let Ok(Some(reloaded)) = result {
+            log_reload(&reloaded);
         }
         changes.next().await;
     }
 }
 
-/// A renewal that does not happen changes no file: nothing else would tell of it.
-async fn remind(store: &Store, every: Duration) {
+/// Warns of certificates that expire, since a renewal that fails changes no file.
+async fn warn_periodically(store: &CertificateStore, interval: Duration) {
     loop {
-        sleep(every).await;
-        store.log_ends();
+        sleep(interval).await;
+        store.log_validity();
     }
 }
 
-/// Says what came of reading the certificates again.
-pub(crate) fn tell(reloaded: &Result<Reloaded, Vec<TlsError>>) {
+/// Logs the result of a reload.
+pub(crate) fn log_reload(reloaded: &Result<Reloaded, Vec<TlsError>>) {
     match reloaded {
         Ok(Reloaded::Changed) => info!("certificates reloaded"),
         Ok(Reloaded::Same) => info!("certificates are the same as before"),
         Err(errors) => {
             for error in errors {
-                error!(%error, "certificates not reloaded; those from before stay");
+                error!(error = %Chain(error), "certificates not reloaded; those from before stay");
             }
         }
     }
@@ -57,54 +63,72 @@ const DAY: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
+    use std::fmt::{Debug, Write as _};
+    use std::sync::{Mutex, MutexGuard};
 
     use tokio::time::timeout;
-    use tracing_subscriber::fmt::MakeWriter;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
 
     use super::*;
     use crate::tls::tests::store_for;
 
+    /// Collects events as text.
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct Log(Arc<Mutex<String>>);
 
-    impl io::Write for Lines {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(octets)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+    impl Log {
+        fn text(&self) -> MutexGuard<'_, String> {
+            self.0.lock().unwrap()
         }
     }
 
-    impl MakeWriter<'_> for Lines {
-        type Writer = Self;
-
-        fn make_writer(&self) -> Self {
-            self.clone()
+    impl Visit for Log {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.text(), "{field}={value:?} ").unwrap();
         }
+    }
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut self.clone());
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
     }
 
     #[tokio::test]
-    async fn the_end_of_a_certificate_is_told_again_and_again() {
+    async fn an_expiring_certificate_is_logged_repeatedly() {
         let directory = tempfile::tempdir().unwrap();
-        let lines = Lines::default();
-        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone());
-        let _guard = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+        let log = Log::default();
+        let _guard = tracing::subscriber::set_default(log.clone());
         let store = store_for(directory.path(), 10);
-        let told = || String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        let reminded = async {
-            let soon = "this certificate expires soon certificate=\"mx\"";
-            while told().matches(soon).count() < 2 {
+        let logged_twice = async {
+            while log.text().matches("this certificate expires soon").count() < 2 {
                 tokio::task::yield_now().await;
             }
         };
         tokio::select! {
-            () = remind(&store, Duration::from_millis(1)) => {}
-            reminded = timeout(Duration::from_secs(30), reminded) => reminded.unwrap(),
+            () = warn_periodically(&store, Duration::from_millis(1)) => {}
+            result = timeout(Duration::from_secs(30), logged_twice) => result.unwrap(),
         }
-        assert!(told().contains("mx.pem"), "{}", told());
+        let text = log.text();
+        assert!(text.contains("certificate=\"mx\""), "{text}");
+        assert!(text.contains("mx.pem"), "{text}");
     }
 }

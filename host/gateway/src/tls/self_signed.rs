@@ -1,4 +1,4 @@
-//! The certificate that is made where the operator has none: good for tests, and for nothing else.
+//! The self-signed certificate of a gateway without a configured certificate. It is for tests only.
 
 use std::time::Duration;
 
@@ -11,21 +11,24 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
 use postgate_config::{Config, Listener, TlsMode};
-use postgate_tls::{Certificate, CertificateFacts, crypto_provider};
+use postgate_tls::{Certificate, CertificateFacts, CertificateFault, crypto_provider};
 
-/// Why no certificate can be made.
+/// Why a self-signed certificate cannot be generated.
 #[derive(Debug, thiserror::Error)]
 pub enum SelfSignedError {
-    /// A name cannot stand in a certificate, or there are no random numbers.
-    #[error("cannot make a self-signed certificate: {0}; see tls.self-signed-names")]
-    Make(#[from] rcgen::Error),
-    /// What was made cannot be used.
+    /// The generated certificate cannot be parsed.
     #[error("cannot use the self-signed certificate: {0}")]
-    Use(String),
+    Certificate(#[source] CertificateFault),
+    /// A configured name is not allowed in a certificate, or the system has no random numbers.
+    #[error("cannot make a self-signed certificate: {0}; see tls.self-signed-names")]
+    Generate(#[from] rcgen::Error),
+    /// The TLS library rejects the generated key.
+    #[error("cannot use the self-signed certificate: {0}")]
+    Key(#[source] rustls::Error),
 }
 
-/// Makes a certificate for the names that clients may know this gateway by.
-pub(super) fn make(config: &Config) -> Result<Certificate, SelfSignedError> {
+/// Generates a certificate for the names of this gateway, see [`names`].
+pub(super) fn generate(config: &Config) -> Result<Certificate, SelfSignedError> {
     let names = names(config);
     let key = KeyPair::generate()?;
     let mut parameters = CertificateParams::new(names.clone())?;
@@ -40,18 +43,17 @@ pub(super) fn make(config: &Config) -> Result<Certificate, SelfSignedError> {
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let now = Timestamp::now().as_second();
-    // A clock that is a little behind must not make the certificate one of the future.
+    // A client whose clock is slow must not find that the certificate is not valid yet.
     let since_epoch =
         Duration::from_secs(u64::try_from(now).unwrap_or(0)).saturating_sub(ALLOWANCE);
     parameters.not_before = date_time_ymd(1970, 1, 1) + since_epoch;
     let days = u64::from(config.tls.self_signed_days);
     parameters.not_after = parameters.not_before + Duration::from_hours(24 * days);
     let made = parameters.self_signed(&key)?;
-    let facts = CertificateFacts::of(made.der())
-        .map_err(|fault| SelfSignedError::Use(fault.to_string()))?;
+    let facts = CertificateFacts::of(made.der()).map_err(SelfSignedError::Certificate)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let key = CertifiedKey::from_der(vec![made.der().clone()], key, &crypto_provider())
-        .map_err(|error| SelfSignedError::Use(error.to_string()))?;
+        .map_err(SelfSignedError::Key)?;
     Ok(Certificate {
         name: "self-signed".to_owned(),
         facts,
@@ -60,8 +62,8 @@ pub(super) fn make(config: &Config) -> Result<Certificate, SelfSignedError> {
     })
 }
 
-/// The names in the certificate: what the operator says, or else the host name, and what the
-/// listeners with TLS are called and listen on.
+/// Returns the names for the certificate: those of `tls.self-signed-names`, or else the host name of
+/// the gateway, and the host names and addresses of the listeners with TLS.
 fn names(config: &Config) -> Vec<String> {
     if !config.tls.self_signed_names.is_empty() {
         return config.tls.self_signed_names.clone();
@@ -88,5 +90,5 @@ fn names_of(listener: &Listener) -> impl Iterator<Item = String> {
         .chain((!ip.is_unspecified()).then(|| ip.to_string()))
 }
 
-/// How long before the start a certificate is valid already.
+/// The tolerated difference between the clocks of gateway and client.
 const ALLOWANCE: Duration = Duration::from_mins(5);

@@ -1,20 +1,21 @@
-//! Files that are not as they should be, and certificates that follow each other.
+//! Changes of certificate files, and certificates for other tests.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use postgate_config::{Config, Overrides};
+use postgate_tls::{Certificate, CertificateFacts, crypto_provider};
 use rcgen::{CertificateParams, KeyPair};
 
-use super::certificate::Facts;
-use super::*;
-use postgate_config::{Config, Overrides};
+use super::CertificateStore;
 
-/// A certificate for a name, signed by itself.
-pub(super) fn made_for(name: &str) -> Certificate {
+/// Generates a self-signed certificate for a name.
+pub(super) fn certificate_for(name: &str) -> Certificate {
     let key = KeyPair::generate().unwrap();
     let made = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let made = made.self_signed(&key).unwrap();
@@ -33,7 +34,7 @@ pub(super) fn made_for(name: &str) -> Certificate {
     }
 }
 
-/// A configuration whose one certificate is in this directory, as `mx.pem` and `mx.key`.
+/// Returns a configuration with the certificate `mx.pem` and the key `mx.key` in a directory.
 fn config(directory: &Path) -> Config {
     let text = r#"
 hostname = "mx.example.org"
@@ -48,15 +49,15 @@ key = "mx.key"
     Config::parse(text, &directory.join("test.toml"), &Overrides::default()).unwrap()
 }
 
-/// A store with one certificate, in this directory, that is valid for so many days.
-pub(super) fn store_for(directory: &Path, days: u32) -> Store {
+/// Returns a store with one certificate in a directory, which is valid for `days` days.
+pub(super) fn store_for(directory: &Path, days: u32) -> CertificateStore {
     let key = KeyPair::generate().unwrap();
     let mut made = CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
     made.not_after = (SystemTime::now() + Duration::from_hours(24) * days).into();
     let made = made.self_signed(&key).unwrap();
     fs::write(directory.join("mx.pem"), made.pem()).unwrap();
     fs::write(directory.join("mx.key"), key.serialize_pem()).unwrap();
-    Store::load(&config(directory)).unwrap()
+    CertificateStore::load(&config(directory)).unwrap()
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_file_that_changes_while_it_is_read_is_noticed() {
     };
     fs::write(path("mx.key"), key.serialize_pem()).unwrap();
     fs::write(path("new.pem"), certificate("new.example")).unwrap();
-    // Whoever opens a pipe for writing waits for a reader: for the first look at the file.
+    // Opening a pipe for writing blocks until the store opens it for reading the first time.
     let made = Command::new("mkfifo").arg(path("mx.pem")).status().unwrap();
     assert!(made.success());
     let store = thread::scope(|scope| {
@@ -80,7 +81,7 @@ fn a_file_that_changes_while_it_is_read_is_noticed() {
             pipe.write_all(certificate("old.example").as_bytes())
                 .unwrap();
         });
-        Store::load(&config(directory.path())).unwrap()
+        CertificateStore::load(&config(directory.path())).unwrap()
     });
     store.reload_changed();
     assert_eq!(store.all()[0].facts.names, ["new.example"]);

@@ -1,4 +1,4 @@
-//! What holds for a whole session: who the client is, and how it has come.
+//! The facts of a session: the client, its connection, its introduction and its authentication.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,33 +8,34 @@ use postgate_proto::data::LineEndings;
 use postgate_proto::proxy::ProxyHeader;
 use postgate_proto::session::Helo;
 
-/// What does not change in a session.
+/// The facts that hold from the start of a session. Only a PROXY header, XCLIENT and edits of plugins change
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionFacts {
-    /// Unique among all sessions.
+    /// The id of the session, unique among all sessions.
     pub id: String,
-    /// Seconds since 1970-01-01 UTC.
+    /// The time of the connection, in seconds since 1970-01-01 UTC.
     pub connected_at: u32,
     /// The name of the listener.
     pub listener: String,
-    /// The name by which the gateway introduces itself.
+    /// The host name of the gateway in the banner and in replies.
     pub hostname: String,
-    /// The text behind the host name in the banner, unless a plugin sets another.
+    /// The text after the host name in the banner, unless a plugin sets another.
     pub banner: String,
-    /// Where the client connected to.
+    /// The local address of the connection.
     pub local: SocketAddr,
-    /// Where the client connected from.
+    /// The address of the client.
     pub remote: SocketAddr,
-    /// What is known about the client's name.
+    /// The host name of the client, as far as it is known.
     pub remote_host: RemoteHost,
-    /// What a proxy said about the client.
+    /// The PROXY header, if the client came through a proxy.
     pub proxy: Option<ProxyHeader>,
-    /// What the listener does with line endings that are not CRLF.
+    /// How the listener treats line endings that are not CRLF.
     pub line_endings: LineEndings,
 }
 
 impl SessionFacts {
-    /// The name of the client, or its address where it has none.
+    /// The host name of the client, or its IP address if it has none.
     pub fn remote_name(&self) -> String {
         match self.remote_host.name() {
             Some(name) => name.to_owned(),
@@ -43,22 +44,22 @@ impl SessionFacts {
     }
 }
 
-/// What is known about the name of a client.
+/// The host name of a client, and how it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RemoteHost {
-    /// Its address has this name, which leads back to it.
+    /// The name in the PTR record of the address, whose address records contain the address.
     Confirmed(String),
-    /// A plugin or a trusted client says so.
+    /// The name that a plugin or a trusted client (XCLIENT) has set.
     Told(String),
-    /// Its address has no name, or none that leads back to it.
+    /// The address has no PTR record, or its name does not resolve to the address.
     Unconfirmed,
-    /// Nobody has looked, or nobody has answered.
+    /// There was no DNS query, or no answer to it.
     #[default]
     Unknown,
 }
 
 impl RemoteHost {
-    /// The name, where there is one.
+    /// The name, or `None` if it is not known.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Confirmed(name) | Self::Told(name) => Some(name),
@@ -67,37 +68,37 @@ impl RemoteHost {
     }
 }
 
-/// How a client has introduced itself.
+/// The introduction of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introduction {
-    /// The command: HELO or EHLO.
+    /// The command.
     pub kind: Helo,
-    /// The name as it was given.
+    /// The name as the client wrote it.
     pub name: Arc<str>,
 }
 
-/// How a client has authenticated.
+/// The authentication of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
-    /// When, in seconds since 1970-01-01 UTC.
+    /// The time of the authentication, in seconds since 1970-01-01 UTC.
     pub since: u32,
-    /// The SASL mechanism, or `XCLIENT` where a trusted client said so.
+    /// The SASL mechanism, or `XCLIENT` if a trusted client named the identity.
     pub mechanism: &'static str,
-    /// Who the client is: the authentication identity.
+    /// The authentication identity: whose credentials were verified.
     pub identity: Box<str>,
-    /// Whom it acts as: the authorization identity.
+    /// The authorization identity: whom the client acts as (RFC 4422 §2).
     pub acts_as: Box<str>,
 }
 
-/// The latest errors of the client, the oldest first.
+/// The latest errors of the client, at most [`Self::CAPACITY`], the oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(VecDeque<ClientError>);
 
 impl Faults {
-    /// The most that are kept.
+    /// The greatest number of errors that are kept.
     pub const CAPACITY: usize = 32;
 
-    /// Adds one, in the place of the oldest where there is no room.
+    /// Adds an error. It replaces the oldest one if the capacity is reached.
     pub fn push(&mut self, error: ClientError) {
         if self.0.len() == Self::CAPACITY {
             self.0.pop_front();
@@ -105,25 +106,25 @@ impl Faults {
         self.0.push_back(error);
     }
 
-    /// All that are kept.
+    /// The errors, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = ClientError> {
         self.0.iter().copied()
     }
 }
 
-/// A command that was refused as an error of the client.
+/// A command that the gateway refused as an error of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientError {
-    /// When, in seconds since 1970-01-01 UTC.
+    /// The time of the command, in seconds since 1970-01-01 UTC.
     pub at: u32,
-    /// The name of the fault.
+    /// The name of the error, see [`Fault::name`](postgate_proto::fault::Fault::name).
     pub fault: &'static str,
 }
 
-/// How a session is encrypted.
+/// The facts of a TLS connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// When the handshake was complete, in seconds since 1970-01-01 UTC.
+    /// The time of the end of the handshake, in seconds since 1970-01-01 UTC.
     pub since: u32,
     /// The version of the protocol: `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
@@ -131,25 +132,25 @@ pub struct TlsFacts {
     pub cipher: String,
     /// The host name that the client asked for (SNI).
     pub server_name: Option<String>,
-    /// The application protocol that was agreed on (ALPN).
+    /// The negotiated application protocol (ALPN).
     pub alpn: Option<String>,
-    /// The certificate of the client, where it presented one.
+    /// The certificate of the client, if it presented one.
     pub client_certificate: Option<ClientCertificate>,
-    /// Whether it goes on with the secrets of an earlier session.
+    /// True if an earlier TLS session was resumed.
     pub is_resumed: bool,
 }
 
-/// A certificate that a client presented, to which it has the key.
+/// The certificate of a client, which has proved that it has the private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The subject's distinguished name, for example `CN=mx.example.org, O=Example`.
     pub subject: String,
     /// The issuer's distinguished name.
     pub issuer: String,
-    /// The names of the subject: mail addresses, host names and addresses (subjectAltName).
+    /// The subject alternative names: mail addresses, host names and IP addresses.
     pub names: Vec<String>,
-    /// The SHA-256 of the certificate, in lower-case hexadecimal digits.
+    /// The SHA-256 of the certificate in lower-case hexadecimal digits.
     pub fingerprint: String,
-    /// Whether it was issued by an authority that the operator trusts for clients, and is valid now.
+    /// True if the certificate is valid and issued by an authority that the operator trusts for clients.
     pub verified: bool,
 }

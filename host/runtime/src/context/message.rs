@@ -1,4 +1,4 @@
-//! A message as it stands now.
+//! The message of a transaction, as far as it has arrived.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,27 +6,28 @@ use postgate_mime::Mime;
 use postgate_proto::header::{HeaderBlock, HeaderEdit};
 use postgate_spool::Content;
 
-/// A message as it stands now.
+/// The message of a transaction, as far as it has arrived, with the edits of plugins so far.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
-    /// When the client began to send it, in seconds since 1970-01-01 UTC; 0 before.
+    /// The time at which the client began to send the message, in seconds since 1970-01-01 UTC, or 0
+    /// before.
     pub started_at: u32,
-    /// When it was complete, in seconds since 1970-01-01 UTC; 0 before.
+    /// The time at which the message was complete, in seconds since 1970-01-01 UTC, or 0 before.
     pub completed_at: u32,
     /// True once the header block has arrived.
     pub headers_complete: bool,
     /// The header block.
     pub headers: HeaderBlock,
-    /// The name that a plugin gave it, in place of the id of the transaction.
+    /// The id that a plugin has set instead of that of the transaction.
     pub id: Option<String>,
-    /// Everything behind the header block.
+    /// The body: everything after the header block.
     pub body: Content,
-    /// The parts, once somebody has looked for them.
+    /// The MIME parts, once a plugin has asked for them.
     mime: OnceLock<Arc<Mime>>,
 }
 
 impl Message {
-    /// A message whose body has not arrived.
+    /// Creates a message whose body has not arrived.
     pub fn of_headers(headers: HeaderBlock, started_at: u32) -> Self {
         Self {
             started_at,
@@ -36,30 +37,30 @@ impl Message {
         }
     }
 
-    /// Puts the body behind the header block.
+    /// Sets the body.
     pub fn set_body(&mut self, body: Content) {
         self.body = body;
         self.mime = OnceLock::new();
     }
 
-    /// Changes the header block, on which the parts depend.
+    /// Applies an edit to the header block. The MIME parts depend on it, and are parsed again.
     pub fn edit_headers(&mut self, edit: &HeaderEdit) {
         self.headers.apply(edit);
         self.mime = OnceLock::new();
     }
 
-    /// The parts of the message; `None` if nobody has looked for them.
+    /// The MIME parts, or `None` if no plugin has asked for them yet.
     pub fn mime(&self) -> Option<&Arc<Mime>> {
         self.mime.get()
     }
 
-    /// Remembers the parts of the message for the plugins to come.
+    /// Keeps the MIME parts for the next plugin that asks for them.
     pub fn set_mime(&self, mime: Arc<Mime>) {
-        // Whoever was first has found the same.
+        // If they are set already, both have the same value.
         _ = self.mime.set(mime);
     }
 
-    /// The size in octets.
+    /// The size of header block and body in octets.
     pub fn size(&self) -> u64 {
         self.headers.size() as u64 + self.body.len()
     }

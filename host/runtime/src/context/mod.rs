@@ -1,4 +1,4 @@
-//! What plugins can see: the session, the transaction, the message.
+//! The facts that plugins can see: the session, the transaction and the message.
 
 mod facts;
 mod message;

@@ -1,4 +1,4 @@
-//! A session as it stands now.
+//! The current facts of a session.
 
 use std::sync::Arc;
 
@@ -10,37 +10,37 @@ use super::transaction::Transaction;
 use crate::host_calls::HostCallLog;
 use crate::store::SessionStores;
 
-/// The facts of a session as they stand now. All plugins of the session see the same.
+/// The current facts of a session. All plugins of the session see the same ones.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// What plugins remember of the session.
+    /// The keys and values of the plugins.
     pub stores: SessionStores,
-    /// Records or replays what plugins learn from outside.
+    /// Records or replays the host calls whose answers come from outside the session.
     pub host_calls: HostCallLog,
-    /// What rarely changes in a session.
+    /// The facts that hold from the start of the session.
     pub session: Arc<SessionFacts>,
-    /// How the session is encrypted; `None` if it is not.
+    /// The facts of TLS, or `None` if the session is not encrypted.
     pub tls: Option<Arc<TlsFacts>>,
-    /// How the client introduced itself.
+    /// The introduction of the client, or `None` before HELO and EHLO.
     pub introduction: Option<Introduction>,
-    /// How the client has authenticated.
+    /// The authentication of the client, or `None` before it.
     pub authentication: Option<Authentication>,
-    /// What plugins have set for the session: texts, keywords, verbs, parameters, mechanisms.
+    /// The texts, keywords, verbs, parameters and SASL mechanisms that plugins have set.
     pub profile: Arc<Profile>,
-    /// The transaction under way.
+    /// The transaction, or `None` outside of one.
     pub transaction: Option<Arc<Transaction>>,
     /// The message, as far as it has arrived.
     pub message: Message,
-    /// The number of commands that were refused as errors of the client.
+    /// The number of commands that the gateway refused as errors of the client.
     pub errors: u32,
     /// The latest of these errors.
     pub faults: Faults,
-    /// Name and value of each tag, in order.
+    /// Name and value of each tag, in the order in which plugins set them.
     pub tags: Vec<(String, String)>,
 }
 
 impl Context {
-    /// The facts at connect.
+    /// Creates the facts of a session that begins.
     pub fn new(session: Arc<SessionFacts>) -> Self {
         Self {
             stores: SessionStores::default(),
@@ -58,7 +58,8 @@ impl Context {
         }
     }
 
-    /// The protocol as in a Received field (RFC 3848), for a client that introduced itself so.
+    /// The name of the protocol for the `with` clause of a Received field (RFC 3848), for a client with
+    /// this introduction.
     pub fn protocol(&self, introduction: Option<&Introduction>) -> &'static str {
         let is_extended = introduction.is_some_and(|client| client.kind == Helo::Ehlo);
         match (is_extended, &self.tls, &self.authentication) {
@@ -77,7 +78,8 @@ impl Context {
             .map(|authentication| &*authentication.acts_as)
     }
 
-    /// Forgets what the client has said, and what plugins have set for it.
+    /// Discards what the client has said and what plugins have set for it. XCLIENT needs it, after
+    /// which the session belongs to another client.
     pub fn forget_client(&mut self) {
         self.stores = SessionStores::default();
         self.introduction = None;
@@ -87,18 +89,18 @@ impl Context {
         self.tags = Vec::new();
     }
 
-    /// The text behind the host name in the banner.
+    /// The text after the host name in the banner.
     pub fn banner(&self) -> &str {
         self.profile.banner().unwrap_or(&self.session.banner)
     }
 
-    /// The text behind the host name in the reply to HELO and EHLO.
+    /// The text after the host name in the reply to HELO and EHLO.
     pub fn greeting(&self) -> &str {
         self.profile.greeting().unwrap_or(Settings::GREETING)
     }
 
-    /// The name under which the client and the log know the message of the transaction under way.
-    /// Empty outside of a transaction.
+    /// The id of the message: that of the transaction, unless a plugin has set another. It is empty outside
+    /// of a transaction.
     pub fn message_id(&self) -> &str {
         let transaction = self.transaction.as_deref();
         let id = transaction.map_or("", |transaction| &transaction.id);

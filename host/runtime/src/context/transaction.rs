@@ -1,24 +1,25 @@
-//! A transaction, from MAIL on.
+//! A mail transaction.
 
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::envelope::Envelope;
 use postgate_proto::reply::Refusal;
 
-/// A transaction, from MAIL on: the one owner of its envelope.
+/// A mail transaction (RFC 5321 §3.3), which begins with MAIL. It owns the envelope.
 #[derive(Clone, Debug)]
 pub struct Transaction {
-    /// Unique among all transactions.
+    /// The id of the transaction, unique among all transactions.
     pub id: String,
-    /// Who the message is from and for, as plugins have left it.
+    /// The sender and the recipients, after the edits of plugins.
     pub envelope: Envelope,
-    /// The sender as the client gave it, whatever plugins have made of it.
+    /// The sender as the client gave it in MAIL, before the edits of plugins.
     pub given_sender: ReversePath,
-    /// Recipients that do not get the message; the client hears of it when the message has come.
+    /// The recipients that plugins refused after RCPT had accepted them. The client is told after the
+    /// message.
     pub refused: Vec<(ForwardPath, Refusal)>,
 }
 
 impl Transaction {
-    /// A transaction as MAIL begins it.
+    /// Creates a transaction without refused recipients.
     pub fn new(id: String, envelope: Envelope) -> Self {
         Self {
             id,

@@ -1,40 +1,40 @@
-//! The answer of each event function.
+//! Converts the answer of each event function, and checks it.
 
 use postgate_proto::address::Charset;
 use postgate_proto::auth::ScramKeys;
 use zeroize::Zeroizing;
 
-use super::broken::Broken;
 use super::edit::{
     ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, mechanisms, one_line,
     recipient, replace_body, rewrite_sender, session_edit,
 };
+use super::invalid_answer::InvalidAnswer;
 use super::verdict::{query_verdict, refused, verdict};
 use crate::bindings::events::{
     on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_expn, on_headers,
     on_helo, on_help, on_mail, on_message, on_proxy, on_rcpt, on_starttls, on_vrfy,
 };
 use crate::bindings::host::types;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Verdict};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Verdict};
 
-pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::ProxyEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ProxyEdit::SetClientHost(name) => match is_host_name(&name) {
             true => Ok(Edit::Client(ClientEdit::Host(name))),
-            false => Err(Broken(format!("{name:?} is no host name"))),
+            false => Err(InvalidAnswer::HostName(name)),
         },
-        ProxyEdit::SetClientIp(text) => text
-            .parse()
-            .map(|address| Edit::Client(ClientEdit::Ip(address)))
-            .map_err(|_| Broken(format!("{text:?} is no IP address"))),
+        ProxyEdit::SetClientIp(text) => match text.parse() {
+            Ok(address) => Ok(Edit::Client(ClientEdit::Ip(address))),
+            Err(error) => Err(InvalidAnswer::IpAddress { text, error }),
+        },
         ProxyEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::ConnectEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ConnectEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
         ConnectEdit::AddMailParameter(name) => keyword(name, ProfileEdit::AddMailParameter),
         ConnectEdit::AddRcptParameter(name) => keyword(name, ProfileEdit::AddRcptParameter),
@@ -47,9 +47,9 @@ pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Opinion, Brok
     })
 }
 
-pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::HeloEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeloEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
         HeloEdit::AddMailParameter(name) => keyword(name, ProfileEdit::AddMailParameter),
         HeloEdit::AddRcptParameter(name) => keyword(name, ProfileEdit::AddRcptParameter),
@@ -62,52 +62,56 @@ pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Opinion, Broken> {
     })
 }
 
-pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<Opinion, Broken> {
-    opinion(verdict(answer.verdict)?, answer.edits, session_edit)
+pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+    checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Opinion, Broken> {
+pub(crate) fn auth_keys(
+    keys: Option<on_auth_keys::ScramKeys>,
+) -> Result<PluginAnswer, InvalidAnswer> {
     let Some(keys) = keys else {
-        return Ok(Opinion::NEXT);
+        return Ok(PluginAnswer::NEXT);
     };
     let (stored_key, server_key) = (
         Zeroizing::new(keys.stored_key),
         Zeroizing::new(keys.server_key),
     );
     let keys = ScramKeys::new(keys.salt, keys.iterations, &stored_key, &server_key);
-    Ok(Opinion {
-        verdict: Verdict::Keys(keys.map_err(|error| Broken(error.to_string()))?),
+    Ok(PluginAnswer {
+        verdict: Verdict::Keys(keys?),
         edits: Vec::new(),
     })
 }
 
-pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::AuthVerdict;
     let verdict = match answer.verdict {
         AuthVerdict::Accept(identity) => match identity.len() {
             1..=255 if is_text(&identity) => Verdict::Authenticate(identity),
-            _ => {
-                return Err(Broken(
-                    "an identity has 1 to 255 octets without control characters".into(),
-                ));
-            }
+            _ => return Err(InvalidAnswer::Identity),
         },
         AuthVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
         AuthVerdict::Next => Verdict::Next,
         AuthVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
     };
-    opinion(verdict, answer.edits, session_edit)
+    checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn mail(answer: on_mail::MailAnswer, charset: Charset) -> Result<Opinion, Broken> {
+pub(crate) fn mail(
+    answer: on_mail::MailAnswer,
+    charset: Charset,
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::MailEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         MailEdit::RewriteSender(text) => rewrite_sender(&text, charset),
         MailEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn rcpt(answer: on_rcpt::RcptAnswer, charset: Charset) -> Result<Opinion, Broken> {
+pub(crate) fn rcpt(
+    answer: on_rcpt::RcptAnswer,
+    charset: Charset,
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::{RcptEdit, RcptVerdict};
     let verdict = match answer.verdict {
         RcptVerdict::Accept => Verdict::Accept,
@@ -116,7 +120,7 @@ pub(crate) fn rcpt(answer: on_rcpt::RcptAnswer, charset: Charset) -> Result<Opin
         RcptVerdict::Next => Verdict::Next,
         RcptVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
     };
-    opinion(verdict, answer.edits, |edit| match edit {
+    checked(verdict, answer.edits, |edit| match edit {
         RcptEdit::RewriteRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::RewriteRecipient)
             .map(Edit::Envelope),
@@ -124,19 +128,19 @@ pub(crate) fn rcpt(answer: on_rcpt::RcptAnswer, charset: Charset) -> Result<Opin
     })
 }
 
-pub(crate) fn data(answer: on_data::DataAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn data(answer: on_data::DataAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::DataEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         DataEdit::PrependHeader(field) => {
-            header_field(&field).map(|(name, value)| Edit::LaterHeader(name, value))
+            header_field(&field).map(|(name, value)| Edit::PrependHeader(name, value))
         }
         DataEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     use types::HeadersEdit;
-    opinion(verdict(answer.verdict)?, answer.edits, |edit| match edit {
+    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeadersEdit::Header(edit) => header_edit(edit),
         HeadersEdit::Session(edit) => session_edit(edit),
     })
@@ -145,7 +149,7 @@ pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<Opinion, Brok
 pub(crate) fn message(
     answer: on_message::MessageAnswer,
     charset: Charset,
-) -> Result<Opinion, Broken> {
+) -> Result<PluginAnswer, InvalidAnswer> {
     use types::{MessageEdit, MessageVerdict};
     let verdict = match answer.verdict {
         MessageVerdict::Accept => Verdict::Accept,
@@ -155,7 +159,7 @@ pub(crate) fn message(
         MessageVerdict::Quarantine(reason) => Verdict::Quarantine(one_line(&reason)),
         MessageVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
     };
-    opinion(verdict, answer.edits, |edit| match edit {
+    checked(verdict, answer.edits, |edit| match edit {
         MessageEdit::AddRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::AddRecipient)
             .map(Edit::Envelope),
@@ -172,47 +176,109 @@ pub(crate) fn message(
         MessageEdit::RewriteSender(text) => rewrite_sender(&text, charset),
         MessageEdit::SetId(id) => match id.len() {
             1..=100 if id.bytes().all(|octet| octet.is_ascii_graphic()) => Ok(Edit::SetId(id)),
-            _ => Err(Broken(format!(
-                "{id:?} is no id of 1 to 100 printable ASCII characters without blanks"
-            ))),
+            _ => Err(InvalidAnswer::MessageId(id)),
         },
         MessageEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn body_chunk_answer(answer: on_body_chunk::BodyChunkAnswer) -> Result<Opinion, Broken> {
-    opinion(verdict(answer.verdict)?, answer.edits, session_edit)
+pub(crate) fn body_chunk_answer(
+    answer: on_body_chunk::BodyChunkAnswer,
+) -> Result<PluginAnswer, InvalidAnswer> {
+    checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250..=252))?;
-    opinion(verdict, answer.edits, session_edit)
+    checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250 | 252))?;
-    opinion(verdict, answer.edits, session_edit)
+    checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<Opinion, Broken> {
+pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 211 | 214))?;
-    opinion(verdict, answer.edits, session_edit)
+    checked(verdict, answer.edits, session_edit)
 }
 
-/// A command that the gateway knows is carried out by the gateway, whatever reply would accept it.
-pub(crate) fn command(answer: on_command::CommandAnswer, known: bool) -> Result<Opinion, Broken> {
+/// A positive reply to a command that the gateway knows (`known`) counts as `next`: the gateway carries the
+/// command out and replies itself.
+pub(crate) fn command(
+    answer: on_command::CommandAnswer,
+    known: bool,
+) -> Result<PluginAnswer, InvalidAnswer> {
     let verdict = match query_verdict(answer.verdict, |_| true)? {
         Verdict::Answer(_) if known => Verdict::Next,
         verdict => verdict,
     };
-    opinion(verdict, answer.edits, session_edit)
+    checked(verdict, answer.edits, session_edit)
 }
 
-fn opinion<E>(
+/// Combines a verdict with edits, each converted by `convert`.
+///
+/// # Errors
+///
+/// Fails with the first edit that is invalid.
+fn checked<E>(
     verdict: Verdict,
     edits: Vec<E>,
-    convert: impl Fn(E) -> Result<Edit, Broken>,
-) -> Result<Opinion, Broken> {
+    convert: impl Fn(E) -> Result<Edit, InvalidAnswer>,
+) -> Result<PluginAnswer, InvalidAnswer> {
     let edits = edits.into_iter().map(convert).collect::<Result<_, _>>()?;
-    Ok(Opinion { verdict, edits })
+    Ok(PluginAnswer { verdict, edits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::tests::refusal;
+    use super::*;
+
+    fn query(code: u16) -> types::QueryVerdict {
+        types::QueryVerdict::Reply(refusal(code, None, "").reply)
+    }
+
+    /// The codes below 400 with which a question can be answered. All others can refuse it.
+    fn answers(
+        ask: impl Fn(types::QueryVerdict) -> Result<PluginAnswer, InvalidAnswer>,
+    ) -> Vec<u16> {
+        assert!((400..600).all(|code| ask(query(code)).is_ok()));
+        (200..400)
+            .filter(|code| ask(query(*code)).is_ok())
+            .collect()
+    }
+
+    #[test]
+    fn an_answer_has_a_code_of_its_question() {
+        let edits = Vec::new();
+        let of_vrfy = answers(|verdict| {
+            vrfy(on_vrfy::VrfyAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_vrfy, [250, 251, 252]);
+        let of_expn = answers(|verdict| {
+            expn(on_expn::ExpnAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_expn, [250, 252]);
+        let of_help = answers(|verdict| {
+            help(on_help::HelpAnswer {
+                verdict,
+                edits: edits.clone(),
+            })
+        });
+        assert_eq!(of_help, [211, 214]);
+        for known in [false, true] {
+            let of_command = answers(|verdict| {
+                let edits = edits.clone();
+                command(on_command::CommandAnswer { verdict, edits }, known)
+            });
+            assert_eq!(of_command, (200..300).collect::<Vec<_>>());
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The gateway's own types into what an event function takes.
+//! Converts the facts of a question into the arguments of event functions.
 
 use std::ops::Deref;
 
@@ -65,11 +65,10 @@ pub(crate) fn command_line(line: &CommandLine) -> on_command::Command {
     }
 }
 
-/// Credentials as the generated function takes them; what is secret of them is overwritten where they
-/// are dropped.
-pub(crate) struct Presented(on_auth::Credentials);
+/// Credentials as an argument of `on-auth`. Dropping them overwrites their secrets in memory.
+pub(crate) struct ZeroizingCredentials(on_auth::Credentials);
 
-impl Deref for Presented {
+impl Deref for ZeroizingCredentials {
     type Target = on_auth::Credentials;
 
     fn deref(&self) -> &on_auth::Credentials {
@@ -77,14 +76,14 @@ impl Deref for Presented {
     }
 }
 
-impl Drop for Presented {
+impl Drop for ZeroizingCredentials {
     fn drop(&mut self) {
         wipe(&mut self.0.proof);
     }
 }
 
-pub(crate) fn credentials(credentials: &Credentials) -> Presented {
-    Presented(on_auth::Credentials {
+pub(crate) fn credentials(credentials: &Credentials) -> ZeroizingCredentials {
+    ZeroizingCredentials(on_auth::Credentials {
         mechanism: credentials.mechanism.name().into(),
         identity: credentials.identity.clone(),
         act_as: credentials.act_as.clone(),
@@ -92,6 +91,7 @@ pub(crate) fn credentials(credentials: &Credentials) -> Presented {
     })
 }
 
+/// Overwrites the secrets of a proof in memory.
 fn wipe(proof: &mut on_auth::Proof) {
     match proof {
         on_auth::Proof::Certificate | on_auth::Proof::Verified => {}

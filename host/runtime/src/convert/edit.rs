@@ -1,4 +1,4 @@
-//! The edits and texts of an answer, each checked.
+//! Converts the edits and texts of an answer, and checks them.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use postgate_proto::auth::Mechanism;
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::session::is_own_keyword;
 
-use super::broken::Broken;
+use super::invalid_answer::InvalidAnswer;
 use crate::bindings::host::types;
 use crate::verdict::{Edit, EnvelopeEdit, ProfileEdit};
 
-pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
+pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, InvalidAnswer> {
     match edit {
         types::SessionEdit::Delay(milliseconds) => {
             Ok(Edit::Delay(Duration::from_millis(milliseconds.into())))
@@ -20,40 +20,37 @@ pub(super) fn session_edit(edit: types::SessionEdit) -> Result<Edit, Broken> {
             let is_short = pair.name.len() + pair.value.len() <= MAX_TEXT;
             match is_short && is_text(&pair.name) && is_text(&pair.value) {
                 true => Ok(Edit::Tag(pair.name, pair.value)),
-                false => Err(Broken(format!(
-                    "a tag has at most {MAX_TEXT} octets and no control characters"
-                ))),
+                false => Err(InvalidAnswer::Tag { limit: MAX_TEXT }),
             }
         }
     }
 }
 
-pub(super) fn header_edit(edit: types::HeaderEdit) -> Result<Edit, Broken> {
-    use types::HeaderEdit as Given;
+pub(super) fn header_edit(edit: types::HeaderEdit) -> Result<Edit, InvalidAnswer> {
     Ok(Edit::Header(match edit {
-        Given::Append(field) => {
+        types::HeaderEdit::Append(field) => {
             let (name, value) = header_field(&field)?;
             HeaderEdit::Append(name, value)
         }
-        Given::Insert(insertion) => {
+        types::HeaderEdit::Insert(insertion) => {
             let (name, value) = header_field(&insertion.field)?;
             let index = insertion.index as usize;
             HeaderEdit::Insert { index, name, value }
         }
-        Given::Prepend(field) => {
+        types::HeaderEdit::Prepend(field) => {
             let (name, value) = header_field(&field)?;
             HeaderEdit::Prepend(name, value)
         }
-        Given::Set(field) => {
+        types::HeaderEdit::Set(field) => {
             let (name, value) = header_field(&field)?;
             HeaderEdit::Set(name, value)
         }
-        Given::Remove(position) => HeaderEdit::Remove {
+        types::HeaderEdit::Remove(position) => HeaderEdit::Remove {
             name: header_name(&position.name)?,
             index: position.index as usize,
         },
-        Given::RemoveAll(name) => HeaderEdit::RemoveAll(header_name(&name)?),
-        Given::Replace(replacement) => HeaderEdit::Replace {
+        types::HeaderEdit::RemoveAll(name) => HeaderEdit::RemoveAll(header_name(&name)?),
+        types::HeaderEdit::Replace(replacement) => HeaderEdit::Replace {
             name: header_name(&replacement.at.name)?,
             index: replacement.at.index as usize,
             value: header_value(&replacement.value)?,
@@ -63,55 +60,66 @@ pub(super) fn header_edit(edit: types::HeaderEdit) -> Result<Edit, Broken> {
 
 pub(super) fn header_field(
     field: &types::HeaderField,
-) -> Result<(HeaderName, HeaderValue), Broken> {
+) -> Result<(HeaderName, HeaderValue), InvalidAnswer> {
     Ok((header_name(&field.name)?, header_value(&field.value)?))
 }
 
-pub(super) fn header_name(name: &str) -> Result<HeaderName, Broken> {
-    HeaderName::new(name).map_err(|error| Broken(error.to_string()))
+pub(super) fn header_name(name: &str) -> Result<HeaderName, InvalidAnswer> {
+    Ok(HeaderName::new(name)?)
 }
 
-pub(super) fn header_value(value: &[u8]) -> Result<HeaderValue, Broken> {
-    HeaderValue::new(value).map_err(|error| Broken(error.to_string()))
+pub(super) fn header_value(value: &[u8]) -> Result<HeaderValue, InvalidAnswer> {
+    Ok(HeaderValue::new(value)?)
 }
 
-pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Broken> {
-    ReversePath::parse(text, charset)
-        .map(|path| Edit::Envelope(EnvelopeEdit::RewriteSender(path)))
-        .map_err(|error| Broken(format!("sender {text:?}: {error}")))
+pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, InvalidAnswer> {
+    match ReversePath::parse(text, charset) {
+        Ok(path) => Ok(Edit::Envelope(EnvelopeEdit::RewriteSender(path))),
+        Err(error) => Err(InvalidAnswer::Sender {
+            text: text.to_owned(),
+            error,
+        }),
+    }
 }
 
-pub(super) fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, Broken> {
-    ForwardPath::parse(text, charset)
-        .map_err(|error| Broken(format!("recipient {text:?}: {error}")))
+pub(super) fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, InvalidAnswer> {
+    ForwardPath::parse(text, charset).map_err(|error| InvalidAnswer::Recipient {
+        text: text.to_owned(),
+        error,
+    })
 }
 
-/// Only whole lines: a lone CR or LF would be a line end to some servers and none to others.
-pub(super) fn replace_body(body: Vec<u8>) -> Result<Edit, Broken> {
+/// Checks that every CR and LF is part of a CRLF. RFC 5321 §2.3.8 forbids a
+/// lone CR or LF. Servers disagree on whether it ends a line, which permits SMTP smuggling.
+pub(super) fn replace_body(body: Vec<u8>) -> Result<Edit, InvalidAnswer> {
     let mut rest = body.as_slice();
     while let Some(index) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
         match rest[index..].strip_prefix(b"\r\n") {
             Some(after) => rest = after,
-            None => return Err(Broken("a body has lines that end in CRLF".into())),
+            None => return Err(InvalidAnswer::BodyLineEnding),
         }
     }
     Ok(Edit::ReplaceBody(body))
 }
 
-/// A verb, or the name of a parameter (RFC 5321 §4.1.2).
-pub(super) fn keyword(word: String, edit: fn(String) -> ProfileEdit) -> Result<Edit, Broken> {
-    match is_keyword(&word) && word.len() <= 64 {
+/// Checks a verb or the name of a parameter: an `esmtp-keyword` (RFC 5321 §4.1.2) of at most 64 octets.
+pub(super) fn keyword(
+    word: String,
+    edit: fn(String) -> ProfileEdit,
+) -> Result<Edit, InvalidAnswer> {
+    match is_keyword(&word) && word.len() <= MAX_KEYWORD {
         true => Ok(Edit::Profile(edit(word))),
-        false => Err(Broken(format!("{word:?} is no keyword"))),
+        false => Err(InvalidAnswer::Keyword(word)),
     }
 }
 
+/// True for an `esmtp-keyword` (RFC 5321 §4.1.2).
 pub(super) fn is_keyword(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphanumeric())
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// The mechanisms of these names, each once. Names of others are ignored.
+/// Returns the SASL mechanisms with these names, without duplicates. Unknown names are ignored.
 pub(super) fn mechanisms(names: &[String]) -> Vec<Mechanism> {
     let mut known = Vec::new();
     for mechanism in names.iter().filter_map(|name| Mechanism::parse(name)) {
@@ -122,6 +130,8 @@ pub(super) fn mechanisms(names: &[String]) -> Vec<Mechanism> {
     known
 }
 
+/// True for text of 1 to 255 octets with the characters of host names. Underscores are allowed, since they
+/// occur in the names of some hosts.
 pub(super) fn is_host_name(name: &str) -> bool {
     (1..=255).contains(&name.len())
         && name
@@ -129,33 +139,39 @@ pub(super) fn is_host_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
-/// `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1).
-pub(super) fn ehlo_keyword(text: String) -> Result<Edit, Broken> {
+/// Checks a line for the reply to EHLO: `ehlo-keyword *( SP ehlo-param )` (RFC 5321 §4.1.1.1) of at most 400
+/// octets. A plugin cannot announce an extension that the gateway implements.
+pub(super) fn ehlo_keyword(text: String) -> Result<Edit, InvalidAnswer> {
     let is_parameter = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = text.split(' ');
-    match words.next().is_some_and(is_keyword) && words.all(is_parameter) && text.len() <= 400 {
-        true if is_own_keyword(&text) => Err(Broken(format!(
-            "{text:?} has an EHLO keyword that is the gateway's own"
-        ))),
+    match words.next().is_some_and(is_keyword)
+        && words.all(is_parameter)
+        && text.len() <= MAX_EHLO_LINE
+    {
+        true if is_own_keyword(&text) => Err(InvalidAnswer::OwnKeyword(text)),
         true => Ok(Edit::Profile(ProfileEdit::AddEhloKeyword(text))),
-        false => Err(Broken(format!(
-            "{text:?} is no EHLO keyword with parameters"
-        ))),
+        false => Err(InvalidAnswer::EhloKeyword(text)),
     }
 }
 
+/// True for text without control characters.
 pub(super) fn is_text(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-/// A text that stands in one line, and is cut where it is long.
+/// Makes one line of a text: removes control characters, and cuts the text at [`MAX_TEXT`] octets.
 pub(super) fn one_line(text: &str) -> String {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
     text.replace(char::is_control, "")
 }
 
-/// So long may a text be that is kept for the session, or goes into the log, in octets: what a plugin
-/// says must not fill the memory of the host.
+/// The greatest length in octets of a keyword.
+const MAX_KEYWORD: usize = 64;
+/// The greatest length in octets of a line that a plugin adds to the reply to EHLO. A reply line has at most
+/// 512 octets (RFC 5321 §4.5.3.1.5).
+const MAX_EHLO_LINE: usize = 400;
+/// The greatest length in octets of a text that is kept for the session or logged, so that a plugin cannot
+/// fill the memory of the host.
 const MAX_TEXT: usize = 2_048;
 
 #[cfg(test)]
@@ -213,7 +229,7 @@ mod tests {
         assert!(ehlo_keyword("XFOO\r\n250 HELP".into()).is_err());
         assert!(ehlo_keyword("XFOO a b".into()).is_ok());
         for own in ["AUTH PLAIN", "starttls", "SIZE"] {
-            let Broken(rule) = ehlo_keyword(own.into()).unwrap_err();
+            let rule = ehlo_keyword(own.into()).unwrap_err().to_string();
             assert!(rule.ends_with("is the gateway's own"), "{rule}");
         }
         assert_eq!(one_line("a\r\nb"), "ab");

@@ -1,11 +1,10 @@
-//! Generated types into the gateway's own, and back. The files of this folder, `exports.rs` and the folder
-//! `host` are the only ones that name both. An answer that breaks a rule of the contract ends here, with
-//! a text that names the rule.
+//! Conversion between the generated types of the contract and the gateway's own types. Only this folder,
+//! `exports.rs` and the folder `host` use both. Every answer of a plugin is checked here.
 
 mod answer;
 mod argument;
-mod broken;
 mod edit;
+mod invalid_answer;
 mod verdict;
 
 pub(crate) use self::answer::{
@@ -15,4 +14,4 @@ pub(crate) use self::answer::{
 pub(crate) use self::argument::{
     body_chunk, cause, command_line, credentials, outcome, parameters, summary,
 };
-pub(crate) use self::broken::Broken;
+pub use self::invalid_answer::InvalidAnswer;

@@ -1,13 +1,13 @@
-//! Verdicts and replies of an answer, each checked.
+//! Converts the verdicts and replies of an answer, and checks them.
 
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 
-use super::broken::Broken;
 use super::edit::one_line;
+use super::invalid_answer::InvalidAnswer;
 use crate::bindings::host::types;
 use crate::verdict::{Refused, Verdict};
 
-pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
+pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, InvalidAnswer> {
     Ok(match verdict {
         types::Verdict::Accept => Verdict::Accept,
         types::Verdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
@@ -16,11 +16,12 @@ pub(super) fn verdict(verdict: types::Verdict) -> Result<Verdict, Broken> {
     })
 }
 
-/// Checked is also that the code of an answer is one that its question can have; any refusal can.
+/// Converts the verdict on a command that asks for information. `is_answer` tells which codes a positive
+/// reply can have; a negative reply can have any code.
 pub(super) fn query_verdict(
     verdict: types::QueryVerdict,
     is_answer: fn(u16) -> bool,
-) -> Result<Verdict, Broken> {
+) -> Result<Verdict, InvalidAnswer> {
     Ok(match verdict {
         types::QueryVerdict::Disconnect(refusal) => Verdict::Disconnect(refused(refusal)?),
         types::QueryVerdict::Next => Verdict::Next,
@@ -28,14 +29,11 @@ pub(super) fn query_verdict(
             let reply = checked_reply(reply)?;
             match Acceptance::new(reply.clone()) {
                 Ok(_) if !is_answer(reply.code()) => {
-                    return Err(Broken(format!(
-                        "reply code {} is not allowed here",
-                        reply.code()
-                    )));
+                    return Err(InvalidAnswer::ReplyCode(reply.code()));
                 }
                 Ok(acceptance) => Verdict::Answer(acceptance),
                 Err(_) => Verdict::Refuse(Refused {
-                    refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+                    refusal: Refusal::new(reply)?,
                     reason: None,
                 }),
             }
@@ -43,32 +41,34 @@ pub(super) fn query_verdict(
     })
 }
 
-fn checked_reply(reply: types::Reply) -> Result<Reply, Broken> {
+fn checked_reply(reply: types::Reply) -> Result<Reply, InvalidAnswer> {
     let enhanced = match reply.enhanced {
         None => None,
         Some(code) => Some(
             Enhanced::checked(code.class, code.subject, code.detail)
-                .ok_or_else(|| Broken("this is no enhanced status code".into()))?,
+                .ok_or(InvalidAnswer::EnhancedCode)?,
         ),
     };
-    Reply::new(reply.code, enhanced, reply.lines)
-        .map(Reply::shortened)
-        .map_err(|error| Broken(error.to_string()))
+    Ok(Reply::new(reply.code, enhanced, reply.lines)?.shortened())
 }
 
-pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, Broken> {
+pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer> {
     let reply = checked_reply(refusal.reply)?;
     Ok(Refused {
-        refusal: Refusal::new(reply).map_err(|error| Broken(error.to_string()))?,
+        refusal: Refusal::new(reply)?,
         reason: refusal.reason.as_deref().map(one_line),
     })
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn refusal(code: u16, enhanced: Option<(u8, u16, u16)>, line: &str) -> types::Refusal {
+    pub(in crate::convert) fn refusal(
+        code: u16,
+        enhanced: Option<(u8, u16, u16)>,
+        line: &str,
+    ) -> types::Refusal {
         types::Refusal {
             reply: types::Reply {
                 code,
@@ -128,57 +128,8 @@ mod tests {
         ];
         for (given, expected) in table {
             let got = refused(given).map(|refused| refused.refusal.reply().to_string());
-            assert_eq!(
-                got.as_ref()
-                    .map(String::as_str)
-                    .map_err(|Broken(rule)| rule.as_str()),
-                expected
-            );
-        }
-    }
-
-    fn query(code: u16) -> types::QueryVerdict {
-        types::QueryVerdict::Reply(refusal(code, None, "").reply)
-    }
-
-    /// The codes below 400 with which a question can be answered. All others can refuse it.
-    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<Opinion, Broken>) -> Vec<u16> {
-        assert!((400..600).all(|code| ask(query(code)).is_ok()));
-        (200..400)
-            .filter(|code| ask(query(*code)).is_ok())
-            .collect()
-    }
-
-    #[test]
-    fn an_answer_has_a_code_of_its_question() {
-        let edits = Vec::new();
-        let of_vrfy = answers(|verdict| {
-            vrfy(on_vrfy::VrfyAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_vrfy, [250, 251, 252]);
-        let of_expn = answers(|verdict| {
-            expn(on_expn::ExpnAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_expn, [250, 252]);
-        let of_help = answers(|verdict| {
-            help(on_help::HelpAnswer {
-                verdict,
-                edits: edits.clone(),
-            })
-        });
-        assert_eq!(of_help, [211, 214]);
-        for known in [false, true] {
-            let of_command = answers(|verdict| {
-                let edits = edits.clone();
-                command(on_command::CommandAnswer { verdict, edits }, known)
-            });
-            assert_eq!(of_command, (200..300).collect::<Vec<_>>());
+            let got = got.map_err(|error| error.to_string());
+            assert_eq!(got.as_deref().map_err(String::as_str), expected);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use super::HostState;
+use super::state::HostState;
 use crate::bindings::host::clock;
 
 impl clock::Host for HostState {
@@ -16,7 +16,8 @@ impl clock::Host for HostState {
             let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
             (seconds, since_1970.subsec_nanos())
         };
-        let (seconds, nanoseconds) = self.outside_now("clock.now", || json!([]), || (0, 0), now)?;
+        let (seconds, nanoseconds) =
+            self.external_call_now("clock.now", || json!([]), || (0, 0), now)?;
         Ok(clock::Instant {
             seconds,
             nanoseconds,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::HostState;
+use super::state::HostState;
 use crate::bindings::host::dns;
 use postgate_dns::DnsError;
 
@@ -71,7 +71,7 @@ impl HostState {
         let unknown = || Err(RecordedError::Failed);
         let ask = async { ask.await.map_err(RecordedError::from) };
         let found = self
-            .outside(call, || json!([question]), unknown, ask)
+            .external_call(call, || json!([question]), unknown, ask)
             .await?;
         Ok(found.map_err(dns::DnsError::from))
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::HostState;
+use super::state::HostState;
 use crate::bindings::host::files;
 use crate::files::{FileError, find_line};
 
@@ -52,7 +52,9 @@ impl HostState {
                 .map(|content| read(&content))
                 .map_err(|error| error == FileError::NotListed)
         };
-        let found = self.outside(call, question, || Err(false), ask).await?;
+        let found = self
+            .external_call(call, question, || Err(false), ask)
+            .await?;
         Ok(found.map_err(|is_not_listed| match is_not_listed {
             true => files::FileError::NotListed,
             false => files::FileError::Unreadable,

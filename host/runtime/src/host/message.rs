@@ -1,25 +1,30 @@
-//! What a guest can know about the message.
+//! The interface `message`: the header block, the body and the MIME parts of the message.
 
 use std::sync::Arc;
 
+use postgate_mime::{Mime, MimeVersion};
 use postgate_proto::header::{Field, HeaderBlock};
 
+use super::error::HostError;
 use super::parts::{find_parts, with_part};
-use super::{HostError, HostState};
+use super::state::HostState;
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
-use postgate_mime::{Mime, MimeVersion};
 
 impl HostState {
-    /// The parts of the message. A large one takes longer to look through than a thread that serves
-    /// sessions has.
+    /// Returns the parts of the message, which are parsed at the first call. A large message is parsed on
+    /// a blocking thread, since it would delay other sessions.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the message cannot be read, and outside of a call.
     async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
         let message = &self.context()?.message;
         if let Some(mime) = message.mime() {
             return Ok(Arc::clone(mime));
         }
         let (headers, body) = (message.headers.clone(), message.body.clone());
-        let mime = match body.len() <= SMALL {
+        let mime = match body.len() <= MAX_INLINE_PARSE {
             true => find_parts(&headers, body).map_err(HostError::from)?,
             false => tokio::task::spawn_blocking(move || find_parts(&headers, body))
                 .await
@@ -39,6 +44,8 @@ fn header(field: Field<'_>) -> message::Header {
     }
 }
 
+/// Converts a count or a size. The contract has them as `u32`, and a greater number becomes the greatest
+/// `u32`.
 fn clamped(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -200,7 +207,7 @@ fn pairs(parameters: Vec<(String, String)>) -> Vec<Pair> {
         .collect()
 }
 
-/// The most octets that one read of a body or of a part gives.
+/// The greatest number of octets that one read of a body or a part returns.
 const MAX_READ: u32 = 262_144;
-/// The most octets of a body that are looked through at once, in no other thread.
-const SMALL: u64 = 65_536;
+/// The greatest size in octets of a body that is parsed on the thread of the session.
+const MAX_INLINE_PARSE: u64 = 65_536;

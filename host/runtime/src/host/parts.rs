@@ -1,4 +1,4 @@
-//! Lets the MIME parser read messages in the spool.
+//! Connects the MIME parser with messages in the spool.
 
 use std::io;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use postgate_mime::{Mime, Source};
 use postgate_proto::header::HeaderBlock;
 use postgate_spool::{Content, Scratch};
 
-/// Finds the parts of a message in the spool.
+/// Parses a message in the spool into its MIME parts.
 ///
 /// # Errors
 ///
-/// Fails if the message cannot be read from its file, or decoded content cannot be written.
+/// Fails if the message cannot be read from its file, or if decoded content cannot be written.
 pub(crate) fn find_parts(headers: &HeaderBlock, body: Content) -> io::Result<Mime> {
     let scratch = SpoolScratch(body.scratch());
     Mime::find(headers, SpoolContent(body), scratch)
 }
 
-/// Runs a call on a part, on a blocking thread if it takes long.
+/// Calls a function on the part `index`: on a blocking thread if the part is large, since reading it would
+/// delay other sessions.
 ///
 /// # Errors
 ///
-/// Fails if the call fails.
+/// Fails if the function fails or panics.
 pub(crate) async fn with_part<T: Send + 'static>(
     mime: &Arc<Mime>,
     index: u32,
@@ -35,6 +36,7 @@ pub(crate) async fn with_part<T: Send + 'static>(
     task.await.map_err(io::Error::other)?
 }
 
+/// The body of a message, as the parser reads it.
 #[derive(Debug)]
 struct SpoolContent(Content);
 
@@ -48,6 +50,7 @@ impl Source for SpoolContent {
     }
 }
 
+/// Temporary storage in the spool, as the parser uses it for decoded content.
 #[derive(Debug)]
 struct SpoolScratch(Scratch);
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::HostState;
+use super::state::HostState;
 use crate::bindings::host::random;
 
 impl random::Host for HostState {
@@ -13,7 +13,7 @@ impl random::Host for HostState {
             getrandom::fill(&mut octets).map(|()| octets).ok()
         };
         let zeroes = || Some(vec![0; length]);
-        let drawn = self.outside_now("random.octets", || json!([length]), zeroes, draw)?;
+        let drawn = self.external_call_now("random.octets", || json!([length]), zeroes, draw)?;
         drawn.ok_or_else(|| wasmtime::format_err!("the system has no random octets"))
     }
 }

@@ -1,11 +1,11 @@
-//! The interface `session`: the facts about the session and its transaction.
+//! The interface `session`: the facts of the session and its transaction.
 
 use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::Envelope;
 use postgate_proto::parameters::Parameter;
 use postgate_proto::session::Helo;
 
-use super::HostState;
+use super::state::HostState;
 use crate::bindings::host::{session, types};
 use crate::context::{ClientCertificate, RemoteHost};
 

@@ -1,32 +1,31 @@
 //! What a guest can see during one call.
 
-use std::io;
 use std::sync::Arc;
 
 use crate::context::{Context, Introduction, Transaction};
 use crate::question::Question;
 
-/// What a guest can see during one call: the session, with what the question is about in the place of
-/// what held before.
+/// What a guest can see during one call: the session, in which the facts of the question replace the
+/// earlier ones.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(super) context: Arc<Context>,
     proposal: Proposal,
 }
 
-/// What an event is about to change, and has not changed yet.
+/// A change of the session that plugins are asked about, and that is not made yet.
 #[derive(Debug)]
 enum Proposal {
-    /// How the client introduces itself, at HELO and EHLO.
+    /// The introduction of the client, at HELO and EHLO.
     Introduction(Introduction),
-    /// Nothing that a host function returns.
+    /// No change that a host function could return.
     None,
     /// The transaction that begins, at MAIL.
     Transaction(Arc<Transaction>),
 }
 
 impl View {
-    /// The session as it is.
+    /// Creates a view of the session without a proposed change.
     pub(crate) const fn of(context: Arc<Context>) -> Self {
         Self {
             context,
@@ -34,7 +33,7 @@ impl View {
         }
     }
 
-    /// The session at a question.
+    /// Creates a view of the session for a question.
     pub(crate) fn new(context: Arc<Context>, question: &Question<'_>) -> Self {
         let proposal = match question {
             Question::Helo(introduction) => Proposal::Introduction((*introduction).clone()),
@@ -44,6 +43,7 @@ impl View {
         Self { context, proposal }
     }
 
+    /// Returns the introduction of the client, or `None` before HELO and EHLO.
     pub(super) fn introduction(&self) -> Option<&Introduction> {
         match &self.proposal {
             Proposal::Introduction(introduction) => Some(introduction),
@@ -51,6 +51,7 @@ impl View {
         }
     }
 
+    /// Returns the transaction, or `None` outside of one.
     pub(super) fn transaction(&self) -> Option<&Transaction> {
         match &self.proposal {
             Proposal::Transaction(transaction) => Some(transaction),
@@ -58,22 +59,10 @@ impl View {
         }
     }
 
+    /// Returns the id of the message, which is that of the transaction unless a plugin has set another.
+    /// It is empty outside of a transaction.
     pub(super) fn message_id(&self) -> &str {
         let id = self.transaction().map_or("", |transaction| &transaction.id);
         self.context.message.id.as_deref().unwrap_or(id)
     }
-}
-
-/// A host function failed for a reason of the host.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HostError {
-    /// The message cannot be read from where the host keeps it.
-    #[error("the message cannot be read: {0}")]
-    Message(#[from] io::Error),
-    /// The guest called for a session while it is being instantiated.
-    #[error("there is no session outside of a call")]
-    NoSession,
-    /// A thread that worked for the call has panicked.
-    #[error("a worker of the host failed: {0}")]
-    Worker(#[from] tokio::task::JoinError),
 }

@@ -1,4 +1,4 @@
-//! Asks the plugins of a session in order, and makes one verdict of what they say.
+//! Asks the plugins of a session in order, and combines their answers into one verdict.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use postgate_contract::Event;
 use postgate_proto::auth::Proof;
 use postgate_proto::session::Settings;
 
-use super::edits::Change;
+use super::edits::EditTarget;
 use super::failure::AUTH_LATER;
 use super::journal::Journal;
 use super::plugin::Plugin;
@@ -18,74 +18,76 @@ use crate::context::Context;
 use crate::error::PluginError;
 use crate::observer::{ObservedCall, Observer};
 use crate::question::Question;
-use crate::verdict::{Edit, Opinion, Refused, Verdict};
+use crate::verdict::{Edit, PluginAnswer, Refused, Verdict};
 
 /// The plugins of one session, in order, with their instances.
 pub struct Pipeline<P: Plugin> {
-    slots: Vec<PluginSlot<P>>,
+    pub(super) slots: Vec<PluginSlot<P>>,
     settings: Arc<Settings>,
+    /// Observes all calls, if there is one.
     observer: Option<Arc<dyn Observer>>,
     journal: Journal,
-    /// The slot of the plugin that gave the keys by which the client is verified.
-    keys_of: Option<usize>,
+    /// The index of the slot of the plugin that returned the SCRAM keys of the user.
+    key_provider: Option<usize>,
 }
 
-/// What all plugins together decided at one event.
+/// The combined result of all plugins at one event.
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
-    /// The verdict. [`Verdict::Next`] if nobody objects, or somebody has accepted.
+    /// The verdict. It is [`Verdict::Next`] if no plugin objects, or one has accepted.
     pub verdict: Verdict,
-    /// How long to wait before the reply.
+    /// How long to wait before the reply: the sum of the delays of all plugins, each bounded by
+    /// `limits.delay`.
     pub delay: Duration,
 }
 
 impl<P: Plugin> Pipeline<P> {
-    /// The plugins that the operator has enabled for a listener.
+    /// Creates a pipeline of the plugins that are enabled for a listener.
     pub fn new(
         plugins: impl IntoIterator<Item = Arc<P>>,
         listener: &str,
         settings: Arc<Settings>,
     ) -> Self {
-        let is_enabled_here = |plugin: &Arc<P>| {
+        let is_enabled = |plugin: &Arc<P>| {
             let listeners = plugin.sidecar().listeners.as_ref();
             listeners.is_none_or(|names| names.iter().any(|name| name == listener))
         };
-        let plugins = plugins.into_iter().filter(is_enabled_here);
+        let plugins = plugins.into_iter().filter(is_enabled);
         Self {
             slots: plugins.map(PluginSlot::new).collect(),
             settings,
             observer: None,
             journal: Journal::default(),
-            keys_of: None,
+            key_provider: None,
         }
     }
 
-    /// The same pipeline, whose calls are reported to an observer.
+    /// Reports all calls to an observer.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The most instances that the session has for itself.
+    /// The greatest number of instances that the session can have for itself.
     pub fn instances(&self) -> usize {
         self.slots.iter().filter(|slot| !slot.is_shared()).count()
     }
 
-    /// True if a plugin is to be asked about an event.
+    /// True if a plugin handles an event.
     pub fn handles(&self, event: Event) -> bool {
         self.slots.iter().any(|slot| slot.plugin.handles(event))
     }
 
-    /// True if a plugin wants to see more of the body of this message.
+    /// True if a plugin is asked about the rest of the body of this message.
     pub fn wants_body(&self) -> bool {
         self.slots
             .iter()
             .any(|slot| slot.is_asked(Event::BodyChunk))
     }
 
-    /// Asks the plugins in order. Each sees what the ones before it have changed. The first that does
-    /// not say "next" decides; a notice goes to all of them.
+    /// Asks the plugins in order. Each plugin sees the edits of those before it. The first verdict other than
+    /// [`Verdict::Next`] decides, and later plugins are not asked. All plugins get a notice.
     pub async fn ask(
         &mut self,
         subject: impl Into<Subject<'_>>,
@@ -94,9 +96,9 @@ impl<P: Plugin> Pipeline<P> {
         self.ask_slots(subject.into(), context, |_| true).await
     }
 
-    /// As [`Self::ask`], but asks only the plugins that have answered MAIL in this transaction, which
-    /// another plugin has refused then.
-    pub async fn ask_witnesses(
+    /// As [`Self::ask`], but asks only the plugins that have answered MAIL in this transaction. It reports
+    /// the end of a transaction that a later plugin refused at MAIL.
+    pub async fn ask_if_mail_answered(
         &mut self,
         question: Question<'_>,
         context: &mut Arc<Context>,
@@ -109,10 +111,10 @@ impl<P: Plugin> Pipeline<P> {
         &mut self,
         mut subject: Subject<'_>,
         context: &mut Arc<Context>,
-        is_meant: impl Fn(&PluginSlot<P>) -> bool,
+        is_selected: impl Fn(&PluginSlot<P>) -> bool,
     ) -> Outcome {
         let event = subject.question().event();
-        self.forget_for(event);
+        self.reset_for(event);
         let mut outcome = Outcome {
             verdict: Verdict::Next,
             delay: Duration::ZERO,
@@ -120,17 +122,15 @@ impl<P: Plugin> Pipeline<P> {
         let mut has_failed = false;
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
-            if !slot.is_asked(event) || !is_meant(slot) {
+            if !slot.is_asked(event) || !is_selected(slot) {
                 continue;
             }
             let verdict = match self.ask_slot(index, subject.question(), context).await {
-                Ok(opinion) => {
-                    self.apply(index, opinion, &mut subject, context, &mut outcome.delay)
-                }
+                Ok(answer) => self.apply(index, answer, &mut subject, context, &mut outcome.delay),
                 Err(error) => {
                     has_failed = true;
                     let question = subject.question();
-                    self.slots[index].failed(&question, context, &error)
+                    self.slots[index].record_failure(&question, context, &error)
                 }
             };
             match verdict {
@@ -144,109 +144,115 @@ impl<P: Plugin> Pipeline<P> {
         }
         let is_about_credentials = matches!(event, Event::Auth | Event::AuthKeys);
         if is_about_credentials && has_failed && outcome.verdict == Verdict::Next {
-            // No plugin knows the client, and the one that has failed might have.
+            // The plugin that failed might have known the client.
             outcome.verdict = Verdict::Refuse(Refused::from(AUTH_LATER));
         }
         outcome
     }
 
-    /// Forgets what an earlier question about the same thing has left.
-    fn forget_for(&mut self, event: Event) {
+    /// Discards the state of an earlier question of the same kind.
+    fn reset_for(&mut self, event: Event) {
         match event {
-            Event::AuthKeys => self.keys_of = None,
-            // A client may come to this more than once in a transaction.
-            Event::Data => self.slots.iter_mut().for_each(|slot| slot.later.clear()),
+            Event::AuthKeys => self.key_provider = None,
+            // A client can send DATA again in the same transaction, after it was refused.
+            Event::Data => self
+                .slots
+                .iter_mut()
+                .for_each(|slot| slot.deferred_headers.clear()),
             _ => {}
         }
     }
 
+    /// Asks one plugin, and reports the call to the observer.
     async fn ask_slot(
         &mut self,
         index: usize,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         let slot = &mut self.slots[index];
-        let began = self.observer.as_ref().map(|_| Instant::now());
+        let start = self.observer.as_ref().map(|_| Instant::now());
         let answer = slot.ask(question, context, &self.settings).await;
-        if let (Some(observer), Some(began)) = (&self.observer, began) {
+        if let (Some(observer), Some(start)) = (&self.observer, start) {
             observer.observe(&ObservedCall {
                 plugin: slot.plugin.name(),
                 question,
                 context,
                 answer: answer.as_ref(),
-                elapsed: began.elapsed(),
+                elapsed: start.elapsed(),
             });
         }
         answer
     }
 
-    /// Applies the edits of an opinion and gives its verdict. [`Verdict::Accept`] means that no further
-    /// plugin is asked.
+    /// Applies the edits of an answer, adds its delays to `delay`, and returns its verdict.
+    /// [`Verdict::Accept`] means that no further plugin is asked.
     fn apply(
         &mut self,
         index: usize,
-        mut opinion: Opinion,
+        mut answer: PluginAnswer,
         subject: &mut Subject<'_>,
         context: &mut Arc<Context>,
         delay: &mut Duration,
     ) -> Verdict {
         let question = subject.question();
-        match &opinion.verdict {
-            Verdict::Keys(_) => self.keys_of = Some(index),
-            // The gateway has verified that the client knows a password, and that of the user whose
-            // keys another plugin gave.
-            Verdict::Authenticate(_) if is_verified(&question) && self.keys_of != Some(index) => {
-                opinion.verdict = Verdict::Next;
+        match &answer.verdict {
+            Verdict::Keys(_) => self.key_provider = Some(index),
+            // The gateway has verified the client with the keys of another plugin, so this plugin must not
+            // accept the identity.
+            Verdict::Authenticate(_)
+                if is_verified(&question) && self.key_provider != Some(index) =>
+            {
+                answer.verdict = Verdict::Next;
             }
             _ => {}
         }
         let slot = &mut self.slots[index];
-        slot.note(&question, &opinion, context);
+        slot.record_answer(&question, &answer, context);
         let event = question.event();
-        let longest = slot.plugin.sidecar().limits.delay;
-        let mut wanted = Duration::ZERO;
-        for edit in opinion.edits {
+        let max_delay = slot.plugin.sidecar().limits.delay;
+        let mut requested = Duration::ZERO;
+        for edit in answer.edits {
             self.journal.add(slot.plugin.name(), &edit);
             match edit {
-                Edit::Delay(time) => wanted = (wanted + time).min(longest),
-                edit => Change {
+                Edit::Delay(time) => requested = (requested + time).min(max_delay),
+                edit => EditTarget {
                     subject: &mut *subject,
                     context: Arc::make_mut(context),
-                    later: &mut slot.later,
+                    deferred_headers: &mut slot.deferred_headers,
                 }
                 .apply(edit),
             }
         }
-        *delay += wanted;
-        match opinion.verdict {
+        *delay += requested;
+        match answer.verdict {
             Verdict::Accept if event == Event::BodyChunk => {
-                slot.is_sated = true;
+                slot.skips_body = true;
                 Verdict::Next
             }
             verdict => verdict,
         }
     }
 
-    /// Puts the fields that plugins asked for at `data` into the header block.
-    pub fn add_later_headers(&mut self, context: &mut Arc<Context>) {
+    /// Applies the header edits that plugins asked for at `data`, once the header block has arrived.
+    pub fn apply_deferred_headers(&mut self, context: &mut Arc<Context>) {
         for slot in &mut self.slots {
-            for edit in slot.later.drain(..) {
+            for edit in slot.deferred_headers.drain(..) {
                 Arc::make_mut(context).message.headers.apply(&edit);
             }
         }
     }
 
-    /// Forgets everything that belongs to the client of before.
+    /// Discards everything that belongs to the previous client, when XCLIENT names another one.
     pub fn begin_session(&mut self) {
         for slot in &mut self.slots {
             slot.begin_session();
         }
         self.journal.clear();
-        self.keys_of = None;
+        self.key_provider = None;
     }
 
-    /// Forgets what belongs to a transaction.
+    /// Discards what belongs to the previous transaction.
     pub fn begin_transaction(&mut self) {
         for slot in &mut self.slots {
             slot.begin_transaction();
@@ -254,29 +260,29 @@ impl<P: Plugin> Pipeline<P> {
         self.journal.clear();
     }
 
-    /// Who has changed what in this transaction, in order: `editor prepend X-First, editor set-id a1`.
+    /// The edits in this transaction, in order, such as `editor prepend X-First, editor set-id a1`.
     pub fn journal(&self) -> &str {
         self.journal.as_str()
     }
 
-    /// What each plugin said in this transaction, for the log line of its message:
+    /// The verdicts of each plugin in this transaction, for the log line of its message, such as
     /// `access=next header-rules=headers:next+2`.
-    pub fn notes(&self) -> String {
-        let mut notes = String::new();
+    pub fn verdict_log(&self) -> String {
+        let mut log = String::new();
         for slot in &self.slots {
-            let separator = if notes.is_empty() { "" } else { " " };
-            let said = match slot.notes.as_str() {
+            let separator = if log.is_empty() { "" } else { " " };
+            let verdicts = match slot.verdict_log.as_str() {
                 "" => "next",
-                said => said,
+                verdicts => verdicts,
             };
-            // Writing to a String does not fail.
-            _ = write!(notes, "{separator}{}={said}", slot.plugin.name());
+            // Writing to a String cannot fail.
+            _ = write!(log, "{separator}{}={verdicts}", slot.plugin.name());
         }
-        notes
+        log
     }
 }
 
-/// True if the gateway itself has verified the client, by the keys that a plugin gave it.
+/// True if the gateway itself has verified the client, with the SCRAM keys of a plugin.
 fn is_verified(question: &Question<'_>) -> bool {
     matches!(question, Question::Auth(credentials) if credentials.proof == Proof::Verified)
 }

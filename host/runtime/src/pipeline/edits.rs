@@ -1,4 +1,4 @@
-//! What the edits of an answer do.
+//! Applies the edits of an answer.
 
 use std::sync::Arc;
 
@@ -8,46 +8,51 @@ use postgate_proto::session::Settings;
 
 use super::subject::Subject;
 use crate::context::{Context, RemoteHost, Transaction};
-use crate::error::PluginError;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion};
+use crate::convert::InvalidAnswer;
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer};
 
-/// A plugin cannot make the gateway an open relay.
+/// Checks the recipients that an answer adds for a client that is not authenticated: a plugin cannot make
+/// the gateway an open relay.
+///
+/// # Errors
+///
+/// Fails if the gateway does not relay for the domain of a recipient.
 pub(super) fn check_relaying(
-    opinion: &Opinion,
+    answer: &PluginAnswer,
     context: &Context,
     settings: &Settings,
-) -> Result<(), PluginError> {
+) -> Result<(), InvalidAnswer> {
     if context.authentication.is_some() {
         return Ok(());
     }
-    for edit in &opinion.edits {
+    for edit in &answer.edits {
         let Edit::Envelope(EnvelopeEdit::AddRecipient(path) | EnvelopeEdit::RewriteRecipient(path)) =
             edit
         else {
             continue;
         };
         if !settings.relay.permit(path) {
-            let text = format!("recipient {path} is of no domain in relay.domains");
-            return Err(PluginError::Answer(text));
+            return Err(InvalidAnswer::NotRelayed(path.clone()));
         }
     }
     Ok(())
 }
 
-/// What the edits of an answer change.
-pub(super) struct Change<'a, 's> {
+/// What edits change.
+pub(super) struct EditTarget<'a, 's> {
     pub(super) subject: &'a mut Subject<'s>,
     pub(super) context: &'a mut Context,
-    /// Fields that are added once the header block is there.
-    pub(super) later: &'a mut Vec<HeaderEdit>,
+    /// Header edits that are applied once the header block has arrived.
+    pub(super) deferred_headers: &'a mut Vec<HeaderEdit>,
 }
 
-impl Change<'_, '_> {
+impl EditTarget<'_, '_> {
+    /// Applies an edit. [`Edit::Delay`] changes nothing here.
     pub(super) fn apply(self, edit: Edit) {
         let Self {
             subject,
             context,
-            later,
+            deferred_headers,
         } = self;
         match edit {
             Edit::Client(edit) => {
@@ -59,7 +64,9 @@ impl Change<'_, '_> {
             }
             Edit::Envelope(edit) => apply_to_envelope(edit, subject, context),
             Edit::Header(edit) => context.message.edit_headers(&edit),
-            Edit::LaterHeader(name, value) => later.push(HeaderEdit::Prepend(name, value)),
+            Edit::PrependHeader(name, value) => {
+                deferred_headers.push(HeaderEdit::Prepend(name, value))
+            }
             Edit::Profile(edit) => edit.apply(Arc::make_mut(&mut context.profile)),
             Edit::ReplaceBody(body) => {
                 context.message.headers.separate();
@@ -70,7 +77,7 @@ impl Change<'_, '_> {
             Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => {
                 context.tags.push((name, value));
             }
-            // The pipeline adds up delays.
+            // The pipeline adds up delays. Tags beyond the limit are dropped.
             Edit::Delay(_) | Edit::Tag(..) => {}
         }
     }
@@ -87,7 +94,7 @@ fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mu
         (edit, Subject::Fixed(_) | Subject::Recipient(_), Some(transaction)) => {
             edit_transaction(edit, Arc::make_mut(transaction));
         }
-        // The contract has these edits only for events at which there is a transaction.
+        // The contract allows these edits only at events within a transaction.
         (_, Subject::Fixed(_) | Subject::Recipient(_), None) => {}
     }
 }
@@ -105,13 +112,14 @@ fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
             }
         }
         EnvelopeEdit::RemoveRecipient(path) => _ = remove(&path, transaction),
-        // Only a recipient that is being decided on can be rewritten.
+        // The contract allows this edit only at RCPT, where the subject is a recipient.
         EnvelopeEdit::RewriteRecipient(_) => {}
         EnvelopeEdit::RewriteSender(path) => transaction.envelope.sender = path,
     }
 }
 
-/// Removes a recipient, however often the client has named it. Says whether it was there.
+/// Removes a recipient, which the client may have named several times. Returns false if it is no recipient
+/// of the transaction.
 fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
     let recipients = &mut transaction.envelope.recipients;
     let before = recipients.len();
@@ -119,7 +127,7 @@ fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
     recipients.len() < before
 }
 
-/// So many tags are kept in a session; more are dropped.
+/// The greatest number of tags of a session.
 const MAX_TAGS: usize = 256;
 
 #[cfg(test)]
@@ -131,6 +139,7 @@ mod tests {
 
     use super::*;
     use crate::context::{Message, SessionFacts};
+    use crate::question::Question;
     use postgate_mime::Mime;
 
     fn context() -> Context {
@@ -140,6 +149,7 @@ mod tests {
             connected_at: 0,
             listener: "in".into(),
             hostname: "mx.example.org".into(),
+            banner: String::new(),
             local: nobody,
             remote: nobody,
             remote_host: RemoteHost::Unknown,
@@ -159,9 +169,14 @@ mod tests {
             let headers = HeaderBlock::parse(b"Subject: x\r\n\r\n".to_vec());
             context.message = Message::of_headers(headers, 0);
             let message = &context.message;
-            let mime = Mime::find(&message.headers, message.body.clone()).unwrap();
+            let mime = Mime::find(&message.headers, Vec::new(), Vec::new()).unwrap();
             message.set_mime(Arc::new(mime));
-            apply(edit, &mut Vec::new(), &mut context);
+            EditTarget {
+                subject: &mut Subject::Fixed(Question::Message),
+                context: &mut context,
+                later: &mut Vec::new(),
+            }
+            .apply(edit);
             assert!(context.message.mime().is_none());
         }
     }

@@ -1,4 +1,4 @@
-//! Who has changed what.
+//! The journal of edits.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use postgate_proto::header::HeaderEdit;
 
 use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, ProfileEdit};
 
-/// The edits of one transaction, in order, for the line that its message leaves in the log.
+/// The edits of one transaction, in order, for the log line of its message.
 #[derive(Debug, Default)]
 pub(super) struct Journal(String);
 
 impl Journal {
-    /// Notes an edit that is applied now.
+    /// Adds an edit of a plugin.
     pub(super) fn add(&mut self, plugin: &str, edit: &Edit) {
         if self.0.len() >= MAX_LENGTH {
             if !self.0.ends_with(MORE) {
@@ -20,28 +20,31 @@ impl Journal {
             return;
         }
         let separator = if self.0.is_empty() { "" } else { ", " };
-        // Writing to a String does not fail.
-        _ = write!(self.0, "{separator}{plugin} {}", Shown(edit));
+        // Writing to a String cannot fail.
+        _ = write!(self.0, "{separator}{plugin} {}", EditSummary(edit));
     }
 
+    /// Removes all edits.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
+    /// The text for the log.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// So long may it get, in octets, before more is left out.
+/// The length in octets from which on edits are left out.
 const MAX_LENGTH: usize = 1_000;
-/// Stands for what was left out.
+/// The mark for edits that were left out.
 const MORE: &str = ", …";
 
-/// An edit in a few words: which field or address, and never a value that could be long or private.
-struct Shown<'a>(&'a Edit);
+/// Describes an edit by its name in the contract and its field or address, without values that could be
+/// long or private.
+struct EditSummary<'a>(&'a Edit);
 
-impl std::fmt::Display for Shown<'_> {
+impl std::fmt::Display for EditSummary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Edit::Client(ClientEdit::Host(name)) => write!(f, "set-client-host {name}"),
@@ -63,7 +66,7 @@ impl std::fmt::Display for Shown<'_> {
                 HeaderEdit::Replace { name, .. } => write!(f, "replace {}", name.as_str()),
                 HeaderEdit::Set(name, _) => write!(f, "set {}", name.as_str()),
             },
-            Edit::LaterHeader(name, _) => write!(f, "prepend {}", name.as_str()),
+            Edit::PrependHeader(name, _) => write!(f, "prepend {}", name.as_str()),
             Edit::ReplaceBody(body) => write!(f, "replace-body {}", body.len()),
             Edit::SetId(id) => write!(f, "set-id {id}"),
             Edit::Tag(name, _) => write!(f, "tag {name}"),

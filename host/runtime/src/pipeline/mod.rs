@@ -1,5 +1,5 @@
-//! The plugins of one session, asked in order: how their answers become one verdict, and what the
-//! failure of a plugin means.
+//! The plugins of one session, asked in order: combines their answers into one verdict, and decides what the
+//! failure of a plugin means for the client.
 
 mod asking;
 mod edits;

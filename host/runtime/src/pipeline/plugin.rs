@@ -1,4 +1,4 @@
-//! A plugin as the pipeline sees it.
+//! The interface between the pipeline and plugins.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,40 +13,48 @@ use crate::instance::Instance;
 use crate::loaded::LoadedPlugin;
 use crate::metrics::PluginMetrics;
 use crate::question::Question;
-use crate::verdict::Opinion;
+use crate::verdict::PluginAnswer;
 
-/// A plugin as the pipeline sees it.
+/// A plugin that a pipeline can ask. Tests of the pipeline implement it without WebAssembly.
 pub trait Plugin: Send + Sync {
-    /// What answers questions.
+    /// An instance, which answers questions.
     type Instance: PluginInstance;
 
     /// The name in logs.
     fn name(&self) -> &str;
     /// True if the plugin is to be asked about an event.
     fn handles(&self, event: Event) -> bool;
-    /// What the operator decided about it.
+    /// The settings of the operator.
     fn sidecar(&self) -> &Sidecar;
-    /// Takes it out of service while it keeps failing.
+    /// The breaker, which takes the plugin out of service if it keeps failing.
     fn breaker(&self) -> &Breaker;
-    /// What is counted about it.
+    /// The metrics of the plugin.
     fn metrics(&self) -> &PluginMetrics;
-    /// Finds or makes an instance for a session.
+    /// Returns an instance for a session: a shared one that is idle, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no idle instance and none can be started.
     fn start(
         &self,
         context: &Arc<Context>,
     ) -> impl Future<Output = Result<Self::Instance, PluginError>> + Send;
-    /// Takes back an instance that works, if sessions share them.
+    /// Takes back an instance that works. Only shared instances are kept.
     fn give_back(&self, instance: Self::Instance);
 }
 
 /// An instance of a plugin. It is not asked again after an error.
 pub trait PluginInstance: Send {
-    /// Asks for an opinion.
+    /// Asks a question.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance gives no valid answer.
     fn ask(
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> impl Future<Output = Result<Opinion, PluginError>> + Send;
+    ) -> impl Future<Output = Result<PluginAnswer, PluginError>> + Send;
 }
 
 impl Plugin for LoadedPlugin {
@@ -86,7 +94,7 @@ impl PluginInstance for Instance {
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         self.call(question, context).await
     }
 }

@@ -1,4 +1,4 @@
-//! One plugin in one session: its instance, and what it said so far.
+//! One plugin in one session: its instance, and its answers so far.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,18 +16,21 @@ use crate::breaker::{Admission, CallInfo, Probe, Transition};
 use crate::context::Context;
 use crate::error::PluginError;
 use crate::question::Question;
-use crate::verdict::{Opinion, Refused, Verdict};
+use crate::verdict::{PluginAnswer, Refused, Verdict};
 
 /// One plugin in one session.
 pub(super) struct PluginSlot<P: Plugin> {
     pub(super) plugin: Arc<P>,
+    /// The instance of the session, kept between calls as the isolation requires.
     instance: Option<P::Instance>,
-    /// The right to try the plugin while it is taken out.
+    /// The permission to call the plugin although its breaker is not closed.
     probe: Option<Probe>,
-    pub(super) notes: String,
-    pub(super) later: Vec<HeaderEdit>,
-    /// True if the plugin needs to see no more of the body of this message.
-    pub(super) is_sated: bool,
+    /// The verdicts in this transaction, such as `rcpt:refuse 550,headers:next+2`.
+    pub(super) verdict_log: String,
+    /// Header edits of `data`, which are applied once the header block has arrived.
+    pub(super) deferred_headers: Vec<HeaderEdit>,
+    /// True if the plugin is not asked about the rest of the body of this message.
+    pub(super) skips_body: bool,
     /// True if the plugin has answered MAIL in this transaction.
     pub(super) has_answered_mail: bool,
 }
@@ -35,34 +38,35 @@ pub(super) struct PluginSlot<P: Plugin> {
 impl<P: Plugin> Drop for PluginSlot<P> {
     fn drop(&mut self) {
         let breaker = self.plugin.breaker();
-        let over = self
+        let ended = self
             .probe
             .map(|probe| breaker.end_probe(probe, Instant::now()));
-        if let Some(change) = over.flatten() {
-            self.note_change(change, None);
+        if let Some(transition) = ended.flatten() {
+            self.report_transition(transition, None);
         }
     }
 }
 
 impl<P: Plugin> PluginSlot<P> {
+    /// Creates the slot of a plugin that was not called yet.
     pub(super) const fn new(plugin: Arc<P>) -> Self {
         Self {
             plugin,
             instance: None,
             probe: None,
-            notes: String::new(),
-            later: Vec::new(),
-            is_sated: false,
+            verdict_log: String::new(),
+            deferred_headers: Vec::new(),
+            skips_body: false,
             has_answered_mail: false,
         }
     }
 
-    /// True if the plugin is to be asked about an event now.
+    /// True if the plugin is asked about an event now.
     pub(super) fn is_asked(&self, event: Event) -> bool {
-        self.plugin.handles(event) && !(event == Event::BodyChunk && self.is_sated)
+        self.plugin.handles(event) && !(event == Event::BodyChunk && self.skips_body)
     }
 
-    /// True if the session has no instance of the plugin for itself.
+    /// True if sessions share the instances of the plugin.
     pub(super) fn is_shared(&self) -> bool {
         self.isolation() == Isolation::Shared
     }
@@ -71,41 +75,45 @@ impl<P: Plugin> PluginSlot<P> {
         self.plugin.sidecar().isolation
     }
 
-    /// Forgets what belongs to a client: another one is served with another instance.
+    /// Discards what belongs to a client. Another client gets another instance.
     pub(super) fn begin_session(&mut self) {
         self.begin_transaction();
         self.instance = None;
     }
 
-    /// Forgets what belongs to a transaction.
+    /// Discards what belongs to a transaction.
     pub(super) fn begin_transaction(&mut self) {
-        self.notes.clear();
-        self.later.clear();
-        self.is_sated = false;
+        self.verdict_log.clear();
+        self.deferred_headers.clear();
+        self.skips_body = false;
         self.has_answered_mail = false;
         if self.isolation() == Isolation::Message {
             self.instance = None;
         }
     }
 
-    /// Asks the plugin, unless it is taken out.
+    /// Asks the plugin, unless its breaker rejects the call, and reports the result to the breaker.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the plugin gives no valid answer.
     pub(super) async fn ask(
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
-    ) -> Result<Opinion, PluginError> {
+    ) -> Result<PluginAnswer, PluginError> {
         let event = question.event();
-        let began = Instant::now();
+        let start = Instant::now();
         let client = context.session.remote.ip();
-        match self.plugin.breaker().admit(self.probe, client, began) {
-            Admission::Reject => return Err(PluginError::Out),
+        match self.plugin.breaker().admit(self.probe, client, start) {
+            Admission::Reject => return Err(PluginError::BreakerOpen),
             Admission::Allow => {}
             Admission::Probe(probe) => self.probe = Some(probe),
         }
         let instance = self.take_instance(context).await;
-        let is_made = instance.is_ok();
-        let asked = match instance {
+        let is_started = instance.is_ok();
+        let result = match instance {
             Ok(instance) => {
                 self.ask_instance(instance, question, context, settings)
                     .await
@@ -114,31 +122,31 @@ impl<P: Plugin> PluginSlot<P> {
         };
         let now = Instant::now();
         if let Some(calls) = self.plugin.metrics().calls(event) {
-            calls.observe(now.duration_since(began));
+            calls.observe(now.duration_since(start));
         }
         let call = CallInfo {
-            event: is_made.then_some(event),
+            event: is_started.then_some(event),
             client,
             session: &context.session.id,
             probe: self.probe,
         };
-        let change = match &asked {
+        let transition = match &result {
             Ok(_) => self.plugin.breaker().record_success(call, now),
-            // It says nothing about the plugin that there are too many sessions for it.
+            // The load is the cause, not a fault of the plugin.
             Err(PluginError::Busy(_)) => None,
             Err(_) => self.plugin.breaker().record_failure(call, now),
         };
-        if let Some(change) = change {
-            self.note_change(change, Some(event));
+        if let Some(transition) = transition {
+            self.report_transition(transition, Some(event));
         }
         if event == Event::Mail {
-            self.has_answered_mail = asked.is_ok();
+            self.has_answered_mail = result.is_ok();
         }
-        asked
+        result
     }
 
-    /// The instance of the session, which is made where there is none: at the first event, where the
-    /// last call failed, or as the isolation wants it.
+    /// Takes the instance of the session. A new one is started at the first event, after a failure, and as
+    /// the isolation requires.
     async fn take_instance(&mut self, context: &Arc<Context>) -> Result<P::Instance, PluginError> {
         match self.instance.take() {
             Some(instance) => Ok(instance),
@@ -146,29 +154,31 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
+    /// Asks an instance, checks its answer, and keeps the instance as the isolation requires. An instance
+    /// that fails is dropped.
     async fn ask_instance(
         &mut self,
         mut instance: P::Instance,
         question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
-    ) -> Result<Opinion, PluginError> {
-        let opinion = instance.ask(question, context).await?;
-        check_relaying(&opinion, context, settings)?;
+    ) -> Result<PluginAnswer, PluginError> {
+        let answer = instance.ask(question, context).await?;
+        check_relaying(&answer, context, settings)?;
         match self.isolation() {
             Isolation::Connection | Isolation::Message => self.instance = Some(instance),
             Isolation::Event => drop(instance),
             Isolation::Shared => self.plugin.give_back(instance),
         }
-        Ok(opinion)
+        Ok(answer)
     }
 
-    /// Tells the operator that the plugin was taken out, or is back.
-    fn note_change(&self, change: Transition, event: Option<Event>) {
+    /// Logs and counts that the breaker has opened or closed.
+    fn report_transition(&self, transition: Transition, event: Option<Event>) {
         let plugin = self.plugin.name();
         let metrics = self.plugin.metrics();
         let event = event.map(tracing::field::display);
-        match change {
+        match transition {
             Transition::Opened(back_off) => {
                 metrics.opened.inc();
                 metrics.note_breaker(true);
@@ -186,8 +196,8 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
-    /// Logs and counts a failure, and gives the verdict that the operator chose for it.
-    pub(super) fn failed(
+    /// Logs and counts a failure, and returns the verdict that the operator chose for it.
+    pub(super) fn record_failure(
         &mut self,
         question: &Question<'_>,
         context: &Context,
@@ -196,37 +206,42 @@ impl<P: Plugin> PluginSlot<P> {
         let event = question.event();
         let on_failure = self.plugin.sidecar().on_failure;
         let (session, plugin) = (&context.session.id, self.plugin.name());
-        if matches!(error, PluginError::Out) {
-            // The breaker has logged that it is open; every session would repeat it.
+        if matches!(error, PluginError::BreakerOpen) {
+            // The opening of the breaker was logged once, so the level is debug.
             debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
             self.plugin.metrics().skipped(event);
-            self.add_note(event, "out");
+            self.log_verdict(event, "out");
         } else {
             let cause = error.cause();
             warn!(session, plugin, %event, cause, %error, ?on_failure, "plugin failed");
             self.plugin.metrics().failed(event, cause);
-            self.add_note(event, "failed");
+            self.log_verdict(event, "failed");
         }
         if event == Event::BodyChunk {
-            // A fresh instance would see the rest of a body whose beginning it does not know.
-            self.is_sated = true;
+            // A new instance would see the rest of the body without its beginning.
+            self.skips_body = true;
         }
         verdict_of_failure(on_failure, event)
     }
 
-    /// Remembers what the plugin said, and logs a refusal with the reason that only the log shows.
-    pub(super) fn note(&mut self, question: &Question<'_>, opinion: &Opinion, context: &Context) {
+    /// Adds an answer to the verdict log, and logs a refusal, a discard or a quarantine with its reason.
+    pub(super) fn record_answer(
+        &mut self,
+        question: &Question<'_>,
+        answer: &PluginAnswer,
+        context: &Context,
+    ) {
         let event = question.event();
-        if opinion.verdict != Verdict::Next || !opinion.edits.is_empty() {
-            let edits = match opinion.edits.len() {
+        if answer.verdict != Verdict::Next || !answer.edits.is_empty() {
+            let edits = match answer.edits.len() {
                 0 => String::new(),
                 count => format!("+{count}"),
             };
-            self.add_note(event, &format!("{}{edits}", opinion.verdict));
+            self.log_verdict(event, &format!("{}{edits}", answer.verdict));
         }
-        let reason = match &opinion.verdict {
+        let reason = match &answer.verdict {
             Verdict::Defer(refused) | Verdict::Disconnect(refused) | Verdict::Refuse(refused) => {
-                shown(refused)
+                with_reason(refused)
             }
             Verdict::Discard(reason) | Verdict::Quarantine(reason) => reason.clone(),
             Verdict::Accept
@@ -239,34 +254,36 @@ impl<P: Plugin> PluginSlot<P> {
             session = context.session.id,
             plugin = self.plugin.name(),
             %event,
-            verdict = %opinion.verdict,
+            verdict = %answer.verdict,
             subject = question.logged_subject(context),
             reason,
             "plugin decided"
         );
     }
 
-    fn add_note(&mut self, event: Event, what: &str) {
-        if self.notes.len() > MAX_NOTES {
+    /// Adds a verdict to the verdict log, if there is room.
+    fn log_verdict(&mut self, event: Event, verdict: &str) {
+        if self.verdict_log.len() > MAX_VERDICT_LOG {
             return;
         }
-        let separator = if self.notes.is_empty() { "" } else { "," };
-        // Writing to a String does not fail.
-        _ = write!(self.notes, "{separator}{event}:{what}");
+        let separator = if self.verdict_log.is_empty() { "" } else { "," };
+        // Writing to a String cannot fail.
+        _ = write!(self.verdict_log, "{separator}{event}:{verdict}");
     }
 }
 
-fn shown(refused: &Refused) -> String {
+/// The reply of a refusal, and its reason if it has one.
+fn with_reason(refused: &Refused) -> String {
     let mut reply = refused.refusal.reply().to_string();
-    // A reply of many lines is for the client, not for the log.
-    reply.truncate(reply.floor_char_boundary(MAX_SHOWN));
+    // A reply can have many long lines.
+    reply.truncate(reply.floor_char_boundary(MAX_REPLY));
     match &refused.reason {
         None => reply,
         Some(reason) => format!("{reply} ({reason})"),
     }
 }
 
-/// How much of a reply a line of the log shows, in octets.
-const MAX_SHOWN: usize = 2_048;
-/// So long may the notes about one plugin get, in octets, before more are dropped.
-const MAX_NOTES: usize = 200;
+/// The greatest length in octets of a reply in a line of the log.
+const MAX_REPLY: usize = 2_048;
+/// The length in octets of a verdict log from which on verdicts are left out.
+const MAX_VERDICT_LOG: usize = 200;

@@ -1,4 +1,4 @@
-//! What the plugins of a session are asked about.
+//! The subject of a question to the plugins of a session.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use postgate_proto::envelope::Recipient;
 use crate::context::Transaction;
 use crate::question::Question;
 
-/// What plugins are asked about. They may rewrite a sender or a recipient that is being decided on;
-/// each plugin sees what the ones before it made of it.
+/// The subject of a question. Plugins can rewrite the sender at MAIL and the recipient at RCPT, and each
+/// plugin sees the edits of those before it.
 #[derive(Debug)]
 pub enum Subject<'a> {
     /// A question that is the same for all plugins.
     Fixed(Question<'a>),
-    /// A recipient, at RCPT.
+    /// The recipient, at RCPT.
     Recipient(&'a mut Recipient),
-    /// A transaction that is about to begin, at MAIL.
+    /// The transaction that begins, at MAIL.
     Transaction(&'a mut Arc<Transaction>),
 }
 
 impl Subject<'_> {
-    /// The question as it stands now.
+    /// The question, with the edits so far.
     pub fn question(&self) -> Question<'_> {
         match self {
             Self::Fixed(question) => *question,

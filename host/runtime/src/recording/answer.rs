@@ -1,22 +1,23 @@
-//! What a plugin answered, as data for programs.
+//! The answers of plugins as JSON.
 
 use postgate_proto::header::HeaderEdit;
 use serde_json::{Value, json};
 
 use crate::error::PluginError;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, Opinion, ProfileEdit, Refused, Verdict};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Refused, Verdict};
 
-/// `{"verdict": …, "edits": […]}`, or `{"error": …}` where the plugin failed.
-pub fn answer(answer: &Result<&Opinion, &PluginError>) -> Value {
+/// Converts an answer to `{"verdict": …, "edits": […]}`, with further members for some verdicts, or a
+/// failure to `{"error": …}`. Edits have their names in the contract. SCRAM keys are left out.
+pub fn answer_json(answer: &Result<&PluginAnswer, &PluginError>) -> Value {
     match answer {
-        Ok(opinion) => opinion_value(opinion),
+        Ok(answer) => with_edits(answer),
         Err(error) => json!({ "error": error.to_string() }),
     }
 }
 
-fn opinion_value(opinion: &Opinion) -> Value {
-    let edits: Vec<_> = opinion.edits.iter().map(edit).collect();
-    let mut value = verdict(&opinion.verdict);
+fn with_edits(answer: &PluginAnswer) -> Value {
+    let edits: Vec<_> = answer.edits.iter().map(edit).collect();
+    let mut value = verdict(&answer.verdict);
     if !edits.is_empty() {
         value["edits"] = edits.into();
     }
@@ -35,7 +36,7 @@ fn verdict(verdict: &Verdict) -> Value {
         Verdict::Defer(refused) => refusal("defer", refused),
         Verdict::Discard(reason) => json!({ "verdict": "discard", "reason": reason }),
         Verdict::Disconnect(refused) => refusal("disconnect", refused),
-        // Keys are secrets.
+        // SCRAM keys are secrets.
         Verdict::Keys(_) => json!({ "verdict": "keys" }),
         Verdict::Next => json!({ "verdict": "next" }),
         Verdict::Quarantine(reason) => json!({ "verdict": "quarantine", "reason": reason }),
@@ -51,7 +52,7 @@ fn refusal(verdict: &str, refused: &Refused) -> Value {
     value
 }
 
-/// One edit by its name in the contract.
+/// An edit as an object with one member, which has the name of the edit in the contract.
 fn edit(edit: &Edit) -> Value {
     match edit {
         Edit::Client(ClientEdit::Host(name)) => json!({ "set-client-host": name }),
@@ -67,13 +68,13 @@ fn edit(edit: &Edit) -> Value {
             EnvelopeEdit::RewriteSender(path) => json!({ "rewrite-sender": path.as_str() }),
         },
         Edit::Header(header) => header_edit(header),
-        Edit::LaterHeader(name, value) => {
+        Edit::PrependHeader(name, value) => {
             json!({ "prepend-header": field(name.as_str(), value) })
         }
         Edit::ReplaceBody(body) => json!({ "replace-body": format!("{} octets", body.len()) }),
         Edit::SetId(id) => json!({ "set-id": id }),
         Edit::Tag(name, value) => json!({ "tag": format!("{name}={value}") }),
-        Edit::Profile(text) => match text {
+        Edit::Profile(profile) => match profile {
             ProfileEdit::AddEhloKeyword(keyword) => json!({ "add-ehlo-keyword": keyword }),
             ProfileEdit::AddMailParameter(name) => json!({ "add-mail-parameter": name }),
             ProfileEdit::AddRcptParameter(name) => json!({ "add-rcpt-parameter": name }),

@@ -1,16 +1,18 @@
-//! What a recording holds.
+//! The format of recordings.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
+use postgate_contract::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::VERSION;
 use super::snapshot::{RecordedQuestion, Snapshot};
 use crate::host_calls::HostCall;
-use postgate_contract::Event;
+
+/// The version of the format.
+pub const VERSION: u32 = 2;
 
 /// One call of the plugin.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,27 +20,27 @@ use postgate_contract::Event;
 pub struct Frame {
     /// The name of the event.
     pub event: String,
-    /// Whom or what it was about.
+    /// Whom or what the question was about; see [`Question::subject`](crate::question::Question::subject).
     pub subject: String,
     /// The facts of the question.
     pub(super) question: RecordedQuestion,
-    /// What else the plugin could see.
+    /// The session as the plugin could see it.
     pub(super) seen: Snapshot,
-    /// What it learned from outside.
+    /// The host calls whose answers came from outside the session.
     #[serde(default)]
     pub(super) outside: Vec<HostCall>,
-    /// What it answered.
+    /// The answer; see [`answer_json`](super::answer_json).
     pub answer: Value,
 }
 
 impl Frame {
-    /// The event; `None` if this gateway does not know it.
+    /// The event, or `None` if this gateway does not know it.
     pub fn event(&self) -> Option<Event> {
         Event::named(&self.event)
     }
 }
 
-/// What the first line says.
+/// The first line of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Heading {
@@ -50,68 +52,69 @@ pub(super) struct Heading {
     pub(super) session: String,
 }
 
-/// A session as one plugin met it.
+/// The calls of one plugin in one session.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// The name of the plugin.
     pub plugin: String,
     /// The id of the session.
     pub session: String,
-    /// Its calls, in order.
+    /// The calls, in order.
     pub frames: Vec<Frame>,
 }
 
-/// Why a file cannot be replayed.
+/// The reason why a file cannot be read as a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{file}: {error}", file = file.display())]
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The cause.
+        #[source]
         error: io::Error,
     },
-    /// A line is not what it should be.
-    #[error("{file}:{line}: not a line of a recording: {reason}", file = file.display())]
+    /// A line is not valid.
+    #[error("{file}:{line}: not a line of a recording: {error}", file = file.display())]
     Line {
         /// The file.
         file: PathBuf,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
-        reason: String,
+        /// The cause.
+        #[source]
+        error: serde_json::Error,
     },
-    /// It was made by another version of the gateway.
+    /// The recording has another version of the format.
     #[error("{file}: version {found} of the format; this program reads version {VERSION}", file = file.display())]
     Version {
         /// The file.
         file: PathBuf,
-        /// The version that it says.
+        /// The version of the recording.
         found: u32,
     },
 }
 
 impl Recording {
-    /// Reads a file.
+    /// Reads a recording.
     ///
     /// # Errors
     ///
-    /// Where it is no whole recording of this version.
+    /// Fails if the file cannot be read, or is not a recording of this version of the format.
     pub fn load(file: &Path) -> Result<Self, RecordingError> {
         let io = |error| RecordingError::Io {
             file: file.to_owned(),
             error,
         };
-        let wrong = |line: usize, reason: String| RecordingError::Line {
+        let invalid = |line: usize, error: serde_json::Error| RecordingError::Line {
             file: file.to_owned(),
             line,
-            reason,
+            error,
         };
         let mut lines = BufReader::new(File::open(file).map_err(io)?).lines();
         let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
-        let heading: Heading =
-            serde_json::from_str(&first).map_err(|error| wrong(1, error.to_string()))?;
+        let heading: Heading = serde_json::from_str(&first).map_err(|error| invalid(1, error))?;
         if heading.postgate_recording != VERSION {
             return Err(RecordingError::Version {
                 file: file.to_owned(),
@@ -121,7 +124,7 @@ impl Recording {
         let mut frames = Vec::new();
         for (index, line) in lines.enumerate() {
             let frame: Frame = serde_json::from_str(&line.map_err(io)?)
-                .map_err(|error| wrong(index + 2, error.to_string()))?;
+                .map_err(|error| invalid(index + 2, error))?;
             frames.push(frame);
         }
         Ok(Self {

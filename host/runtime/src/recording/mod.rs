@@ -1,19 +1,16 @@
-//! Recordings: what crossed the boundary between the gateway and a plugin in one session, to be shown to
-//! another build of the plugin.
+//! Recordings: the calls of a plugin in one session, with all that the plugin was asked and could see, to be
+//! replayed with another build of the plugin.
 //!
-//! A recording is a file of JSON lines: one that says what it is, then a [`Frame`] for each call. What
-//! proves who a client is, is not in it.
+//! A recording is a file of JSON lines: a heading, then a [`Frame`] for each call. It contains no credentials.
 
-pub mod answer;
+mod answer;
 mod frame;
 mod octets;
 mod recorder;
 mod replay;
 mod snapshot;
 
-pub use frame::{Frame, Recording, RecordingError};
-pub use recorder::Recorder;
-pub use replay::{Difference, Replayed, replay};
-
-/// The version of the format.
-pub const VERSION: u32 = 2;
+pub use self::answer::answer_json;
+pub use self::frame::{Frame, Recording, RecordingError, VERSION};
+pub use self::recorder::Recorder;
+pub use self::replay::{Difference, ReplayReport, replay};

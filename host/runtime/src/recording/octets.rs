@@ -1,38 +1,39 @@
-//! Octets as JSON: as a text where they are one.
+//! Octets in JSON: a string if they are UTF-8, otherwise an object with their Base64 encoding.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Octets of any kind.
+/// Octets that are recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Octets(pub(super) Vec<u8>);
 
+/// The representation in JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written<'a> {
+enum OctetsJson<'a> {
     Text(std::borrow::Cow<'a, str>),
     Base64 { base64: String },
 }
 
 impl Serialize for Octets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written = match std::str::from_utf8(&self.0) {
-            Ok(text) => Written::Text(text.into()),
-            Err(_) => Written::Base64 {
+        let json = match std::str::from_utf8(&self.0) {
+            Ok(text) => OctetsJson::Text(text.into()),
+            Err(_) => OctetsJson::Base64 {
                 base64: STANDARD.encode(&self.0),
             },
         };
-        written.serialize(serializer)
+        json.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Octets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Written::deserialize(deserializer)? {
-            Written::Text(text) => Ok(Self(text.into_owned().into_bytes())),
-            Written::Base64 { base64 } => {
+        match OctetsJson::deserialize(deserializer)? {
+            OctetsJson::Text(text) => Ok(Self(text.into_owned().into_bytes())),
+            OctetsJson::Base64 { base64 } => {
                 STANDARD.decode(base64).map(Self).map_err(D::Error::custom)
             }
         }

@@ -1,4 +1,4 @@
-//! Writes what plugins are asked and say, where the operator wants it.
+//! Records the calls of plugins, as the sidecar or the operator asks.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -7,57 +7,62 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
 use tracing::{info, warn};
 
-use super::VERSION;
-use super::frame::{Frame, Heading};
+use super::answer::answer_json;
+use super::frame::{Frame, Heading, VERSION};
 use super::snapshot::{RecordedQuestion, Snapshot};
 use crate::observer::{ObservedCall, Observer};
-use crate::recording::answer;
 
-/// Records one session: a file for each plugin that is to be recorded.
+/// Records one session: a file for each plugin that is recorded.
 #[derive(Debug)]
 pub struct Recorder {
     session: String,
-    reels: Mutex<BTreeMap<String, Reel>>,
+    /// The recording of each plugin, by the name of the plugin.
+    files: Mutex<BTreeMap<String, RecordingFile>>,
 }
 
-/// The file of one plugin.
+/// The recording of one plugin.
 #[derive(Debug)]
-enum Reel {
-    /// Nothing was written yet; it goes into this directory.
-    Blank(PathBuf),
-    /// It is written.
-    Open { file: File, left: usize },
-    /// It could not be written, or is full.
-    Over,
+enum RecordingFile {
+    /// The plugin was not called yet. The file will be created in this directory.
+    Unopened(PathBuf),
+    /// The file is open, and `room` octets may still be written to it.
+    Open { file: File, room: usize },
+    /// The file is full, or could not be written.
+    Closed,
 }
 
 impl Recorder {
-    /// Records these plugins, each into a directory. Nothing: there are none.
+    /// Creates a recorder for plugins, each with the directory of its recordings. Returns `None` if there are
+    /// no plugins to record.
     pub fn new<'a>(
         session: &str,
         plugins: impl IntoIterator<Item = (&'a str, &'a Path)>,
     ) -> Option<Self> {
-        let reels: BTreeMap<_, _> = plugins
+        let files: BTreeMap<_, _> = plugins
             .into_iter()
-            .map(|(plugin, directory)| (plugin.to_owned(), Reel::Blank(directory.to_owned())))
+            .map(|(plugin, directory)| {
+                let file = RecordingFile::Unopened(directory.to_owned());
+                (plugin.to_owned(), file)
+            })
             .collect();
-        (!reels.is_empty()).then(|| Self {
+        (!files.is_empty()).then(|| Self {
             session: session.to_owned(),
-            reels: Mutex::new(reels),
+            files: Mutex::new(files),
         })
     }
 }
 
 impl Observer for Recorder {
-    // The octets go to the page cache, as those of a spooled message do.
+    // Writing does not block for long, since the octets go to the page cache.
     fn observe(&self, call: &ObservedCall<'_>) {
-        // What came from outside belongs to this call, whether it is kept or not.
+        // All plugins share the log, so the calls of a plugin that is not recorded are taken, too.
         let outside = call.context.host_calls.take();
-        // A reel is whole whatever happened to who held it.
-        let mut reels = self.reels.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(reel) = reels.get_mut(call.plugin) else {
+        // A poisoned lock is usable: a panic cannot leave a recording in an invalid state.
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = files.get_mut(call.plugin) else {
             return;
         };
         let frame = Frame {
@@ -66,20 +71,25 @@ impl Observer for Recorder {
             question: RecordedQuestion::of(&call.question),
             seen: Snapshot::of(call.context, call.question.event()),
             outside,
-            answer: answer::answer(&call.answer),
+            answer: answer_json(&call.answer),
         };
-        if let Err(error) = reel.write(call.plugin, &self.session, &frame) {
+        if let Err(error) = file.write(call.plugin, &self.session, &frame) {
             warn!(session = self.session, plugin = call.plugin, %error, "a recording ends early");
-            *reel = Reel::Over;
+            *file = RecordingFile::Closed;
         }
     }
 }
 
-impl Reel {
+impl RecordingFile {
+    /// Writes a frame. The first one creates the file and is preceded by the heading.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written or would be too large.
     fn write(&mut self, plugin: &str, session: &str, frame: &Frame) -> io::Result<()> {
-        if let Self::Blank(directory) = self {
+        if let Self::Unopened(directory) = self {
             let path = directory.join(format!("{plugin}-{session}.jsonl"));
-            // What clients send is nobody else's business.
+            // Recordings contain mail, so only the user of the gateway may read them.
             let mut options = OpenOptions::new();
             let file = options
                 .write(true)
@@ -89,24 +99,25 @@ impl Reel {
             info!(session, plugin, file = %path.display(), "recording");
             *self = Self::Open {
                 file,
-                left: MAX_SIZE,
+                room: MAX_SIZE,
             };
-            self.line(&Heading {
+            self.write_line(&Heading {
                 postgate_recording: VERSION,
                 plugin: plugin.to_owned(),
                 session: session.to_owned(),
             })?;
         }
-        self.line(frame)
+        self.write_line(frame)
     }
 
-    fn line<T: serde::Serialize>(&mut self, value: &T) -> io::Result<()> {
-        let Self::Open { file, left } = self else {
+    /// Writes a line to an open file, and nothing to any other.
+    fn write_line<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        let Self::Open { file, room } = self else {
             return Ok(());
         };
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        *left = left.checked_sub(line.len()).ok_or_else(|| {
+        *room = room.checked_sub(line.len()).ok_or_else(|| {
             let text = format!("it would be larger than {MAX_SIZE} octets");
             io::Error::new(io::ErrorKind::FileTooLarge, text)
         })?;
@@ -114,5 +125,5 @@ impl Reel {
     }
 }
 
-/// The most octets of one recording.
+/// The greatest size of a recording in octets.
 const MAX_SIZE: usize = 64 << 20;

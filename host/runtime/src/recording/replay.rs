@@ -1,91 +1,106 @@
-//! Shows a recorded session to another build of a plugin.
+//! Replays a recording with another build of the plugin.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
+use postgate_contract::Event;
 use serde_json::Value;
 
-use super::answer;
-use super::frame::Recording;
+use super::answer::answer_json;
+use super::frame::{Frame, Recording};
 use crate::context::Context;
 use crate::error::PluginError;
 use crate::host_calls::HostCallLog;
+use crate::instance::Instance;
+use crate::loaded::LoadedPlugin;
 use crate::question::Question;
-use crate::verdict::Opinion;
-use crate::{Instance, LoadedPlugin, SessionStores};
-use postgate_contract::Event;
+use crate::store::SessionStores;
+use crate::verdict::PluginAnswer;
 
-/// What came of it.
+/// The result of a replay.
 #[derive(Clone, Debug, Default)]
-pub struct Replayed {
-    /// How many calls were made again.
+pub struct ReplayReport {
+    /// The number of calls that were replayed.
     pub calls: usize,
-    /// Where the plugin answered otherwise.
+    /// The calls to which the plugin gave another answer.
     pub differences: Vec<Difference>,
-    /// Calls that were not made, and why.
+    /// The calls that were not replayed, each with its number and the reason.
     pub skipped: Vec<String>,
-    /// What the plugin wanted to know from outside, and the recording does not hold.
+    /// The host calls whose answers the recording does not contain.
     pub missing: Vec<String>,
 }
 
-/// One call with another answer.
+/// A call with another answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The place of the call in the recording, from 1.
+    /// The number of the call in the recording, from 1.
     pub call: usize,
     /// The name of the event.
     pub event: String,
-    /// Whom or what it was about.
+    /// Whom or what the question was about.
     pub subject: String,
-    /// What the recorded build answered.
+    /// The answer of the recorded build.
     pub recorded: Value,
-    /// What this one answers.
+    /// The answer of this build.
     pub now: Value,
 }
 
-/// Asks a plugin what another build of it was asked. What both see is the same, down to the answers of
-/// the Domain Name System, the time and random octets.
-pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
-    let mut replayed = Replayed::default();
-    let stores = SessionStores::default();
-    let mut instance = None;
+/// Asks a plugin the questions that another build of it was asked. It can see the same session, and its host
+/// calls (DNS, time, random octets, files) have the recorded answers.
+pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> ReplayReport {
+    let mut replay = Replay {
+        plugin,
+        stores: SessionStores::default(),
+        instance: None,
+        report: ReplayReport::default(),
+    };
     for (index, frame) in recording.frames.iter().enumerate() {
-        let call = index + 1;
+        replay.frame(index + 1, frame).await;
+    }
+    replay.report
+}
+
+/// A replay in progress.
+struct Replay<'a> {
+    plugin: &'a LoadedPlugin,
+    stores: SessionStores,
+    instance: Option<Instance>,
+    report: ReplayReport,
+}
+
+impl Replay<'_> {
+    /// Replays the call with this number.
+    async fn frame(&mut self, call: usize, frame: &Frame) {
         let Some(event) = frame.event() else {
-            let why = format!("{call}: this gateway knows no event {}", frame.event);
-            replayed.skipped.push(why);
-            continue;
+            let event = &frame.event;
+            return self.skip(
+                call,
+                format_args!("the event {event} is unknown to this gateway"),
+            );
         };
         if event == Event::Auth {
-            let why = format!("{call}: auth, since a recording holds no credentials");
-            replayed.skipped.push(why);
-            continue;
+            return self.skip(call, "auth, because a recording contains no credentials");
         }
         let mut context = match frame.seen.context(event) {
             Ok(context) => context,
-            Err(reason) => {
-                replayed.skipped.push(format!("{call}: {reason}"));
-                continue;
-            }
+            Err(error) => return self.skip(call, error),
         };
         let facts = match frame.question.facts(event) {
             Ok(facts) => facts,
-            Err(reason) => {
-                replayed.skipped.push(format!("{call}: {reason}"));
-                continue;
-            }
+            Err(error) => return self.skip(call, error),
         };
         context.host_calls = HostCallLog::replayer(frame.outside.clone());
-        context.stores = stores.clone();
+        context.stores = self.stores.clone();
         let context = Arc::new(context);
-        let answer = match plugin.handles(event) {
-            true => ask(plugin, &mut instance, facts.question(), &context).await,
-            false => Ok(Opinion::NEXT),
+        let answer = match self.plugin.handles(event) {
+            true => self.ask(facts.question(), &context).await,
+            false => Ok(PluginAnswer::NEXT),
         };
-        replayed.calls += 1;
-        replayed.missing.extend(context.host_calls.missing());
-        let now = answer::answer(&answer.as_ref());
+        self.report.calls += 1;
+        self.report.missing.extend(context.host_calls.missing());
+        let now = answer_json(&answer.as_ref());
         if now != frame.answer {
-            replayed.differences.push(Difference {
+            self.report.differences.push(Difference {
                 call,
                 event: frame.event.clone(),
                 subject: frame.subject.clone(),
@@ -94,21 +109,23 @@ pub async fn replay(recording: &Recording, plugin: &LoadedPlugin) -> Replayed {
             });
         }
     }
-    replayed
-}
 
-/// An instance that failed is not asked again, as in a session.
-async fn ask(
-    plugin: &LoadedPlugin,
-    instance: &mut Option<Instance>,
-    question: Question<'_>,
-    context: &Arc<Context>,
-) -> Result<Opinion, PluginError> {
-    let mut current = match instance.take() {
-        Some(current) => current,
-        None => plugin.start(context).await?,
-    };
-    let answer = current.call(question, context).await?;
-    *instance = Some(current);
-    Ok(answer)
+    fn skip(&mut self, call: usize, reason: impl Display) {
+        self.report.skipped.push(format!("{call}: {reason}"));
+    }
+
+    /// Asks the instance of the session. After a failure a new one is started, as in a gateway.
+    async fn ask(
+        &mut self,
+        question: Question<'_>,
+        context: &Arc<Context>,
+    ) -> Result<PluginAnswer, PluginError> {
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => self.plugin.start(context).await?,
+        };
+        let answer = instance.call(question, context).await?;
+        self.instance = Some(instance);
+        Ok(answer)
+    }
 }

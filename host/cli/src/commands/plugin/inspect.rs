@@ -1,4 +1,4 @@
-//! `postgate plugin inspect`: what a plugin is, before it is trusted with anything.
+//! `postgate plugin inspect`: prints the events, imports and limits of a plugin without running it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,12 +11,13 @@ use postgate_dns::Dns;
 use postgate_runtime::{Inspection, Runtime};
 use serde_json::{Value, json};
 
-use crate::commands::{Failure, say};
+use crate::commands::failure::Failure;
+use crate::commands::output::print;
 
-/// Say what a plugin handles, what it wants to use, and what it may use up.
+/// Print the events, imports and limits of a plugin.
 ///
-/// The plugin is compiled, but not run. The file beside it, if there is one, is read for its grants
-/// and limits.
+/// The plugin is compiled, but not run. The grants and limits are those of the file beside it, if there
+/// is one.
 #[derive(Args, Debug)]
 pub(in crate::commands) struct Arguments {
     /// The plugin: a `.wasm` file.
@@ -28,19 +29,19 @@ pub(in crate::commands) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
-    let sidecar = Sidecar::load_beside(file).map_err(Failure::mistakes)?;
+    let sidecar = Sidecar::load_beside(file).map_err(Failure::input)?;
     let runtime = Runtime::new(
         Some(1),
         None,
         Dns::default(),
         Metrics::new().plugins().clone(),
     )
-    .map_err(Failure::run_time)?;
+    .map_err(Failure::runtime)?;
     let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX)
-        .map_err(|error| Failure::mistakes(vec![error]))?;
+        .map_err(|error| Failure::input(vec![error]))?;
     match arguments.json {
-        true => say(format_args!("{}\n", value(&inspection, &sidecar))),
-        false => say(Report(&inspection, &sidecar)),
+        true => print(format_args!("{}\n", value(&inspection, &sidecar))),
+        false => print(InspectionReport(&inspection, &sidecar)),
     }
 }
 
@@ -58,9 +59,9 @@ fn value(inspection: &Inspection, sidecar: &Sidecar) -> Value {
     })
 }
 
-struct Report<'a>(&'a Inspection, &'a Sidecar);
+struct InspectionReport<'a>(&'a Inspection, &'a Sidecar);
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for InspectionReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(inspection, Sidecar { grants, limits, .. }) = self;
         writeln!(f, "size      {} octets", inspection.size)?;
@@ -91,7 +92,7 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// A list as a line shows it.
+/// Formats a list in one line.
 struct Words<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Words<'_, T> {
@@ -104,7 +105,7 @@ impl<T: fmt::Display> fmt::Display for Words<'_, T> {
     }
 }
 
-/// A size as a person reads it.
+/// Formats a size in MiB or KiB.
 struct Octets(u64);
 
 impl fmt::Display for Octets {
@@ -116,5 +117,5 @@ impl fmt::Display for Octets {
     }
 }
 
-/// What a plugin may export beside the events of a session.
+/// The events of a plugin that do not belong to a session.
 const LIFECYCLE: [&str; 2] = ["init", "self-test"];

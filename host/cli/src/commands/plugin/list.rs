@@ -1,24 +1,26 @@
-//! `postgate plugin list`: the plugins of a running gateway.
+//! `postgate plugin list`: lists the plugins of a running gateway.
 
 use std::fmt;
 
 use postgate::control::Request;
 use postgate_runtime::{PluginListing, PluginListingEntry};
 
-use super::{Failure, RunningGateway};
+use crate::commands::failure::Failure;
+use crate::commands::output::print;
+use crate::commands::running_gateway::RunningGateway;
 
 pub(super) fn run(gateway: &RunningGateway, json: bool) -> Result<(), Failure> {
-    let listing = super::plugins(gateway, Request::PluginList)?;
+    let listing = gateway.plugins(Request::PluginList)?;
     match json {
         true => {
-            let json = serde_json::to_string(&listing).map_err(Failure::run_time)?;
-            crate::commands::say(format_args!("{json}\n"))
+            let json = serde_json::to_string(&listing).map_err(Failure::runtime)?;
+            print(format_args!("{json}\n"))
         }
-        false => crate::commands::say(Table(&listing)),
+        false => print(Table(&listing)),
     }
 }
 
-/// One plugin a line, in columns as wide as their widest cell.
+/// Formats one plugin a line, in aligned columns.
 pub(super) struct Table<'a>(pub(super) &'a PluginListing);
 
 impl fmt::Display for Table<'_> {
@@ -40,7 +42,7 @@ impl fmt::Display for Table<'_> {
     }
 }
 
-/// Why files do not serve, one a line.
+/// Formats the errors of plugins, one a line.
 pub(super) struct Errors<'a>(pub(super) &'a PluginListing);
 
 impl fmt::Display for Errors<'_> {
@@ -66,26 +68,28 @@ const HEADINGS: [&str; 7] = [
 
 fn row(plugin: &PluginListingEntry) -> [String; HEADINGS.len()] {
     let words = |words: &[String]| match words.is_empty() {
-        true => NOTHING.to_owned(),
+        true => ABSENT.to_owned(),
         false => words.join(","),
     };
-    let sha256 = plugin.sha256.as_deref().map(|sha256| &sha256[..SHORT]);
+    let sha256 = plugin.sha256.as_deref();
+    let sha256 = sha256.map(|sha256| &sha256[..SHORT_HASH]);
     [
         plugin.name.clone(),
         plugin.state.to_string(),
-        plugin.version.clone().unwrap_or_else(|| NOTHING.into()),
+        plugin.version.clone().unwrap_or_else(|| ABSENT.into()),
         plugin
             .generation
-            .map_or_else(|| NOTHING.into(), |generation| generation.to_string()),
-        sha256.unwrap_or(NOTHING).to_owned(),
+            .map_or_else(|| ABSENT.into(), |generation| generation.to_string()),
+        sha256.unwrap_or(ABSENT).to_owned(),
         words(&plugin.grants),
         words(&plugin.events),
     ]
 }
 
-const NOTHING: &str = "-";
-/// How many digits tell two hashes apart.
-const SHORT: usize = 12;
+/// The cell for a value that is absent.
+const ABSENT: &str = "-";
+/// The number of hexadecimal digits of a hash that the table shows.
+const SHORT_HASH: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_must_be() {
+    fn columns_are_aligned() {
         let good = PluginListingEntry {
             name: "10-access".into(),
             state: PluginStatus::Active,

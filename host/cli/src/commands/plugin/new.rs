@@ -1,13 +1,14 @@
-//! `postgate plugin new`: a plugin that builds and passes its test at once.
+//! `postgate plugin new`: creates a plugin from a template.
 
 use std::path::PathBuf;
 
 use crate::devkit::scaffold::{self, Language};
 use clap::Args;
 
-use crate::commands::{Failure, say};
+use crate::commands::failure::Failure;
+use crate::commands::output::print;
 
-/// Begin a plugin: source, configuration, contract, and a conversation that tests it.
+/// Create a plugin: source, configuration, contract, and a conversation that tests it.
 #[derive(Args, Debug)]
 pub(in crate::commands) struct Arguments {
     /// The name: lower-case letters, digits and hyphens.
@@ -15,7 +16,7 @@ pub(in crate::commands) struct Arguments {
     /// The language: rust, c, python or javascript.
     #[arg(long, short, value_name = "LANGUAGE", default_value = "rust", value_parser = language)]
     language: Language,
-    /// Where it goes; without it, into a new directory of its name.
+    /// The new directory. The default is the name of the plugin.
     #[arg(long, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
 }
@@ -35,17 +36,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .clone()
         .unwrap_or_else(|| PathBuf::from(name));
     let files = scaffold::new(name, arguments.language, &directory)
-        .map_err(|error| Failure::mistakes(vec![error]))?;
-    let place = directory.display();
+        .map_err(|error| Failure::input(vec![error]))?;
     for file in files.iter().filter(|file| is_own(file, &directory)) {
-        say(format_args!("  {}\n", file.display()))?;
+        print(format_args!("  {}\n", file.display()))?;
     }
-    say(format_args!(
-        "\nNow:\n  cd {place}\n  ./build\n  postgate plugin test {name}.wasm tests\n"
+    print(format_args!(
+        "\nNow:\n  cd {}\n  ./build\n  postgate plugin test {name}.wasm tests\n",
+        directory.display()
     ))
 }
 
-/// Whether a file is for the author to read and change: not the contract, and not the SDK.
+/// Returns true for the files that the author changes: all except the contract and the SDK.
 fn is_own(file: &std::path::Path, directory: &std::path::Path) -> bool {
     ["wit", "vendor"]
         .iter()

@@ -1,10 +1,11 @@
-//! `postgate plugin test`: dialogs and messages against a plugin, without a gateway.
+//! `postgate plugin test`: tests a plugin with dialogs and messages, without a running gateway.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::devkit::HarnessSession;
 use crate::devkit::call::Call;
+use crate::devkit::error::HarnessError;
 use crate::devkit::harness::Harness;
 use crate::devkit::mail::{self, Envelope};
 use clap::Args;
@@ -14,16 +15,16 @@ use serde_json::json;
 use toml::Table;
 use tracing::level_filters::LevelFilter;
 
-use crate::commands::{Failure, say};
+use crate::commands::failure::Failure;
+use crate::commands::output::print;
 use crate::telemetry;
 
-/// Play conversations and messages against a plugin, without a running gateway.
+/// Test a plugin with conversations and messages, without a running gateway.
 ///
-/// The plugin runs as in a gateway, under the limits and with the grants of the file beside it, in
-/// front of a backend that takes everything for example.org. A `.smtp` file holds conversations:
-/// what the client says, and what it must hear. An `.eml` file is one message: what the plugin
-/// answered at each event is shown, and what it changed, as a diff. The plugin's own log goes to
-/// standard error.
+/// The plugin runs as in a gateway, with the limits and grants of the file beside it, and with a backend
+/// that accepts everything for example.org. A `.smtp` file has conversations: the lines of the client,
+/// and the expected replies. An `.eml` file is one message: the command prints the plugin's answer to
+/// each event, and its changes as a diff. The plugin's own log goes to standard error.
 #[derive(Args, Debug)]
 pub(in crate::commands) struct Arguments {
     /// The plugin: a `.wasm` file.
@@ -31,7 +32,7 @@ pub(in crate::commands) struct Arguments {
     /// `.smtp` and `.eml` files, and directories of them.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Where clients connect from.
+    /// The client's address.
     #[arg(long, value_name = "ADDRESS", default_value = "192.0.2.1")]
     client_ip: String,
     /// The client's name by reverse DNS.
@@ -43,13 +44,13 @@ pub(in crate::commands) struct Arguments {
     /// The sender, for `.eml` files; empty for the null reverse-path.
     #[arg(long, value_name = "ADDRESS", default_value = "alice@client.example")]
     from: String,
-    /// A recipient, for `.eml` files; more than once for several.
+    /// A recipient, for `.eml` files. Can be given several times.
     #[arg(long, value_name = "ADDRESS", default_value = "bob@example.org")]
     to: Vec<String>,
-    /// The user who has authenticated before the session begins.
+    /// The user as whom the client is authenticated when the session begins.
     #[arg(long, value_name = "USER")]
     auth: Option<String>,
-    /// Show every call of the plugin, also where a dialog goes as written.
+    /// Print all calls of the plugin, also for dialogs that pass.
     #[arg(long, short)]
     verbose: bool,
     /// Record each session into a file in this directory, for `postgate plugin replay`.
@@ -58,7 +59,7 @@ pub(in crate::commands) struct Arguments {
     /// Write one JSON object a line, for programs.
     #[arg(long)]
     json: bool,
-    /// Where compiled code is kept, so that the next run begins sooner.
+    /// The directory for compiled code, which makes the next run start sooner.
     #[arg(long, value_name = "DIRECTORY")]
     cache: Option<PathBuf>,
 }
@@ -67,41 +68,45 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     telemetry::start_for_tools(LevelFilter::INFO);
     let files = files(&arguments.files)?;
     let mut harness = Harness::load(&arguments.plugin, arguments.cache.as_deref())
-        .map_err(|error| Failure::mistakes(vec![error]))?;
+        .map_err(|error| Failure::input(vec![error]))?;
     if let Some(directory) = &arguments.record {
         if !directory.is_dir() {
             let reason = format!("{}: no directory; make it first", directory.display());
-            return Err(Failure::Mistakes(vec![reason.into()]));
+            return Err(Failure::Input(vec![reason.into()]));
         }
         harness.record_into(directory);
     }
-    let mut tally = Tally::default();
+    let mut totals = Totals::default();
     for file in &files {
-        match is(file, "eml") {
-            true => message(&harness, arguments, file, &mut tally)?,
-            false => dialogs(&harness, arguments, file, &mut tally)?,
+        match has_extension(file, "eml") {
+            true => message(&harness, arguments, file, &mut totals)?,
+            false => dialogs(&harness, arguments, file, &mut totals)?,
         }
     }
-    tally.finish(arguments.json)
+    totals.report(arguments.json)
 }
 
-/// What came of everything that was played.
+/// The results of all files.
 #[derive(Default)]
-struct Tally {
+struct Totals {
     dialogs: usize,
+    /// The dialogs with a mismatch.
     wrong: usize,
     messages: usize,
+    /// The messages that were not accepted.
     refused: usize,
+    /// The calls in which the plugin has failed.
     failures: usize,
 }
 
-impl Tally {
+impl Totals {
     fn count(&mut self, calls: &[Call]) {
         let failed = |call: &&Call| call.answer.get("error").is_some();
         self.failures += calls.iter().filter(failed).count();
     }
 
-    fn finish(&self, json: bool) -> Result<(), Failure> {
+    /// Prints the totals. Fails if a dialog did not pass, or the plugin has failed.
+    fn report(&self, json: bool) -> Result<(), Failure> {
         let Self {
             dialogs,
             wrong,
@@ -110,7 +115,7 @@ impl Tally {
             failures,
         } = self;
         match json {
-            true => say(format_args!(
+            true => print(format_args!(
                 "{}\n",
                 json!({
                     "dialogs": dialogs, "wrong": wrong, "messages": messages, "refused": refused,
@@ -119,13 +124,13 @@ impl Tally {
             ))?,
             false => {
                 if *dialogs > 0 {
-                    say(format_args!(
+                    print(format_args!(
                         "{}, {wrong} not as written\n",
                         count(*dialogs, "dialog")
                     ))?;
                 }
                 if *messages > 0 {
-                    say(format_args!(
+                    print(format_args!(
                         "{}, {refused} not taken\n",
                         count(*messages, "message")
                     ))?;
@@ -134,10 +139,10 @@ impl Tally {
         }
         match (*wrong, *failures) {
             (0, 0) => Ok(()),
-            (0, failures) => Err(Failure::run_time(format!(
+            (0, failures) => Err(Failure::runtime(format!(
                 "the plugin failed {failures} times"
             ))),
-            (wrong, _) => Err(Failure::run_time(format!(
+            (wrong, _) => Err(Failure::runtime(format!(
                 "{wrong} dialogs did not go as written"
             ))),
         }
@@ -155,9 +160,9 @@ fn dialogs(
     harness: &Harness,
     arguments: &Arguments,
     file: &Path,
-    tally: &mut Tally,
+    totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let dialogs = Dialog::load(file).map_err(|error| Failure::mistakes(vec![error]))?;
+    let dialogs = Dialog::load(file).map_err(|error| Failure::input(vec![error]))?;
     for dialog in dialogs.iter().filter(|dialog| dialog.scope != Scope::Core) {
         let mut settings = client(arguments);
         settings.extend(dialog.settings.clone());
@@ -165,13 +170,13 @@ fn dialogs(
         let played = play(dialog, &mut session);
         session.finish();
         let calls = session.take_calls();
-        tally.dialogs += 1;
-        tally.wrong += usize::from(played.is_err());
-        tally.count(&calls);
+        totals.dialogs += 1;
+        totals.wrong += usize::from(played.is_err());
+        totals.count(&calls);
         if arguments.json {
             let calls = calls.iter().map(Call::json).collect::<Vec<_>>();
             let mismatch = played.err().map(|mismatch| mismatch.to_string());
-            say(format_args!(
+            print(format_args!(
                 "{}\n",
                 json!({ "dialog": dialog.to_string(), "mismatch": mismatch, "calls": calls })
             ))?;
@@ -179,11 +184,11 @@ fn dialogs(
         }
         let is_wrong = played.is_err();
         match played {
-            Ok(()) => say(format_args!("ok       {dialog}\n"))?,
-            Err(mismatch) => say(format_args!("WRONG    {mismatch}\n"))?,
+            Ok(()) => print(format_args!("ok       {dialog}\n"))?,
+            Err(mismatch) => print(format_args!("WRONG    {mismatch}\n"))?,
         }
         if is_wrong || arguments.verbose {
-            say_calls(&calls)?;
+            print_calls(&calls)?;
         }
     }
     Ok(())
@@ -193,10 +198,9 @@ fn message(
     harness: &Harness,
     arguments: &Arguments,
     file: &Path,
-    tally: &mut Tally,
+    totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let octets = fs::read(file)
-        .map_err(|error| Failure::run_time(format!("{}: {error}", file.display())))?;
+    let octets = fs::read(file).map_err(|error| Failure::file(file, error))?;
     let mut session = open(harness, &client(arguments), file)?;
     let envelope = Envelope {
         helo: arguments.helo.clone(),
@@ -204,25 +208,25 @@ fn message(
         to: arguments.to.clone(),
     };
     let outcome = mail::send(&mut session, &envelope, &octets);
-    tally.messages += 1;
-    tally.refused += usize::from(!outcome.taken);
-    tally.count(&outcome.calls);
+    totals.messages += 1;
+    totals.refused += usize::from(!outcome.accepted);
+    totals.count(&outcome.calls);
     if arguments.json {
         let name = file.display().to_string();
-        return say(format_args!("{}\n", outcome.json(&name)));
+        return print(format_args!("{}\n", outcome.json(&name)));
     }
-    let what = match (outcome.taken, &outcome.delivered) {
+    let what = match (outcome.accepted, &outcome.delivered) {
         (true, Some(_)) => "taken   ",
         (true, None) => "dropped ",
         (false, _) => "refused ",
     };
-    say(format_args!(
+    print(format_args!(
         "{what} {}: {}\n",
         file.display(),
         outcome.reply
     ))?;
-    say_calls(&outcome.calls)?;
-    say(&outcome.diff)
+    print_calls(&outcome.calls)?;
+    print(&outcome.diff)
 }
 
 fn open<'a>(
@@ -230,19 +234,29 @@ fn open<'a>(
     settings: &Table,
     file: &Path,
 ) -> Result<HarnessSession<'a>, Failure> {
-    harness
-        .open(settings)
-        .map_err(|error| Failure::Mistakes(vec![format!("{}: {error}", file.display()).into()]))
+    harness.open(settings).map_err(|error| {
+        let file = file.to_owned();
+        Failure::input(vec![OpenError { file, error }])
+    })
 }
 
-fn say_calls(calls: &[Call]) -> Result<(), Failure> {
+/// The session for a file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", file.display())]
+struct OpenError {
+    file: PathBuf,
+    #[source]
+    error: HarnessError,
+}
+
+fn print_calls(calls: &[Call]) -> Result<(), Failure> {
     for line in calls.iter().flat_map(Call::lines) {
-        say(format_args!("{line}\n"))?;
+        print(format_args!("{line}\n"))?;
     }
     Ok(())
 }
 
-/// The client of the flags, as a dialog writes it.
+/// Returns the client of the flags in the format of the settings of a dialog.
 fn client(arguments: &Arguments) -> Table {
     let mut client = Table::new();
     let mut set = |key: &str, value: &Option<String>| {
@@ -256,31 +270,32 @@ fn client(arguments: &Arguments) -> Table {
     Table::from_iter([("client".to_owned(), client.into())])
 }
 
-/// Every file that is named, and those in directories that are, in the order of their names.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// Returns the named files, and those in the named directories in the order of their names.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let is_test = |path: &Path| has_extension(path, "smtp") || has_extension(path, "eml");
     let mut files = Vec::new();
-    for path in named {
-        let wrong = |error| Failure::run_time(format!("{}: {error}", path.display()));
+    for path in paths {
+        let cannot_read = |error| Failure::file(path, error);
         if path.is_dir() {
-            let mut below = Vec::new();
-            for entry in fs::read_dir(path).map_err(wrong)? {
-                let path = entry.map_err(wrong)?.path();
-                if is(&path, "smtp") || is(&path, "eml") {
-                    below.push(path);
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(path).map_err(cannot_read)? {
+                let path = entry.map_err(cannot_read)?.path();
+                if is_test(&path) {
+                    entries.push(path);
                 }
             }
-            below.sort();
-            files.extend(below);
-        } else if is(path, "smtp") || is(path, "eml") {
+            entries.sort();
+            files.extend(entries);
+        } else if is_test(path) {
             files.push(path.clone());
         } else {
             let reason = format!("{}: neither an .smtp nor an .eml file", path.display());
-            return Err(Failure::Mistakes(vec![reason.into()]));
+            return Err(Failure::Input(vec![reason.into()]));
         }
     }
     Ok(files)
 }
 
-fn is(path: &Path, extension: &str) -> bool {
+fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
 }

@@ -1,4 +1,4 @@
-//! Reads the file, and writes it as a whole or not at all.
+//! Reads the file of users, and replaces it atomically.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
@@ -8,10 +8,12 @@ use std::path::Path;
 use postgate_users::File;
 use tempfile::NamedTempFile;
 
-use super::Failure;
+use super::error::UserIoError;
+use crate::commands::failure::Failure;
 
-/// Says that others can read the file, where they can: who has the keys of SCRAM can play the server.
-pub(super) fn warn_of_readers(file: &Path) {
+/// Prints a warning if other users can read the file. With the SCRAM keys in it, they could impersonate
+/// the server.
+pub(super) fn warn_if_readable(file: &Path) {
     let mode = file.metadata().map_or(0, |metadata| metadata.mode());
     let (who, remedy) = match (mode & 0o040, mode & 0o004) {
         (_, 0o004) => ("everybody on this machine", "with chmod o-r"),
@@ -22,19 +24,16 @@ pub(super) fn warn_of_readers(file: &Path) {
     eprintln!("{file}: {who} can read the secrets; take the right away, {remedy} {file}");
 }
 
-/// The file, which must be there.
+/// Reads a file that must exist.
 pub(super) fn read(file: &Path) -> Result<File, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::NotFound => "; postgate user add makes it",
-            _ => "",
-        };
-        Failure::run_time(format!("{}: {error}{remedy}", file.display()))
+    let text = fs::read_to_string(file).map_err(|error| UserIoError::ReadFile {
+        file: file.to_owned(),
+        error,
     })?;
     Ok(File::parse(&text))
 }
 
-/// The file, or an empty one where there is none.
+/// Reads a file. A file that does not exist is empty.
 pub(super) fn read_or_new(file: &Path) -> Result<File, Failure> {
     match file.try_exists() {
         Ok(false) => Ok(File::default()),
@@ -42,37 +41,36 @@ pub(super) fn read_or_new(file: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Reads the file, has it changed, and puts the finished one into its place, so that a gateway never
-/// reads half of one, and nobody else's change in between is lost. A new file is for its owner alone; one
-/// that was there keeps its owner and mode.
+/// Changes the file under a lock and replaces it atomically, so that a gateway never reads a part of it
+/// and no concurrent change is lost. A new file is readable for its owner only. An existing file keeps
+/// its owner and mode.
 pub(super) fn change(
     file: &Path,
     read: fn(&Path) -> Result<File, Failure>,
     change: impl FnOnce(&mut File) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let cannot_write = |error: io::Error| {
-        let text = format!("cannot write {}: {error}; it is as it was", file.display());
-        Failure::run_time(text)
+    let cannot_write = |error: io::Error| UserIoError::WriteFile {
+        file: file.to_owned(),
+        error,
     };
-    // Where the name is a link, what it leads to is replaced.
-    let place = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let directory = fs::File::open(directory_of(&place)).map_err(cannot_write)?;
-    // The file itself is another one after each change. The lock is gone with its handle.
+    // A symbolic link is kept, and its target is replaced.
+    let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let directory = fs::File::open(directory_of(&target)).map_err(cannot_write)?;
+    // The lock is on the directory, since each change replaces the file. Closing the handle releases it.
     if let Err(error) = directory.lock()
-        && !is_impossible(&error)
+        && !is_unsupported(&error)
     {
-        return Err(cannot_write(error));
+        return Err(cannot_write(error).into());
     }
     let mut users = read(file)?;
     change(&mut users)?;
-    replace(&place, &users.to_string())
-        .and_then(|()| directory.sync_all())
-        .map_err(cannot_write)
+    replace(&target, &users.to_string()).map_err(cannot_write)?;
+    Ok(directory.sync_all().map_err(cannot_write)?)
 }
 
-/// Whether there are no locks here, as on some network file systems: two changes at the same moment are
-/// rare there, and none at all would be worse.
-fn is_impossible(error: &io::Error) -> bool {
+/// Returns true if the file system has no locks, as some network file systems. Changes go ahead without
+/// a lock there, since concurrent ones are rare.
+fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || [EBADF, ENOLCK].map(Some).contains(&error.raw_os_error())
 }
@@ -85,12 +83,12 @@ fn directory_of(file: &Path) -> &Path {
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
-    // Only its owner may read a temporary file.
+    // `NamedTempFile` creates files with mode 0600.
     let mut new = NamedTempFile::new_in(directory_of(file))?;
     new.write_all(text.as_bytes())?;
     if let Ok(old) = file.metadata() {
-        let made = new.as_file().metadata()?;
-        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+        let created = new.as_file().metadata()?;
+        if (created.uid(), created.gid()) != (old.uid(), old.gid()) {
             fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
         }
         let mode = Permissions::from_mode(old.permissions().mode() & 0o777);
@@ -101,9 +99,9 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What Linux says of a file that is open for reading only, on NFS.
+/// The error of Linux for a lock on a file that is open for reading only, on NFS.
 const EBADF: i32 = 9;
-/// No locks available.
+/// The error of Linux if no locks are available.
 const ENOLCK: i32 = 37;
 
 #[cfg(test)]
@@ -111,10 +109,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_there_are_no_locks_it_goes_on_without() {
+    fn missing_support_for_locks_is_recognized() {
         for (code, expected) in [(EBADF, true), (ENOLCK, true), (95, true), (5, false)] {
             let error = io::Error::from_raw_os_error(code);
-            assert_eq!(is_impossible(&error), expected, "{error}");
+            assert_eq!(is_unsupported(&error), expected, "{error}");
         }
     }
 }

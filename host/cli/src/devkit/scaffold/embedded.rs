@@ -1,16 +1,17 @@
 //! The files that `postgate plugin new` writes.
 
-use super::Embedded;
+/// A file of a template: its path in the new directory, and its text.
+pub(super) type Embedded = (&'static str, &'static str);
 
-/// Files of this repository, each with the path that it gets.
+/// Embeds files of this repository, each with its path in the new directory.
 macro_rules! files {
     ($root:literal: $($file:literal => $path:literal,)*) => {
         &[$(($path, include_str!(concat!("../../../../../", $root, $file)))),*]
     };
 }
 
-/// A plugin in Rust. The SDK goes beside it as it was when this program was built, so that the plugin
-/// depends on nothing that could change under it.
+/// A plugin in Rust. It gets a copy of the SDK from the time when this program was built, so that it
+/// builds with no other version.
 pub(super) const RUST: &[Embedded] = files! { "":
     "host/cli/templates/rust/Cargo.toml.in" => "Cargo.toml",
     "host/cli/templates/rust/README.md" => "README.md",
@@ -31,7 +32,7 @@ pub(super) const C: &[Embedded] = files! { "":
     "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
 };
 
-/// A plugin in Python, with the tool of the example.
+/// A plugin in Python, with the version of `componentize-py` that the example uses.
 pub(super) const PYTHON: &[Embedded] = files! { "":
     "examples/04-python/requirements.txt" => "requirements.txt",
     "host/cli/templates/python/README.md" => "README.md",
@@ -51,7 +52,7 @@ pub(super) const JAVASCRIPT: &[Embedded] = files! { "":
     "host/cli/templates/rust/new-plugin.toml" => "new-plugin.toml",
 };
 
-// `SDK`: the sources of the SDK, and `WIT`: the contract.
+// The build script generates `SDK` with the sources of the SDK, and `WIT` with the contract.
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 #[cfg(test)]
@@ -65,9 +66,9 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
     }
 
-    /// What the manifest of the SDK takes from the workspace, the copy writes out.
+    /// The manifest of the copy cannot inherit from the workspace.
     #[test]
-    fn the_copy_of_the_sdk_depends_on_what_the_sdk_does() {
+    fn the_copy_of_the_sdk_has_the_dependencies_of_the_sdk() {
         let read = |file: &str| -> toml::Table {
             let text = fs::read_to_string(repository().join(file)).unwrap();
             text.parse().unwrap()
@@ -101,9 +102,9 @@ mod tests {
         }
     }
 
-    /// The template takes the version of the tool with which the example is tried.
+    /// Only the version of the example is tested.
     #[test]
-    fn the_tool_for_javascript_is_that_of_the_example() {
+    fn the_javascript_template_uses_the_tool_version_of_the_example() {
         let tool = |text: &str| -> serde_json::Value {
             let manifest: serde_json::Value = serde_json::from_str(text).unwrap();
             manifest["devDependencies"]["@bytecodealliance/jco"].clone()

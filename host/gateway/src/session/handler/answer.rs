@@ -1,4 +1,4 @@
-//! Which part of the handler answers which question.
+//! Dispatches the questions of a session, and converts verdicts to answers.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl Handler {
     }
 }
 
-/// What the verdict of the plugins is to the session.
+/// Converts the verdict of the plugins to the answer for the session.
 pub(super) fn answer_of(verdict: Verdict) -> Answer {
     match verdict {
         Verdict::Answer(acceptance) => Answer::Proceed(Some(acceptance)),
@@ -62,7 +62,7 @@ pub(super) fn answer_of(verdict: Verdict) -> Answer {
             Answer::Proceed(None)
         }
         Verdict::Keys(keys) => Answer::Keys(ScramLookup::Known(keys)),
-        // If a refusal can be put off, the caller has dealt with it.
+        // At the events where a refusal can be deferred, the caller has handled `Defer`.
         Verdict::Defer(refused) | Verdict::Refuse(refused) => {
             Answer::Reject(Rejection::from(refused.refusal))
         }

@@ -1,4 +1,4 @@
-//! Who the client is: credentials, and how often they may be wrong.
+//! Authentication: credentials, SCRAM keys, and the limits on failed attempts.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use tracing::{info, warn};
 
 use super::answer::answer_of;
 use super::core::{Handler, ScramExchange};
-use crate::auth::attempts::{Attempt, TooMany};
-use crate::id;
+use crate::auth::attempts::{Attempt, ExceededLimit};
+use crate::clock;
 
 impl Handler {
     pub(super) async fn auth(&mut self, credentials: &Credentials) -> Answer {
@@ -36,7 +36,7 @@ impl Handler {
                 info!(session, %remote, mechanism, identity, acts_as, "authenticated");
                 self.authenticated(credentials, acts_as);
             }
-            verdict if says_wrong(verdict) => {
+            verdict if rejects_credentials(verdict) => {
                 info!(session, %remote, mechanism, identity, "authentication failed");
             }
             _ => {
@@ -53,7 +53,7 @@ impl Handler {
             identity => identity,
         };
         Arc::make_mut(&mut self.context).authentication = Some(Authentication {
-            since: id::now(),
+            since: clock::unix_time(),
             mechanism: credentials.mechanism.name(),
             identity: identity.into(),
             acts_as: acts_as.into(),
@@ -69,12 +69,12 @@ impl Handler {
         let verdict = self.ask(Question::AuthKeys(&identity)).await;
         let keys = match verdict {
             Verdict::Keys(keys) => {
-                self.services.secrets.note(&keys);
+                self.services.secrets.adopt_parameters(&keys);
                 ScramLookup::Known(keys)
             }
             Verdict::Next => ScramLookup::Unknown(self.services.secrets.decoy()),
             verdict => {
-                // A plugin has failed or refused: no plugin has looked at the client.
+                // A plugin has failed or refused, and the proof of the client was not verified.
                 attempt.undecided();
                 return answer_of(verdict);
             }
@@ -87,8 +87,8 @@ impl Handler {
         Answer::Keys(keys)
     }
 
-    /// An exchange that ends in a fault has failed.
-    pub(super) fn exchange_failed(&mut self, fault: Fault) {
+    /// Ends the SCRAM exchange in progress, if there is one, as a failed attempt.
+    pub(super) fn fail_exchange(&mut self, fault: Fault) {
         let Some(exchange) = self.exchange.take() else {
             return;
         };
@@ -98,20 +98,20 @@ impl Handler {
         info!(session = id, %remote, mechanism, identity, fault, "authentication failed");
     }
 
-    /// Counts an attempt. Beyond a limit no plugin is asked.
+    /// Counts an attempt. Fails if it exceeds a limit; then no plugin is asked.
     fn begin_attempt(&self, mechanism: Mechanism, identity: &str) -> Result<Attempt, Rejection> {
         let session = &self.context.session;
         let remote = session.remote.ip();
-        let too_many = match self.services.attempts.begin(remote, identity) {
+        let exceeded = match self.services.attempts.begin(remote, identity) {
             Ok(attempt) => return Ok(attempt),
-            Err(too_many) => too_many,
+            Err(exceeded) => exceeded,
         };
-        let (limit, rejection) = match too_many {
-            TooMany::Account => (
+        let (limit, rejection) = match exceeded {
+            ExceededLimit::Account => (
                 "limits.auth-failures-per-account",
                 Rejection::Refuse(ACCOUNT_LATER),
             ),
-            TooMany::Address => (
+            ExceededLimit::Address => (
                 "limits.auth-failures-per-address",
                 Rejection::Disconnect(ADDRESS_LATER),
             ),
@@ -122,9 +122,9 @@ impl Handler {
     }
 }
 
-/// True if a verdict says that the credentials are wrong, and not that they cannot be judged, or that
-/// another mechanism is needed (RFC 4954 §6).
-fn says_wrong(verdict: &Verdict) -> bool {
+/// Returns true if a verdict means that the credentials are invalid. A temporary refusal, or a request
+/// for another mechanism (534 and 538, RFC 4954 §6), does not.
+fn rejects_credentials(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Next => true,
         Verdict::Disconnect(refused) | Verdict::Refuse(refused) => {

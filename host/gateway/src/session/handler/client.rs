@@ -1,4 +1,4 @@
-//! Who the client is: PROXY, HELO, XCLIENT, TLS, and its errors.
+//! Questions and facts about the client: PROXY, HELO, XCLIENT, TLS, and protocol errors.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use tracing::{debug, info};
 
 use super::answer::answer_of;
 use super::core::Handler;
-use crate::id;
+use crate::clock;
 use crate::tls::HandshakeError;
 
 impl Handler {
-    /// Asks about what a proxy said before the session. Returns the refusal if a plugin objects.
+    /// Asks the plugins about the PROXY header. Returns their refusal, if any.
     pub(crate) async fn proxy(&mut self) -> Option<Refusal> {
         match self.ask(Question::Proxy).await {
             Verdict::Disconnect(refused) | Verdict::Refuse(refused) => Some(refused.refusal),
@@ -38,7 +38,7 @@ impl Handler {
         answer
     }
 
-    /// A limit of the mechanisms holds until the client introduces itself again.
+    /// Removes the limit that a plugin has set on the mechanisms. It applies until the next HELO or EHLO.
     fn lift_mechanism_limit(&mut self) {
         if self.context.profile.limits_mechanisms() {
             let profile = &mut Arc::make_mut(&mut self.context).profile;
@@ -46,7 +46,7 @@ impl Handler {
         }
     }
 
-    /// TLS ends a transaction that is under way (RFC 3207 §4.2).
+    /// Ends the transaction, since TLS discards all knowledge of the client (RFC 3207 §4.2).
     pub(super) async fn starttls(&mut self) -> Answer {
         let answer = answer_of(self.ask(Question::StartTls).await);
         if let Answer::Proceed(_) = answer {
@@ -55,7 +55,7 @@ impl Handler {
         answer
     }
 
-    /// The session is encrypted from now on, and begins anew.
+    /// Takes the facts of a TLS handshake, and discards what the client sent before (RFC 3207 §4.2).
     pub fn encrypted(&mut self, facts: TlsFacts) {
         self.reset();
         let certificate = facts.client_certificate.as_ref();
@@ -75,13 +75,13 @@ impl Handler {
         context.tls = Some(Arc::new(facts));
     }
 
-    /// The session could not be encrypted, and is over.
+    /// Logs a failed TLS handshake.
     pub(crate) fn handshake_failed(&self, error: &HandshakeError) {
         let session = &self.context.session;
         error.log(&session.id, session.remote);
     }
 
-    /// The session begins anew, on behalf of the client that a trusted one has named.
+    /// Restarts the session with the client facts of XCLIENT, which only trusted clients may send.
     pub(super) fn xclient(&mut self, xclient: Xclient) -> Answer {
         self.reset();
         self.pipeline.begin_session();
@@ -89,10 +89,10 @@ impl Handler {
         if let Some(login) = &xclient.login
             && !login.is_empty()
         {
-            self.act_as(login);
+            self.set_identity(login);
         }
         let context = Arc::make_mut(&mut self.context);
-        take_address(context, xclient);
+        set_addresses(context, xclient);
         let session = &context.session;
         info!(session = session.id, remote = %session.remote, "client named by XCLIENT");
         match context.authentication {
@@ -101,15 +101,15 @@ impl Handler {
         }
     }
 
-    /// Remembers a fault of the client for the plugins, and logs it: at level info what an operator
-    /// will be asked about.
-    pub fn note(&mut self, fault: Fault) {
-        self.exchange_failed(fault);
+    /// Adds a fault of the client to the context for the plugins, and logs it. The level is info for
+    /// faults about which senders ask the operator.
+    pub fn record_fault(&mut self, fault: Fault) {
+        self.fail_exchange(fault);
         let name = fault.name();
         if fault.is_error() {
             let faults = &mut Arc::make_mut(&mut self.context).faults;
             faults.push(ClientError {
-                at: id::now(),
+                at: clock::unix_time(),
                 fault: name,
             });
         }
@@ -126,8 +126,8 @@ impl Handler {
     }
 }
 
-/// Takes addresses and name of the client that XCLIENT names.
-fn take_address(context: &mut Context, xclient: Xclient) {
+/// Sets the addresses and the host name of XCLIENT.
+fn set_addresses(context: &mut Context, xclient: Xclient) {
     let session = Arc::make_mut(&mut context.session);
     if let Some(address) = xclient.address {
         session.remote.set_ip(address);

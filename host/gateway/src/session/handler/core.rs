@@ -1,4 +1,4 @@
-//! The handler of one session: what it knows, and how it asks the plugins.
+//! The handler of a session: its state, and how it asks the plugins.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use postgate_runtime::question::{Question, ResetCause, SessionSummary};
 use postgate_runtime::verdict::Verdict;
 use postgate_spool::Spool;
 
-use super::incoming::Incoming;
+use super::incoming_message::IncomingMessage;
 use crate::auth::attempts::Attempt;
-use crate::id;
+use crate::clock;
 use crate::session::services::Services;
 use crate::shutdown::Shutdown;
 
@@ -32,28 +32,28 @@ pub struct Handler {
     pub(super) services: Arc<Services>,
     pub(super) submission: Submission,
     pub(super) shutdown: Shutdown,
-    /// What the backend knows of the transaction; `None` before its first recipient.
+    /// The transaction at the backend; `None` before its first recipient.
     pub(super) backend: Option<BackendTransaction>,
-    pub(super) incoming: Incoming,
-    /// The SCRAM exchange under way.
+    pub(super) incoming: IncomingMessage,
+    /// The SCRAM exchange in progress.
     pub(super) exchange: Option<ScramExchange>,
 }
 
-/// What a handler is made of.
+/// The parts of a new handler.
 pub struct HandlerParts {
-    /// Who the client is, and where it has connected.
+    /// The facts about the client and the listener.
     pub facts: SessionFacts,
     /// The plugins of the session.
     pub pipeline: Pipeline<LoadedPlugin>,
-    /// What all sessions share.
+    /// The services that all sessions share.
     pub services: Arc<Services>,
-    /// What is done to messages of clients that have authenticated.
+    /// The changes to messages of authenticated clients.
     pub submission: Submission,
-    /// When to stop.
+    /// Observes the shutdown of the gateway.
     pub shutdown: Shutdown,
 }
 
-/// A SCRAM exchange, in which the gateway itself finds out if the client knows the password.
+/// A SCRAM exchange, in which the gateway itself verifies the proof of the client.
 #[derive(Debug)]
 pub(super) struct ScramExchange {
     pub(super) mechanism: Mechanism,
@@ -62,7 +62,7 @@ pub(super) struct ScramExchange {
 }
 
 impl Handler {
-    /// The handler of a session that begins.
+    /// Creates the handler of a new session.
     pub fn new(parts: HandlerParts) -> Self {
         let HandlerParts {
             facts,
@@ -74,7 +74,7 @@ impl Handler {
         Self {
             context: Arc::new(Context::new(Arc::new(facts))),
             pipeline,
-            incoming: Incoming::new(Spool::new(Arc::clone(&services.spool))),
+            incoming: IncomingMessage::new(Spool::new(Arc::clone(&services.spool))),
             services,
             submission,
             shutdown,
@@ -83,23 +83,23 @@ impl Handler {
         }
     }
 
-    /// Records what plugins learn from outside.
+    /// Records the results of host calls, so that a recording of the session can be replayed.
     pub fn record_host_calls(&mut self) {
         Arc::make_mut(&mut self.context).host_calls = HostCallLog::recorder();
     }
 
-    /// The client has authenticated before the session, and acts as this identity.
-    pub fn act_as(&mut self, identity: &str) {
+    /// Marks the client as authenticated with an identity, as XCLIENT LOGIN does.
+    pub fn set_identity(&mut self, identity: &str) {
         Arc::make_mut(&mut self.context).authentication = Some(Authentication {
-            since: id::now(),
+            since: clock::unix_time(),
             mechanism: "XCLIENT",
             identity: identity.into(),
             acts_as: identity.into(),
         });
     }
 
-    /// What the plugins and facts of this session mean for the protocol. TLS and trust are left to the
-    /// caller.
+    /// Returns the offers of the session that follow from its plugins and facts. The caller sets TLS and
+    /// trust.
     pub fn offers(&self) -> Offers {
         let optional = [
             (Event::AuthKeys, OptionalQuestion::AuthKeys),
@@ -125,22 +125,22 @@ impl Handler {
         }
     }
 
-    /// What plugins have set for the session.
+    /// Returns the profile that plugins have set for the session.
     pub fn profile(&self) -> &Arc<Profile> {
         &self.context.profile
     }
 
-    /// The client's address as it holds now.
+    /// Returns the client's address, after XCLIENT the one that it names.
     pub(crate) fn remote_ip(&self) -> IpAddr {
         self.context.session.remote.ip()
     }
 
-    /// True if the client's name is known already.
+    /// Returns true if the client's name is known already.
     pub(crate) fn has_remote_host(&self) -> bool {
         self.context.session.remote_host.name().is_some()
     }
 
-    /// Takes the result of the reverse lookup of the client's address.
+    /// Sets the result of the reverse DNS lookup of the client's address.
     pub(crate) fn set_reverse_name(&mut self, name: ReverseName) {
         let context = Arc::make_mut(&mut self.context);
         Arc::make_mut(&mut context.session).remote_host = match name {
@@ -150,7 +150,7 @@ impl Handler {
         };
     }
 
-    /// Asks the plugins, and waits if they want the client to wait.
+    /// Asks the plugins, and then waits for the delay that they request.
     pub(super) async fn ask(&mut self, subject: impl Into<Subject<'_>>) -> Verdict {
         let subject = subject.into();
         if !self.pipeline.handles(subject.question().event()) {
@@ -158,13 +158,13 @@ impl Handler {
         }
         let outcome = self.pipeline.ask(subject, &mut self.context).await;
         if !outcome.delay.is_zero() {
-            // A gateway that stops does not wait: the client is to be told.
+            // A gateway that stops does not wait, so that the client gets the reply.
             self.shutdown.pause(outcome.delay).await;
         }
         outcome.verdict
     }
 
-    /// Forgets the transaction, if there is one, and tells the plugins what ended it.
+    /// Ends the transaction, if there is one, and reports the cause to the plugins.
     pub(super) async fn end_transaction(&mut self, cause: ResetCause) {
         let is_open = self.context.transaction.is_some();
         self.reset();
@@ -173,7 +173,7 @@ impl Handler {
         }
     }
 
-    /// Forgets the transaction, here and at the backend.
+    /// Discards the transaction, here and at the backend.
     pub(super) fn reset(&mut self) {
         self.backend = None;
         self.incoming.clear();
@@ -182,7 +182,7 @@ impl Handler {
         context.message = Message::default();
     }
 
-    /// Tells the plugins that the session is over.
+    /// Discards the transaction, and reports the end of the session to the plugins.
     pub async fn disconnect(&mut self, ending: Ending, counters: Counters) {
         self.reset();
         let summary = SessionSummary { ending, counters };

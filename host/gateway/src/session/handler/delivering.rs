@@ -1,4 +1,4 @@
-//! Where a message goes: to the backend, into the quarantine, nowhere, or back to the client.
+//! The disposition of a message: delivery to the backend, quarantine, discarding or refusal.
 
 use postgate_delivery::{self as delivery, DeliveryError, OriginalMessage, Rest};
 use postgate_proto::envelope::Recipient;
@@ -17,8 +17,8 @@ use crate::error_chain::Chain;
 use crate::message::received;
 
 impl Handler {
-    /// Carries out the verdict about a message. It is accepted only if somebody has it, or a plugin has
-    /// discarded it.
+    /// Carries out the verdict about a message. Accepts it only if it is stored or delivered, or a plugin
+    /// has discarded it.
     pub(super) async fn dispose(&mut self, verdict: Verdict, given: &Content) -> Disposition {
         let fate = match verdict {
             Verdict::Accept
@@ -38,7 +38,7 @@ impl Handler {
                 return Disposition::refused(refused.refusal);
             }
         };
-        match self.hand_over(fate, given).await {
+        match self.deliver(fate, given).await {
             Ok(disposition) => disposition,
             Err(error) => {
                 log_delivery_error(&self.context, &error);
@@ -53,14 +53,10 @@ impl Handler {
         }
     }
 
-    /// Hands the message over for the recipients that are left and do not have it already. Those that
-    /// policy has refused are for the client to come back with, wherever the message ends for the
-    /// others.
-    async fn hand_over(
-        &mut self,
-        fate: Fate,
-        given: &Content,
-    ) -> Result<Disposition, DeliveryError> {
+    /// Delivers the message to the recipients that do not have it from an earlier attempt. If plugins
+    /// have deferred the refusal of some recipients, the message fails temporarily for the client,
+    /// which gets those refusals at RCPT of its next attempt.
+    async fn deliver(&mut self, fate: Fate, given: &Content) -> Result<Disposition, DeliveryError> {
         let Some(transaction) = self.context.transaction.clone() else {
             return Ok(Disposition::refused(Refusal::TRY_LATER));
         };
@@ -68,7 +64,7 @@ impl Handler {
         let has_recipients = !transaction.envelope.recipients.is_empty();
         let fate = match (has_recipients, refused.last(), fate) {
             (false, Some((_, refusal)), _) => return Ok(Disposition::refused(refusal.clone())),
-            // Plugins have removed every recipient, which means to discard the message.
+            // A message without recipients is discarded: plugins have removed all of them.
             (false, None, Fate::Delivered) => Fate::Discarded,
             (_, _, fate) => fate,
         };
@@ -80,14 +76,14 @@ impl Handler {
         let rest = delivery
             .rest(&transaction.envelope, message.original)
             .await?;
-        // The backend has not heard of the transaction if every recipient was deferred.
+        // There is no transaction at the backend yet if the refusal of every recipient was deferred.
         let backend = self.backend.get_or_insert_with(|| delivery.begin());
         let has_named = transaction
             .envelope
             .paths()
             .any(|path| backend.has_accepted(path));
-        let placed = self.place(fate, &transaction, &rest, &message).await;
-        let disposition = placed.map_err(|error| match has_named {
+        let dispatched = self.dispatch(fate, &transaction, &rest, &message).await;
+        let disposition = dispatched.map_err(|error| match has_named {
             true => rest.failure(error),
             false => error.about_added(),
         })?;
@@ -101,7 +97,7 @@ impl Handler {
         let (delivered, recipients) = (rest.count(), rest.count() + refused.len());
         delivery.delivered(rest, message.original).await?;
         if !has_named {
-            // Whoever the client has named is refused, and it can be told at once.
+            // All recipients of the client are refused, so the refusal can be its reply now.
             return Ok(Disposition::refused(refusal.clone()));
         }
         let client = self.context.session.remote.ip();
@@ -112,8 +108,8 @@ impl Handler {
         })
     }
 
-    /// Brings the message to where it is to end, for the recipients that do not have it.
-    async fn place(
+    /// Sends the message to the backend or into the quarantine, for the recipients in `rest`.
+    async fn dispatch(
         &mut self,
         fate: Fate,
         transaction: &Transaction,
@@ -122,13 +118,15 @@ impl Handler {
     ) -> Result<Disposition, DeliveryError> {
         match (fate, &mut self.backend) {
             (Fate::DeliveredInPart | Fate::Discarded | Fate::Refused, _) => Ok(self.queued(fate)),
-            _ if rest.is_delivered() => Ok(Disposition::taken(fate, delivery::delivered_before())),
+            _ if rest.is_delivered() => {
+                Ok(Disposition::accepted(fate, delivery::delivered_before()))
+            }
             (Fate::Delivered, Some(backend)) => {
                 let envelope = &transaction.envelope;
                 let acceptance = backend
                     .deliver(envelope, rest.recipients(), message)
                     .await?;
-                Ok(Disposition::taken(fate, acceptance))
+                Ok(Disposition::accepted(fate, acceptance))
             }
             (Fate::Delivered, None) => Err(DeliveryError::NoRecipients),
             (Fate::Quarantined, _) => {
@@ -165,20 +163,21 @@ impl Handler {
         }
     }
 
-    /// A message that no backend has answered for. The reply names it, as that of a backend would.
+    /// Accepts a message for which there is no reply of a backend. The reply has the message's identifier,
+    /// as replies of mail servers usually do.
     fn queued(&self, fate: Fate) -> Disposition {
         let text = format!("Ok: queued as {}", self.context.message_id());
         let reply = Reply::new(250, Some(Enhanced::new(2, 0, 0)), vec![text]);
         let acceptance = reply.and_then(Acceptance::new);
         match acceptance {
-            Ok(acceptance) => Disposition::taken(fate, acceptance),
-            // Code and enhanced code belong together and accept.
+            Ok(acceptance) => Disposition::accepted(fate, acceptance),
+            // Unreachable: 250 and 2.0.0 are an acceptance.
             Err(_) => Disposition::refused(Refusal::TRY_LATER),
         }
     }
 }
 
-/// The message as it goes on, beside what the client sent.
+/// Combines the message after the edits of plugins with the original of the client.
 fn outgoing<'a>(
     context: &'a Context,
     transaction: &'a Transaction,
@@ -196,7 +195,7 @@ fn outgoing<'a>(
     }
 }
 
-/// The header block as it goes on, under the field that says how the message came here.
+/// Renders the header block after the edits of plugins, with the Received field at its top.
 fn render_head(context: &Context, head: &mut Vec<u8>) {
     let mut headers = context.message.headers.clone();
     if let Some(received) = received::field(context) {

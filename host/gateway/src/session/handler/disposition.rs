@@ -1,10 +1,10 @@
-//! Where a message has ended, and the answer for the client.
+//! The fate of a message, and the answer for the client.
 
 use postgate_proto::reply::{Acceptance, Refusal, Reply};
 use postgate_proto::session::{Answer, Rejection};
 use postgate_runtime::question::Fate;
 
-/// Where a message has ended, and the answer for the client.
+/// The fate of a message, and the answer for the client.
 #[derive(Debug)]
 pub(super) struct Disposition {
     pub(super) fate: Fate,
@@ -19,14 +19,14 @@ impl Disposition {
         }
     }
 
-    pub(super) const fn taken(fate: Fate, acceptance: Acceptance) -> Self {
+    pub(super) const fn accepted(fate: Fate, acceptance: Acceptance) -> Self {
         Self {
             fate,
             answer: Ok(acceptance),
         }
     }
 
-    /// The reply to the client.
+    /// Returns the reply for the client.
     pub(super) const fn reply(&self) -> &Reply {
         match &self.answer {
             Ok(acceptance) => acceptance.reply(),

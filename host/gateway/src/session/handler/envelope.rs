@@ -1,4 +1,4 @@
-//! Who a message is from and for: asked of the plugins, then of the backend.
+//! MAIL and RCPT: asks the plugins about the envelope, and then the backend.
 
 use std::sync::Arc;
 
@@ -32,17 +32,19 @@ impl Handler {
             Answer::Proceed(_) => {
                 Arc::make_mut(&mut self.context).transaction = Some(transaction);
             }
-            _ => self.tell_witnesses().await,
+            _ => self.report_refused_mail().await,
         }
         answer
     }
 
-    /// Tells the plugins that have answered MAIL that the transaction does not begin.
-    async fn tell_witnesses(&mut self) {
+    /// Reports to the plugins that have seen MAIL that the transaction does not begin.
+    async fn report_refused_mail(&mut self) {
         if self.pipeline.handles(Event::Reset) {
             let question = Question::Reset(ResetCause::Refused);
-            let told = self.pipeline.ask_witnesses(question, &mut self.context);
-            told.await;
+            let asked = self
+                .pipeline
+                .ask_if_mail_answered(question, &mut self.context);
+            asked.await;
         }
     }
 
@@ -75,7 +77,8 @@ impl Handler {
                 if let Some(transaction) = self.transaction_mut() {
                     transaction.envelope.recipients.push(recipient);
                 }
-                // The wording of the backend would show whom a plugin has deferred.
+                // A recipient with a deferred refusal gets the standard reply. The wording of the
+                // backend would show the client the difference.
                 let is_usual = acceptance.reply().code() == 250;
                 let is_hidden = is_usual && self.pipeline.handles(Event::Rcpt);
                 Answer::Proceed((!is_hidden).then_some(acceptance))
@@ -89,7 +92,7 @@ impl Handler {
         Some(Arc::make_mut(transaction))
     }
 
-    /// The refusal that the recipient met when the client last came with the message. It is said once.
+    /// Takes the refusal of a recipient that was deferred at the client's last attempt.
     fn take_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
         let session = &self.context.session;
         let sender = &self.context.transaction.as_ref()?.given_sender;
@@ -104,7 +107,7 @@ impl Handler {
         Some(refusal)
     }
 
-    /// Offers a recipient to the backend, which hears of the transaction with the first one.
+    /// Offers a recipient to the backend. The first one begins the transaction there.
     async fn offer(&mut self, recipient: &Recipient) -> Result<Acceptance, Refusal> {
         let Some(transaction) = &self.context.transaction else {
             return Err(Refusal::TRY_LATER);

@@ -1,4 +1,4 @@
-//! What the log says about a message.
+//! Log lines about messages.
 
 use postgate_delivery::DeliveryError;
 use postgate_proto::address::ForwardPath;
@@ -10,13 +10,13 @@ use super::disposition::Disposition;
 use crate::error_chain::Chain;
 
 impl Handler {
-    /// Writes the one line that each message leaves, and counts it.
+    /// Logs a message, in one line, and counts it.
     pub(super) fn log(&self, disposition: &Disposition) {
         let Some(transaction) = &self.context.transaction else {
             return;
         };
         let fate = disposition.fate.name();
-        self.services.metrics.message(fate);
+        self.services.metrics.count_message(fate);
         let envelope = &transaction.envelope;
         let recipients: Vec<_> = envelope.paths().map(ForwardPath::as_str).collect();
         let refused = transaction.refused.iter();
@@ -36,7 +36,7 @@ impl Handler {
             size = self.context.message.size(),
             verdict = fate,
             reply = shortened(disposition.reply().to_string()),
-            plugins = self.pipeline.notes(),
+            plugins = self.pipeline.verdict_log(),
             edits = self.pipeline.journal(),
             tags = shortened(tags.join(" ")),
             "message"
@@ -44,22 +44,22 @@ impl Handler {
     }
 }
 
-/// Logs why a recipient or a message was not taken. A refusal of the backend is its decision; anything
-/// else is its fault.
+/// Logs why the backend did not accept a recipient or a message. A refusal is logged at level info, a
+/// failure as a warning.
 pub(super) fn log_delivery_error(context: &Context, error: &DeliveryError) {
     let session = &context.session.id;
     let shown = Chain(error);
     match error {
         DeliveryError::Added(_) => warn!(session, error = %shown, "not taken by the backend"),
         DeliveryError::Deferred { .. } => {
-            info!(session, error = %shown, "the client is to try again");
+            info!(session, error = %shown, "delivered in part; the client has to try again");
         }
         DeliveryError::Refused(_) => info!(session, error = %shown, "not taken by the backend"),
         _ => warn!(session, error = %shown, "backend failed"),
     }
 }
 
-/// A text of any length as a log line shows it.
+/// Truncates a text for a log line.
 fn shortened(mut text: String) -> String {
     if text.len() > MAX_FIELD {
         text.truncate(text.floor_char_boundary(MAX_FIELD));
@@ -68,5 +68,5 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// How much of a text a log line shows, in octets.
+/// The maximum length of a field in a log line, in octets.
 const MAX_FIELD: usize = 8_192;

@@ -1,6 +1,6 @@
-//! Answers the questions of a session: asks the plugins first, then the backend.
+//! The handler of a session: answers its questions by asking the plugins, and then the backend.
 //!
-//! `core.rs` has the handler and how it asks; the other files answer one kind of question each.
+//! `core.rs` has the handler itself. The other files answer one kind of question each.
 
 mod answer;
 mod authentication;
@@ -9,7 +9,7 @@ mod core;
 mod delivering;
 mod disposition;
 mod envelope;
-mod incoming;
+mod incoming_message;
 mod message_log;
 mod receiving;
 

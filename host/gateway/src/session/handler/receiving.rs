@@ -1,4 +1,4 @@
-//! A message on its way in: kept, and shown to the plugins as far as it has come.
+//! Receiving of a message: spools it, and asks the plugins about its parts.
 
 use std::mem;
 use std::sync::Arc;
@@ -18,70 +18,69 @@ use tracing::warn;
 use super::answer::answer_of;
 use super::core::Handler;
 use super::disposition::Disposition;
+use crate::clock;
 use crate::error_chain::Chain;
-use crate::id;
 use crate::message::submission;
 
 impl Handler {
-    /// Keeps octets of the message. Those before the answer to the question about the header block
-    /// belong to it; the others belong to the body, of which the plugins see every piece that they
-    /// want.
+    /// Stores octets of the message. They belong to the header block until the question about it is
+    /// answered, and to the body after that.
     ///
     /// # Errors
     ///
-    /// Fails if the octets cannot be kept, or a plugin objects to the body.
+    /// Fails if the octets cannot be stored, or a plugin rejects the body.
     pub async fn store(&mut self, octets: &[u8]) -> Result<(), Rejection> {
         if self.incoming.started_at == 0 {
-            self.incoming.started_at = id::now();
+            self.incoming.started_at = clock::unix_time();
         }
         if let Some(head) = &mut self.incoming.head {
             head.extend_from_slice(octets);
             return Ok(());
         }
         if let Err(error) = self.incoming.spool.write(octets) {
-            return Err(Rejection::from(self.not_kept(&error)));
+            return Err(Rejection::from(self.spool_failed(&error)));
         }
-        self.watch_body(octets).await
+        self.buffer_chunk(octets).await
     }
 
-    /// Logs that the message cannot be kept, and gives the refusal for the client.
-    fn not_kept(&self, error: &SpoolError) -> Refusal {
+    /// Logs that a message cannot be stored, and returns the refusal for the client.
+    fn spool_failed(&self, error: &SpoolError) -> Refusal {
         let session = &self.context.session.id;
-        warn!(session, error = %Chain(error), "cannot keep a message");
+        warn!(session, error = %Chain(error), "cannot store a message");
         error.refusal()
     }
 
-    /// Shows the body to the plugins that want it. The session gives single lines, which are collected
-    /// into pieces of a useful size.
-    async fn watch_body(&mut self, mut octets: &[u8]) -> Result<(), Rejection> {
+    /// Passes the body to the plugins that handle it. The session stores single lines, which are
+    /// buffered until they fill a chunk.
+    async fn buffer_chunk(&mut self, mut octets: &[u8]) -> Result<(), Rejection> {
         if !self.pipeline.wants_body() {
             return Ok(());
         }
         while !octets.is_empty() {
-            let room = MAX_CHUNK - self.incoming.unseen.len();
-            let (now, later) = octets.split_at(room.min(octets.len()));
+            let space = MAX_CHUNK - self.incoming.unseen.len();
+            let (now, later) = octets.split_at(space.min(octets.len()));
             self.incoming.unseen.extend_from_slice(now);
             octets = later;
             if self.incoming.unseen.len() == MAX_CHUNK {
-                self.show_chunk().await?;
+                self.ask_about_chunk().await?;
             }
         }
         Ok(())
     }
 
-    /// Shows what no plugin has seen of the body yet.
-    async fn show_chunk(&mut self) -> Result<(), Rejection> {
+    /// Asks the plugins about the buffered octets of the body.
+    async fn ask_about_chunk(&mut self) -> Result<(), Rejection> {
         let octets = mem::take(&mut self.incoming.unseen);
         if octets.is_empty() || !self.pipeline.wants_body() {
             return Ok(());
         }
         let offset = self.incoming.seen;
-        // A message has at most as many octets as a u32 counts.
+        // The limit on messages is a u32, so neither the length nor the offset overflows.
         let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         self.incoming.seen = offset.saturating_add(length);
         let chunk = BodyChunk { offset, octets };
         let verdict = self.ask(Question::BodyChunk(&chunk)).await;
-        // The same memory serves the next piece.
+        // Reuse the allocation for the next chunk.
         self.incoming.unseen = chunk.octets;
         self.incoming.unseen.clear();
         match verdict {
@@ -91,16 +90,16 @@ impl Handler {
         }
     }
 
-    /// The transaction has ended before its message was complete, because the message was refused if
-    /// there is a refusal.
-    pub async fn forget(&mut self, refused: Option<Refusal>) {
+    /// Ends a transaction before its message is complete. `refused` is the refusal of the message, or
+    /// `None` after RSET.
+    pub async fn abort_transaction(&mut self, refused: Option<Refusal>) {
         match refused {
             Some(refusal) => self.message_refused(refusal).await,
             None => self.end_transaction(ResetCause::Rset).await,
         }
     }
 
-    /// The message of the transaction was refused before the question about it.
+    /// Ends a transaction whose message was refused before it was complete.
     async fn message_refused(&mut self, refusal: Refusal) {
         self.log(&Disposition::refused(refusal));
         self.end_transaction(ResetCause::Refused).await;
@@ -124,9 +123,9 @@ impl Handler {
         }
         Arc::make_mut(&mut self.context).message =
             Message::of_headers(headers, self.incoming.started_at);
-        self.pipeline.add_later_headers(&mut self.context);
+        self.pipeline.apply_deferred_headers(&mut self.context);
         let answer = answer_of(self.ask(Question::Headers).await);
-        // If the session goes on, the refusal comes back here when the client has sent the rest.
+        // If the session continues, it calls `abort_transaction` once the client has sent the rest.
         if let Answer::Reject(rejection) = &answer
             && rejection.closes()
         {
@@ -136,22 +135,22 @@ impl Handler {
     }
 
     pub(super) async fn message(&mut self) -> Answer {
-        // A plugin may object to the last piece of the body, as it might have to one before.
-        if let Err(rejection) = self.show_chunk().await {
+        // A plugin may reject the last chunk of the body, as any other.
+        if let Err(rejection) = self.ask_about_chunk().await {
             self.message_refused(rejection.refusal().clone()).await;
             return Answer::Reject(rejection);
         }
         let body = match self.incoming.spool.finish() {
             Ok(body) => body,
             Err(error) => {
-                let refusal = self.not_kept(&error);
+                let refusal = self.spool_failed(&error);
                 return self.finish(Disposition::refused(refusal)).await;
             }
         };
         let given = body.clone();
         let message = &mut Arc::make_mut(&mut self.context).message;
         message.set_body(body);
-        message.completed_at = id::now();
+        message.completed_at = clock::unix_time();
         let verdict = self.ask(Question::Message).await;
         let disposition = self.dispose(verdict, &given).await;
         let answer = self.finish(disposition).await;
@@ -159,7 +158,7 @@ impl Handler {
         answer
     }
 
-    /// Logs where the message has ended, and tells the plugins.
+    /// Logs the disposition of the message, and reports it to the plugins.
     async fn finish(&mut self, disposition: Disposition) -> Answer {
         self.log(&disposition);
         if self.pipeline.handles(Event::Outcome) {
@@ -168,30 +167,31 @@ impl Handler {
                 reply: disposition.reply().clone(),
                 id: self.context.message_id().into(),
             };
-            self.tell_outcome(&outcome).await;
+            self.report_outcome(&outcome).await;
         }
         self.reset();
         disposition.into()
     }
 
-    /// The backend has accepted the message by now, and a client that gives up waiting for the reply
-    /// sends it again: all plugins together have only so long.
-    async fn tell_outcome(&mut self, outcome: &MessageOutcome) {
-        let told = self.ask(Question::Outcome(outcome));
-        if timeout(OUTCOME_TIMEOUT, told).await.is_err() {
+    /// Reports the outcome to the plugins, with a time limit for all of them together. The backend has
+    /// accepted the message already, and a client that does not get the reply in time sends the
+    /// message again (RFC 5321 §4.5.3.2.6).
+    async fn report_outcome(&mut self, outcome: &MessageOutcome) {
+        let asked = self.ask(Question::Outcome(outcome));
+        if timeout(OUTCOME_TIMEOUT, asked).await.is_err() {
             let session = &self.context.session.id;
             warn!(session, limit = ?OUTCOME_TIMEOUT, "plugins take too long at outcome");
         }
     }
 }
 
-/// The most octets of a body that plugins are shown at a time.
+/// The size of the chunks in which plugins see the body, in octets.
 const MAX_CHUNK: usize = 65_536;
 
-/// How long all plugins together may take to be told of an outcome.
+/// The time limit for all plugins at the event `outcome`.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More Received fields than this are the sign of a loop (RFC 5321 §6.3).
+/// The number of Received fields that a message may have. More indicate a loop (RFC 5321 §6.3).
 const MAX_HOPS: usize = 100;
 
 const LOOP: Refusal = Refusal::fixed(554, Enhanced::new(5, 4, 6), "Routing loop detected");

@@ -1,14 +1,16 @@
-//! What does not change in a session, and how it is encrypted.
+//! The recorded facts of the connection and of TLS.
 
 use std::net::SocketAddr;
 
 use postgate_proto::proxy::ProxyHeader;
 use serde::{Deserialize, Serialize};
 
-use super::names::{LINE_ENDINGS, find, find_name};
+use super::error::SnapshotError;
+use super::names::LINE_ENDINGS;
 use crate::context::{ClientCertificate, RemoteHost, SessionFacts, TlsFacts};
 use crate::recording::octets::Octets;
 
+/// The recorded [`SessionFacts`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Session {
@@ -25,6 +27,7 @@ pub(super) struct Session {
     line_endings: String,
 }
 
+/// The recorded [`ProxyHeader`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Proxy {
@@ -35,6 +38,7 @@ pub(super) struct Proxy {
     tls: bool,
 }
 
+/// The recorded [`TlsFacts`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Tls {
@@ -47,6 +51,7 @@ pub(super) struct Tls {
     is_resumed: bool,
 }
 
+/// The recorded [`ClientCertificate`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Certificate {
@@ -75,10 +80,11 @@ pub(super) fn session(facts: &SessionFacts) -> Session {
             alpn: proxy.alpn.clone().map(Octets),
             tls: proxy.tls,
         }),
-        line_endings: find_name(&LINE_ENDINGS, &facts.line_endings).to_owned(),
+        line_endings: LINE_ENDINGS.name(facts.line_endings).to_owned(),
     }
 }
 
+/// The recorded name of the way in which the host name was found.
 const fn check(host: &RemoteHost) -> &'static str {
     match host {
         RemoteHost::Confirmed(_) => "confirmed",
@@ -89,18 +95,18 @@ const fn check(host: &RemoteHost) -> &'static str {
 }
 
 impl Session {
-    fn remote_host(&self) -> Result<RemoteHost, String> {
+    fn remote_host(&self) -> Result<RemoteHost, SnapshotError> {
         let name = self.remote_host.clone();
         match (self.remote_host_check.as_str(), name) {
             ("confirmed", Some(name)) => Ok(RemoteHost::Confirmed(name)),
             ("told", Some(name)) => Ok(RemoteHost::Told(name)),
             ("unconfirmed", None) => Ok(RemoteHost::Unconfirmed),
             ("unknown", None) => Ok(RemoteHost::Unknown),
-            (check, _) => Err(format!("{check:?} means nothing to this gateway here")),
+            (check, _) => Err(SnapshotError::RemoteHost(check.to_owned())),
         }
     }
 
-    pub(super) fn facts(&self) -> Result<SessionFacts, String> {
+    pub(super) fn facts(&self) -> Result<SessionFacts, SnapshotError> {
         Ok(SessionFacts {
             id: self.id.clone(),
             connected_at: self.connected_at,
@@ -117,7 +123,7 @@ impl Session {
                 alpn: proxy.alpn.map(|Octets(octets)| octets),
                 tls: proxy.tls,
             }),
-            line_endings: *find(&LINE_ENDINGS, &self.line_endings)?,
+            line_endings: LINE_ENDINGS.value(&self.line_endings)?,
         })
     }
 }
@@ -129,39 +135,44 @@ pub(super) fn tls(facts: &TlsFacts) -> Tls {
         cipher: facts.cipher.clone(),
         server_name: facts.server_name.clone(),
         alpn: facts.alpn.clone(),
-        client_certificate: facts.client_certificate.clone().map(|shown| Certificate {
-            subject: shown.subject,
-            issuer: shown.issuer,
-            names: shown.names,
-            fingerprint: shown.fingerprint,
-            verified: shown.verified,
-        }),
+        client_certificate: facts
+            .client_certificate
+            .clone()
+            .map(|certificate| Certificate {
+                subject: certificate.subject,
+                issuer: certificate.issuer,
+                names: certificate.names,
+                fingerprint: certificate.fingerprint,
+                verified: certificate.verified,
+            }),
         is_resumed: facts.is_resumed,
     }
 }
 
 impl Tls {
-    pub(super) fn facts(&self) -> Result<TlsFacts, String> {
+    pub(super) fn facts(&self) -> Result<TlsFacts, SnapshotError> {
         let versions = ["TLSv1.2", "TLSv1.3"];
         let version = versions
             .into_iter()
             .find(|version| *version == self.version);
         Ok(TlsFacts {
             since: self.since,
-            version: version.ok_or("a version of TLS that this gateway does not know")?,
+            version: version.ok_or_else(|| SnapshotError::UnknownName {
+                kind: "TLS version",
+                name: self.version.clone(),
+            })?,
             cipher: self.cipher.clone(),
             server_name: self.server_name.clone(),
             alpn: self.alpn.clone(),
-            client_certificate: self
-                .client_certificate
-                .clone()
-                .map(|shown| ClientCertificate {
-                    subject: shown.subject,
-                    issuer: shown.issuer,
-                    names: shown.names,
-                    fingerprint: shown.fingerprint,
-                    verified: shown.verified,
-                }),
+            client_certificate: self.client_certificate.clone().map(|certificate| {
+                ClientCertificate {
+                    subject: certificate.subject,
+                    issuer: certificate.issuer,
+                    names: certificate.names,
+                    fingerprint: certificate.fingerprint,
+                    verified: certificate.verified,
+                }
+            }),
             is_resumed: self.is_resumed,
         })
     }

@@ -1,45 +1,49 @@
-//! The envelope and the message.
+//! The recorded transaction and message.
 
+use postgate_contract::Event;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::envelope::{self, Recipient};
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::{Extensions, MailParameters, Parameter};
+use postgate_spool::Content;
 use serde::{Deserialize, Serialize};
 
+use super::error::SnapshotError;
 use crate::context::{Message, Transaction};
 use crate::recording::octets::Octets;
-use postgate_contract::Event;
-use postgate_spool::Content;
 
+/// The recorded [`Transaction`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Envelope {
+pub(in crate::recording) struct Envelope {
     id: String,
     sender: String,
     parameters: Parameters,
-    recipients: Vec<NamedRecipient>,
+    recipients: Vec<RecordedRecipient>,
 }
 
-/// An address, and the parameters of RCPT.
-pub(crate) type NamedRecipient = (String, Parameters);
+/// The address of a recipient, and its parameters of RCPT.
+pub(in crate::recording) type RecordedRecipient = (String, Parameters);
 
 /// Name and value of each ESMTP parameter.
 type Parameters = Vec<(String, String)>;
 
+/// The recorded [`Message`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Mail {
     started_at: u32,
     completed_at: u32,
     id: Option<String>,
+    /// The header block, with the empty line after it.
     head: Octets,
     body: Octets,
-    /// True if the body was longer than what was kept of it.
+    /// True if `body` is only the beginning of the body.
     #[serde(default)]
     is_cut: bool,
 }
 
-/// The most octets that are kept of the body of a message.
+/// The greatest number of octets of a body that are recorded.
 const MAX_BODY: usize = 1 << 20;
 
 pub(super) fn envelope(transaction: &Transaction) -> Envelope {
@@ -48,19 +52,23 @@ pub(super) fn envelope(transaction: &Transaction) -> Envelope {
         id: transaction.id.clone(),
         sender: envelope.sender.as_str().to_owned(),
         parameters: pairs(&envelope.parameters.all),
-        recipients: envelope.recipients.iter().map(named).collect(),
+        recipients: envelope.recipients.iter().map(recorded_recipient).collect(),
     }
 }
 
-pub(super) fn named(recipient: &Recipient) -> NamedRecipient {
+pub(super) fn recorded_recipient(recipient: &Recipient) -> RecordedRecipient {
     let path = recipient.path.as_str().to_owned();
     (path, pairs(&recipient.parameters))
 }
 
-pub(super) fn recipient((path, pairs): &NamedRecipient) -> Result<Recipient, String> {
+pub(super) fn recipient((path, pairs): &RecordedRecipient) -> Result<Recipient, SnapshotError> {
     Ok(Recipient {
-        path: ForwardPath::parse(path, Charset::Utf8)
-            .map_err(|error| format!("recipient {path:?}: {error}"))?,
+        path: ForwardPath::parse(path, Charset::Utf8).map_err(|error| {
+            SnapshotError::Recipient {
+                path: path.clone(),
+                error,
+            }
+        })?,
         parameters: parameters(pairs),
     })
 }
@@ -83,21 +91,25 @@ fn parameters(pairs: &Parameters) -> Vec<Parameter> {
 }
 
 impl Envelope {
-    pub(super) fn transaction(&self) -> Result<Transaction, String> {
-        let sender = ReversePath::parse(&self.sender, Charset::Utf8)
-            .map_err(|error| format!("sender {:?}: {error}", self.sender))?;
+    pub(super) fn transaction(&self) -> Result<Transaction, SnapshotError> {
+        let sender = ReversePath::parse(&self.sender, Charset::Utf8).map_err(|error| {
+            SnapshotError::Sender {
+                path: self.sender.clone(),
+                error,
+            }
+        })?;
         let recipients = self.recipients.iter().map(recipient);
         let envelope = envelope::Envelope {
             sender,
             parameters: self.mail_parameters()?,
             recipients: recipients.collect::<Result<_, _>>()?,
         };
-        // Plugins see neither the sender as it was given nor the recipients that were refused.
+        // The original sender and the refused recipients are not recorded: plugins cannot see them.
         Ok(Transaction::new(self.id.clone(), envelope))
     }
 
-    /// The parameters as they were read, whatever plugins had registered.
-    fn mail_parameters(&self) -> Result<MailParameters, String> {
+    /// The parameters of MAIL. Their names count as registered, as they were in the recorded session.
+    fn mail_parameters(&self) -> Result<MailParameters, SnapshotError> {
         let known: Vec<Box<str>> = self
             .parameters
             .iter()
@@ -112,7 +124,7 @@ impl Envelope {
             });
         let text = words.collect::<Vec<_>>().join(" ");
         MailParameters::parse(&text, &Extensions::default(), &known)
-            .map_err(|fault| format!("parameters of MAIL: {}", fault.name()))
+            .map_err(SnapshotError::MailParameters)
     }
 }
 
@@ -120,26 +132,26 @@ pub(super) fn mail(message: &Message) -> Mail {
     let mut head = Vec::new();
     message.headers.render(&mut head);
     let mut body = vec![0; MAX_BODY.min(usize::try_from(message.body.len()).unwrap_or(usize::MAX))];
-    // What cannot be read is not kept.
-    let kept = message.body.read_at(0, &mut body).unwrap_or_default();
-    body.truncate(kept);
+    // If the body cannot be read, the recording goes on without it.
+    let length = message.body.read_at(0, &mut body).unwrap_or_default();
+    body.truncate(length);
     Mail {
         started_at: message.started_at,
         completed_at: message.completed_at,
         id: message.id.clone(),
         head: Octets(head),
-        is_cut: (kept as u64) < message.body.len(),
+        is_cut: (length as u64) < message.body.len(),
         body: Octets(body),
     }
 }
 
 impl Mail {
-    pub(super) fn message(&self, event: Event) -> Result<Message, String> {
+    pub(super) fn message(&self, event: Event) -> Result<Message, SnapshotError> {
         if self.is_cut {
-            return Err(format!(
-                "{event}, since only {} octets of the body were kept",
-                self.body.0.len()
-            ));
+            return Err(SnapshotError::IncompleteBody {
+                event,
+                octets: self.body.0.len(),
+            });
         }
         let headers = HeaderBlock::parse(self.head.0.clone());
         let mut message = Message::of_headers(headers, self.started_at);

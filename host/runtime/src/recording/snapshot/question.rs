@@ -1,4 +1,4 @@
-//! What a plugin was asked, as data; and the way back.
+//! The recorded question.
 
 use std::sync::Arc;
 
@@ -9,19 +9,20 @@ use postgate_proto::reply::{Reply, ReplyParser};
 use postgate_proto::session::Counters;
 use serde::{Deserialize, Serialize};
 
-use super::mail::{Envelope, NamedRecipient, envelope, named, recipient};
-use super::names::{CAUSES, ENDINGS, FATES, HELOS, find, find_name};
+use super::error::SnapshotError;
+use super::mail::{Envelope, RecordedRecipient, envelope, recipient, recorded_recipient};
+use super::names::{ENDINGS, FATES, HELOS, RESET_CAUSES};
 use crate::context::{Introduction, Transaction};
 use crate::question::{
     BodyChunk, CommandLine, MessageOutcome, Question, ResetCause, SessionSummary,
 };
 use crate::recording::octets::Octets;
 
-/// The facts of a question. Events whose facts all stand in the session have none of their own.
+/// The facts of a question, other than those of the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum RecordedQuestion {
-    /// Who a client says it is, without what proves it.
+pub(in crate::recording) enum RecordedQuestion {
+    /// The credentials without their proof.
     Auth {
         mechanism: String,
         identity: String,
@@ -43,23 +44,25 @@ pub(crate) enum RecordedQuestion {
         errors: u32,
         messages: u32,
     },
-    /// HELO or EHLO, and the name.
+    /// The command, `HELO` or `EHLO`, and the name.
     Helo(String, String),
     Mail(Envelope),
+    /// The question has no other facts than those of the session.
     Nothing,
     Outcome {
         fate: String,
         reply: Vec<String>,
         id: String,
     },
-    Rcpt(NamedRecipient),
+    Rcpt(RecordedRecipient),
     Reset(String),
-    /// A user, a list, a topic or an identity.
+    /// The argument of VRFY, EXPN or HELP, or the user of SCRAM.
     Subject(String),
 }
 
 impl RecordedQuestion {
-    pub(crate) fn of(question: &Question<'_>) -> Self {
+    /// Records the facts of a question.
+    pub(in crate::recording) fn of(question: &Question<'_>) -> Self {
         match question {
             Question::Auth(credentials) => Self::Auth {
                 mechanism: credentials.mechanism.name().to_owned(),
@@ -77,23 +80,23 @@ impl RecordedQuestion {
                 known: command.known,
             },
             Question::Disconnect(summary) => Self::Disconnect {
-                ending: find_name(&ENDINGS, &summary.ending).to_owned(),
+                ending: ENDINGS.name(summary.ending).to_owned(),
                 commands: summary.counters.commands,
                 errors: summary.counters.errors,
                 messages: summary.counters.messages,
             },
             Question::Helo(client) => {
-                let kind = find_name(&HELOS, &client.kind);
+                let kind = HELOS.name(client.kind);
                 Self::Helo(kind.to_owned(), client.name.to_string())
             }
             Question::Mail(transaction) => Self::Mail(envelope(transaction)),
             Question::Outcome(outcome) => Self::Outcome {
-                fate: find_name(&FATES, &outcome.fate).to_owned(),
+                fate: FATES.name(outcome.fate).to_owned(),
                 reply: lines(&outcome.reply),
                 id: outcome.id.clone(),
             },
-            Question::Rcpt(recipient) => Self::Rcpt(named(recipient)),
-            Question::Reset(cause) => Self::Reset(find_name(&CAUSES, cause).to_owned()),
+            Question::Rcpt(recipient) => Self::Rcpt(recorded_recipient(recipient)),
+            Question::Reset(cause) => Self::Reset(RESET_CAUSES.name(*cause).to_owned()),
             Question::AuthKeys(subject)
             | Question::Expn(subject)
             | Question::Help(subject)
@@ -107,12 +110,12 @@ impl RecordedQuestion {
         }
     }
 
-    /// The facts again, for a question about an event.
+    /// Restores the facts of a question about an event.
     ///
     /// # Errors
     ///
-    /// Fails with the reason if the recorded facts are not those of the event, or cannot be.
-    pub(crate) fn facts(&self, event: Event) -> Result<QuestionFacts, String> {
+    /// Fails if the recorded facts are not those of the event, or not valid.
+    pub(in crate::recording) fn facts(&self, event: Event) -> Result<QuestionFacts, SnapshotError> {
         use QuestionFacts as Facts;
         Ok(match (event, self) {
             (Event::Proxy, Self::Nothing) => Facts::Proxy,
@@ -128,42 +131,46 @@ impl RecordedQuestion {
             (Event::Auth, Self::Auth { .. }) => Facts::Auth(self.credentials()?),
             (Event::Helo, Self::Helo(kind, name)) => Facts::Helo(introduction(kind, name)?),
             (Event::Mail, Self::Mail(envelope)) => Facts::Mail(Arc::new(envelope.transaction()?)),
-            (Event::Rcpt, Self::Rcpt(named)) => Facts::Rcpt(recipient(named)?),
+            (Event::Rcpt, Self::Rcpt(recorded)) => Facts::Rcpt(recipient(recorded)?),
             (Event::BodyChunk, Self::BodyChunk { offset, octets }) => Facts::BodyChunk(BodyChunk {
                 offset: *offset,
                 octets: octets.0.clone(),
             }),
             (Event::Command, Self::Command { .. }) => Facts::Command(self.command()?),
             (Event::Outcome, Self::Outcome { fate, reply, id }) => Facts::Outcome(MessageOutcome {
-                fate: *find(&FATES, fate)?,
+                fate: FATES.value(fate)?,
                 reply: reply_of(reply)?,
                 id: id.clone(),
             }),
-            (Event::Reset, Self::Reset(cause)) => Facts::Reset(*find(&CAUSES, cause)?),
+            (Event::Reset, Self::Reset(cause)) => Facts::Reset(RESET_CAUSES.value(cause)?),
             (Event::Disconnect, Self::Disconnect { .. }) => Facts::Disconnect(self.summary()?),
-            (event, _) => return Err(format!("{event}, which has other facts than were recorded")),
+            (event, _) => return Err(SnapshotError::OtherEvent(event)),
         })
     }
 
-    fn credentials(&self) -> Result<Credentials, String> {
+    /// The facts of `auth`. The proof is not recorded.
+    fn credentials(&self) -> Result<Credentials, SnapshotError> {
         let Self::Auth {
             mechanism,
             identity,
             act_as,
         } = self
         else {
-            return Err(OTHER_FACTS.to_owned());
+            return Err(SnapshotError::OtherEvent(Event::Auth));
         };
         Ok(Credentials {
-            mechanism: Mechanism::parse(mechanism)
-                .ok_or("a mechanism that this gateway does not know")?,
+            mechanism: Mechanism::parse(mechanism).ok_or_else(|| SnapshotError::UnknownName {
+                kind: "SASL mechanism",
+                name: mechanism.clone(),
+            })?,
             identity: identity.clone(),
             act_as: act_as.clone(),
             proof: Proof::Verified,
         })
     }
 
-    fn command(&self) -> Result<CommandLine, String> {
+    /// The facts of `command`.
+    fn command(&self) -> Result<CommandLine, SnapshotError> {
         let Self::Command {
             verb,
             argument,
@@ -171,7 +178,7 @@ impl RecordedQuestion {
             known,
         } = self
         else {
-            return Err(OTHER_FACTS.to_owned());
+            return Err(SnapshotError::OtherEvent(Event::Command));
         };
         Ok(CommandLine {
             verb: verb.as_str().into(),
@@ -181,7 +188,8 @@ impl RecordedQuestion {
         })
     }
 
-    fn summary(&self) -> Result<SessionSummary, String> {
+    /// The facts of `disconnect`.
+    fn summary(&self) -> Result<SessionSummary, SnapshotError> {
         let Self::Disconnect {
             ending,
             commands,
@@ -189,10 +197,10 @@ impl RecordedQuestion {
             messages,
         } = self
         else {
-            return Err(OTHER_FACTS.to_owned());
+            return Err(SnapshotError::OtherEvent(Event::Disconnect));
         };
         Ok(SessionSummary {
-            ending: *find(&ENDINGS, ending)?,
+            ending: ENDINGS.value(ending)?,
             counters: Counters {
                 commands: *commands,
                 errors: *errors,
@@ -202,11 +210,9 @@ impl RecordedQuestion {
     }
 }
 
-const OTHER_FACTS: &str = "other facts than those of its event";
-
-/// The facts of a question, which [`Question`] borrows.
+/// The restored facts of a question, which [`Question`] borrows.
 #[derive(Debug)]
-pub(crate) enum QuestionFacts {
+pub(in crate::recording) enum QuestionFacts {
     Proxy,
     Connect,
     Helo(Introduction),
@@ -229,7 +235,8 @@ pub(crate) enum QuestionFacts {
 }
 
 impl QuestionFacts {
-    pub(crate) fn question(&self) -> Question<'_> {
+    /// The question.
+    pub(in crate::recording) fn question(&self) -> Question<'_> {
         match self {
             Self::Proxy => Question::Proxy,
             Self::Connect => Question::Connect,
@@ -254,13 +261,14 @@ impl QuestionFacts {
     }
 }
 
-pub(super) fn introduction(kind: &str, name: &str) -> Result<Introduction, String> {
+pub(super) fn introduction(kind: &str, name: &str) -> Result<Introduction, SnapshotError> {
     Ok(Introduction {
-        kind: *find(&HELOS, kind)?,
+        kind: HELOS.value(kind)?,
         name: name.into(),
     })
 }
 
+/// The lines of a reply as they are sent, with their codes.
 fn lines(reply: &Reply) -> Vec<String> {
     let mut octets = Vec::new();
     reply.write(&mut octets);
@@ -268,14 +276,15 @@ fn lines(reply: &Reply) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-fn reply_of(lines: &[String]) -> Result<Reply, String> {
+/// Parses the lines of a reply.
+fn reply_of(lines: &[String]) -> Result<Reply, SnapshotError> {
     let mut parser = ReplyParser::default();
     for line in lines {
         match parser.line(line.as_bytes()) {
             Ok(Some(reply)) => return Ok(reply),
             Ok(None) => {}
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error.into()),
         }
     }
-    Err("half a reply".to_owned())
+    Err(SnapshotError::IncompleteReply)
 }

@@ -1,4 +1,4 @@
-//! Which certificate a client is shown: the one with the name that it asks for (RFC 6066 section 3).
+//! Selects the certificate for a client by the server name that it sends (RFC 6066 section 3).
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use rustls::sign::CertifiedKey;
 
 use postgate_tls::Certificate;
 
-/// The certificates of a listener.
+/// Selects one of the certificates of a listener for each client.
 #[derive(Debug)]
-pub(super) struct Choice(Vec<Certificate>);
+pub(super) struct CertificateResolver(Vec<Certificate>);
 
-impl Choice {
-    /// Takes the certificates, the one for clients that ask for none of them first.
+impl CertificateResolver {
+    /// The first certificate is the default, for clients that send no name or an unknown one.
     pub(super) const fn new(certificates: Vec<Certificate>) -> Self {
         Self(certificates)
     }
 
-    /// The certificates for a name in the order in which they fit: those with the very name, those
-    /// with a wildcard for it, and in the end all, since a client of SMTP mostly takes any.
+    /// Returns the certificates in the order of preference for a name: those with that name, those
+    /// with a matching wildcard, and then all, since most SMTP clients accept any certificate.
     fn for_name(&self, name: Option<&str>) -> impl Iterator<Item = &Certificate> {
         let name = name.map(|name| name.trim_end_matches('.').to_ascii_lowercase());
         let wild_name = name.clone();
@@ -34,10 +34,9 @@ impl Choice {
     }
 }
 
-impl ResolvesServerCert for Choice {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        // Of an RSA and an ECDSA certificate for the same name, each client gets one that it can
-        // verify.
+        // With an RSA and an ECDSA certificate for one name, each client gets one that it supports.
         let can_verify = |c: &&Certificate| c.key.key.choose_scheme(hello.signature_schemes());
         self.for_name(hello.server_name())
             .find(|certificate| can_verify(certificate).is_some())
@@ -51,7 +50,8 @@ fn has(certificate: &Certificate, name: Option<&str>, fits: impl Fn(&str, &str) 
     name.is_some_and(|name| names.any(|known| fits(known, name)))
 }
 
-/// Whether a name with a wildcard is one for this name: it stands for one label (RFC 9525 section 6.3).
+/// Returns true if a wildcard pattern matches a name. The wildcard matches one label (RFC 9525 section
+/// 6.3).
 fn covers(pattern: &str, name: &str) -> bool {
     let (Some(domain), Some((label, rest))) = (pattern.strip_prefix("*."), name.split_once('.'))
     else {
@@ -63,26 +63,26 @@ fn covers(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::tests::made_for;
+    use crate::tls::tests::certificate_for;
 
-    fn chosen(name: Option<&str>) -> String {
-        let choice = Choice::new(
+    fn resolved(name: Option<&str>) -> String {
+        let resolver = CertificateResolver::new(
             [
                 "first.example",
                 "*.example.org",
                 "mx.example.org",
                 "Mixed.Example",
             ]
-            .map(made_for)
+            .map(certificate_for)
             .into(),
         );
-        let chosen = choice.for_name(name).next().unwrap();
-        chosen.facts.names.join(" ")
+        let resolved = resolver.for_name(name).next().unwrap();
+        resolved.facts.names.join(" ")
     }
 
     #[test]
-    fn the_name_decides() {
-        for (asked, expected) in [
+    fn the_server_name_selects_the_certificate() {
+        for (name, expected) in [
             (None, "first.example"),
             (Some("unknown.example"), "first.example"),
             (Some("mx.example.org"), "mx.example.org"),
@@ -92,7 +92,7 @@ mod tests {
             (Some("example.org"), "first.example"),
             (Some("mixed.example"), "mixed.example"),
         ] {
-            assert_eq!(chosen(asked), expected, "{asked:?}");
+            assert_eq!(resolved(name), expected, "{name:?}");
         }
     }
 }

@@ -1,11 +1,6 @@
-//! Answers: a verdict, and the edits that its event allows.
+//! The answer of a plugin: a verdict, and the edits that its event allows.
 
-mod edit;
-mod query;
-mod verdict;
-
-use verdict::{Decision, Refusable};
-
+use super::decision::{Decision, Refusable};
 use crate::Refusal;
 use crate::bindings::imports::postgate::plugin::types::{
     AuthVerdict, ConnectEdit, DataEdit, HeadersEdit, HeloEdit, MailEdit, MessageEdit,
@@ -33,8 +28,8 @@ use crate::bindings::imports::postgate::plugin::types::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Answer<V, E> {
-    verdict: V,
-    edits: Vec<E>,
+    pub(super) verdict: V,
+    pub(super) edits: Vec<E>,
 }
 
 /// Answers what a proxy said about the client. A refusal closes the connection.
@@ -103,7 +98,7 @@ impl<V, E> Answer<V, E> {
         (self.verdict, self.edits)
     }
 
-    fn with(mut self, edit: impl Into<E>) -> Self {
+    pub(super) fn with(mut self, edit: impl Into<E>) -> Self {
         self.edits.push(edit.into());
         self
     }

@@ -1,4 +1,4 @@
-//! Certificates of clients: who is trusted, and what is told of one that is not.
+//! Verification of client certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,28 +12,26 @@ use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
 use postgate_config::{ClientCertificates, Listener};
 use postgate_runtime::context::ClientCertificate;
-use postgate_tls::pem;
-use postgate_tls::{CertificateError, CertificateFault};
-use postgate_tls::{CertificateFacts, crypto_provider};
+use postgate_tls::{CertificateError, CertificateFacts, CertificateFault, crypto_provider, pem};
 
-/// Who is trusted for certificates of clients, and whether a client needs one.
+/// Verifies the client certificates of one listener.
 #[derive(Debug)]
-pub(super) struct Clients {
-    /// What is believed; nothing where no authority is trusted.
-    trusted: Option<Trusted>,
+pub(super) struct ClientVerifier {
+    /// The trusted authorities; `None` if `client-ca` is not set.
+    trusted: Option<TrustedAuthorities>,
     provider: Arc<CryptoProvider>,
+    /// True if clients need a trusted certificate.
     is_required: bool,
 }
 
-/// The authorities that are trusted.
 #[derive(Debug)]
-struct Trusted {
+struct TrustedAuthorities {
     authorities: Vec<CertificateDer<'static>>,
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
-impl Clients {
-    /// What a listener asks of its clients; nothing where it asks for no certificate.
+impl ClientVerifier {
+    /// Returns `None` if the listener does not request client certificates.
     pub(super) fn load(listener: &Listener) -> Result<Option<Self>, CertificateError> {
         let is_required = match listener.client_certificates {
             ClientCertificates::Off => return Ok(None),
@@ -41,7 +39,7 @@ impl Clients {
             ClientCertificates::Required => true,
         };
         let trusted = listener.client_ca.as_deref().map(|file| {
-            trusted(file).map_err(|fault| CertificateError {
+            load_authorities(file).map_err(|fault| CertificateError {
                 key: format!("listener {}: client-ca", listener.name),
                 file: file.to_owned(),
                 fault,
@@ -54,13 +52,14 @@ impl Clients {
         }))
     }
 
-    /// Whether a session with this certificate is one that the operator wants. A session that goes
-    /// on with an earlier one brings the certificate of that, which nobody has looked at since.
-    pub(super) fn admit(&self, certificate: Option<&ClientCertificate>) -> bool {
+    /// Returns false if the listener requires a trusted certificate and this one is not. A resumed
+    /// session keeps the certificate of its first handshake, which rustls does not verify again.
+    pub(super) fn admits(&self, certificate: Option<&ClientCertificate>) -> bool {
         !self.is_required || certificate.is_some_and(|certificate| certificate.verified)
     }
 
-    /// What plugins are told of the certificates that a client has presented, its own first.
+    /// Returns the facts for plugins about the chain that a client has presented, its own certificate
+    /// first. Returns `None` if the chain is empty or its first certificate is malformed.
     pub(super) fn facts(&self, presented: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         let (own, others) = presented.split_first()?;
         let CertificateFacts {
@@ -93,15 +92,15 @@ impl Clients {
     }
 }
 
-/// Takes any certificate whose key the client has, where none is required: what it is worth is found
-/// afterwards.
-impl ClientCertVerifier for Clients {
+/// If no certificate is required, the handshake accepts any certificate whose key the client has.
+/// [`ClientVerifier::facts`] verifies it afterwards.
+impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.is_required
     }
 
-    /// Where any certificate does, a client should not keep back its own for an issuer that is not
-    /// named.
+    /// If any certificate is accepted, the list of authorities is empty: clients may withhold a
+    /// certificate whose issuer is not in the list.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         match &self.trusted {
             Some(trusted) if self.is_required => trusted.verifier.root_hint_subjects(),
@@ -148,24 +147,24 @@ impl ClientCertVerifier for Clients {
     }
 }
 
-/// Whether the same is asked of clients.
-impl PartialEq for Clients {
+/// Compares the requirement and the trusted authorities.
+impl PartialEq for ClientVerifier {
     fn eq(&self, other: &Self) -> bool {
-        let authorities = |clients: &Self| {
-            let trusted = clients.trusted.as_ref();
+        let authorities = |verifier: &Self| {
+            let trusted = verifier.trusted.as_ref();
             trusted.map(|trusted| trusted.authorities.clone())
         };
         self.is_required == other.is_required && authorities(self) == authorities(other)
     }
 }
 
-fn trusted(file: &Path) -> Result<Trusted, CertificateFault> {
+fn load_authorities(file: &Path) -> Result<TrustedAuthorities, CertificateFault> {
     let authorities = pem::certificates(file)?;
     let roots = Arc::new(pem::roots(&authorities)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider())
         .build()
         .map_err(|error| CertificateFault::UnusableAuthority(error.into()))?;
-    Ok(Trusted {
+    Ok(TrustedAuthorities {
         authorities,
         verifier,
     })

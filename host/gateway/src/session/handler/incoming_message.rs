@@ -1,21 +1,22 @@
-//! A message on its way in.
+//! A message that is being received.
 
 use postgate_spool::Spool;
 
-/// A message on its way in.
-pub(super) struct Incoming {
-    /// The header block, until it is parsed; `None` from then on.
+/// A message that is being received.
+pub(super) struct IncomingMessage {
+    /// The header block; `None` once it is parsed.
     pub(super) head: Option<Vec<u8>>,
+    /// The body.
     pub(super) spool: Spool,
-    /// How much of the body the plugins have seen, in octets.
+    /// The length of the part of the body that plugins have seen, in octets.
     pub(super) seen: u32,
-    /// What comes next, as long as it is too short to be shown.
+    /// The octets behind that part, until there are enough for a chunk.
     pub(super) unseen: Vec<u8>,
-    /// When its first octets came, in seconds since 1970-01-01 UTC; 0 before.
+    /// When the first octets arrived, in seconds since 1970-01-01 UTC; 0 before.
     pub(super) started_at: u32,
 }
 
-impl Incoming {
+impl IncomingMessage {
     pub(super) const fn new(spool: Spool) -> Self {
         Self {
             head: Some(Vec::new()),

@@ -1,4 +1,4 @@
-//! A connection from accept to its session: limits, PROXY header, implicit TLS, reverse name.
+//! A connection until the end of its session: limits, PROXY header, implicit TLS, reverse DNS, banner.
 
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
@@ -19,17 +19,21 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use super::admission::{Admission, ClientPlace, Place, TurnedAway};
-use super::preamble::{self, Preamble, PreambleError};
-use super::replies::{NO_PROXY, TALKS_EARLY, TOO_BUSY, TOO_MANY_CONNECTIONS, TOO_OFTEN};
-use crate::id;
+use super::admission::{Admission, AdmissionError, ConnectionPermit};
+use super::permits::SessionPermits;
+use super::preamble::{self, ConnectionPreamble, PreambleError};
+use super::replies::{
+    EARLY_TALKER, NO_PROXY_HEADER, RATE_EXCEEDED, TOO_BUSY, TOO_MANY_CONNECTIONS,
+};
+use crate::error_chain::Chain;
 use crate::metrics::Counted;
 use crate::session::{ClientConnection, ClientLimits, Driver, Handler, HandlerParts, Stream};
 use crate::shutdown::Shutdown;
 use crate::state::SharedState;
 use crate::tls::{HandshakeError, ListenerTls};
+use crate::{clock, id};
 
-/// What all connections to a listener share.
+/// The state that all connections to a listener share.
 #[derive(Debug)]
 pub(super) struct ListenerState {
     pub(super) shared: Arc<SharedState>,
@@ -39,23 +43,16 @@ pub(super) struct ListenerState {
     pub(super) admission: Arc<Admission>,
 }
 
-/// A connection that was accepted and has no session yet.
+/// An accepted connection without a session.
 pub(super) struct IncomingConnection {
     state: Arc<ListenerState>,
     stream: Stream,
+    /// The identifier of the session.
     id: String,
+    /// The peer of the socket: the client or a proxy.
     remote: SocketAddr,
     local: SocketAddr,
-    place: Result<Place, TurnedAway>,
-}
-
-/// What a session occupies until it has ended.
-struct Occupied {
-    _place: Place,
-    _client: ClientPlace,
-    _slot: Option<OwnedSemaphorePermit>,
-    _instances: OwnedSemaphorePermit,
-    _counted: Counted,
+    permit: Result<ConnectionPermit, AdmissionError>,
 }
 
 impl IncomingConnection {
@@ -65,16 +62,16 @@ impl IncomingConnection {
         remote: SocketAddr,
         local: SocketAddr,
     ) -> Self {
-        // Replies are written whole: holding them back would only delay them.
+        // Replies are written as a whole, so Nagle's algorithm would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "replies may be held back by the system");
+            debug!(error = %Chain(&error), "cannot set TCP_NODELAY; replies may be delayed");
         }
         Self {
             stream: Stream::Plain(stream),
             id: id::next(),
             remote: canonical(remote),
             local: canonical(local),
-            place: state.admission.admit(),
+            permit: state.admission.admit(),
             state,
         }
     }
@@ -85,9 +82,9 @@ impl IncomingConnection {
         let metrics = &state.shared.services.metrics;
         metrics.accepted.inc();
         let _open = Counted::on(&metrics.connections);
-        let place = match mem::replace(&mut self.place, Err(TurnedAway::Full)) {
-            Ok(place) => place,
-            Err(why) => return self.turn_away(why).await,
+        let connection = match mem::replace(&mut self.permit, Err(AdmissionError::Full)) {
+            Ok(permit) => permit,
+            Err(error) => return self.deny(error).await,
         };
         let mut preamble = match self.read_preamble().await {
             Ok(preamble) => preamble,
@@ -95,18 +92,18 @@ impl IncomingConnection {
         };
         let (remote, _) = preamble.addresses(self.remote, self.local);
         let client = match state.admission.admit_client(remote.ip()) {
-            Ok(client) => client,
-            Err(why) => return self.turn_away(why).await,
+            Ok(permit) => permit,
+            Err(error) => return self.deny(error).await,
         };
         let slot = state.admission.slot().await;
-        // The session keeps this set to its end, whatever replaces it in the registry.
+        // A session keeps its plugins, even if a reload replaces them in the registry.
         let plugins = Arc::clone(&state.shared.plugins.current().set);
         let (pipeline, is_recorded) = self.pipeline(&plugins);
         let Some(instances) = self.reserve_instances(&pipeline) else {
-            return self.turn_away(TurnedAway::Full).await;
+            return self.deny(AdmissionError::Full).await;
         };
-        let occupied = Occupied {
-            _place: place,
+        let permits = SessionPermits {
+            _connection: connection,
             _client: client,
             _slot: slot,
             _instances: instances,
@@ -118,9 +115,9 @@ impl IncomingConnection {
             Err(error) => return error.log(&session, remote),
         };
         let (remote, ending) = incoming
-            .hold_session(preamble, pipeline, is_recorded, encryption, shutdown)
+            .run_session(preamble, pipeline, is_recorded, encryption, shutdown)
             .await;
-        drop(occupied);
+        drop(permits);
         match ending {
             Ending::EndlessLine | Ending::TooManyErrors => {
                 warn!(session, %remote, %ending, "session closed for errors of the client");
@@ -129,7 +126,7 @@ impl IncomingConnection {
         }
     }
 
-    /// The plugins of this session, and whether any of them is to be recorded.
+    /// Returns the pipeline of this session, and true if any of its plugins is to be recorded.
     fn pipeline(&self, plugins: &PluginSet) -> (Pipeline<LoadedPlugin>, bool) {
         let plugins = plugins.plugins.iter();
         let recorded = plugins.clone().filter_map(|plugin| {
@@ -147,19 +144,19 @@ impl IncomingConnection {
         }
     }
 
-    /// Reserves the instances that the session may need. Returns `None` if there are too few.
+    /// Reserves the plugin instances that the session may need. Returns `None` if too few are free.
     fn reserve_instances(&self, pipeline: &Pipeline<LoadedPlugin>) -> Option<OwnedSemaphorePermit> {
         let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
         let instances = Arc::clone(self.state.shared.runtime.instances());
         instances.try_acquire_many_owned(count).ok()
     }
 
-    /// Reads what a trusted proxy says first.
-    async fn read_preamble(&mut self) -> Result<Preamble, PreambleError> {
+    /// Reads the PROXY header if the listener expects one from this peer.
+    async fn read_preamble(&mut self) -> Result<ConnectionPreamble, PreambleError> {
         let listener = &self.state.listener;
-        let is_trusted = is_among(&listener.proxy_from, self.remote.ip());
+        let is_trusted = contains(&listener.proxy_from, self.remote.ip());
         match (listener.proxy, is_trusted) {
-            (ProxyMode::Off, _) | (ProxyMode::Optional, false) => Ok(Preamble::default()),
+            (ProxyMode::Off, _) | (ProxyMode::Optional, false) => Ok(ConnectionPreamble::default()),
             (ProxyMode::Required, false) => Err(PreambleError::Untrusted),
             (mode @ (ProxyMode::Optional | ProxyMode::Required), true) => {
                 let is_required = mode == ProxyMode::Required;
@@ -171,7 +168,7 @@ impl IncomingConnection {
     /// Encrypts the connection if the listener has implicit TLS.
     async fn encrypt(
         mut self,
-        preamble: &mut Preamble,
+        preamble: &mut ConnectionPreamble,
         shutdown: &mut Shutdown,
     ) -> Result<(Self, Option<(TlsFacts, Channel)>), HandshakeError> {
         let (TlsMode::Implicit, Some(tls)) = (self.state.listener.tls, &self.state.tls) else {
@@ -180,17 +177,17 @@ impl IncomingConnection {
         let Stream::Plain(stream) = self.stream else {
             return Ok((self, None));
         };
-        // What came behind a PROXY header is the beginning of the handshake.
+        // Octets behind a PROXY header are the beginning of the handshake.
         let early = mem::take(&mut preamble.early);
         let encrypted = tls.accept(stream, &early, shutdown).await?;
         self.stream = Stream::Tls(encrypted.stream);
         Ok((self, Some((encrypted.facts, encrypted.channel))))
     }
 
-    /// Holds the session. Returns the client's address, as it was at the start, and how it ended.
-    async fn hold_session(
+    /// Runs the session. Returns the client's address at its start, and how it ended.
+    async fn run_session(
         self,
-        preamble: Preamble,
+        preamble: ConnectionPreamble,
         pipeline: Pipeline<LoadedPlugin>,
         is_recorded: bool,
         encryption: Option<(TlsFacts, Channel)>,
@@ -218,16 +215,16 @@ impl IncomingConnection {
             (None, Some(_)) => Tls::Offered,
             (None, None) => Tls::Off,
         };
-        let ending = self.converse(handler, tls, preamble, shutdown).await;
+        let ending = self.drive(handler, tls, preamble, shutdown).await;
         (remote, ending)
     }
 
-    fn facts(&self, preamble: &Preamble) -> SessionFacts {
+    fn facts(&self, preamble: &ConnectionPreamble) -> SessionFacts {
         let (remote, local) = preamble.addresses(self.remote, self.local);
         let settings = &self.state.settings;
         SessionFacts {
             id: self.id.clone(),
-            connected_at: id::now(),
+            connected_at: clock::unix_time(),
             listener: self.state.listener.name.clone(),
             hostname: settings.hostname.clone(),
             banner: settings.banner.clone(),
@@ -239,26 +236,28 @@ impl IncomingConnection {
         }
     }
 
-    /// Greets the client, or tells it why not, and drives the session.
-    async fn converse(
+    /// Drives the session from its banner, or from a refusal in place of the banner.
+    async fn drive(
         mut self,
         mut handler: Handler,
         tls: Tls,
-        preamble: Preamble,
+        preamble: ConnectionPreamble,
         mut shutdown: Shutdown,
     ) -> Ending {
-        let objection = self.objection(&mut handler, &preamble, &mut shutdown).await;
+        let refusal = self
+            .check_before_banner(&mut handler, &preamble, &mut shutdown)
+            .await;
         let mut offers = handler.offers();
         offers.tls = tls;
         let listener = &self.state.listener;
-        if is_among(&listener.xclient_from, self.remote.ip()) {
+        if contains(&listener.xclient_from, self.remote.ip()) {
             offers.client = ClientTrust::NamesClients;
         }
         let settings = &self.state.settings;
         let connection = ClientConnection::new(self.stream, self.state.tls.clone());
         let limits = ClientLimits::from(&listener.limits);
         let driver = Driver::new(connection, handler, Arc::clone(settings), limits, shutdown);
-        match objection {
+        match refusal {
             Some(refusal) => driver.refuse(&refusal).await,
             None => {
                 let mut session = Session::new(Arc::clone(settings), offers);
@@ -268,15 +267,16 @@ impl IncomingConnection {
         }
     }
 
-    /// What speaks against the client before the banner. Looks up its name on the way, and holds the
-    /// banner back if the operator wants that.
-    async fn objection(
+    /// Returns a refusal if a plugin objects to the PROXY header, or the client sends octets before the
+    /// banner and the listener refuses that. Looks up the client's name and waits for
+    /// `greet-delay`.
+    async fn check_before_banner(
         &mut self,
         handler: &mut Handler,
-        preamble: &Preamble,
+        preamble: &ConnectionPreamble,
         shutdown: &mut Shutdown,
     ) -> Option<Refusal> {
-        let objection = match preamble.header {
+        let refusal = match preamble.header {
             None => None,
             Some(_) => handler.proxy().await,
         };
@@ -286,18 +286,18 @@ impl IncomingConnection {
             let name = dns.reverse_name(handler.remote_ip()).await;
             handler.set_reverse_name(name);
         }
-        if objection.is_some() {
-            return objection;
+        if refusal.is_some() {
+            return refusal;
         }
         match listener.early_talkers {
             EarlyTalkers::Refuse if preamble.early.is_empty() => {
-                if preamble::talks_early(&mut self.stream, listener.greet_delay).await {
-                    info!(session = self.id, remote = %self.remote, "talked before the banner");
-                    return Some(TALKS_EARLY);
+                if preamble::sends_early(&mut self.stream, listener.greet_delay).await {
+                    info!(session = self.id, remote = %self.remote, "sent data before the banner");
+                    return Some(EARLY_TALKER);
                 }
             }
             EarlyTalkers::Refuse => {}
-            // A pause of no time would take a millisecond, that of the timer.
+            // The timer has a resolution of a millisecond, which a pause of 0 would take.
             EarlyTalkers::Accept if listener.greet_delay.is_zero() => {}
             EarlyTalkers::Accept => shutdown.pause(listener.greet_delay).await,
         }
@@ -305,20 +305,24 @@ impl IncomingConnection {
     }
 
     async fn refuse_preamble(self, error: &PreambleError) {
+        let shown = Chain(error);
         match error {
-            PreambleError::Closed(_) => debug!(session = self.id, %error, "no session"),
-            _ => warn!(session = self.id, remote = %self.remote, %error, "no session"),
+            PreambleError::Connection(_) => {
+                debug!(session = self.id, error = %shown, "no session");
+            }
+            _ => warn!(session = self.id, remote = %self.remote, error = %shown, "no session"),
         }
-        self.reply_and_close(&NO_PROXY).await;
+        self.reply_and_close(&NO_PROXY_HEADER).await;
     }
 
-    async fn turn_away(self, why: TurnedAway) {
-        let (reason, reply) = match why {
-            TurnedAway::Address => ("address", &TOO_MANY_CONNECTIONS),
-            TurnedAway::Full => ("full", &TOO_BUSY),
-            TurnedAway::Rate => ("rate", &TOO_OFTEN),
+    /// Closes a connection that exceeds a limit.
+    async fn deny(self, error: AdmissionError) {
+        let (reason, reply) = match error {
+            AdmissionError::Address => ("address", &TOO_MANY_CONNECTIONS),
+            AdmissionError::Full => ("full", &TOO_BUSY),
+            AdmissionError::Rate => ("rate", &RATE_EXCEEDED),
         };
-        self.state.shared.services.metrics.turned_away(reason);
+        self.state.shared.services.metrics.count_denied(reason);
         warn!(session = self.id, remote = %self.remote, %reply, "turned away");
         self.reply_and_close(reply).await;
     }
@@ -326,9 +330,9 @@ impl IncomingConnection {
     async fn reply_and_close(mut self, reply: &Reply) {
         let mut octets = Vec::new();
         reply.write(&mut octets);
-        // It does not matter if the client reads it.
+        // The client may not read the reply.
         _ = timeout(LAST_REPLY_TIMEOUT, async {
-            // A client that waits for a TLS handshake would not understand a reply in the clear.
+            // A client that expects a TLS handshake cannot parse a plaintext reply.
             if self.state.listener.tls != TlsMode::Implicit {
                 self.stream.send(&octets).await?;
             }
@@ -338,16 +342,16 @@ impl IncomingConnection {
     }
 }
 
-fn is_among(networks: &[IpNet], address: IpAddr) -> bool {
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// An IPv4 address that is mapped into IPv6 becomes one of IPv4.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// How long a proxy may take for its header.
+/// The time limit for each read of a PROXY header.
 const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client that is not served has to read why.
+/// The time limit for the reply to a client without a session.
 const LAST_REPLY_TIMEOUT: Duration = Duration::from_secs(2);

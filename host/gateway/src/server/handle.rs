@@ -1,4 +1,4 @@
-//! A gateway that serves, seen from the program around it.
+//! A handle to a gateway that runs in the background of a program.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use super::gateway::Gateway;
 use crate::control::Controller;
 use crate::metrics::{Gauge, Metrics};
 
-/// A gateway that serves on tasks of its own. Dropping this stops it.
+/// A handle to a gateway that runs in the background. Dropping it stops the gateway.
 #[derive(Debug)]
-pub struct Running {
+pub struct GatewayHandle {
     addresses: Vec<SocketAddr>,
     controller: Controller,
     metrics: Arc<Metrics>,
@@ -22,17 +22,21 @@ pub struct Running {
 }
 
 impl Gateway {
-    /// Serves on tasks of its own, until it is told to stop.
-    pub fn spawn(self) -> Running {
+    /// Serves in a new task, until [`GatewayHandle::stop`] is called or the handle is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is called outside of a tokio runtime.
+    pub fn spawn(self) -> GatewayHandle {
         let (stop, stopped) = oneshot::channel();
         let addresses = self.addresses();
         let controller = self.controller();
         let metrics = Arc::clone(self.metrics());
         let serving = tokio::spawn(self.serve(async {
-            // An error means that nobody is left who could stop it, which is a reason to stop.
+            // An error means that the handle was dropped.
             _ = stopped.await;
         }));
-        Running {
+        GatewayHandle {
             addresses,
             controller,
             metrics,
@@ -42,57 +46,61 @@ impl Gateway {
     }
 }
 
-impl Running {
-    /// Where the gateway listens, in the order of the configuration.
+impl GatewayHandle {
+    /// Returns the addresses of the listeners, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// What an operator can see of the gateway, and change in it.
+    /// Returns a handle for inspecting the gateway and reloading its files.
     pub const fn controller(&self) -> &Controller {
         &self.controller
     }
 
-    /// How many connections are open, those that wait for their banner included.
+    /// Returns the number of open connections, including those that wait for the banner.
     pub fn connections(&self) -> usize {
         count(&self.metrics.connections)
     }
 
-    /// How many sessions are being processed.
+    /// Returns the number of sessions in progress.
     pub fn sessions(&self) -> usize {
         count(&self.metrics.sessions)
     }
 
-    /// Everything that is counted.
+    /// Returns the metrics of the gateway.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// How many threads of the runtime do the work.
+    /// Returns the number of worker threads of the current tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is called outside of a tokio runtime.
     pub fn workers(&self) -> usize {
         Handle::current().metrics().num_workers()
     }
 
-    /// Tells the gateway to stop, and comes back at once. Telling it twice does no harm.
+    /// Begins the shutdown, and returns immediately. Further calls have no effect.
     pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // Where it has stopped by itself there is nobody to be told.
+            // The gateway may have ended by a panic.
             _ = stop.send(());
         }
     }
 
-    /// Whether the gateway has stopped, its sessions included.
+    /// Returns true if the gateway and all sessions have ended.
     pub fn is_stopped(&self) -> bool {
         self.serving.is_finished()
     }
 
-    /// Waits until the gateway has stopped.
+    /// Waits until the gateway and all sessions have ended. Does not begin the shutdown.
     ///
     /// # Errors
     ///
-    /// Where it ended by a fault of its own.
+    /// Fails if the gateway has panicked.
     pub async fn join(self) -> Result<(), JoinError> {
-        // What tells it to stop must live until it has stopped, or this alone would stop it.
+        // Dropping `stop` before the gateway has ended would begin the shutdown.
         let Self { stop, serving, .. } = self;
         let ended = serving.await;
         drop(stop);
@@ -100,7 +108,7 @@ impl Running {
     }
 }
 
-/// A gauge that goes up before it goes down is never below zero.
+/// Reads a gauge, which is never negative, since each decrement follows its increment.
 fn count(gauge: &Gauge) -> usize {
     usize::try_from(gauge.get()).unwrap_or(0)
 }
@@ -118,7 +126,7 @@ mod tests {
     const CONFIGURATION: &str =
         "hostname = \"mx.example.org\"\n[[listener]]\naddress = \"127.0.0.1:0\"";
 
-    async fn running() -> Running {
+    async fn spawn() -> GatewayHandle {
         let file = Path::new("test.toml");
         let config = Config::parse(CONFIGURATION, file, &Overrides::default()).unwrap();
         Gateway::start(config).await.unwrap().spawn()
@@ -126,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_gateway_can_be_watched_and_stopped() {
-        let mut running = running().await;
+        let mut running = spawn().await;
         assert_eq!((running.connections(), running.sessions()), (0, 0));
         assert!(running.workers() > 0 && !running.is_stopped());
         let mut client = BufReader::new(TcpStream::connect(running.addresses()[0]).await.unwrap());
@@ -145,15 +153,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn plugins_can_be_looked_for() {
-        let running = running().await;
+    async fn plugins_can_be_reloaded() {
+        let running = spawn().await;
         let plugins = running.controller().reload_plugins().await;
         assert!(plugins.listing.is_well() && plugins.set.plugins.is_empty());
     }
 
     #[tokio::test]
-    async fn joining_does_not_stop() {
-        let running = running().await;
+    async fn joining_does_not_stop_the_gateway() {
+        let running = spawn().await;
         let address = running.addresses()[0];
         let joining = tokio::spawn(running.join());
         let mut client = BufReader::new(TcpStream::connect(address).await.unwrap());

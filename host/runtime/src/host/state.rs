@@ -1,0 +1,137 @@
+//! The state of the host for one instance.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postgate_contract::{Grant, PluginLimits};
+use postgate_dns::Dns;
+use serde_json::Value;
+use tracing::warn;
+
+use super::error::HostError;
+use super::limits::MemoryLimit;
+use super::view::View;
+use super::wasi::Wasi;
+use crate::bindings::host::types;
+use crate::context::{Context, Transaction};
+use crate::error::LimitExceeded;
+use crate::files::Files;
+
+/// The data of a [`Store`](wasmtime::Store), which belongs to one instance of a plugin.
+#[derive(Debug)]
+pub(crate) struct HostState {
+    pub(super) plugin: Arc<PluginFacts>,
+    /// What the guest can see, or `None` outside of a call.
+    view: Option<View>,
+    pub(crate) memory: MemoryLimit,
+    /// The CPU time that the current call may use.
+    pub(crate) cpu: Duration,
+    /// The number of lines that the guest has logged in the current call, dropped ones included.
+    pub(super) log_lines: u32,
+    /// The number of DNS queries in the current call.
+    dns_queries: u32,
+    /// The lock is never taken, since all access goes through `get_mut`. It makes the state `Sync`, so
+    /// that futures can hold a reference to it.
+    pub(super) wasi: Mutex<Option<Box<Wasi>>>,
+}
+
+/// What an instance needs to know about its plugin.
+#[derive(Debug)]
+pub(crate) struct PluginFacts {
+    pub(crate) name: String,
+    pub(crate) config: Value,
+    /// `config` as JSON text, for guests that read all of it.
+    pub(crate) config_json: String,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) limits: PluginLimits,
+    pub(crate) dns: Dns,
+    pub(crate) files: Files,
+}
+
+impl HostState {
+    /// Creates the state of a new instance, outside of a call.
+    pub(crate) fn new(plugin: Arc<PluginFacts>) -> Self {
+        let memory = MemoryLimit::new(plugin.limits.memory);
+        Self {
+            plugin,
+            view: None,
+            memory,
+            cpu: Duration::ZERO,
+            log_lines: 0,
+            dns_queries: 0,
+            wasi: Mutex::default(),
+        }
+    }
+
+    /// Begins a call: the guest can see `view`, and may use the CPU time `cpu`.
+    pub(crate) fn begin_call(&mut self, view: View, cpu: Duration) {
+        self.view = Some(view);
+        self.cpu = cpu;
+        self.memory.exceeded = false;
+        self.log_lines = 0;
+        self.dns_queries = 0;
+    }
+
+    /// Ends a call: logs the remaining output of the guest, and drops its view.
+    pub(crate) fn end_call(&mut self) {
+        self.log_printed(true);
+        self.view = None;
+        let limit = self.plugin.limits.log_lines;
+        if self.log_lines > limit {
+            let dropped = self.log_lines - limit;
+            warn!(
+                plugin = self.plugin.name,
+                dropped, "log lines beyond limits.log-lines were dropped"
+            );
+        }
+    }
+
+    /// Returns what the guest can see.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`HostError::NoSession`] outside of a call.
+    pub(super) fn view(&self) -> wasmtime::Result<&View> {
+        self.view
+            .as_ref()
+            .ok_or_else(|| HostError::NoSession.into())
+    }
+
+    /// Returns the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::view`].
+    pub(super) fn context(&self) -> wasmtime::Result<&Context> {
+        Ok(&self.view()?.context)
+    }
+
+    /// Returns the transaction, or `None` outside of one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::view`].
+    pub(super) fn transaction(&self) -> wasmtime::Result<Option<&Transaction>> {
+        Ok(self.view()?.transaction())
+    }
+
+    /// Counts a DNS query.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call has made more queries than `limits.dns-queries`.
+    pub(super) fn count_dns_query(&mut self) -> wasmtime::Result<()> {
+        self.dns_queries = self.dns_queries.saturating_add(1);
+        let limit = self.plugin.limits.dns_queries;
+        match self.dns_queries > limit {
+            true => Err(LimitExceeded {
+                key: "dns-queries",
+                limit,
+            }
+            .into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl types::Host for HostState {}
