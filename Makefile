@@ -15,11 +15,9 @@ help:
 	@echo "make fuzz    give the protocol code random octets for a while"
 	@echo "make check   format, lints, documentation, dependencies, and that the protocol code stays pure"
 
-# Together with the SDK, the program has the same features of its dependencies as in the workspace, so
-# that the tests find the engine compiled.
 program:
 	@scripts/setup run
-	$(CARGO) build --release --package postgate-cli --package postgate-plugin
+	$(CARGO) build --release --package postgate-cli
 
 build: program
 	@scripts/build-guests

@@ -1,8 +1,8 @@
 //! Sends messages in a session of the harness, as a client does.
 
+use diffy::{DiffOptions, PatchFormatter};
 use postgate_dialog::play::{Heard, Server};
 use serde_json::{Value, json};
-use similar::TextDiff;
 
 use super::call::Call;
 use super::session::HarnessSession;
@@ -183,15 +183,28 @@ fn difference(sent: &[u8], delivered: &[u8]) -> String {
     }
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).replace("\r\n", "\n");
     let (sent, delivered) = (text(sent), text(delivered));
-    TextDiff::from_lines(&sent, &delivered)
-        .unified_diff()
-        .header("as sent", "as delivered")
-        .to_string()
+    let patch = DiffOptions::new()
+        .set_original_filename("as sent")
+        .set_modified_filename("as delivered")
+        .create_patch(&sent, &delivered);
+    // An empty line of the message keeps the space that marks it as unchanged.
+    let format = PatchFormatter::new().suppress_blank_empty(false);
+    format.fmt_patch(&patch).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_a_unified_diff() {
+        let sent = b"Subject: hello\r\n\r\nbody\r\n";
+        let delivered = b"Subject: [list] hello\r\n\r\nbody\r\n";
+        let expected = "--- as sent\n+++ as delivered\n@@ -1,3 +1,3 @@\n\
+                        -Subject: hello\n+Subject: [list] hello\n \n body\n";
+        assert_eq!(difference(sent, delivered), expected);
+        assert_eq!(difference(sent, sent), "");
+    }
 
     #[test]
     fn lines_end_in_crlf_and_dots_are_doubled() {
