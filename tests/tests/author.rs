@@ -478,7 +478,7 @@ fn what_is_no_recording_is_refused() {
             "version 9 of the format",
         ),
         (
-            "{\"postgate-recording\":1,\"plugin\":\"x\",\"session\":\"y\"}\n{\"event\":7}",
+            "{\"postgate-recording\":2,\"plugin\":\"x\",\"session\":\"y\"}\n{\"event\":7}",
             ":2: not a line of a recording",
         ),
     ] {

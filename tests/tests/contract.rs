@@ -211,7 +211,7 @@ mod sdk {
 
     /// Returns the type of the verdict of each alias of `Answer`.
     fn verdicts_of_answers() -> BTreeMap<String, String> {
-        let items = items("answer.rs").into_iter();
+        let items = items("answer/generic.rs").into_iter();
         let aliases = items.filter_map(|item| match item {
             Item::Type(alias) => Some((alias.ident.to_string(), *alias.ty)),
             _ => None,

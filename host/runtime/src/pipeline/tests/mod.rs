@@ -1,5 +1,8 @@
 //! The pipeline with plugins that are plain Rust, so that each rule is seen alone.
 
+mod credentials;
+mod edits;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -325,80 +328,6 @@ async fn a_failure_is_what_the_operator_says() {
     }
 }
 
-#[tokio::test]
-async fn who_gave_the_keys_vouches_for_who_has_them() {
-    fn keys(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
-        if let Question::Auth(_) = question {
-            return authenticate(question, context);
-        }
-        let keys = ScramKeys::new(vec![0; 8], 4_096, &[0; 32], &[0; 32]);
-        Ok(PluginAnswer {
-            verdict: Verdict::Keys(keys.unwrap()),
-            edits: vec![],
-        })
-    }
-    fn other(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
-        match question {
-            Question::Auth(_) => authenticate(question, context),
-            _ => Ok(PluginAnswer::NEXT),
-        }
-    }
-    use OnFailure::Tempfail;
-    let bob = Verdict::Authenticate("bob".into());
-    let table: [(&[(Answer, OnFailure)], Proof, Verdict); 5] = [
-        (&[(keys, Tempfail)], Proof::Verified, bob.clone()),
-        (&[(other, Tempfail)], Proof::Verified, Verdict::Next),
-        (
-            &[(other, Tempfail), (keys, Tempfail)],
-            Proof::Verified,
-            bob.clone(),
-        ),
-        (
-            &[(refuse_at_auth, Tempfail), (keys, Tempfail)],
-            Proof::Verified,
-            Verdict::Refuse(refused()),
-        ),
-        (
-            &[(other, Tempfail)],
-            Proof::Password("p".to_owned().into()),
-            bob,
-        ),
-    ];
-    for (answers, proof, expected) in table {
-        let mut pipeline = pipeline(answers);
-        let mut context = context();
-        ask(&mut pipeline, Event::AuthKeys, &mut context).await;
-        let credentials = credentials(proof);
-        let question = Question::Auth(&credentials);
-        let outcome = pipeline.ask(question, &mut context).await;
-        assert_eq!(outcome.verdict, expected, "{}", pipeline.verdict_log());
-    }
-}
-
-#[tokio::test]
-async fn credentials_are_not_wrong_where_nobody_could_judge_them() {
-    use OnFailure::{Accept, Tempfail};
-    let later = Verdict::Refuse(Refused::from(AUTH_LATER));
-    let table: [(&[(Answer, OnFailure)], Verdict); 5] = [
-        (&[(next, Tempfail)], Verdict::Next),
-        (&[(trap, Accept)], later.clone()),
-        (&[(trap, Accept), (next, Accept)], later.clone()),
-        (&[(next, Accept), (trap, Accept)], later),
-        (
-            &[(trap, Accept), (authenticate, Accept)],
-            Verdict::Authenticate("bob".into()),
-        ),
-    ];
-    for (answers, expected) in table {
-        let outcome = ask(&mut pipeline(answers), Event::Auth, &mut context()).await;
-        assert_eq!(outcome.verdict, expected);
-    }
-    // What another one refuses is refused.
-    let mut pipeline = pipeline(&[(trap, Accept), (refuse, Accept)]);
-    let outcome = ask(&mut pipeline, Event::Auth, &mut context()).await;
-    assert_eq!(outcome.verdict, Verdict::Refuse(refused()));
-}
-
 /// A fresh instance is shown the next message, and not the rest of this one.
 #[tokio::test]
 async fn who_fails_in_a_body_sees_no_more_of_it() {
@@ -461,136 +390,6 @@ async fn who_was_told_of_a_refused_transaction_is_told_of_its_end() {
         pipeline.ask_if_mail_answered(reset, &mut context).await;
         assert_eq!(context.tags.len(), told, "{}", pipeline.verdict_log());
     }
-}
-
-#[tokio::test]
-async fn the_next_plugin_sees_what_the_one_before_changed() {
-    fn rewrite(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-        edit(vec![
-            Edit::Envelope(EnvelopeEdit::RewriteRecipient(path("c@example.org"))),
-            Edit::Tag("k".into(), "v".into()),
-            Edit::Header(HeaderEdit::Append(
-                HeaderName::new("B").unwrap(),
-                HeaderValue::new(b"2").unwrap(),
-            )),
-            Edit::ReplaceBody(b"new\r\n".to_vec()),
-        ])
-    }
-    fn look(question: Question<'_>, context: &Context) -> Result<PluginAnswer, PluginError> {
-        assert!(matches!(question, Question::Rcpt(rcpt) if rcpt.path == path("c@example.org")));
-        assert_eq!(context.tags, [("k".into(), "v".into())]);
-        assert_eq!(context.message.headers.text("b").as_deref(), Some("2"));
-        assert_eq!(context.message.body.as_slice(), Some(&b"new\r\n"[..]));
-        Ok(PluginAnswer::NEXT)
-    }
-    let mut pipeline = pipeline(&[(rewrite, OnFailure::Reject), (look, OnFailure::Reject)]);
-    let outcome = ask(&mut pipeline, Event::Rcpt, &mut context()).await;
-    assert_eq!(outcome.verdict, Verdict::Next);
-    assert_eq!(pipeline.verdict_log(), "fake=rcpt:next+4 fake=next");
-}
-
-#[tokio::test]
-async fn a_recipient_that_was_named_twice_is_refused_once() {
-    fn refuse_one(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-        let refused = Refused {
-            refusal: refusal(),
-            reason: None,
-        };
-        let bob = path("bob@example.org");
-        edit(vec![Edit::Envelope(EnvelopeEdit::RefuseRecipient(
-            bob, refused,
-        ))])
-    }
-    let mut context = context();
-    let transaction = Arc::make_mut(&mut context).transaction.as_mut().unwrap();
-    let paths = ["bob@example.org", "carol@example.org", "bob@example.org"];
-    let envelope = &mut Arc::make_mut(transaction).envelope;
-    envelope.recipients = paths.map(|text| path(text).into()).into();
-    let mut pipeline = pipeline(&[(refuse_one, OnFailure::Tempfail)]);
-    ask(&mut pipeline, Event::Message, &mut context).await;
-    let transaction = context.transaction.as_ref().unwrap();
-    let left: Vec<_> = transaction.envelope.paths().collect();
-    assert_eq!(left, [&path("carol@example.org")]);
-    assert_eq!(transaction.refused, [(path("bob@example.org"), refusal())]);
-}
-
-#[tokio::test]
-async fn a_plugin_can_not_open_the_relay() {
-    fn elsewhere(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-        edit(vec![Edit::Envelope(EnvelopeEdit::AddRecipient(path(
-            "x@example.com",
-        )))])
-    }
-    let mut context = context();
-    let mut pipeline = pipeline(&[(elsewhere, OnFailure::Tempfail)]);
-    let outcome = ask(&mut pipeline, Event::Message, &mut context).await;
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Refuse(Refused::from(Refusal::TRY_LATER))
-    );
-    assert_eq!(
-        context
-            .transaction
-            .as_ref()
-            .unwrap()
-            .envelope
-            .recipients
-            .len(),
-        1
-    );
-    Arc::make_mut(&mut context).authentication = Some(Authentication {
-        since: 0,
-        mechanism: "PLAIN",
-        identity: "user".into(),
-        acts_as: "user".into(),
-    });
-    let outcome = ask(&mut pipeline, Event::Message, &mut context).await;
-    assert_eq!(outcome.verdict, Verdict::Next);
-    assert_eq!(
-        context
-            .transaction
-            .as_ref()
-            .unwrap()
-            .envelope
-            .recipients
-            .len(),
-        2
-    );
-}
-
-#[tokio::test]
-async fn a_delay_is_capped_and_the_profile_takes_texts() {
-    fn slow(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-        edit(vec![
-            Edit::Delay(Duration::from_secs(10)),
-            Edit::Delay(Duration::from_secs(10)),
-            Edit::Profile(ProfileEdit::SetBanner("hello".into())),
-        ])
-    }
-    let mut pipeline = pipeline(&[(slow, OnFailure::Tempfail)]);
-    let mut context = context();
-    let outcome = ask(&mut pipeline, Event::Connect, &mut context).await;
-    assert_eq!(outcome.delay, Duration::from_secs(15));
-    assert_eq!(context.profile.banner(), Some("hello"));
-}
-
-#[tokio::test]
-async fn fields_of_data_wait_for_the_header_block() {
-    fn later(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
-        let name = HeaderName::new("X-Later").unwrap();
-        edit(vec![Edit::PrependHeader(
-            name,
-            HeaderValue::new(b"1").unwrap(),
-        )])
-    }
-    let mut context = context();
-    let mut pipeline = pipeline(&[(later, OnFailure::Tempfail)]);
-    ask(&mut pipeline, Event::Data, &mut context).await;
-    assert_eq!(context.message.headers.len(), 1);
-    pipeline.apply_deferred_headers(&mut context);
-    pipeline.apply_deferred_headers(&mut context);
-    assert_eq!(context.message.headers.field(0).unwrap().name(), "X-Later");
-    assert_eq!(context.message.headers.len(), 2);
 }
 
 #[tokio::test]
