@@ -90,7 +90,7 @@ impl fmt::Display for Summary {
                 TlsMode::Off => "",
                 TlsMode::Optional => ", TLS optional",
                 TlsMode::Required => ", TLS required",
-                TlsMode::Implicit => ", TLS from the beginning",
+                TlsMode::Implicit => ", TLS from the first octet",
             };
             writeln!(f, "listener  {}{tls}{auth}", listener.address)?;
         }

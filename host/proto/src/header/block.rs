@@ -304,7 +304,7 @@ enum Ending {
     Added,
     /// An empty line of the buffer, and what follows it.
     Given(Range<usize>),
-    /// Nothing: the message ends with its header block.
+    /// There is no blank line: the message ends with its header block.
     #[default]
     None,
 }

@@ -66,7 +66,7 @@ pub enum LoadError {
         count: u32,
     },
     /// The component exports no event.
-    #[error("{}: exports no event of postgate:plugin@0.1, nothing would ever call it", .0.display())]
+    #[error("{}: exports no event of postgate:plugin@0.1, so it would never be called", .0.display())]
     NoEvent(PathBuf),
     /// The plugin failed when it was tried out.
     #[error("{file}: {error}", file = file.display())]
@@ -115,7 +115,7 @@ impl From<LoadError> for Vec<LoadError> {
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
     /// The file is a core module that cannot be encoded as a component.
-    #[error("a core module that is none of a component: {0:#}")]
+    #[error("a core module that cannot become a component: {0:#}")]
     CoreModule(#[source] wasmtime::Error),
     /// The component cannot be compiled or linked.
     #[error("{0:#}")]

@@ -57,7 +57,7 @@ impl PluginMetricsFamily {
         );
         registry.register(
             "plugin_breaker_opened",
-            "How often the breaker took the plugin out",
+            "How often the breaker took the plugin out of service",
             all.opened.clone(),
         );
         registry.register(
@@ -67,7 +67,7 @@ impl PluginMetricsFamily {
         );
         registry.register(
             "plugin_instances",
-            "Instances that there are",
+            "Instances that exist",
             all.instances.clone(),
         );
         registry.register(

@@ -71,7 +71,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::input(vec![error]))?;
     if let Some(directory) = &arguments.record {
         if !directory.is_dir() {
-            let reason = format!("{}: no directory; make it first", directory.display());
+            let reason = format!(
+                "{}: is not a directory; create it first",
+                directory.display()
+            );
             return Err(Failure::Input(vec![reason.into()]));
         }
         harness.record_into(directory);

@@ -16,7 +16,7 @@ pub(super) enum UserError {
         line: usize,
         name: String,
     },
-    #[error("{file}:{line}: {error}; mend or remove the line", file = file.display())]
+    #[error("{file}:{line}: {error}; correct or remove the line", file = file.display())]
     Line {
         file: PathBuf,
         line: usize,

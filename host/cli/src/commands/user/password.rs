@@ -49,7 +49,7 @@ fn prompt() -> Result<Zeroizing<String>, Failure> {
             .map_err(UserIoError::PromptPassword)
     };
     let password = ask("Password: ")?;
-    match *ask("The same again: ")? == *password {
+    match *ask("Repeat the password: ")? == *password {
         true => Ok(password),
         false => Err(UserError::Password("the two passwords differ; nothing was changed").into()),
     }
