@@ -2,7 +2,7 @@
 //! handshake. TLS for backends is in `postgate_delivery`.
 //!
 //! [`CertificateStore`] reads and checks all files before a listener is bound, and again on reload. A
-//! reload replaces everything or nothing. Each listener has a [`ListenerTls`], from which a session
+//! reload replaces everything or nothing. Each listener has a `ListenerTls`, from which a session
 //! takes its parameters once, at its handshake. A reload therefore does not change open sessions.
 
 mod certificate_log;

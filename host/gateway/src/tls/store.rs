@@ -42,7 +42,7 @@ type Digest = [u8; 32];
 
 impl CertificateStore {
     /// Reads and checks all files that the listeners of a configuration need. A certificate that is
-    /// not valid now is accepted, because most SMTP clients do not verify it. [`Self::log`] reports it.
+    /// not valid now is accepted, because most SMTP clients do not verify it. `log` reports it.
     ///
     /// # Errors
     ///
