@@ -2,12 +2,12 @@
 
 use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::Envelope;
-use postgate_proto::parameters::Parameter;
 use postgate_proto::session::Helo;
 
 use super::state::HostState;
 use crate::bindings::host::{session, types};
 use crate::context::{ClientCertificate, RemoteHost};
+use crate::convert;
 
 impl session::Host for HostState {
     fn id(&mut self) -> wasmtime::Result<String> {
@@ -156,7 +156,7 @@ impl session::Host for HostState {
         let transaction = self.transaction()?;
         let parameters =
             transaction.map_or(&[][..], |transaction| &transaction.envelope.parameters.all);
-        Ok(pairs(parameters))
+        Ok(convert::parameters(parameters))
     }
 
     fn recipients(&mut self) -> wasmtime::Result<Vec<String>> {
@@ -171,7 +171,7 @@ impl session::Host for HostState {
     fn recipient_parameters(&mut self, index: u32) -> wasmtime::Result<Vec<types::Pair>> {
         let parameters = self.transaction()?.and_then(|transaction| {
             let recipient = transaction.envelope.recipients.get(index as usize)?;
-            Some(pairs(&recipient.parameters))
+            Some(convert::parameters(&recipient.parameters))
         });
         Ok(parameters.unwrap_or_default())
     }
@@ -209,14 +209,4 @@ fn certificate(certificate: &ClientCertificate) -> session::ClientCertificate {
         fingerprint: certificate.fingerprint.clone(),
         verified: certificate.verified,
     }
-}
-
-fn pairs(parameters: &[Parameter]) -> Vec<types::Pair> {
-    parameters
-        .iter()
-        .map(|parameter| types::Pair {
-            name: parameter.name.to_string(),
-            value: parameter.value.to_string(),
-        })
-        .collect()
 }
