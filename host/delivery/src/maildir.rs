@@ -8,13 +8,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgate_proto::address::ReversePath;
 use postgate_proto::envelope::Recipient;
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName};
 use postgate_spool::Content;
 use tokio::task::spawn_blocking;
+use tracing::{info, warn};
 
 use crate::message::Message;
 
@@ -30,6 +31,7 @@ impl Maildir {
             path: path.into(),
             // The escapes of the Maildir format for characters that file names cannot have.
             hostname: hostname.replace('/', "\\057").replace(':', "\\072"),
+            next_cleaning: AtomicU64::new(0),
         }))
     }
 
@@ -84,21 +86,40 @@ impl Maildir {
 struct MaildirPath {
     path: PathBuf,
     hostname: String,
+    /// When `tmp` is to be cleaned again, in seconds since 1970.
+    next_cleaning: AtomicU64,
 }
 
 impl MaildirPath {
     fn store(&self, head: &[u8], body: &Content) -> io::Result<()> {
         self.create()?;
-        let name = self.unique_name();
-        let draft = self.path.join("tmp").join(&name);
-        let written = write(&draft, head, body)
-            .and_then(|()| fs::rename(&draft, self.path.join("new").join(&name)));
-        if let Err(error) = written {
-            // The error that counts is the first one; readers remove old files from tmp.
-            let _ = fs::remove_file(&draft);
-            return Err(error);
+        self.clean_now_and_then();
+        let draft = Draft::create(&self.path.join("tmp"), || self.unique_name())?;
+        draft.write(head, body)?;
+        draft.publish(&self.path.join("new"))
+    }
+
+    /// Removes what deliveries that were interrupted have left in `tmp`, at most once an hour. No
+    /// delivery waits for that to succeed: mail can be stored beside leftovers.
+    fn clean_now_and_then(&self) {
+        let now = SystemTime::now();
+        let seconds = since_1970(now).as_secs();
+        let is_due = |due: u64| (due <= seconds).then_some(seconds + CLEANING_INTERVAL.as_secs());
+        if self
+            .next_cleaning
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due)
+            .is_err()
+        {
+            return;
         }
-        sync(&self.path.join("new"))
+        let folder = self.path.join("tmp");
+        match clean(&folder, now) {
+            Ok(0) => {}
+            Ok(count) => info!(folder = %folder.display(), count, "leftovers removed"),
+            Err(error) => {
+                warn!(folder = %folder.display(), %error, "leftovers cannot be removed");
+            }
+        }
     }
 
     /// Creates missing directories, and syncs them to the disk.
@@ -117,21 +138,129 @@ impl MaildirPath {
         }
     }
 
-    /// A file name that no other delivery uses: time, process, counter and host.
-    fn unique_name(&self) -> String {
+    /// A file name that no other delivery uses, on any machine: time, process, counter, 64 random
+    /// bits, and host. Gateways in containers often share process number and host name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system has no random octets to give.
+    fn unique_name(&self) -> io::Result<String> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        format!(
-            "{}.M{}P{}Q{count}.{}",
+        let now = since_1970(SystemTime::now());
+        let random = getrandom::u64().map_err(io::Error::other)?;
+        Ok(format!(
+            "{}.M{}P{}Q{count}R{random:016x}.{}",
             now.as_secs(),
             now.subsec_micros(),
             std::process::id(),
             self.hostname
-        )
+        ))
     }
+}
+
+/// A file in `tmp` that is this delivery's own, and is removed unless it is published.
+struct Draft {
+    file: File,
+    path: PathBuf,
+    name: String,
+    is_published: bool,
+}
+
+impl Draft {
+    /// Creates a file that was not there. A file of that name is somebody else's draft, so another
+    /// name is taken.
+    fn create(folder: &Path, name: impl Fn() -> io::Result<String>) -> io::Result<Self> {
+        let mut attempts = 1..=NAME_ATTEMPTS;
+        loop {
+            attempts.next();
+            let name = name()?;
+            let path = folder.join(&name);
+            let mut options = File::options();
+            match options.write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(file) => {
+                    return Ok(Self {
+                        file,
+                        path,
+                        name,
+                        is_published: false,
+                    });
+                }
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && !attempts.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes the message and syncs it to the disk.
+    fn write(&self, head: &[u8], body: &Content) -> io::Result<()> {
+        let mut file = BufWriter::new(&self.file);
+        file.write_all(head)?;
+        let mut chunks = body.chunks();
+        while let Some(chunk) = chunks.next()? {
+            file.write_all(chunk)?;
+        }
+        file.flush()?;
+        self.file.sync_all()
+    }
+
+    /// Makes the message visible to readers, and syncs that to the disk.
+    fn publish(mut self, folder: &Path) -> io::Result<()> {
+        fs::rename(&self.path, folder.join(&self.name))?;
+        self.is_published = true;
+        sync(folder)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_published {
+            // The error that counts is the one that ended the delivery. What stays is cleaned later.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// How many names are tried. One in 2^64 is taken by chance, so a second collision is no chance.
+const NAME_ATTEMPTS: u32 = 3;
+
+/// How long a file in `tmp` may stay without a change (maildir(5): 36 hours).
+const LEFTOVER_AGE: Duration = Duration::from_secs(36 * 60 * 60);
+
+const CLEANING_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Removes the files of a folder that were not changed for [`LEFTOVER_AGE`], and tells how many.
+///
+/// # Errors
+///
+/// Fails if the folder cannot be read or a file cannot be removed. A file that another program
+/// removes at the same time is no error.
+fn clean(folder: &Path, now: SystemTime) -> io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let removed = entry.metadata().and_then(|metadata| {
+            // A time in the future has no age.
+            let age = now.duration_since(metadata.modified()?).unwrap_or_default();
+            let is_leftover = metadata.is_file() && age > LEFTOVER_AGE;
+            if is_leftover {
+                fs::remove_file(entry.path())?;
+            }
+            Ok(is_leftover)
+        });
+        match removed {
+            Ok(is_removed) => count += usize::from(is_removed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
+}
+
+/// The time since 1970, or zero for a clock that stands before.
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The field that amavisd-new and others use for envelope recipients.
@@ -153,128 +282,10 @@ fn without<'a>(names: &[&str], head: &'a [u8]) -> Cow<'a, [u8]> {
     Cow::Owned(rest)
 }
 
-fn write(path: &Path, head: &[u8], body: &Content) -> io::Result<()> {
-    let file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let mut file = BufWriter::new(file);
-    file.write_all(head)?;
-    let mut chunks = body.chunks();
-    while let Some(chunk) = chunks.next()? {
-        file.write_all(chunk)?;
-    }
-    file.into_inner()?.sync_all()
-}
-
 /// Syncs the entries of a directory to the disk.
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use postgate_proto::address::{Charset, ForwardPath};
-
-    use super::*;
-
-    fn stored(maildir: &Path) -> Vec<Vec<u8>> {
-        let entries = fs::read_dir(maildir.join("new")).unwrap();
-        entries
-            .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn a_message_is_stored_as_it_is() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("mail");
-        let maildir = Maildir::new(&path, "mx/1:2");
-        let body: Vec<u8> = (0..200_000_u32).map(|index| index as u8).collect();
-        let content = Content::from(body.clone());
-        for (sender, expected) in [
-            ("a@b", "Return-Path: <a@b>\r\n"),
-            ("", "Return-Path: <>\r\n"),
-        ] {
-            let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
-            let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &content);
-            maildir.store(&sender, &message).await.unwrap();
-            let expected = [expected.as_bytes(), b"A: b\r\n\r\n", &body].concat();
-            assert!(stored(&path).contains(&expected));
-        }
-        assert_eq!(stored(&path).len(), 2);
-        assert_eq!(fs::read_dir(path.join("tmp")).unwrap().count(), 0);
-        assert_eq!(fs::read_dir(path.join("cur")).unwrap().count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_message_can_be_stored_with_its_recipients() {
-        let directory = tempfile::tempdir().unwrap();
-        let maildir = Maildir::new(directory.path(), "mx");
-        let sender = ReversePath::parse("a@b", Charset::Ascii).unwrap();
-        let recipients = ["c@d", "e@f"]
-            .map(|text| Recipient::from(ForwardPath::parse(text, Charset::Ascii).unwrap()));
-        let recipients = recipients.each_ref();
-        let body = Content::default();
-        let head = b"x-envelope-to: <x@y>\r\nA: b\r\n\r\n";
-        let message = Message::new(&sender, head, &body);
-        let stored_it = maildir.store_with_envelope(&sender, &recipients, &message);
-        stored_it.await.unwrap();
-        let expected = "X-Envelope-To: <c@d>\r\nX-Envelope-To: <e@f>\r\nReturn-Path: <a@b>\r\n\
-                        A: b\r\n\r\n";
-        assert_eq!(stored(directory.path()), [expected.as_bytes()]);
-    }
-
-    #[test]
-    fn a_return_path_that_came_along_is_left_out() {
-        for (head, expected) in [
-            ("A: b\r\n\r\n", "A: b\r\n\r\n"),
-            (
-                "Return-Path: <x@y>\r\nA: b\r\nreturn-path:\r\n <z>\r\nC: d\r\n\r\n",
-                "A: b\r\nC: d\r\n\r\n",
-            ),
-            ("Return-Path: <x@y>\r\n\r\n", "\r\n"),
-            ("Return-Path-Of: a\r\n\r\n", "Return-Path-Of: a\r\n\r\n"),
-            ("", ""),
-        ] {
-            let rest = without(&["Return-Path"], head.as_bytes());
-            assert_eq!(
-                rest.escape_ascii().to_string(),
-                expected.escape_default().to_string()
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_message_that_can_not_be_stored_leaves_nothing_behind() {
-        let directory = tempfile::tempdir().unwrap();
-        for folder in ["cur", "tmp"] {
-            fs::create_dir(directory.path().join(folder)).unwrap();
-        }
-        // No file can be moved to another file system.
-        symlink("/proc", directory.path().join("new")).unwrap();
-        let maildir = Maildir::new(directory.path(), "mx");
-        let content = Content::default();
-        let message = Message::new(&ReversePath::Null, b"A: b\r\n", &content);
-        maildir
-            .store(&ReversePath::Null, &message)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            fs::read_dir(directory.path().join("tmp")).unwrap().count(),
-            0
-        );
-    }
-
-    #[test]
-    fn names_differ() {
-        let maildir = MaildirPath {
-            path: PathBuf::new(),
-            hostname: "mx".into(),
-        };
-        assert_ne!(maildir.unique_name(), maildir.unique_name());
-    }
-}
+mod tests;
