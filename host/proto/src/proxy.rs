@@ -2,7 +2,7 @@
 //!
 //! The crate `ppp` parses the header. This module limits its length and extracts what is used.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use ppp::v2::{self, Command, Type};
 use ppp::{HeaderResult, PartialResult, v1};
@@ -24,6 +24,16 @@ pub struct ProxyHeader {
 }
 
 impl ProxyHeader {
+    const fn without_addresses(version: u8) -> Self {
+        Self {
+            version,
+            addresses: None,
+            authority: None,
+            alpn: None,
+            tls: false,
+        }
+    }
+
     /// The protocol as version 1 names it: `TCP4`, `TCP6` or `UNKNOWN`.
     pub const fn protocol(&self) -> &'static str {
         match self.addresses {
@@ -45,6 +55,12 @@ pub enum Parsed {
     Invalid,
 }
 
+/// What each header of version 2 begins with.
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// Version 2 and the command LOCAL: a connection of the proxy itself, such as a health check.
+const LOCAL: u8 = 0x20;
+
 /// The maximum length of a header of version 2 in octets.
 pub const MAX_HEADER: usize = 4_096;
 
@@ -65,6 +81,9 @@ pub fn parse(octets: &[u8]) -> Parsed {
         (true, None) => return Parsed::Invalid,
         (false, _) => octets,
     };
+    if let Some(parsed) = local(octets) {
+        return parsed;
+    }
     let result = HeaderResult::parse(octets);
     if !is_text && result.is_incomplete() && octets.len() < MAX_HEADER {
         return Parsed::Incomplete;
@@ -79,26 +98,36 @@ pub fn parse(octets: &[u8]) -> Parsed {
     })
 }
 
+/// Parses a header with the command LOCAL. Whatever stands in its block is discarded, the address
+/// family too (section 2.2 of the specification). Returns `None` if this is no such header.
+fn local(octets: &[u8]) -> Option<Parsed> {
+    let block = octets.strip_prefix(SIGNATURE)?.strip_prefix(&[LOCAL])?;
+    let [_family, high, low, ..] = *block else {
+        return Some(Parsed::Incomplete);
+    };
+    let length = SIGNATURE.len() + 4 + usize::from(u16::from_be_bytes([high, low]));
+    Some(match length {
+        ..=MAX_HEADER if octets.len() < length => Parsed::Incomplete,
+        ..=MAX_HEADER => Parsed::Header(ProxyHeader::without_addresses(2), length),
+        _ => Parsed::Invalid,
+    })
+}
+
 fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
     let addresses = match &header.addresses {
-        v1::Addresses::Tcp4(ip) => pair(
-            (ip.source_address.into(), ip.source_port),
-            (ip.destination_address.into(), ip.destination_port),
-        )?
-        .into(),
-        v1::Addresses::Tcp6(ip) => pair(
-            (ip.source_address.into(), ip.source_port),
-            (ip.destination_address.into(), ip.destination_port),
-        )?
-        .into(),
+        v1::Addresses::Tcp4(ip) => Some((
+            SocketAddr::new(ip.source_address.into(), ip.source_port),
+            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+        )),
+        v1::Addresses::Tcp6(ip) => Some((
+            SocketAddr::new(ip.source_address.into(), ip.source_port),
+            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+        )),
         v1::Addresses::Unknown => None,
     };
     let header_said = ProxyHeader {
-        version: 1,
         addresses,
-        authority: None,
-        alpn: None,
-        tls: false,
+        ..ProxyHeader::without_addresses(1)
     };
     // The rest of an incomplete line would be read as a command.
     let is_whole = header.header.ends_with("\r\n");
@@ -107,26 +136,20 @@ fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
 
 fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
     let addresses = match (header.command, &header.addresses) {
-        // LOCAL: a health check by the proxy.
         (Command::Local, _) => None,
-        (Command::Proxy, v2::Addresses::IPv4(ip)) => pair(
-            (ip.source_address.into(), ip.source_port),
-            (ip.destination_address.into(), ip.destination_port),
-        )?
-        .into(),
-        (Command::Proxy, v2::Addresses::IPv6(ip)) => pair(
-            (ip.source_address.into(), ip.source_port),
-            (ip.destination_address.into(), ip.destination_port),
-        )?
-        .into(),
+        (Command::Proxy, v2::Addresses::IPv4(ip)) => Some((
+            SocketAddr::new(ip.source_address.into(), ip.source_port),
+            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+        )),
+        (Command::Proxy, v2::Addresses::IPv6(ip)) => Some((
+            SocketAddr::new(ip.source_address.into(), ip.source_port),
+            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+        )),
         (Command::Proxy, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => None,
     };
     let mut said = ProxyHeader {
-        version: 2,
         addresses,
-        authority: None,
-        alpn: None,
-        tls: false,
+        ..ProxyHeader::without_addresses(2)
     };
     for tlv in header.tlvs() {
         let tlv = tlv.ok()?;
@@ -143,20 +166,6 @@ fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
         }
     }
     Some((said, header.len()))
-}
-
-/// Combines addresses and ports. Returns `None` if a port is 0, which no TCP connection has.
-fn pair(
-    (source, source_port): (IpAddr, u16),
-    (destination, destination_port): (IpAddr, u16),
-) -> Option<(SocketAddr, SocketAddr)> {
-    let is_complete = source_port != 0 && destination_port != 0;
-    is_complete.then(|| {
-        (
-            SocketAddr::new(source, source_port),
-            SocketAddr::new(destination, destination_port),
-        )
-    })
 }
 
 #[cfg(test)]
@@ -176,7 +185,10 @@ mod tests {
             ),
             ("PROXY UNKNOWN\r\n", Some("-")),
             ("PROXY UNKNOWN anything at all\r\n", Some("-")),
-            ("PROXY TCP4 1.1.1.1 2.2.2.2 0 2222\r\n", None),
+            (
+                "PROXY TCP4 1.1.1.1 2.2.2.2 0 2222\r\n",
+                Some("1.1.1.1:0 2.2.2.2:2222"),
+            ),
             ("PROXY TCP4 1.1.1.1 2.2.2.2 1111 65536\r\n", None),
             ("PROXY TCP4 1.1.1.300 2.2.2.2 1 2\r\n", None),
             ("PROXY TCP4 3::3 4::4 1 2\r\n", None),
@@ -224,6 +236,50 @@ mod tests {
             (from.to_string(), to.to_string()),
             ("1.1.1.1:1111".into(), "2.2.2.2:2222".into())
         );
+    }
+
+    #[test]
+    fn version_2_good_and_bad() {
+        const IPV4: [u8; 12] = [1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 174];
+        const BAD_TLV: [u8; 3] = [4, 0xff, 0xff];
+        let bad_tlv_after_addresses = [IPV4.as_slice(), &BAD_TLV].concat();
+        let table: [(u8, u8, &[u8], Option<&str>); 13] = [
+            (0x21, 0x11, &IPV4, Some("1.1.1.1:0 2.2.2.2:2222")),
+            (0x21, 0x00, &[], Some("-")),
+            (0x21, 0x11, &bad_tlv_after_addresses, None),
+            (0x21, 0x11, &IPV4[..11], None),
+            (0x21, 0x41, &IPV4, None),
+            (0x20, 0x00, &[], Some("-")),
+            (0x20, 0x11, &IPV4, Some("-")),
+            (0x20, 0x11, &IPV4[..11], Some("-")),
+            (0x20, 0x00, &BAD_TLV, Some("-")),
+            (0x20, 0x21, &bad_tlv_after_addresses, Some("-")),
+            (0x20, 0xff, b"EHLO x\r\n", Some("-")),
+            (0x22, 0x11, &IPV4, None),
+            (0x11, 0x11, &IPV4, None),
+        ];
+        for (command, family, block, expected) in table {
+            let length = u8::try_from(block.len()).unwrap();
+            let header = [SIGNATURE, &[command, family, 0, length], block].concat();
+            let with_session = [header.as_slice(), b"EHLO x\r\n"].concat();
+            let shown = match parse(&with_session) {
+                Parsed::Header(said, end) => {
+                    assert_eq!(end, header.len(), "{}", header.escape_ascii());
+                    let shown = said.addresses.map(|(from, to)| format!("{from} {to}"));
+                    Some(shown.unwrap_or_else(|| "-".into()))
+                }
+                Parsed::Incomplete => panic!("{} is complete", header.escape_ascii()),
+                Parsed::Invalid => None,
+            };
+            assert_eq!(shown.as_deref(), expected, "{}", header.escape_ascii());
+            if expected.is_some() {
+                for end in 1..header.len() {
+                    assert_eq!(parse(&header[..end]), Parsed::Incomplete, "{end}");
+                }
+            }
+        }
+        let too_long = [SIGNATURE, &[LOCAL, 0, 0x10, 0]].concat();
+        assert_eq!(parse(&too_long), Parsed::Invalid);
     }
 
     #[test]
