@@ -17,7 +17,7 @@ impl Rules {
         let text = String::from_utf8_lossy(octets);
         let line = text.strip_suffix("\r\n");
         let line = line.filter(|line| !self.is_text && !line.contains(['\r', '\n', '\0']));
-        let verb = line.and_then(|line| line.split(' ').next());
+        let verb = line.and_then(|line| line.split([' ', '\t']).next());
         self.verb = verb.map(str::to_ascii_uppercase);
     }
 

@@ -170,11 +170,15 @@ pub const MAX_DOMAIN: usize = 255;
 /// The maximum length of a path in octets, including angle brackets (RFC 5321 §4.5.3.1.3).
 pub const MAX_PATH: usize = 256;
 
+/// What may stand between the words of a command. The grammar has one space; servers are asked to
+/// tolerate other white space (RFC 5321 §4.1.1).
+pub(crate) const BLANKS: [char; 2] = [' ', '\t'];
+
 /// Splits an argument after the path: `<a@b> …`, or `a@b …` as many clients send it. Returns the path
 /// without brackets and source route, and what follows it.
 pub(crate) fn split_path(argument: &str) -> Result<(&str, &str), InvalidAddress> {
     let Some(inner) = argument.strip_prefix('<') else {
-        let end = argument.find(' ').unwrap_or(argument.len());
+        let end = argument.find(BLANKS).unwrap_or(argument.len());
         return Ok((&argument[..end], &argument[end..]));
     };
     let end = closing_bracket(inner).ok_or(InvalidAddress::Syntax)?;

@@ -1,6 +1,6 @@
 //! The parser for command lines (RFC 5321 §4.1).
 
-use crate::address::{Charset, ForwardPath, InvalidAddress, ReversePath, split_path};
+use crate::address::{BLANKS, Charset, ForwardPath, InvalidAddress, ReversePath, split_path};
 use crate::fault::Fault;
 use crate::parameters::{self, Extensions, MailParameters, Parameter};
 
@@ -71,7 +71,7 @@ impl<'a> Command<'a> {
             return Err(Fault::CommandEncoding);
         }
         let argument = str::from_utf8(argument).map_err(|_| Fault::CommandEncoding)?;
-        parse(argument.trim_matches([' ', '\t']))
+        parse(argument.trim_matches(BLANKS))
     }
 }
 
@@ -150,8 +150,9 @@ pub(crate) fn is_auth(line: &[u8]) -> bool {
     verb.eq_ignore_ascii_case(b"AUTH")
 }
 
-fn split_verb(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|byte| *byte == b' ');
+/// Splits a line before the white space that ends the verb.
+pub(crate) fn split_verb(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t'));
     line.split_at(end.unwrap_or(line.len()))
 }
 
@@ -198,7 +199,7 @@ fn bare<'a>(argument: &str, command: Command<'a>) -> Result<Command<'a>, Fault> 
 
 fn auth(argument: &str) -> Result<Command<'_>, Fault> {
     let argument = required(argument)?;
-    let (mechanism, initial) = match argument.split_once(' ') {
+    let (mechanism, initial) = match argument.split_once(BLANKS) {
         None => (argument, None),
         Some((mechanism, initial)) => (mechanism, Some(initial)),
     };
@@ -207,8 +208,8 @@ fn auth(argument: &str) -> Result<Command<'_>, Fault> {
 
 /// `chunk-size [SP "LAST"]` (RFC 3030 §2).
 fn bdat(argument: &str) -> Result<Command<'_>, Fault> {
-    let (size, rest) = argument.split_once(' ').unwrap_or((argument, ""));
-    let rest = rest.trim_start_matches(' ');
+    let (size, rest) = argument.split_once(BLANKS).unwrap_or((argument, ""));
+    let rest = rest.trim_start_matches(BLANKS);
     let is_number = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
     match size.parse() {
         Ok(size) if is_number && rest.is_empty() => Ok(Command::Bdat { size, last: false }),
@@ -236,7 +237,7 @@ fn keyword<'a>(argument: &'a str, keyword: &str, syntax: PathSyntax) -> Result<&
     let (head, rest) = argument
         .split_at_checked(keyword.len())
         .ok_or(Fault::Argument)?;
-    let path = rest.trim_start_matches(' ');
+    let path = rest.trim_start_matches(BLANKS);
     let is_strict = path.len() == rest.len() && path.starts_with('<');
     match head.eq_ignore_ascii_case(keyword)
         && !path.is_empty()
@@ -248,7 +249,7 @@ fn keyword<'a>(argument: &'a str, keyword: &str, syntax: PathSyntax) -> Result<&
 }
 
 fn after_path(rest: &str) -> Result<&str, InvalidAddress> {
-    match rest.is_empty() || rest.starts_with(' ') {
+    match rest.is_empty() || rest.starts_with(BLANKS) {
         true => Ok(rest),
         false => Err(InvalidAddress::Syntax),
     }

@@ -1,6 +1,6 @@
 //! The parser for the ESMTP parameters of MAIL and RCPT.
 
-use crate::address::Charset;
+use crate::address::{BLANKS, Charset};
 use crate::fault::Fault;
 
 /// The extensions that a server offers. Parameters of other extensions are unknown.
@@ -237,23 +237,25 @@ fn is_xtext(value: &str) -> bool {
     !value.is_empty()
 }
 
-/// `esmtp-keyword ["=" esmtp-value]`, separated by spaces (RFC 5321 §4.1.2).
+/// `esmtp-keyword ["=" esmtp-value]`, separated by white space (RFC 5321 §4.1.2).
 fn split(text: &str) -> impl Iterator<Item = Result<Parameter, Fault>> {
-    text.split(' ').filter(|word| !word.is_empty()).map(|word| {
-        let (name, value) = word.split_once('=').unwrap_or((word, ""));
-        let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let is_value = value
-            .chars()
-            .all(|c| matches!(c, '!'..='<' | '>'..='~') || !c.is_ascii() && !c.is_control());
-        match is_name && is_value && !word.ends_with('=') {
-            true => Ok(Parameter {
-                name: name.to_ascii_uppercase().into(),
-                value: value.into(),
-            }),
-            false => Err(Fault::ParameterValue),
-        }
-    })
+    text.split(BLANKS)
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            let is_value = value
+                .chars()
+                .all(|c| matches!(c, '!'..='<' | '>'..='~') || !c.is_ascii() && !c.is_control());
+            match is_name && is_value && !word.ends_with('=') {
+                true => Ok(Parameter {
+                    name: name.to_ascii_uppercase().into(),
+                    value: value.into(),
+                }),
+                false => Err(Fault::ParameterValue),
+            }
+        })
 }
 
 #[cfg(test)]

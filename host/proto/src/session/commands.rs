@@ -4,7 +4,7 @@ use std::mem;
 
 use zeroize::Zeroizing;
 
-use crate::command::is_auth;
+use crate::command::{is_auth, split_verb};
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Reply};
 use crate::session::ask::Ask;
@@ -96,9 +96,12 @@ fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Co
 }
 
 fn ask_about(phase: Phase, line: Vec<u8>, filtered: impl FnOnce(Vec<u8>) -> FilteredLine) -> State {
-    let text = String::from_utf8_lossy(&line).replace(char::is_control, "?");
-    let (verb, argument) = text.split_once(' ').unwrap_or((&text, ""));
-    let (verb, argument) = (verb.into(), argument.into());
+    let shown = |octets: &[u8]| {
+        let text = String::from_utf8_lossy(octets);
+        text.replace(char::is_control, "?").into()
+    };
+    let (verb, rest) = split_verb(&line);
+    let (verb, argument) = (shown(verb), shown(rest.get(1..).unwrap_or_default()));
     let octets = line.as_slice().into();
     let line = filtered(line);
     let ask = Ask::Command {

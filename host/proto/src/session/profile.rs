@@ -1,6 +1,7 @@
 //! What policy sets for the rest of a session.
 
 use crate::auth::Mechanism;
+use crate::command::split_verb;
 
 /// What policy sets for the rest of a session: texts, extensions and allowed mechanisms.
 ///
@@ -100,7 +101,7 @@ impl Profile {
 
     /// True if a command line starts with a registered verb.
     pub(super) fn has_registered_verb(&self, line: &[u8]) -> bool {
-        let verb = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let (verb, _) = split_verb(line);
         self.verbs
             .iter()
             .any(|known| known.as_bytes().eq_ignore_ascii_case(verb))
