@@ -151,20 +151,19 @@ fn work_grows_with_the_size_and_no_faster() {
 /// How often to look: what others do on the machine counts a little too, but not each time.
 const LOOKS: usize = 3;
 
-/// A delay such as that of Nagle's algorithm is there at each command: the quickest of many shows it,
-/// however busy the machine is.
+/// A delay at each command, such as that of a ticker or of a delayed acknowledgement, adds up beyond
+/// what others on the machine cost.
 #[test]
-fn commands_are_answered_without_delay() {
-    let gateway = Setup::new().set("log.level = \"info\"").start();
+fn a_thousand_commands_are_answered_within_a_second() {
+    let gateway = Setup::new()
+        .set("log.level = \"info\"\nlimits.idle-commands = 0")
+        .start();
     let mut client = Client::greeted(gateway.address());
-    let times = (0..1_000).map(|_| {
+    let rounds = (0..LOOKS).map(|_| {
         let start = Instant::now();
-        client.says("NOOP", "250");
+        (0..1_000).for_each(|_| client.says("NOOP", "250"));
         start.elapsed()
     });
-    let quickest = times.min().expect("many");
-    assert!(quickest < DELAYED, "{quickest:?}");
+    let quickest = rounds.min().expect("several");
+    assert!(quickest < Duration::from_secs(1), "{quickest:?}");
 }
-
-/// Half of what a delayed acknowledgement takes.
-const DELAYED: Duration = Duration::from_millis(20);

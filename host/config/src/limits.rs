@@ -20,6 +20,9 @@ pub struct Limits {
     pub recipients: u32,
     /// The number of failed commands after which a session is closed; 0 for no limit.
     pub errors: u32,
+    /// The number of commands without a message after which each further one counts as an error; 0
+    /// for no limit.
+    pub idle_commands: u32,
     /// The most sessions at a time.
     pub connections: u32,
     /// The most sessions at a time per client address; 0 for no limit.
@@ -65,6 +68,7 @@ impl Default for Limits {
             endless_line: 1 << 20,
             recipients: 200,
             errors: 10,
+            idle_commands: 100,
             connections: 1000,
             connections_per_address: 0,
             connection_rate: 0,
@@ -124,6 +128,7 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
             .above_zero("recipients")
             .unwrap_or(general.recipients),
         errors: section.value_or("errors", general.errors),
+        idle_commands: section.value_or("idle-commands", general.idle_commands),
         connections: section
             .above_zero("connections")
             .unwrap_or(general.connections),

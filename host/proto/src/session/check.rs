@@ -39,6 +39,21 @@ pub(super) enum LegalCommand<'a> {
     Xclient(Xclient),
 }
 
+impl LegalCommand<'_> {
+    /// True if a client that only repeats this command never sends a message.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(
+            self,
+            Self::Expn(_)
+                | Self::Helo(..)
+                | Self::Help(_)
+                | Self::Noop
+                | Self::Rset
+                | Self::Vrfy(_)
+        )
+    }
+}
+
 impl Core {
     /// Checks a command line in this phase. If only a few commands are legal, that is the fault of all
     /// others, whatever else is wrong with them.
@@ -75,7 +90,7 @@ impl Core {
             Command::Auth { mechanism, initial } => self.check_auth(phase, mechanism, initial),
             Command::Data => check_data(phase),
             Command::Expn(argument) if self.asks(OptionalQuestion::Expn) => {
-                Ok(LegalCommand::Expn(argument))
+                self.check_query(LegalCommand::Expn(argument))
             }
             Command::Bdat { .. } | Command::Expn(_) | Command::NotImplemented => {
                 Err(Fault::NotImplemented)
@@ -86,10 +101,19 @@ impl Core {
             Command::Proxy => Err(Fault::UnknownVerb),
             Command::Rcpt(argument) => self.check_rcpt(phase, argument),
             Command::Vrfy(argument) if self.settings.extensions.vrfy => {
-                Ok(LegalCommand::Vrfy(argument))
+                self.check_query(LegalCommand::Vrfy(argument))
             }
             Command::Vrfy(_) => Err(Fault::NotImplemented),
             Command::Xclient(attributes) => self.check_xclient(phase, attributes),
+        }
+    }
+
+    /// Checks a question about addresses. Policy may answer who exists, which strangers are not told
+    /// where mail needs authentication.
+    fn check_query<'a>(&self, query: LegalCommand<'a>) -> Result<LegalCommand<'a>, Fault> {
+        match self.needs_authentication() {
+            true => Err(Fault::AuthRequired),
+            false => Ok(query),
         }
     }
 

@@ -77,6 +77,12 @@ fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Co
         _ if is_auth(&line) => PreviousCommand::FailedAuth,
         _ => PreviousCommand::Other,
     };
+    if checked.as_ref().is_ok_and(LegalCommand::is_idle) {
+        core.count_idle_command();
+        if core.has_too_many_errors() {
+            return core.hang_up(Ending::TooManyErrors);
+        }
+    }
     let is_filtered = core.asks(OptionalQuestion::Command);
     match checked {
         // Only `Ask::Auth` shows credentials to policy.

@@ -22,6 +22,8 @@ pub(super) struct Core {
     /// Replies that have not been written.
     pub(super) output: Vec<u8>,
     pub(super) counters: Counters,
+    /// Commands since the last accepted message that do not lead to one.
+    idle_commands: u32,
     /// The fault that the driver has not seen. Each transition causes at most one.
     pub(super) fault: Option<Fault>,
     pub(super) service: Service,
@@ -49,6 +51,7 @@ impl Core {
             input: Input::default(),
             output: Vec::new(),
             counters: Counters::default(),
+            idle_commands: 0,
             fault: None,
             service: Service::Running,
             tls: offers.tls,
@@ -77,6 +80,20 @@ impl Core {
             self.counters.errors = self.counters.errors.saturating_add(1);
         }
         self.fault = Some(fault);
+    }
+
+    /// Counts a command that does not lead to a message. Each one beyond the limit is an error.
+    pub(super) fn count_idle_command(&mut self) {
+        self.idle_commands = self.idle_commands.saturating_add(1);
+        let limit = self.settings.max_idle_commands;
+        if limit > 0 && self.idle_commands > limit {
+            self.counters.errors = self.counters.errors.saturating_add(1);
+        }
+    }
+
+    pub(super) fn count_message(&mut self) {
+        self.counters.messages = self.counters.messages.saturating_add(1);
+        self.idle_commands = 0;
     }
 
     pub(super) fn command_line(&mut self) -> Option<Line> {

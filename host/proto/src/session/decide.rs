@@ -60,7 +60,7 @@ fn proceed(question: Question, answer: Answer, core: &mut Core) -> State {
             accept(answer, &SENDER_OK, Phase::Transaction(helo, envelope), core)
         }
         Question::Message(helo) => {
-            core.counters.messages = core.counters.messages.saturating_add(1);
+            core.count_message();
             accept(answer, &MESSAGE_OK, Phase::Identified(helo), core)
         }
         Question::Rcpt(helo, mut envelope) => {

@@ -33,6 +33,10 @@ pub struct Settings {
     pub lenient_commands: bool,
     /// The number of errors after which the session is closed. 0 means no limit.
     pub max_errors: u32,
+    /// The number of commands without a message after which each further one counts as an error: EHLO,
+    /// EXPN, HELO, HELP, NOOP, RSET and VRFY. Counting starts again with each accepted message. 0
+    /// means no limit.
+    pub max_idle_commands: u32,
     /// The maximum size of a header block in octets.
     pub max_header_size: u32,
     /// The maximum size of a message in octets.
@@ -97,6 +101,8 @@ impl Default for Settings {
             // RFC 5321 §4.5.3.2.7.
             command_timeout: Duration::from_secs(5 * 60),
             max_errors: 10,
+            // As Postfix, smtpd_junk_command_limit.
+            max_idle_commands: 100,
             max_header_size: 1 << 20,
             max_message_size: 25 << 20,
             max_discarded: 1 << 20,
