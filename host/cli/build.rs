@@ -11,7 +11,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let repository = here.join("../..").canonicalize()?;
     let mut list = String::new();
-    for (name, directory) in [("SDK", "plugins/sdk/src"), ("WIT", "wit")] {
+    for (name, directory) in [
+        ("ADDRESS", "host/address/src"),
+        ("SDK", "plugins/sdk/src"),
+        ("WIT", "wit"),
+    ] {
         let directory = repository.join(directory);
         println!("cargo:rerun-if-changed={}", directory.display());
         let mut files = Vec::new();

@@ -157,6 +157,10 @@ fn circles_are_found_in_examples() {
 /// crate of the workspace. Of packages from a registry, only those in manifests of the workspace
 /// count.
 const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "postgate-address",
+        &["postgate-proto", "serde", "tokio", "tracing"],
+    ),
     ("postgate-proto", &["serde", "tokio", "tracing"]),
     ("postgate-contract", &["tokio", "wasmtime"]),
     ("postgate-config", &["tokio", "wasmtime"]),

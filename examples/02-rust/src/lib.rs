@@ -11,7 +11,7 @@ struct Config {
 }
 
 struct Caution {
-    closed: String,
+    closed: Address,
     phrase: String,
 }
 
@@ -23,7 +23,7 @@ impl Plugin for Caution {
             return Err("config.phrase is empty".to_owned());
         }
         Ok(Self {
-            closed: config.closed.to_lowercase(),
+            closed: Address::new(config.closed),
             phrase: config.phrase.to_lowercase(),
         })
     }
@@ -31,7 +31,7 @@ impl Plugin for Caution {
 
 impl OnRcpt for Caution {
     fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
-        match recipient.to_string().to_lowercase() == self.closed {
+        match recipient.address().equals_ignore_case(&self.closed) {
             true => RcptAnswer::refuse(Refusal::new(550, "5.2.1", "this mailbox is closed")),
             false => RcptAnswer::next(),
         }

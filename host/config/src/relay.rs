@@ -31,7 +31,8 @@ impl Setting for RelayDomain {
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let rule = value.as_str()?.to_lowercase();
-        let domain = rule.strip_prefix('.').unwrap_or(&rule);
-        is_domain(domain, Charset::Utf8).then_some(Self(rule))
+        let rule = rule.strip_suffix('.').unwrap_or(&rule);
+        let domain = rule.strip_prefix('.').unwrap_or(rule);
+        is_domain(domain, Charset::Utf8).then(|| Self(rule.to_owned()))
     }
 }

@@ -1,7 +1,8 @@
 //! The parser for addresses (RFC 5321 §4.1.2, RFC 6531 §3.3).
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+
+use postgate_address::{ascii_domain, canonical, canonical_domain, is_literal, same};
 
 /// `Local-part "@" ( Domain / address-literal )`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,12 @@ impl Mailbox {
     /// The whole address.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The canonical form: equal for all spellings of one mailbox, such as `"bob"@Example.org` and
+    /// `bob@example.org`. Letter case in the local part is kept (RFC 5321 §2.4).
+    pub fn canonical(&self) -> String {
+        canonical(&self.text)
     }
 }
 
@@ -120,6 +127,17 @@ impl ForwardPath {
             Self::Postmaster(_) => None,
         }
     }
+
+    /// The canonical form of the domain: A-labels in lower case, or an address literal. Returns `None`
+    /// for `<Postmaster>`.
+    pub fn canonical_domain(&self) -> Option<String> {
+        self.domain().map(canonical_domain)
+    }
+
+    /// True if both name the same mailbox, however it is written ([`Mailbox::canonical`]).
+    pub fn is_same(&self, other: &Self) -> bool {
+        same(self.as_str(), other.as_str())
+    }
 }
 
 impl fmt::Display for ForwardPath {
@@ -146,7 +164,7 @@ pub enum InvalidAddress {
     NotAscii,
     /// The syntax is invalid.
     Syntax,
-    /// The address or a part of it is longer than RFC 5321 §4.5.3.1 allows.
+    /// The path is longer than [`MAX_PATH`], or the domain longer than [`MAX_DOMAIN`].
     TooLong,
 }
 
@@ -163,12 +181,12 @@ impl fmt::Display for InvalidAddress {
 
 impl std::error::Error for InvalidAddress {}
 
-/// The maximum length of a local part in octets (RFC 5321 §4.5.3.1.1).
-pub const MAX_LOCAL_PART: usize = 64;
 /// The maximum length of a domain in octets (RFC 5321 §4.5.3.1.2).
 pub const MAX_DOMAIN: usize = 255;
-/// The maximum length of a path in octets, including angle brackets (RFC 5321 §4.5.3.1.3).
-pub const MAX_PATH: usize = 256;
+/// The maximum length of a path in octets, including angle brackets and source route. Every server takes
+/// 256, with a local part of 64, and should have no limits where that is possible (RFC 5321 §4.5.3.1).
+/// Forwarding services send longer local parts.
+pub const MAX_PATH: usize = 500;
 
 /// What may stand between the words of a command. The grammar has one space; servers are asked to
 /// tolerate other white space (RFC 5321 §4.1.1).
@@ -233,9 +251,6 @@ fn parse_mailbox(text: &str, charset: Charset) -> Result<(Mailbox, &str), Invali
         Some(b'"') => parse_quoted(text)?,
         _ => parse_dot_string(text)?,
     };
-    if local.len() > MAX_LOCAL_PART {
-        return Err(InvalidAddress::TooLong);
-    }
     let domain = match rest.strip_prefix('@') {
         Some(domain) => domain,
         None if rest.is_empty() => return Err(InvalidAddress::NoDomain),
@@ -276,8 +291,11 @@ fn parse_quoted(text: &str) -> Result<(&str, &str), InvalidAddress> {
     let mut escaped = false;
     for (index, c) in text.char_indices().skip(1) {
         match c {
-            c if !matches!(c, ' '..='~') && !is_utf8_text(c) => break,
+            // Only a printable ASCII character can follow the backslash (`quoted-pairSMTP`); RFC 6531
+            // §3.3 extends `qtextSMTP` alone.
+            c if escaped && !matches!(c, ' '..='~') => break,
             _ if escaped => escaped = false,
+            c if !matches!(c, ' '..='~') && !is_utf8_text(c) => break,
             '\\' => escaped = true,
             '"' => return Ok((&text[..=index], &text[index + 1..])),
             _ => {}
@@ -295,35 +313,27 @@ fn parse_domain(text: &str, charset: Charset) -> Result<(&str, &str), InvalidAdd
         .find(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c) && !is_utf8_text(c))
         .unwrap_or(text.len());
     let domain = &text[..end];
-    let valid = domain.split('.').all(|label| {
+    // The lengths are those of the A-labels, with which the domain is looked up (RFC 6531 §3.3). What
+    // has none is no domain (RFC 5890 §2.3.2.1).
+    let ascii = match domain.is_ascii() {
+        true => domain.into(),
+        false => ascii_domain(domain).ok_or(InvalidAddress::Syntax)?,
+    };
+    let valid = ascii.split('.').all(|label| {
         (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
     });
     match valid {
+        true if ascii.len() > MAX_DOMAIN => Err(InvalidAddress::TooLong),
         true => Ok((domain, &text[end..])),
         false => Err(InvalidAddress::Syntax),
     }
 }
 
-/// `"[" ( IPv4 / "IPv6:" IPv6 / tag ":" 1*dcontent ) "]"`, including brackets.
+/// `"[" ( IPv4 / "IPv6:" IPv6 ) "]"`, including brackets. No other tag is registered (RFC 5321 §4.1.3), so
+/// nobody can say what such a literal means.
 fn parse_literal(text: &str) -> Result<(&str, &str), InvalidAddress> {
     let end = text.find(']').ok_or(InvalidAddress::Syntax)?;
-    let inner = &text[1..end];
-    let valid = match inner.split_once(':') {
-        None => inner.parse::<Ipv4Addr>().is_ok(),
-        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6") => {
-            address.parse::<Ipv6Addr>().is_ok()
-        }
-        Some((tag, content)) => {
-            let is_tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            let is_content = |c: char| matches!(c, '!'..='Z' | '^'..='~');
-            !tag.is_empty()
-                && !tag.ends_with('-')
-                && tag.chars().all(is_tag)
-                && !content.is_empty()
-                && content.chars().all(is_content)
-        }
-    };
-    match valid {
+    match is_literal(&text[..=end]) {
         true => Ok((&text[..=end], &text[end + 1..])),
         false => Err(InvalidAddress::Syntax),
     }

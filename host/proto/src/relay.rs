@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use postgate_address::canonical_domain;
+
 use crate::address::ForwardPath;
 
-/// The domains that mail is accepted for. Empty by default.
+/// The domains that mail is accepted for, in canonical form. Empty by default.
 #[derive(Clone, Debug, Default)]
 pub struct RelayDomains {
     exact: HashSet<String>,
@@ -12,14 +14,14 @@ pub struct RelayDomains {
 }
 
 impl RelayDomains {
-    /// Parses rules: `example.org` for one domain, `.example.org` for all its subdomains.
+    /// Parses rules: `example.org` for one domain, `.example.org` for all its subdomains. Labels may be
+    /// U-labels or A-labels (RFC 5890 §2.3.2.1).
     pub fn new(rules: impl IntoIterator<Item = String>) -> Self {
         let mut domains = Self::default();
         for rule in rules {
-            let rule = rule.to_lowercase();
-            match rule.starts_with('.') {
-                true => domains.below.push(rule),
-                false => _ = domains.exact.insert(rule),
+            match rule.strip_prefix('.') {
+                Some(parent) => domains.below.push(format!(".{}", canonical_domain(parent))),
+                None => _ = domains.exact.insert(canonical_domain(&rule)),
             }
         }
         domains
@@ -28,10 +30,9 @@ impl RelayDomains {
     /// True if mail for this recipient is accepted. `<Postmaster>` without a domain always is (RFC 5321
     /// §4.5.1).
     pub fn permit(&self, recipient: &ForwardPath) -> bool {
-        let Some(domain) = recipient.domain() else {
+        let Some(domain) = recipient.canonical_domain() else {
             return true;
         };
-        let domain = domain.to_lowercase();
         self.exact.contains(&domain) || self.below.iter().any(|rule| domain.ends_with(rule))
     }
 }
@@ -59,6 +60,35 @@ mod tests {
             let recipient = ForwardPath::parse(address, Charset::Ascii).unwrap();
             assert_eq!(domains.permit(&recipient), expected, "{address}");
             assert!(!RelayDomains::default().permit(&recipient) || address == "postmaster");
+        }
+    }
+
+    #[test]
+    fn other_spellings_of_a_domain() {
+        let domains = RelayDomains::new([
+            "bücher.example".into(),
+            "xn--caf-dma.example".into(),
+            ".straße.example".into(),
+            "[IPv6:2001:DB8::1]".into(),
+        ]);
+        let table = [
+            ("a@bücher.example", true),
+            ("a@BÜCHER.example", true),
+            ("a@bu\u{308}cher。example", true),
+            ("a@xn--bcher-kva.example", true),
+            ("a@XN--BCHER-KVA.EXAMPLE", true),
+            ("a@café.example", true),
+            ("a@mx.straße.example", true),
+            ("a@mx.xn--strae-oqa.example", true),
+            ("a@straße.example", false),
+            ("a@mx.strasse.example", false),
+            ("\"a\"@bücher.example", true),
+            ("a@[ipv6:2001:db8:0:0::1]", true),
+            ("a@[IPv6:2001:db8::2]", false),
+        ];
+        for (address, expected) in table {
+            let recipient = ForwardPath::parse(address, Charset::Utf8).unwrap();
+            assert_eq!(domains.permit(&recipient), expected, "{address}");
         }
     }
 }

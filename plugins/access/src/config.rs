@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use postgate_plugin::{Pattern, Recipient, Refusal, Sender};
+use postgate_plugin::{
+    AddressPattern, DomainPattern, LocalPartPattern, Recipient, Refusal, Sender, name,
+};
 use serde::Deserialize;
 
 use crate::network::Network;
@@ -32,7 +34,7 @@ pub(crate) struct Client {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Helo {
-    refuse: Vec<Pattern>,
+    refuse: Vec<DomainPattern>,
     refuse_own_name: bool,
     require_fqdn: bool,
 }
@@ -40,12 +42,11 @@ pub(crate) struct Helo {
 impl Helo {
     /// The refusal of a name, if a rule refuses it.
     pub(crate) fn check(&self, name: &str, hostname: &str) -> Option<Refusal> {
-        let name = name.trim_end_matches('.');
-        if self.refuse_own_name && name.eq_ignore_ascii_case(hostname) {
+        if self.refuse_own_name && name::is_same(name, hostname) {
             let refusal = Refusal::new(550, "5.7.1", "you are not me");
             return Some(refusal.because("helo.refuse-own-name"));
         }
-        if self.require_fqdn && !is_fully_qualified(name) {
+        if self.require_fqdn && !name::is_fully_qualified(name) && !name::is_literal(name) {
             let refusal = Refusal::new(504, "5.5.2", "a fully qualified name is needed");
             return Some(refusal.because("helo.require-fqdn"));
         }
@@ -53,18 +54,6 @@ impl Helo {
         let refusal = Refusal::new(550, "5.7.1", "mail from this name is not welcome");
         Some(refusal.because(format!("helo.refuse: {pattern}")))
     }
-}
-
-/// A name of at least two labels, or an address literal (RFC 5321 §4.1.3).
-fn is_fully_qualified(name: &str) -> bool {
-    let is_literal = name.starts_with('[') && name.ends_with(']');
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-    };
-    is_literal || (name.contains('.') && name.split('.').all(is_label))
 }
 
 /// Rules for authentication.
@@ -79,8 +68,8 @@ pub(crate) struct Auth {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct SenderRules {
-    allow: Vec<Pattern>,
-    refuse: Vec<Pattern>,
+    allow: Vec<AddressPattern>,
+    refuse: Vec<AddressPattern>,
     pub(crate) refuse_bulk_bounces: bool,
 }
 
@@ -101,31 +90,38 @@ impl SenderRules {
     }
 }
 
-/// The local parts that exist, by domain.
+/// The local parts that exist, by the canonical form of the domain.
 #[derive(Debug, Default, Deserialize)]
-#[serde(from = "BTreeMap<String, Vec<Pattern>>")]
-pub(crate) struct Recipients(BTreeMap<String, Vec<Pattern>>);
+#[serde(from = "BTreeMap<String, Vec<LocalPartPattern>>")]
+pub(crate) struct Recipients(BTreeMap<String, Vec<LocalPartPattern>>);
 
 impl Recipients {
     /// False if the list of its domain does not contain the recipient. Every domain has a
     /// postmaster (RFC 5321 §4.5.1).
     pub(crate) fn allow(&self, recipient: &Recipient) -> bool {
-        let Some(listed) = self.0.get(&recipient.domain().to_lowercase()) else {
+        let address = recipient.address();
+        let Some(listed) = self.0.get(&address.canonical_domain()) else {
             return true;
         };
-        let local_part = recipient.local_part();
-        local_part.eq_ignore_ascii_case("postmaster")
-            || listed.iter().any(|pattern| pattern.matches(local_part))
+        address
+            .canonical_local_part()
+            .eq_ignore_ascii_case("postmaster")
+            || listed
+                .iter()
+                .any(|pattern| pattern.matches(address.local_part()))
     }
 }
 
-impl From<BTreeMap<String, Vec<Pattern>>> for Recipients {
-    fn from(table: BTreeMap<String, Vec<Pattern>>) -> Self {
-        let entries = table.into_iter();
-        Self(
-            entries
-                .map(|(domain, list)| (domain.to_lowercase(), list))
-                .collect(),
-        )
+impl From<BTreeMap<String, Vec<LocalPartPattern>>> for Recipients {
+    /// The lists of one domain in several spellings are one list.
+    fn from(table: BTreeMap<String, Vec<LocalPartPattern>>) -> Self {
+        let mut lists = BTreeMap::<_, Vec<_>>::new();
+        for (domain, list) in table {
+            lists
+                .entry(name::canonical(&domain))
+                .or_default()
+                .extend(list);
+        }
+        Self(lists)
     }
 }

@@ -74,7 +74,30 @@ fn helo_names() {
         ("[192.0.2.1]", None),
         ("MX.example.org", Some("550 helo.refuse-own-name")),
         ("localhost", Some("504 helo.require-fqdn")),
+        ("[IPv6:2001:db8::1]", None),
+        ("mail_1.example.net", None),
+        ("bücher.example", None),
+        ("XN--BCHER-KVA.example", None),
+        ("mx.example.org.", Some("550 helo.refuse-own-name")),
         ("a..b", Some("504 helo.require-fqdn")),
+        ("1.2.3.4", Some("504 helo.require-fqdn")),
+        ("300.300.300.300", Some("504 helo.require-fqdn")),
+        ("mx.example.5", Some("504 helo.require-fqdn")),
+        ("[foo]", Some("504 helo.require-fqdn")),
+        ("[]", Some("504 helo.require-fqdn")),
+        ("[1.2.3]", Some("504 helo.require-fqdn")),
+        ("[x-tag:y]", Some("504 helo.require-fqdn")),
+        (
+            "[1111:2222:3333:4444:5555:6666:7777:8888]",
+            Some("504 helo.require-fqdn"),
+        ),
+        ("-.x", Some("504 helo.require-fqdn")),
+        ("-a.example", Some("504 helo.require-fqdn")),
+        ("a-.example", Some("504 helo.require-fqdn")),
+        (".example.net", Some("504 helo.require-fqdn")),
+        ("localhost.", Some("504 helo.require-fqdn")),
+        ("a.example..", Some("504 helo.require-fqdn")),
+        (".", Some("504 helo.require-fqdn")),
         ("it's me.example", Some("504 helo.require-fqdn")),
         (
             "7.dynamic.example.com",
@@ -148,6 +171,55 @@ fn recipients() {
         .refusal()
         .unwrap();
     assert_eq!(refusal.to_string(), "550 5.1.1 no such user here");
+}
+
+/// The lists are written in one spelling, and clients use others.
+#[test]
+fn other_spellings_are_no_way_around() {
+    let sidecar = r#"
+        [config.helo]
+        refuse = ["bücher.example", "[192.0.2.1]"]
+        [config.sender]
+        refuse = ["*@bücher.example", "*@xn--caf-dma.example", "bob@spam.example"]
+        allow = ["Alice@bücher.example"]
+        [config.recipients]
+        "bücher.example" = ["bob"]
+        "XN--BCHER-KVA.example" = ["\"al\""]
+    "#;
+    Session::new().install();
+    for (name, refused) in [
+        ("XN--BCHER-KVA.example.", true),
+        ("Bücher．Example", true),
+        ("[IPv6:::ffff:192.0.2.1]", true),
+        ("bucher.example", false),
+    ] {
+        let answer = access(sidecar).unwrap().on_helo(name);
+        assert_eq!(answer.refusal().is_some(), refused, "{name}");
+    }
+    for (sender, refused) in [
+        ("a@xn--bcher-kva.example", true),
+        ("a@BÜCHER。example", true),
+        ("a@café.example", true),
+        ("\"bob\"@spam.example", true),
+        ("\"B\\ob\"@SPAM.example", true),
+        ("\"b ob\"@spam.example", false),
+        ("\"alice\"@xn--bcher-kva.example", false),
+    ] {
+        let answer = access(sidecar).unwrap().on_mail(&Sender::new(sender));
+        assert_eq!(answer.refusal().is_some(), refused, "{sender}");
+    }
+    for (recipient, refused) in [
+        ("bob@xn--bcher-kva.example", false),
+        ("\"bob\"@Bücher.example", false),
+        ("al@bücher.example", false),
+        ("\"post\\master\"@bücher.example", false),
+        ("eve@xn--bcher-kva.example", true),
+        ("eve@bu\u{308}cher.example", true),
+        ("\"bob \"@bücher.example", true),
+    ] {
+        let answer = access(sidecar).unwrap().on_rcpt(&Recipient::new(recipient));
+        assert_eq!(answer.refusal().is_some(), refused, "{recipient}");
+    }
 }
 
 #[test]

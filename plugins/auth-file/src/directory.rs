@@ -124,7 +124,7 @@ pub(crate) fn role(user: &User, act_as: &str) -> Option<String> {
 }
 
 /// True if one of the patterns matches the text.
-pub(crate) fn matches(patterns: &[String], text: &str) -> bool {
+fn matches(patterns: &[String], text: &str) -> bool {
     let mut patterns = patterns.iter().filter_map(|text| Pattern::new(text).ok());
     patterns.any(|pattern| pattern.matches(text))
 }

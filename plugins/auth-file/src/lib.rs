@@ -3,6 +3,7 @@
 mod config;
 mod directory;
 
+use postgate_plugin::AddressPattern;
 use postgate_plugin::prelude::*;
 #[cfg(not(test))]
 use postgate_users::verify;
@@ -78,7 +79,7 @@ impl OnMail for AuthFile {
         if !self.config.sender_must_match {
             return MailAnswer::next();
         }
-        match self.owns(&identity, address.as_str()) {
+        match self.owns(&identity, address) {
             Ok(true) => MailAnswer::next(),
             Ok(false) => {
                 let refusal = Refusal::new(553, "5.7.1", "this sender address is not yours");
@@ -138,17 +139,20 @@ impl AuthFile {
         Ok(first)
     }
 
-    /// True if an address belongs to the identity that the client acts as.
-    fn owns(&self, identity: &str, address: &str) -> Result<bool, Unavailable> {
+    /// True if an address belongs to the identity that the client acts as, however it is written.
+    fn owns(&self, identity: &str, address: &Address) -> Result<bool, Unavailable> {
         let own = match (&self.config.domain, identity.contains('@')) {
             (Some(domain), false) => format!("{identity}@{domain}"),
             _ => identity.to_owned(),
         };
-        if own.to_lowercase() == address.to_lowercase() {
+        if Address::new(own).equals_ignore_case(address) {
             return Ok(true);
         }
         let user = self.directory.find(identity)?;
-        Ok(user.is_some_and(|user| directory::matches(&user.senders, address)))
+        let is_listed = |pattern: &String| {
+            AddressPattern::new(pattern).is_ok_and(|pattern| pattern.matches(address.as_str()))
+        };
+        Ok(user.is_some_and(|user| user.senders.iter().any(is_listed)))
     }
 }
 

@@ -256,7 +256,28 @@ fn senders() {
         (Some("alice"), "bob@example.org", config, Some(553)),
         (Some("alice"), "alice@example.org", "{}", Some(553)),
         (Some("alice"), "", config, None),
+        (Some("alice"), "\"alice\"@example.org", config, None),
+        (Some("alice"), "\"s\\ales\"@example.org", config, None),
+        (Some("alice"), "\"al ice\"@example.org", config, Some(553)),
         (Some("eve@b.example"), "eve@b.example", config, None),
+        (
+            Some("eve@bücher.example"),
+            "Eve@XN--BCHER-KVA.example",
+            config,
+            None,
+        ),
+        (
+            Some("eve@xn--bcher-kva.example"),
+            "\"eve\"@bücher.example",
+            config,
+            None,
+        ),
+        (
+            Some("eve@bücher.example"),
+            "eve@bucher.example",
+            config,
+            Some(553),
+        ),
         (
             Some("eve@b.example"),
             "sales@example.org",

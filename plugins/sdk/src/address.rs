@@ -1,11 +1,24 @@
-//! Envelope addresses. The host has validated them; these types only split them.
+//! Envelope addresses. The host has validated them; these types split and compare them.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::bindings::imports::postgate::plugin::types::Pair;
 
 /// A mailbox, or the bare `postmaster` of RFC 5321 §4.5.1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two addresses are equal if they name the same mailbox, however they are written:
+///
+/// ```
+/// # use postgate_plugin::Address;
+/// let address = Address::new("\"bob\"@bücher.example");
+/// assert_eq!(address, Address::new("bob@XN--BCHER-KVA.example"));
+/// // Only the server of the domain can say that letter case does not matter (RFC 5321 §2.4).
+/// assert_ne!(address, Address::new("Bob@bücher.example"));
+/// assert!(address.equals_ignore_case(&Address::new("Bob@bücher.example")));
+/// ```
+#[derive(Clone, Debug)]
 pub struct Address(String);
 
 impl Address {
@@ -28,6 +41,44 @@ impl Address {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The form that is equal for all spellings of one mailbox: quotes only where they are necessary
+    /// (RFC 5321 §4.1.2), and the domain as [`Self::canonical_domain`].
+    pub fn canonical(&self) -> String {
+        postgate_address::canonical(&self.0)
+    }
+
+    /// The local part with quotes only where they are necessary: `bob` for `"b\ob"` (RFC 5321 §4.1.2).
+    pub fn canonical_local_part(&self) -> Cow<'_, str> {
+        postgate_address::canonical_local_part(self.local_part())
+    }
+
+    /// The domain as it is in the Domain Name System, in A-labels (RFC 5890 §2.3.2.1) and lower case;
+    /// or the address literal; empty for the bare `postmaster`.
+    pub fn canonical_domain(&self) -> String {
+        postgate_address::canonical_domain(self.domain())
+    }
+
+    /// True if both name the same mailbox and letter case in local parts does not matter either, as
+    /// most servers have it. Use it, or an [`AddressPattern`](crate::AddressPattern), for lists that
+    /// operators write.
+    pub fn equals_ignore_case(&self, other: &Self) -> bool {
+        self.canonical().to_lowercase() == other.canonical().to_lowercase()
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        postgate_address::same(&self.0, &other.0)
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
 }
 
 impl fmt::Display for Address {
@@ -38,7 +89,7 @@ impl fmt::Display for Address {
 
 /// The reverse-path of a transaction: an address, or empty if the message is itself a notification
 /// (RFC 5321 §4.5.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sender(Option<Address>);
 
 impl Sender {
@@ -146,5 +197,23 @@ mod tests {
         assert_eq!(Sender::new("").address(), None);
         assert_eq!(Sender::new("").to_string(), "<>");
         assert_eq!(Sender::new("a@b").to_string(), "<a@b>");
+    }
+
+    #[test]
+    fn spellings_of_one_mailbox_are_equal() {
+        let table = [
+            ("\"bob\"@d", "bob@d", true, true),
+            ("bob@d", "Bob@D", false, true),
+            ("a@bücher.example", "A@xn--bcher-kva.example", false, true),
+            ("a@[127.0.0.1]", "a@[IPv6:::ffff:127.0.0.1]", true, true),
+            ("Postmaster", "postmaster", true, true),
+            ("\"b b\"@d", "bb@d", false, false),
+        ];
+        for (a, b, equal, ignoring_case) in table {
+            let (a, b) = (Address::new(a), Address::new(b));
+            assert_eq!(a == b, equal, "{a} {b}");
+            assert_eq!(a.equals_ignore_case(&b), ignoring_case, "{a} {b}");
+            assert_eq!(Sender::new(a.as_str()) == Sender::new(b.as_str()), equal);
+        }
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod address_pattern;
 mod answer;
 mod auth;
 #[doc(hidden)]
@@ -20,6 +21,7 @@ pub mod files;
 mod glue;
 pub mod log;
 pub mod message;
+pub mod name;
 mod pattern;
 pub mod random;
 mod refusal;
@@ -30,6 +32,7 @@ pub mod store;
 pub mod testing;
 
 pub use address::{Address, Recipient, Sender};
+pub use address_pattern::{AddressPattern, DomainPattern, LocalPartPattern};
 pub use answer::{
     Answer, AuthAnswer, BodyChunkAnswer, ConnectAnswer, DataAnswer, HeadersAnswer, HeloAnswer,
     MailAnswer, MessageAnswer, ProxyAnswer, QueryAnswer, RcptAnswer, StarttlsAnswer,

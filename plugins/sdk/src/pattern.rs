@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// A pattern such as `*@example.org` or `sales-*`. Letter case does not matter.
+/// A pattern for any text, such as `sales-*`. Letter case does not matter. For addresses, there is
+/// [`AddressPattern`](crate::AddressPattern); for domains, [`DomainPattern`](crate::DomainPattern);
+/// for local parts, [`LocalPartPattern`](crate::LocalPartPattern).
 ///
 /// ```
 /// # use postgate_plugin::Pattern;
@@ -21,38 +23,13 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Self, EmptyPattern> {
         match text {
             "" => Err(EmptyPattern),
-            _ => Ok(Self(text.to_lowercase().chars().collect())),
+            _ => Ok(Self(characters(text))),
         }
     }
 
     /// True if the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.to_lowercase().chars().collect();
-        let (mut rest, mut at) = (&*self.0, 0);
-        // Where to resume if the text after the last star does not match: only that star has to
-        // match more, so the time is bounded by the product of both lengths.
-        let mut retry: Option<(&[char], usize)> = None;
-        loop {
-            match (rest.split_first(), text.get(at)) {
-                (Some(('*', after)), _) => {
-                    retry = Some((after, at));
-                    rest = after;
-                }
-                (Some((expected, after)), Some(found)) if *expected == '?' || expected == found => {
-                    rest = after;
-                    at += 1;
-                }
-                (None, None) => return true,
-                _ => match retry {
-                    Some((after, start)) if start < text.len() => {
-                        retry = Some((after, start + 1));
-                        rest = after;
-                        at = start + 1;
-                    }
-                    _ => return false,
-                },
-            }
-        }
+        covers(&self.0, text)
     }
 }
 
@@ -81,6 +58,41 @@ impl fmt::Display for EmptyPattern {
 }
 
 impl std::error::Error for EmptyPattern {}
+
+/// The characters of a pattern, which may be empty, for [`covers`].
+pub(crate) fn characters(pattern: &str) -> Box<[char]> {
+    pattern.to_lowercase().chars().collect()
+}
+
+/// True if the characters of a pattern match the whole text. Letter case does not matter.
+pub(crate) fn covers(pattern: &[char], text: &str) -> bool {
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let (mut rest, mut at) = (pattern, 0);
+    // Where to resume if the text after the last star does not match: only that star has to match
+    // more, so the time is bounded by the product of both lengths.
+    let mut retry: Option<(&[char], usize)> = None;
+    loop {
+        match (rest.split_first(), text.get(at)) {
+            (Some(('*', after)), _) => {
+                retry = Some((after, at));
+                rest = after;
+            }
+            (Some((expected, after)), Some(found)) if *expected == '?' || expected == found => {
+                rest = after;
+                at += 1;
+            }
+            (None, None) => return true,
+            _ => match retry {
+                Some((after, start)) if start < text.len() => {
+                    retry = Some((after, start + 1));
+                    rest = after;
+                    at = start + 1;
+                }
+                _ => return false,
+            },
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -118,15 +130,15 @@ mod tests {
     }
 
     /// A reference implementation that ignores running time.
-    fn covers(pattern: &[char], text: &[char]) -> bool {
+    fn reference(pattern: &[char], text: &[char]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,
             (Some(('*', after)), _) => {
-                (0..=text.len()).any(|skipped| covers(after, &text[skipped..]))
+                (0..=text.len()).any(|skipped| reference(after, &text[skipped..]))
             }
-            (Some(('?', after)), Some((_, rest))) => covers(after, rest),
+            (Some(('?', after)), Some((_, rest))) => reference(after, rest),
             (Some((expected, after)), Some((found, rest))) => {
-                expected == found && covers(after, rest)
+                expected == found && reference(after, rest)
             }
             _ => false,
         }
@@ -135,7 +147,7 @@ mod tests {
     proptest! {
         #[test]
         fn matching_is_what_it_means(pattern in "[ab*?]{1,8}", text in "[ab]{0,10}") {
-            let expected = covers(
+            let expected = reference(
                 &pattern.chars().collect::<Vec<_>>(),
                 &text.chars().collect::<Vec<_>>(),
             );

@@ -10,7 +10,8 @@ use postgate_proto::xclient::Xclient;
 
 use super::reply_lines::assert_reply_lines;
 
-/// A parsed address holds no control character and parses to itself.
+/// A parsed address holds no control character and parses to itself. Its canonical form is an address,
+/// which is the same mailbox and its own canonical form.
 pub fn address(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     for charset in [Charset::Ascii, Charset::Utf8] {
@@ -22,6 +23,10 @@ pub fn address(octets: &[u8]) {
             Mailbox::parse(mailbox.as_str(), charset).as_ref(),
             Ok(&mailbox)
         );
+        let canonical = mailbox.canonical();
+        let again = Mailbox::parse(&canonical, charset);
+        let again = again.unwrap_or_else(|error| panic!("{mailbox}: {canonical}: {error}"));
+        assert_eq!(again.canonical(), canonical);
         let whole = format!("{}@{}", mailbox.local_part(), mailbox.domain());
         assert_eq!(whole, mailbox.as_str());
     }

@@ -60,6 +60,14 @@ impl Language {
             Self::C | Self::JavaScript | Self::Python => &[],
         }
     }
+
+    /// The crate that the SDK compares addresses with.
+    const fn address(self) -> &'static [Embedded] {
+        match self {
+            Self::Rust => embedded::ADDRESS,
+            Self::C | Self::JavaScript | Self::Python => &[],
+        }
+    }
 }
 
 /// Why a plugin cannot be created.
@@ -111,7 +119,8 @@ pub fn new(
     let template = prefixed("", language.template());
     let contract = prefixed("wit/", language.contract());
     let sdk = prefixed("vendor/postgate-plugin/src/", language.sdk());
-    for (file, text) in template.chain(contract).chain(sdk) {
+    let address = prefixed("vendor/postgate-address/src/", language.address());
+    for (file, text) in template.chain(contract).chain(sdk).chain(address) {
         let file = with_name(&file, name);
         let path = directory.join(&file);
         write(&path, &with_name(text, name)).map_err(|error| ScaffoldError::Io {

@@ -26,7 +26,7 @@ impl Plugin for NewPlugin {
 
 impl OnRcpt for NewPlugin {
     fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
-        let is_refused = |address: &String| address.eq_ignore_ascii_case(recipient.address().as_str());
+        let is_refused = |text: &String| Address::new(text).equals_ignore_case(recipient.address());
         match self.config.refused.iter().any(is_refused) {
             true => RcptAnswer::refuse(Refusal::new(550, "5.7.1", "this recipient takes no mail")),
             false => RcptAnswer::next(),

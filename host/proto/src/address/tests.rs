@@ -1,17 +1,25 @@
+use proptest::prelude::*;
+
 use super::*;
 use InvalidAddress::{NoDomain, NotAscii, Syntax, TooLong};
 
 #[test]
 fn mailboxes_good_and_bad() {
-    let local = "l".repeat(MAX_LOCAL_PART);
+    let local = "l".repeat(MAX_PATH - "<@example.org>".len());
     let long = format!("{local}l@example.org");
     let fits = format!("{local}@example.org");
-    let table: [(&str, Result<(&str, &str), InvalidAddress>); 29] = [
+    let table: [(&str, Result<(&str, &str), InvalidAddress>); 32] = [
         ("a@b", Ok(("a", "b"))),
         ("a.b+c@Example.ORG", Ok(("a.b+c", "Example.ORG"))),
         ("a@[127.0.0.1]", Ok(("a", "[127.0.0.1]"))),
         ("a@[IPv6:::1]", Ok(("a", "[IPv6:::1]"))),
-        ("a@[x-tag:content]", Ok(("a", "[x-tag:content]"))),
+        (
+            "a@[ipv6:::ffff:192.0.2.1]",
+            Ok(("a", "[ipv6:::ffff:192.0.2.1]")),
+        ),
+        ("a@[x-tag:content]", Err(Syntax)),
+        ("a@[1111:2222:3333:4444:5555:6666:7777:8888]", Err(Syntax)),
+        ("a@[IPv6:192.0.2.1]", Err(Syntax)),
         ("\"a b\"@c", Ok(("\"a b\"", "c"))),
         ("\"a\\\"@b\"@c", Ok(("\"a\\\"@b\"", "c"))),
         ("\"\"@c", Ok(("\"\"", "c"))),
@@ -49,7 +57,25 @@ fn international_mailboxes() {
     for text in ["pelé@example.org", "测试@测试.测试", "\"p é\"@example.org"] {
         assert!(Mailbox::parse(text, Charset::Utf8).is_ok(), "{text}");
     }
-    assert_eq!(Mailbox::parse("a\u{85}@b", Charset::Utf8), Err(Syntax));
+    for text in [
+        "a\u{85}@b",
+        // A quoted pair is ASCII.
+        "\"a\\é\"@b",
+        "\"\\é\"@b",
+        // What cannot be an A-label is no domain.
+        "a@xn--é.example",
+        "a@b＠c.example",
+        "a@bücher。",
+        "a@\u{ad}.example",
+        "a@b\u{202e}.example",
+    ] {
+        assert_eq!(Mailbox::parse(text, Charset::Utf8), Err(Syntax), "{text}");
+    }
+    // 23 characters of three octets, whose A-label is short enough.
+    let long = format!("a@{}.example", "测".repeat(23));
+    assert!(Mailbox::parse(&long, Charset::Utf8).is_ok());
+    let longer = format!("a@{}.example", "试测".repeat(40));
+    assert_eq!(Mailbox::parse(&longer, Charset::Utf8), Err(Syntax));
 }
 
 #[test]
@@ -81,4 +107,30 @@ fn a_domain_has_255_octets_at_most() {
         Mailbox::parse(&format!("a@{longer}"), Charset::Ascii),
         Err(TooLong)
     );
+}
+
+#[test]
+fn spellings_of_one_mailbox() {
+    let path = |text| ForwardPath::parse(text, Charset::Utf8).unwrap();
+    for (a, b, expected) in [
+        ("\"bob\"@d", "bob@D", true),
+        ("a@bücher.example", "a@xn--bcher-kva.example", true),
+        ("Postmaster", "postmaster", true),
+        ("bob@d", "Bob@d", false),
+    ] {
+        assert_eq!(path(a).is_same(&path(b)), expected, "{a} {b}");
+    }
+}
+
+proptest! {
+    /// Canonical forms are addresses themselves, and the same after they were printed and parsed.
+    #[test]
+    fn canonical_forms_are_addresses(text in "(\"([a-zé @.]|\\\\[ -~]){0,6}\"|[a-z.é]{1,6})@(xn--)?[a-züß。.A-Z0-9\\-]{1,12}") {
+        let Ok(mailbox) = Mailbox::parse(&text, Charset::Utf8) else {
+            return Ok(());
+        };
+        let canonical = mailbox.canonical();
+        let again = Mailbox::parse(&canonical, Charset::Utf8);
+        prop_assert_eq!(again.map(|again| again.canonical()), Ok(canonical));
+    }
 }

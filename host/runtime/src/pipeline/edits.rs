@@ -102,7 +102,11 @@ fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mu
 fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
     match edit {
         EnvelopeEdit::AddRecipient(path) => {
-            if !transaction.envelope.paths().any(|known| *known == path) {
+            if !transaction
+                .envelope
+                .paths()
+                .any(|known| known.is_same(&path))
+            {
                 transaction.envelope.recipients.push(path.into());
             }
         }
@@ -118,12 +122,12 @@ fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
     }
 }
 
-/// Removes a recipient, which the client may have named several times. Returns false if it is no recipient
+/// Removes a recipient, which the client may have named several times, in several spellings. Returns false if it is no recipient
 /// of the transaction.
 fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
     let recipients = &mut transaction.envelope.recipients;
     let before = recipients.len();
-    recipients.retain(|recipient| recipient.path != *path);
+    recipients.retain(|recipient| !recipient.path.is_same(path));
     recipients.len() < before
 }
 

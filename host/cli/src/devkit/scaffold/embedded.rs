@@ -15,6 +15,7 @@ macro_rules! files {
 pub(super) const RUST: &[Embedded] = files! { "":
     "host/cli/templates/rust/Cargo.toml.in" => "Cargo.toml",
     "host/cli/templates/rust/README.md" => "README.md",
+    "host/cli/templates/rust/address.toml.in" => "vendor/postgate-address/Cargo.toml",
     "host/cli/templates/rust/build" => "build",
     "host/cli/templates/rust/dialog.smtp" => "tests/dialog.smtp",
     "host/cli/templates/rust/lib.rs" => "src/lib.rs",
