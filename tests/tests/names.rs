@@ -100,6 +100,34 @@ fn domains_that_no_mail_can_reach() {
     client.says("RCPT TO:<b@mail.example>", "250 2.1.5");
 }
 
+/// With underscores, and as U-labels.
+#[test]
+fn any_name_that_the_dns_allows_is_looked_up() {
+    let mail = Record::Exchanger(10, "mx.mail.example");
+    let names = NameServer::with(&[
+        ("under_score.test", mail),
+        ("x_y.z.test", mail),
+        ("_dmarc.test", mail),
+        ("xn--bcher-kva.test", mail),
+    ]);
+    let gateway = Setup::new()
+        .set(&names.settings())
+        .plugin("10-sender-domain", "sender-domain", "grants = [\"dns\"]")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    for (sender, reply) in [
+        ("a@under_score.test", "250 2.1.0"),
+        ("a@x_y.z.test", "250 2.1.0"),
+        ("a@_dmarc.test", "250 2.1.0"),
+        ("a@xn--bcher-kva.test", "250 2.1.0"),
+        ("a@absent_.test", "550 5.1.8"),
+    ] {
+        client.says(&format!("MAIL FROM:<{sender}>"), reply);
+        client.says("RSET", "250");
+    }
+    client.says("MAIL FROM:<a@BÜCHER.test> SMTPUTF8", "250 2.1.0");
+}
+
 #[test]
 fn a_dead_name_server_is_no_reason_to_turn_mail_away_for_good() {
     let names = NameServer::dead();

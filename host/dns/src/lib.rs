@@ -1,6 +1,7 @@
 //! DNS queries, for the host names of clients and for plugins.
 
 mod error;
+mod name;
 mod resolver;
 mod reverse;
 

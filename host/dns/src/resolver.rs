@@ -12,6 +12,7 @@ use tokio::time;
 use tracing::{debug, warn};
 
 use super::error::DnsError;
+use super::name::parse;
 use super::reverse::ReverseName;
 
 /// A resolver with a cache, shared by all sessions.
@@ -157,8 +158,7 @@ impl Dns {
         kind: RecordType,
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Result<Vec<T>, DnsError> {
-        let mut name = Name::from_utf8(name).map_err(|_| DnsError::Invalid)?;
-        name.set_fqdn(true);
+        let name = parse(name).ok_or(DnsError::Invalid)?;
         let resolver = self.resolver.as_ref().ok_or(DnsError::Failed)?;
         let failed = |error: &dyn fmt::Display| {
             debug!(%name, %kind, %error, "DNS query failed");
@@ -247,7 +247,8 @@ mod tests {
     #[tokio::test]
     async fn a_query_for_an_invalid_name_fails() {
         let dns = Dns::new(&[], Duration::from_secs(5));
-        let name = "a".repeat(64);
-        assert_eq!(dns.ipv4(&name).await, Err(DnsError::Invalid));
+        for name in ["", "a..b", &"a".repeat(64)] {
+            assert_eq!(dns.ipv4(name).await, Err(DnsError::Invalid), "{name}");
+        }
     }
 }

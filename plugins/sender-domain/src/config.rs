@@ -1,13 +1,13 @@
 //! The rules, as written by the operator.
 
-use postgate_plugin::Pattern;
+use postgate_plugin::DomainPattern;
 use serde::Deserialize;
 
 /// The `[config]` table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
-    allow: Vec<Pattern>,
+    allow: Vec<DomainPattern>,
     /// Whether to check the domains of recipients, too.
     pub(crate) recipients: bool,
 }

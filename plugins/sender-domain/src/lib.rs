@@ -27,7 +27,7 @@ impl OnMail for SenderDomain {
         let Some(domain) = sender.address().and_then(|sender| self.question(sender)) else {
             return MailAnswer::next();
         };
-        let refusal = match domain::route(domain) {
+        let refusal = match domain::route(&domain) {
             Route::Exists => return MailAnswer::next(),
             Route::Missing => Refusal::new(550, "5.1.8", "the sender's domain cannot be mailed to")
                 .because(format!("{domain} has no mail exchanger and no address")),
@@ -46,7 +46,7 @@ impl OnRcpt for SenderDomain {
             return RcptAnswer::next();
         }
         match self.question(recipient.address()) {
-            Some(domain) if domain::takes_no_mail(domain) => {
+            Some(domain) if domain::takes_no_mail(&domain) => {
                 let refusal = Refusal::new(556, "5.1.10", "the recipient's domain takes no mail");
                 RcptAnswer::refuse(refusal.because(format!("{domain} has a null MX")))
             }
@@ -58,12 +58,12 @@ impl OnRcpt for SenderDomain {
 postgate_plugin::export!(SenderDomain: OnMail, OnRcpt);
 
 impl SenderDomain {
-    /// The domain to look up, if there is one: the bare `postmaster` has none, and an address
-    /// literal needs no query.
-    fn question<'a>(&self, address: &'a Address) -> Option<&'a str> {
+    /// The domain to look up, as it is in the Domain Name System, if there is one: the bare
+    /// `postmaster` has none, and an address literal needs no query.
+    fn question(&self, address: &Address) -> Option<String> {
         let domain = address.domain();
         let is_name = !domain.is_empty() && !domain.starts_with('[');
-        (is_name && !self.config.allows(domain)).then_some(domain)
+        (is_name && !self.config.allows(domain)).then(|| address.canonical_domain())
     }
 }
 

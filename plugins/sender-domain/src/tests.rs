@@ -28,6 +28,9 @@ fn install_domains() {
         .mx("muddled.example", 10, "mx.mail.example")
         .address("ipv4.example", Ipv4Addr::LOCALHOST)
         .address("ipv6.example", Ipv6Addr::LOCALHOST)
+        .mx("under_score.example", 10, "mx.mail.example")
+        .mx("xn--bcher-kva.example", 10, "mx.mail.example")
+        .mx("xn--null-zqa.example", 0, "")
         .fails("broken.example")
         .install();
 }
@@ -38,6 +41,10 @@ fn senders() {
         ("", None),
         ("a@mail.example", None),
         ("a@Mail.Example", None),
+        ("a@under_score.example", None),
+        ("a@bücher.example", None),
+        ("a@BÜCHER。example", None),
+        ("a@XN--BCHER-KVA.example", None),
         ("a@ipv4.example", None),
         ("a@ipv6.example", None),
         ("a@[192.0.2.1]", None),
