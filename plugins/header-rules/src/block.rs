@@ -3,18 +3,19 @@
 use postgate_plugin::{HeadersAnswer, message};
 
 use crate::config::{Field, Match};
-use crate::encoded_word;
+use crate::visible::{normalized, readings};
 
 /// A header block, and the edits that have led to it from the received one.
 pub(crate) struct Block {
-    fields: Vec<(String, String)>,
+    /// Names, and the readings of the values.
+    fields: Vec<(String, Vec<String>)>,
     answer: HeadersAnswer,
 }
 
 impl Block {
     /// The block of the current message.
     pub(crate) fn of_message() -> Self {
-        let fields = message::headers().map(|field| (field.name, readable(&field.value)));
+        let fields = message::headers().map(|field| (field.name, readings(&field.value)));
         Self {
             fields: fields.collect(),
             answer: HeadersAnswer::next(),
@@ -33,16 +34,9 @@ impl Block {
             .fields
             .iter()
             .filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        let values = (0_u32..).zip(named.map(|(_, value)| value.to_lowercase()));
+        let values = (0_u32..).zip(named.map(|(_, readings)| readings));
         let positions: Vec<u32> = values
-            .filter(|(_, value)| match when {
-                Match::Absent | Match::AtLeast(_) | Match::Present => true,
-                Match::Contains(text) => value.contains(&text.0),
-                Match::Equals(text) => *value == text.0,
-                Match::Glob(pattern) => pattern.matches(value),
-                Match::Prefix(text) => value.starts_with(&text.0),
-                Match::Suffix(text) => value.ends_with(&text.0),
-            })
+            .filter(|(_, readings)| readings.iter().any(|value| when.matches(value)))
             .map(|(position, _)| position)
             .collect();
         let applies = match when {
@@ -56,14 +50,14 @@ impl Block {
     /// Adds a field above all others.
     pub(crate) fn prepend(&mut self, field: &Field) {
         self.fields
-            .insert(0, (field.name.0.clone(), field.value.clone()));
+            .insert(0, (field.name.0.clone(), vec![normalized(&field.value)]));
         self.edit(|answer| answer.prepend_header(&field.name.0, &field.value));
     }
 
     /// Adds a field below all others.
     pub(crate) fn append(&mut self, field: &Field) {
         self.fields
-            .push((field.name.0.clone(), field.value.clone()));
+            .push((field.name.0.clone(), vec![normalized(&field.value)]));
         self.edit(|answer| answer.append_header(&field.name.0, &field.value));
     }
 
@@ -71,7 +65,7 @@ impl Block {
     pub(crate) fn replace(&mut self, name: &str, positions: &[u32], value: &str) {
         for &position in positions {
             if let Some(index) = self.index(name, position) {
-                self.fields[index].1 = value.into();
+                self.fields[index].1 = vec![normalized(value)];
             }
             self.edit(|answer| answer.replace_header(name, position, value));
         }
@@ -103,10 +97,4 @@ impl Block {
         let mut named = fields.filter(|(_, (field, _))| field.eq_ignore_ascii_case(name));
         named.nth(position as usize).map(|(index, _)| index)
     }
-}
-
-/// A value as mail programs display it: unfolded, trimmed, and with its encoded words decoded.
-fn readable(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value).replace(['\r', '\n'], "");
-    encoded_word::decode(text.trim())
 }

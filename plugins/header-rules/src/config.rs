@@ -1,7 +1,9 @@
 //! The rules, as written by the operator and as used.
 
-use postgate_plugin::{Pattern, Refusal};
+use postgate_plugin::{EmptyPattern, Pattern, Refusal};
 use serde::Deserialize;
+
+use crate::visible::normalized;
 
 /// The `[config]` table.
 #[derive(Debug, Default, Deserialize)]
@@ -35,13 +37,27 @@ pub(crate) enum Match {
     /// A value equals the text.
     Equals(Text),
     /// A value matches the pattern.
-    Glob(Pattern),
+    Glob(Glob),
     /// A value begins with the text.
     Prefix(Text),
     /// There is a field with the name.
     Present,
     /// A value ends with the text.
     Suffix(Text),
+}
+
+impl Match {
+    /// True if a normalized value is one that the rule is about.
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Absent | Self::AtLeast(_) | Self::Present => true,
+            Self::Contains(text) => value.contains(&text.0),
+            Self::Equals(text) => value == text.0,
+            Self::Glob(pattern) => pattern.0.matches(value),
+            Self::Prefix(text) => value.starts_with(&text.0),
+            Self::Suffix(text) => value.ends_with(&text.0),
+        }
+    }
 }
 
 /// What a rule does.
@@ -78,14 +94,36 @@ pub(crate) struct Tag {
     pub(crate) value: String,
 }
 
-/// A text in lower case.
+/// A normalized text. Blanks at its ends stay: `contains = "win "` is not about winners.
 #[derive(Debug, Deserialize)]
 #[serde(from = "String")]
-pub(crate) struct Text(pub(crate) String);
+pub(crate) struct Text(String);
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text.to_lowercase())
+        let blank = |found: bool| if found { " " } else { "" };
+        let inner = normalized(&text);
+        match inner.is_empty() {
+            true => Self(inner),
+            false => Self(format!(
+                "{}{inner}{}",
+                blank(text.starts_with(char::is_whitespace)),
+                blank(text.ends_with(char::is_whitespace))
+            )),
+        }
+    }
+}
+
+/// A pattern for normalized values.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Glob(Pattern);
+
+impl TryFrom<String> for Glob {
+    type Error = EmptyPattern;
+
+    fn try_from(text: String) -> Result<Self, EmptyPattern> {
+        Pattern::new(&Text::from(text).0).map(Self)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Edits, tags and refuses messages by their header fields.
 
 mod block;
+mod charset;
 mod config;
 mod encoded_word;
+mod visible;
 
 use postgate_plugin::prelude::*;
 
