@@ -19,6 +19,14 @@ pub struct Part {
     pub(super) body: Range<u64>,
 }
 
+impl Part {
+    /// True if the part stands in the body as it was sent. False if it was found in the decoded content
+    /// of another part.
+    pub const fn is_as_sent(&self) -> bool {
+        matches!(self.storage, Storage::Body)
+    }
+}
+
 /// Where octets are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {

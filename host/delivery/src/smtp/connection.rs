@@ -17,7 +17,7 @@ use tracing::debug;
 use super::peer::Peer;
 use super::stream::Stream;
 use super::terms::TransactionTerms;
-use crate::error::{DeliveryError, NEEDS_TLS, NEEDS_UTF8, NO_CONVERSION, TlsFailure};
+use crate::error::{DeliveryError, NEEDS_TLS, NEEDS_UTF8, TlsFailure};
 use crate::message::Message;
 use crate::security::ConnectionSecurity;
 
@@ -63,7 +63,7 @@ impl Connection {
             Ok(parameters) => parameters,
             Err(refusal) => return Ok(Opened::Refused(refusal)),
         };
-        let terms = TransactionTerms::of(&parameters);
+        let terms = TransactionTerms::of(&parameters, &envelope.parameters);
         let previous = self.open.replace(terms);
         if previous.is_some() {
             self.client.request(Request::Reset);
@@ -107,11 +107,16 @@ impl Connection {
         self.command(Stage::Rcpt).await
     }
 
-    /// Begins the message: with BDAT if the server offers it, which saves the round trip of DATA.
+    /// Begins the message: with BDAT if the server offers it, which saves the round trip of DATA. A
+    /// message that needs an extension that the server does not offer is refused without asking it.
     pub(super) async fn begin(
         &mut self,
         message: &Message<'_>,
     ) -> Result<Result<(), Refusal>, DeliveryError> {
+        let unmet = self.open.unwrap_or_default().unmet(message).await;
+        if let Some(refusal) = unmet.map_err(DeliveryError::Content)? {
+            return Ok(Err(refusal));
+        }
         if !self.client.capabilities().offers("CHUNKING") {
             return self.data().await;
         }
@@ -167,30 +172,35 @@ impl Connection {
     }
 
     /// The parameters of MAIL, with SMTPUTF8 also if a plugin has rewritten an address so that it
-    /// needs it. Fails if the server cannot accept the sender or the message.
+    /// needs it. Without an extension that the client has asked for and the server does not offer:
+    /// whether the message needs it is known when it is there. Fails if the server cannot accept the
+    /// sender.
     fn parameters(
         &self,
         envelope: &Envelope,
         recipients: &[&Recipient],
     ) -> Result<MailParameters, Refusal> {
         let capabilities = self.client.capabilities();
-        if envelope.parameters.body == Some(Body::BinaryMime)
-            && !capabilities.take(Body::BinaryMime)
-        {
-            return Err(NO_CONVERSION);
-        }
-        let is_needed = envelope.parameters.smtputf8 || !envelope.sender.as_str().is_ascii();
-        let is_useful = recipients
-            .iter()
-            .any(|recipient| !recipient.path.as_str().is_ascii());
+        let is_needed = !envelope.sender.as_str().is_ascii();
+        let is_useful = envelope.parameters.smtputf8
+            || recipients
+                .iter()
+                .any(|recipient| !recipient.path.as_str().is_ascii());
         let is_offered = capabilities.offers("SMTPUTF8");
         if is_needed && !is_offered {
             return Err(NEEDS_UTF8);
         }
+        let body = match envelope.parameters.body {
+            Some(Body::BinaryMime) if !capabilities.take(Body::BinaryMime) => {
+                Some(Body::EightBitMime)
+            }
+            body => body,
+        };
         if envelope.parameters.value("REQUIRETLS").is_some() && !self.keeps_tls() {
             return Err(NEEDS_TLS);
         }
         Ok(MailParameters {
+            body,
             smtputf8: is_offered && (is_needed || is_useful),
             ..envelope.parameters.clone()
         })

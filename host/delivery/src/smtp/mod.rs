@@ -3,6 +3,7 @@
 mod connection;
 mod greeting;
 mod lmtp_replies;
+mod need;
 mod peer;
 mod pool;
 mod relay;

@@ -131,21 +131,55 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
         &["S: 250-BINARYMIME"],
         &["S: 250-CHUNKING", "S: 250-8BITMIME"],
     ] {
+        let mail = match keywords.contains(&"S: 250-8BITMIME") {
+            true => "C: MAIL FROM:<a@b> BODY=8BITMIME",
+            false => "C: MAIL FROM:<a@b>",
+        };
+        let envelope = [mail, "C: RCPT TO:<c@d>", "S: 250 ok", "S: 250 ok"];
+        let next = ["C: RSET", "C: MAIL FROM:<a@b>", "C: RCPT TO:<c@d>"];
+        let end = ["S: 250 ok", "S: 250 ok", "S: 250 ok", "end"];
         // The connection serves the next transaction.
-        let script = offering(keywords, &[ENVELOPE.as_slice(), &["end"]].concat());
-        let (address, playing) = play(vec![script]).await;
+        let script = [envelope.as_slice(), &next, &end].concat();
+        let (address, playing) = play(vec![offering(keywords, &script)]).await;
         let delivery = delivery(BackendAddress::Smtp(address));
         let mut mail = begin_with(&delivery, "a@b", binary());
-        for recipient in ["c@d", "e@f"] {
-            assert_eq!(
-                mail.offer(recipient).await,
-                "554 5.6.1 Conversion is not possible"
-            );
-        }
+        assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+        let body = Content::from(b"a\nb\r\n".to_vec());
+        let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+        assert_eq!(
+            mail.deliver_message(&message).await,
+            "554 5.6.1 Conversion is not possible"
+        );
         assert_eq!(begin(&delivery).offer("c@d").await, "250 2.0.0 ok");
         drop((mail, delivery));
         playing.await.unwrap();
     }
+}
+
+/// What was sent as binary, but is text in lines, needs no conversion.
+#[tokio::test]
+async fn a_message_that_does_not_need_binarymime_goes_without() {
+    let script = [
+        "C: MAIL FROM:<a@b> BODY=8BITMIME",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "S: 250 ok",
+        "C: DATA",
+        "S: 354 go",
+        "C: A: b",
+        "C: ",
+        "C: ..body",
+        "C: .",
+        "S: 250 2.6.0 queued",
+        "end",
+    ];
+    let (address, playing) = play(vec![offering(&["S: 250-8BITMIME"], &script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    let mut mail = begin_with(&delivery, "a@b", binary());
+    mail.offer("c@d").await;
+    assert_eq!(mail.deliver().await, "250 2.6.0 queued");
+    drop((mail, delivery));
+    playing.await.unwrap();
 }
 
 #[tokio::test]

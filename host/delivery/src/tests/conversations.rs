@@ -169,6 +169,55 @@ async fn what_the_client_asks_for_is_passed_on_where_it_is_offered() {
     playing.await.unwrap();
 }
 
+fn utf8() -> MailParameters {
+    MailParameters {
+        smtputf8: true,
+        ..MailParameters::default()
+    }
+}
+
+/// What counts is what a message needs, not what its client asks for.
+#[tokio::test]
+async fn a_message_that_does_not_need_smtputf8_goes_without() {
+    let message = |body: &'static [&str]| {
+        let begin = ["C: MAIL FROM:<a@b>", "S: 250 ok", "C: RCPT TO:<c@d>"];
+        let end = ["C: .", "S: 250 2.0.0 queued"];
+        let data = ["S: 250 ok", "C: DATA", "S: 354 go", "C: A: b", "C: "];
+        [begin.as_slice(), &data, body, &end].concat()
+    };
+    let refused = [
+        "C: MAIL FROM:<a@b>",
+        "S: 250 ok",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "C: RSET",
+        "S: 250 ok",
+        "C: MAIL FROM:<a@b>",
+        "S: 250 ok",
+        "C: RCPT TO:<c@d>",
+        "S: 250 ok",
+        "end",
+    ];
+    let script = [message(&["C: text"]), message(&["C: é"]), refused.to_vec()].concat();
+    let (address, playing) = play(vec![greeted(&script)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    for (head, body, expected) in [
+        ("A: b\r\n\r\n", "text\r\n", "250 2.0.0 queued"),
+        ("A: b\r\n\r\n", "é\r\n", "250 2.0.0 queued"),
+        ("A: é\r\n\r\n", "text\r\n", "550 5.6.7 "),
+    ] {
+        let mut mail = begin_with(&delivery, "a@b", utf8());
+        assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
+        let body = Content::from(body.as_bytes().to_vec());
+        let message = Message::new(&ReversePath::Null, head.as_bytes(), &body);
+        let reply = mail.deliver_message(&message).await;
+        assert!(reply.starts_with(expected), "{head}: {reply}");
+    }
+    assert_eq!(begin(&delivery).offer("c@d").await, "250 2.0.0 ok");
+    drop(delivery);
+    playing.await.unwrap();
+}
+
 #[tokio::test]
 async fn international_mail_is_refused_where_it_is_not_offered() {
     let script = greeted(&[
@@ -180,12 +229,8 @@ async fn international_mail_is_refused_where_it_is_not_offered() {
     ]);
     let (address, playing) = play(vec![script]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
-    let needs = MailParameters {
-        smtputf8: true,
-        ..MailParameters::default()
-    };
-    for (address, parameters) in [("a@b", needs), ("pelé@b", MailParameters::default())] {
-        let mut mail = begin_with(&delivery, address, parameters);
+    for parameters in [utf8(), MailParameters::default()] {
+        let mut mail = begin_with(&delivery, "pelé@b", parameters);
         let reply = mail.offer("c@d").await;
         assert!(reply.starts_with("550 5.6.7 "), "{reply}");
     }

@@ -114,11 +114,15 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
     playing.await.unwrap();
 }
 
-/// An address in UTF-8 can be sent only if the transaction has SMTPUTF8 (RFC 6533 §3).
+/// An address in UTF-8 is written in ASCII if the transaction does not have SMTPUTF8 (RFC 6533 §3).
 #[tokio::test]
-async fn an_original_recipient_in_utf8_needs_smtputf8() {
+async fn an_original_recipient_in_utf8_is_written_in_ascii_without_smtputf8() {
     for (address, mail, rcpt) in [
-        ("c@d", "C: MAIL FROM:<a@b>", "C: RCPT TO:<c@d> NOTIFY=NEVER"),
+        (
+            "c@d",
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d> NOTIFY=NEVER ORCPT=utf-8;\\x{E9}@d",
+        ),
         (
             "ç@d",
             "C: MAIL FROM:<a@b> SMTPUTF8",
