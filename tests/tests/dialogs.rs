@@ -1,7 +1,10 @@
 //! Every dialog, against the protocol core in several cuts and over TCP against the program.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use postgate_tests::backend::Backend;
 use postgate_tests::certificate::Authority;
@@ -85,6 +88,48 @@ proptest! {
         }
     }
 }
+
+/// Each octet is a segment of its own, since the client does not wait to fill one.
+#[test]
+fn a_session_over_tcp_in_single_octets_and_in_one_segment() {
+    let backend = Backend::working();
+    let gateway = Setup::new().backend(&backend.smtp()).start();
+    let converse = |size| {
+        let mut client = TcpStream::connect(gateway.address()).expect("a connection");
+        client.set_nodelay(true).expect("no delay");
+        let patience = Some(Duration::from_secs(60));
+        client.set_read_timeout(patience).expect("a time limit");
+        for segment in SESSION.chunks(size) {
+            client.write_all(segment).expect("the gateway reads");
+        }
+        let mut replies = String::new();
+        client.read_to_string(&mut replies).expect("replies");
+        replies
+    };
+    let whole = converse(SESSION.len());
+    assert_eq!(converse(1), whole);
+    let codes: Vec<_> = whole.lines().map(|line| &line[..4]).collect();
+    let last: Vec<_> = codes.iter().filter(|code| code.ends_with(' ')).collect();
+    let expected = [
+        "220 ", "250 ", "500 ", "250 ", "250 ", "501 ", "354 ", "250 ", "250 ", "250 ", "250 ",
+        "250 ", "221 ",
+    ];
+    assert!(last.iter().copied().eq(&expected), "{whole}");
+    assert_eq!(backend.taken().len(), 4);
+}
+
+const SESSION: &[u8] = b"EHLO client.example\r\n\
+    OINK\r\n\
+    MAIL FROM:<alice@client.example>\r\n\
+    RCPT TO:<bob@example.org>\r\n\
+    RCPT TO:<>\r\n\
+    DATA\r\n\
+    Subject: first\r\n\r\n..one\r\nQUIT\r\n\r\n.\r\n\
+    MAIL FROM:<alice@client.example>\r\n\
+    RCPT TO:<bob@example.org>\r\n\
+    BDAT 18\r\nSubject: second\r\n\r\
+    BDAT 8 LAST\r\n\n..two\r\n\
+    QUIT\r\n";
 
 /// One gateway for all dialogs that need the same settings, and a new connection for each.
 #[test]

@@ -89,6 +89,40 @@ fn international_addresses_are_seen_and_passed_on() {
     assert_eq!(mail.recipients, ["RCPT TO:<测试@example.org>"]);
 }
 
+/// The backend offers nothing. What the message has decides, after the edits of plugins.
+#[test]
+fn smtputf8_that_is_not_needed_is_not_asked_of_the_backend() {
+    let backend = Backend::scripted(|event| match event.step {
+        Step::Helo(_) => Act::reply("250 backend.example"),
+        _ => Act::Work,
+    });
+    let gateway = Setup::new().backend(&backend.smtp()).start();
+    let mut client = Client::greeted(gateway.address());
+    for (message, expected) in [
+        ("Subject: x\r\n\r\nplain\r\n", "250"),
+        ("Subject: x\r\n\r\nthé\r\n", "250"),
+        ("Subject: thé\r\n\r\nplain\r\n", "550 5.6.7"),
+    ] {
+        client.says("MAIL FROM:<alice@client.example> SMTPUTF8", "250");
+        client.says("RCPT TO:<bob@example.org>", "250");
+        let reply = client.message(message.as_bytes());
+        assert!(reply.starts_with(expected), "{message}: {reply}");
+    }
+    client.says("MAIL FROM:<Pelé@client.example> SMTPUTF8", "250");
+    client.says("RCPT TO:<bob@example.org>", "550 5.6.7");
+    client.says("RSET", "250");
+    // Without SMTPUTF8, a message is passed on as it is.
+    client.says("MAIL FROM:<alice@client.example>", "250");
+    client.says("RCPT TO:<bob@example.org>", "250");
+    let reply = client.message("Subject: thé\r\n\r\n".as_bytes());
+    assert!(reply.starts_with("250"), "{reply}");
+    let taken = backend.taken();
+    assert_eq!(taken.len(), 3);
+    for mail in taken {
+        assert_eq!(mail.mail, "MAIL FROM:<alice@client.example>");
+    }
+}
+
 #[test]
 fn notifications_are_seen_and_passed_on() {
     let (gateway, backend) = start();

@@ -125,7 +125,7 @@ pub fn reply(octets: &[u8]) {
             continue;
         };
         let mut written = Vec::new();
-        reply.write(&mut written);
+        reply.write(Charset::Utf8, &mut written);
         assert_reply_lines(&written);
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use postgate_proto::address::Charset;
 use postgate_proto::auth::Mechanism;
 use postgate_proto::data::LineEndings;
 use postgate_proto::fault::Fault;
@@ -301,7 +302,7 @@ fn valid_and_invalid_replies() {
     let denied = |reply: &str| {
         let config = parse(&format!("{MINIMAL}[replies]\nrelay-denied = {reply}"))?;
         let mut octets = Vec::new();
-        config.replies[Fault::RelayDenied.name()].write(&mut octets);
+        config.replies[Fault::RelayDenied.name()].write(Charset::Utf8, &mut octets);
         Ok::<_, Vec<String>>(String::from_utf8(octets).unwrap())
     };
     let good = [

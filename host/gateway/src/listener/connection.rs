@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use postgate_config::{EarlyTalkers, Listener, ProxyMode, TlsMode};
+use postgate_proto::address::Charset;
 use postgate_proto::reply::{Refusal, Reply};
 use postgate_proto::session::{Channel, ClientTrust, Ending, Session, Settings, Tls};
 use postgate_runtime::context::{RemoteHost, SessionFacts, TlsFacts};
@@ -329,7 +330,7 @@ impl IncomingConnection {
 
     async fn reply_and_close(mut self, reply: &Reply) {
         let mut octets = Vec::new();
-        reply.write(&mut octets);
+        reply.write(Charset::Ascii, &mut octets);
         // The client may not read the reply.
         _ = timeout(LAST_REPLY_TIMEOUT, async {
             // A client that expects a TLS handshake cannot parse a plaintext reply.

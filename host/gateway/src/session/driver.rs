@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_config::Limits;
+use postgate_proto::address::Charset;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{
     Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait, Writing,
@@ -100,7 +101,7 @@ impl<T: Transport> Driver<T> {
     /// Sends a refusal in place of the banner, and closes the connection.
     pub async fn refuse(mut self, refusal: &Refusal) -> Ending {
         let mut octets = Vec::new();
-        refusal.reply().write(&mut octets);
+        refusal.reply().write(Charset::Ascii, &mut octets);
         // The client may have closed the connection already.
         _ = timeout(self.limits.write_timeout, self.transport.write(&octets)).await;
         self.finish(Ending::Disconnected, Counters::default()).await

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::address::Charset;
 use crate::reply::defaults::defaults;
 use crate::reply::enhanced::Enhanced;
 
@@ -130,14 +131,22 @@ impl Reply {
         fixed.into_iter().chain(lines.iter().map(String::as_str))
     }
 
-    /// Appends the wire form of the reply. Lines are truncated to [`MAX_LINE`] octets.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the wire form of the reply. Lines are truncated to [`MAX_LINE`] octets. A client that has
+    /// not asked for SMTPUTF8 gets ASCII (RFC 6531 §3.7.4.2): a question mark for any other character.
+    pub fn write(&self, charset: Charset, out: &mut Vec<u8>) {
         let mut lines = self.lines().peekable();
         if lines.peek().is_none() {
             self.write_line("", true, out);
         }
         while let Some(line) = lines.next() {
-            self.write_line(line, lines.peek().is_none(), out);
+            let is_last = lines.peek().is_none();
+            match charset {
+                Charset::Ascii if !line.is_ascii() => {
+                    let line = line.replace(|c: char| !c.is_ascii(), "?");
+                    self.write_line(&line, is_last, out);
+                }
+                Charset::Ascii | Charset::Utf8 => self.write_line(line, is_last, out),
+            }
         }
     }
 

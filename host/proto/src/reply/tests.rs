@@ -1,10 +1,11 @@
 //! Replies, written and read.
 
 use super::*;
+use crate::address::Charset;
 
 fn written(reply: &Reply) -> String {
     let mut out = Vec::new();
-    reply.write(&mut out);
+    reply.write(Charset::Utf8, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -13,6 +14,16 @@ fn writes_every_line_with_its_codes() {
     let lines = vec!["one".into(), "two".into()];
     let reply = Reply::new(550, Some(Enhanced::new(5, 7, 1)), lines).unwrap();
     assert_eq!(written(&reply), "550-5.7.1 one\r\n550 5.7.1 two\r\n");
+}
+
+#[test]
+fn a_client_without_smtputf8_gets_ascii() {
+    let lines = vec!["Größe:\u{fffd}".into(), "日本".into()];
+    let reply = Reply::new(250, None, lines).unwrap();
+    let mut out = Vec::new();
+    reply.write(Charset::Ascii, &mut out);
+    assert_eq!(out, b"250-Gr??e:?\r\n250 ??\r\n");
+    assert_eq!(written(&reply), "250-Größe:\u{fffd}\r\n250 日本\r\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::mem;
 
 use zeroize::Zeroizing;
 
+use crate::address::Charset;
 use crate::command::{is_auth, split_verb};
 use crate::fault::Fault;
 use crate::reply::{Enhanced, Reply};
@@ -34,6 +35,7 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
         return Transition::Idle(commands.into(), Idle::Read(Wait::Command));
     };
     core.counters.commands = core.counters.commands.saturating_add(1);
+    core.charset = charset_of(&commands.phase, core.charset);
     Transition::Next(match line {
         Line::Complete(line) => complete_line(commands, line, core),
         Line::Endless => core.hang_up(Ending::EndlessLine),
@@ -54,6 +56,16 @@ pub(super) fn carry_out_line(phase: Phase, line: &[u8], core: &mut Core) -> Stat
     match core.check_line(&phase, line) {
         Ok(command) => carry_out(phase, command, core),
         Err(fault) => core.refuse_command(Commands::new(phase), fault),
+    }
+}
+
+/// The charset of the replies in a phase. A message in chunks has that of its transaction, which is the
+/// current one.
+const fn charset_of(phase: &Phase, current: Charset) -> Charset {
+    match phase {
+        Phase::Chunks(..) => current,
+        Phase::Transaction(_, envelope) => envelope.charset,
+        Phase::Identified(_) | Phase::Refused | Phase::Unidentified => Charset::Ascii,
     }
 }
 
@@ -139,6 +151,7 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
                 body: parameters.body,
                 recipients: 0,
             };
+            core.charset = envelope.charset;
             let ask = Ask::Mail { sender, parameters };
             (ask, Question::Mail(helo, envelope))
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::address::Charset;
 use crate::auth::NonceSequence;
 use crate::fault::Fault;
 use crate::reply::Reply;
@@ -21,6 +22,8 @@ pub(super) struct Core {
     pub(super) input: Input,
     /// Replies that have not been written.
     pub(super) output: Vec<u8>,
+    /// The charset of replies: UTF-8 from MAIL with SMTPUTF8 to the end of its transaction.
+    pub(super) charset: Charset,
     pub(super) counters: Counters,
     /// Commands since the last accepted message that do not lead to one.
     idle_commands: u32,
@@ -50,6 +53,7 @@ impl Core {
             profile: Arc::default(),
             input: Input::default(),
             output: Vec::new(),
+            charset: Charset::Ascii,
             counters: Counters::default(),
             idle_commands: 0,
             fault: None,
@@ -64,7 +68,7 @@ impl Core {
     }
 
     pub(super) fn send(&mut self, reply: &Reply) {
-        reply.write(&mut self.output);
+        reply.write(self.charset, &mut self.output);
     }
 
     /// Writes the reply to a fault, and records it.

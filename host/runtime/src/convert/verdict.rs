@@ -62,6 +62,8 @@ pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer>
 
 #[cfg(test)]
 pub(super) mod tests {
+    use postgate_proto::address::Charset;
+
     use super::*;
 
     pub(in crate::convert) fn refusal(
@@ -93,7 +95,7 @@ pub(super) mod tests {
         assert_eq!(lines.len(), 100);
         assert_eq!((lines[0].len(), lines[99]), (512, "a"));
         let mut out = Vec::new();
-        refused.refusal.reply().write(&mut out);
+        refused.refusal.reply().write(Charset::Utf8, &mut out);
         assert_eq!(out.iter().filter(|octet| **octet == b'\n').count(), 100);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postgate_contract::Event;
+use postgate_proto::address::Charset;
 use postgate_proto::auth::{Credentials, Mechanism, Proof};
 use postgate_proto::envelope::Recipient;
 use postgate_proto::reply::{Reply, ReplyParser};
@@ -271,7 +272,7 @@ pub(super) fn introduction(kind: &str, name: &str) -> Result<Introduction, Snaps
 /// The lines of a reply as they are sent, with their codes.
 fn lines(reply: &Reply) -> Vec<String> {
     let mut octets = Vec::new();
-    reply.write(&mut octets);
+    reply.write(Charset::Utf8, &mut octets);
     let text = String::from_utf8_lossy(&octets);
     text.lines().map(str::to_owned).collect()
 }
