@@ -1,8 +1,13 @@
 //! The errors of calls of a plugin.
 
+use std::io;
 use std::time::Duration;
 
 use postgate_contract::Event;
+use postgate_spool::is_full;
+use rustix::io::Errno;
+use tokio::task::JoinError;
+use wasmtime::PoolConcurrencyLimitError;
 
 use crate::convert::InvalidAnswer;
 
@@ -17,6 +22,59 @@ pub(crate) struct LimitExceeded {
     pub(crate) limit: u32,
 }
 
+/// The host failed while it asked a plugin. The plugin is not at fault, so neither its breaker nor its
+/// `on-failure` applies: the client is told to try later.
+#[derive(Debug, thiserror::Error)]
+pub enum HostFault {
+    /// No shared instance was free in time.
+    #[error("exceeded shared-instances: none was free within {0:?}")]
+    Busy(Duration),
+    /// A listed file cannot be read for lack of a resource of the machine.
+    #[error("a listed file cannot be read")]
+    File,
+    /// The message cannot be read from the spool, or decoded content cannot be stored.
+    #[error("the message cannot be read or decoded: {0}")]
+    Message(#[source] io::Error),
+    /// The system has no random octets.
+    #[error("the system has no random octets")]
+    Random,
+    /// The system has no memory for an instance, or the pool has no room for it.
+    #[error("no room for the instance: {}", root_cause(.0))]
+    Room(#[source] wasmtime::Error),
+    /// A blocking task of the host panicked or was cancelled.
+    #[error("a blocking task of the host failed: {0}")]
+    Task(#[source] JoinError),
+}
+
+impl HostFault {
+    /// Returns the class of the fault, for logs and metrics: `file`, `memory`, `message`, `random`,
+    /// `shared-instances`, `space` or `task`.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Busy(_) => "shared-instances",
+            Self::File => "file",
+            Self::Message(_) if self.is_lack_of_space() => "space",
+            Self::Message(_) => "message",
+            Self::Random => "random",
+            Self::Room(_) => "memory",
+            Self::Task(_) => "task",
+        }
+    }
+
+    /// True if a disk is full, or a file may not grow.
+    pub fn is_lack_of_space(&self) -> bool {
+        matches!(self, Self::Message(error) if is_full(error))
+    }
+}
+
+/// True if an error of the engine comes from the system or from the pool, and not from the guest.
+pub(crate) fn is_of_host(error: &wasmtime::Error) -> bool {
+    error.is::<PoolConcurrencyLimitError>()
+        || error
+            .chain()
+            .any(|cause| cause.is::<io::Error>() || cause.is::<Errno>())
+}
+
 /// The reason why a plugin gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
@@ -26,9 +84,6 @@ pub enum PluginError {
     /// The plugin was not asked, because its breaker is open.
     #[error("not asked, because the breaker is open")]
     BreakerOpen,
-    /// No shared instance was free in time.
-    #[error("exceeded shared-instances: none was free within {0:?}")]
-    Busy(Duration),
     /// The call exceeded its CPU time.
     #[error("exceeded limits.{key} of {limit:?}")]
     Cpu {
@@ -37,6 +92,9 @@ pub enum PluginError {
         /// The limit.
         limit: Duration,
     },
+    /// The host failed, and not the plugin.
+    #[error(transparent)]
+    Host(#[from] HostFault),
     /// `on-init` returned this error.
     #[error("on-init failed: {0}")]
     Init(String),
@@ -76,13 +134,14 @@ pub enum PluginError {
 
 impl PluginError {
     /// Returns the class of the error, for logs and metrics: the key of the exceeded limit in the
-    /// sidecar, or `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`.
-    pub const fn cause(&self) -> &'static str {
+    /// sidecar, or `answer`, `breaker`, `init`, `instantiate`, `self-test` or `trap`; for a fault of the
+    /// host, [`HostFault::cause`].
+    pub fn cause(&self) -> &'static str {
         match self {
             Self::Answer(_) | Self::NotExported(_) => "answer",
             Self::BreakerOpen => "breaker",
-            Self::Busy(_) => "shared-instances",
             Self::Cpu { key, .. } | Self::Limit { key, .. } | Self::Wall { key, .. } => key,
+            Self::Host(fault) => fault.cause(),
             Self::Init(_) => "init",
             Self::Instantiate(_) => "instantiate",
             Self::Memory(_) => "memory",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use memchr::memmem;
+use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tracing::warn;
 
@@ -24,6 +25,9 @@ pub(super) struct Files {
 /// The reason that a plugin gets if it cannot read a file. The details are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileError {
+    /// The machine lacks descriptors or memory, or its disk fails. A plugin cannot be blamed for what it
+    /// makes of that.
+    Host,
     /// The sidecar lists no file of this name.
     NotListed,
     /// Reading failed.
@@ -69,6 +73,7 @@ impl Files {
     pub(super) async fn content(&self, name: &str) -> Result<Arc<[u8]>, FileError> {
         let listed = self.listed.get(name).ok_or(FileError::NotListed)?;
         let mut cache = listed.cache.lock().await;
+        let mut is_of_host = false;
         let before = cache.content.as_ref().map(|cached| cached.state);
         let (path, limit) = (listed.path.clone(), self.size_limit);
         // Reading a file can take long, for example over a network, and the session may give up
@@ -82,6 +87,7 @@ impl Files {
                 }
             }
             Err(error) => {
+                is_of_host = is_lack(&error);
                 cache.content = None;
                 let failure = error.to_string();
                 // The same error is logged once.
@@ -94,9 +100,22 @@ impl Files {
         }
         match &cache.content {
             Some(cached) => Ok(Arc::clone(&cached.octets)),
+            None if is_of_host => Err(FileError::Host),
             None => Err(FileError::Unreadable),
         }
     }
+}
+
+/// True if an error says that the machine lacks a resource, or that its disk fails.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [
+        Errno::IO,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
 /// The content of a file, and the state of the file when it was read.

@@ -15,7 +15,7 @@ use wasmtime::{Store, Trap};
 
 use crate::context::Context;
 use crate::cpu_time::with_cpu_clock;
-use crate::error::{LimitExceeded, PluginError, log_text};
+use crate::error::{HostFault, LimitExceeded, PluginError, is_of_host, log_text};
 use crate::exports::Guests;
 use crate::host::{HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
@@ -108,6 +108,17 @@ fn host_error(error: wasmtime::Error, facts: &PluginFacts) -> PluginError {
     if let Some(LimitExceeded { key, limit }) = error.downcast_ref() {
         return PluginError::Limit { key, limit: *limit };
     }
+    let error = match error.downcast::<HostError>() {
+        Ok(error @ HostError::NoSession) => return PluginError::Trap(error.into()),
+        Ok(HostError::File) => return HostFault::File.into(),
+        Ok(HostError::Message(error)) => return HostFault::Message(error).into(),
+        Ok(HostError::Random) => return HostFault::Random.into(),
+        Ok(HostError::Task(error)) => return HostFault::Task(error).into(),
+        Err(error) => error,
+    };
+    if is_of_host(&error) {
+        return HostFault::Room(error).into();
+    }
     match is_hostcall_fuel(&error) {
         true => PluginError::Limit {
             key: "hostcall-bytes",
@@ -121,11 +132,11 @@ fn host_error(error: wasmtime::Error, facts: &PluginFacts) -> PluginError {
 ///
 /// The type of this error is private to wasmtime, so it is recognised by exclusion. The other errors of
 /// copying data are traps and plain messages, and [`Utf8Error`] or [`FromUtf8Error`] for a string that is
-/// not UTF-8. The errors of host functions are [`HostError`]s.
+/// not UTF-8. The errors of host functions and of the system are handled before.
 fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
     let is_message = error.is::<String>() || error.is::<&'static str>();
     let is_text = error.is::<Utf8Error>() || error.is::<FromUtf8Error>();
-    !is_message && !is_text && !error.is::<HostError>()
+    !is_message && !is_text
 }
 
 /// The time limits of one call.
@@ -194,6 +205,9 @@ impl Budget {
                 });
             }
         };
+        if state.memory.lacks_memory {
+            return Err(HostFault::Room(error).into());
+        }
         if state.memory.exceeded {
             return Err(PluginError::Memory(facts.limits.memory));
         }

@@ -33,7 +33,7 @@ pub mod verdict;
 
 pub use self::convert::InvalidAnswer;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
-pub use self::error::PluginError;
+pub use self::error::{HostFault, PluginError};
 pub use self::instance::Instance;
 pub use self::load::{ComponentError, Inspection, LoadError, inspect, load_file};
 pub use self::loaded::LoadedPlugin;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::error::PluginError;
+use crate::error::HostFault;
 
 /// The shared instances of one plugin.
 #[derive(Debug)]
@@ -41,11 +41,11 @@ impl<T> SharedInstances<T> {
     /// # Errors
     ///
     /// Fails if that takes longer than `patience`.
-    pub(super) async fn acquire(&self, patience: Duration) -> Result<Lease<T>, PluginError> {
+    pub(super) async fn acquire(&self, patience: Duration) -> Result<Lease<T>, HostFault> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         // The semaphore is never closed.
         let Ok(Ok(permit)) = timeout(patience, permit).await else {
-            return Err(PluginError::Busy(patience));
+            return Err(HostFault::Busy(patience));
         };
         // The latest one to be released is the most likely to be in the caches of the processor.
         let instance = self.idle().pop();
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(first.instance, None);
         let second = shared.acquire(PATIENCE).await.unwrap();
         let third = shared.acquire(PATIENCE).await;
-        assert!(matches!(third, Err(PluginError::Busy(_))), "{third:?}");
+        assert!(matches!(third, Err(HostFault::Busy(_))), "{third:?}");
         // The first is released, the second fails and is dropped.
         shared.release("warm", first.permit);
         drop(second);

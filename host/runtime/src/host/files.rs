@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::error::HostError;
 use super::state::HostState;
 use crate::bindings::host::files;
 use crate::files::{FileError, find_line};
@@ -46,8 +47,10 @@ impl HostState {
         question: impl FnOnce() -> Value,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Answer<T> {
+        let mut is_of_host = false;
         let ask = async {
             let content = self.plugin.files.content(name).await;
+            is_of_host = matches!(content, Err(FileError::Host));
             content
                 .map(|content| read(&content))
                 .map_err(|error| error == FileError::NotListed)
@@ -55,6 +58,9 @@ impl HostState {
         let found = self
             .external_call(call, question, || Err(false), ask)
             .await?;
+        if is_of_host {
+            return Err(HostError::File.into());
+        }
         Ok(found.map_err(|is_not_listed| match is_not_listed {
             true => files::FileError::NotListed,
             false => files::FileError::Unreadable,

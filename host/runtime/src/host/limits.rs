@@ -1,5 +1,7 @@
 //! The limits on the memory of an instance.
 
+use crate::error::is_of_host;
+
 /// Bounds the memories of an instance together, and its tables. A component that consists of several
 /// modules can have several memories.
 #[derive(Debug)]
@@ -8,6 +10,8 @@ pub(crate) struct MemoryLimit {
     used: usize,
     /// The growth that was last requested, which is taken back if it fails.
     requested: usize,
+    /// True if the system refused memory that the limit allows.
+    pub(crate) lacks_memory: bool,
     /// True if a request exceeded the limit.
     pub(crate) exceeded: bool,
 }
@@ -19,6 +23,7 @@ impl MemoryLimit {
             limit: octets as usize,
             used: 0,
             requested: 0,
+            lacks_memory: false,
             exceeded: false,
         }
     }
@@ -40,7 +45,8 @@ impl wasmtime::ResourceLimiter for MemoryLimit {
         Ok(fits)
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.lacks_memory |= is_of_host(&error);
         self.used -= self.requested.min(self.used);
         Ok(())
     }
@@ -90,5 +96,18 @@ mod tests {
         assert!(!memory.exceeded);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
         assert!(memory.exceeded);
+    }
+
+    #[test]
+    fn the_system_and_the_guest_are_told_apart() {
+        use wasmtime::ResourceLimiter as _;
+        let mut memory = MemoryLimit::new(100);
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        let of_guest = wasmtime::format_err!("memory growth exceeds memory type's limits");
+        memory.memory_grow_failed(of_guest).unwrap();
+        assert!(!memory.lacks_memory);
+        let of_system = std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+        memory.memory_grow_failed(of_system.into()).unwrap();
+        assert!(memory.lacks_memory && !memory.exceeded);
     }
 }

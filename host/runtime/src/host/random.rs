@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::error::HostError;
 use super::state::HostState;
 use crate::bindings::host::random;
 
@@ -14,7 +15,7 @@ impl random::Host for HostState {
         };
         let zeroes = || Some(vec![0; length]);
         let drawn = self.external_call_now("random.octets", || json!([length]), zeroes, draw)?;
-        drawn.ok_or_else(|| wasmtime::format_err!("the system has no random octets"))
+        drawn.ok_or_else(|| HostError::Random.into())
     }
 }
 

@@ -68,6 +68,7 @@ impl HostState {
         self.view = Some(view);
         self.cpu = cpu;
         self.memory.exceeded = false;
+        self.memory.lacks_memory = false;
         self.log_lines = 0;
         self.dns_queries = 0;
     }

@@ -17,6 +17,7 @@ type Labels<const N: usize> = [(&'static str, String); N];
 pub struct PluginMetricsFamily {
     calls: Family<Labels<2>, Durations>,
     failures: Family<Labels<3>, Counter>,
+    host_faults: Family<Labels<3>, Counter>,
     skipped: Family<Labels<2>, Counter>,
     opened: Family<Labels<1>, Counter>,
     is_open: Family<Labels<1>, Gauge>,
@@ -32,6 +33,7 @@ impl PluginMetricsFamily {
         let all = Self {
             calls: Family::default(),
             failures: Family::default(),
+            host_faults: Family::default(),
             skipped: Family::default(),
             opened: Family::default(),
             is_open: Family::default(),
@@ -49,6 +51,11 @@ impl PluginMetricsFamily {
             "plugin_failures",
             "Calls without an answer, by the limit that was exceeded or what else happened",
             all.failures.clone(),
+        );
+        registry.register(
+            "plugin_host_faults",
+            "Calls without an answer for a failure of the host, by its cause",
+            all.host_faults.clone(),
         );
         registry.register(
             "plugin_skipped",
@@ -103,6 +110,7 @@ impl PluginMetricsFamily {
             plugin: plugin.to_owned(),
             calls: events.into_iter().map(at).collect(),
             failures: self.failures.clone(),
+            host_faults: self.host_faults.clone(),
             skipped: self.skipped.clone(),
             opened: self.opened.get_or_create_owned(&alone),
             is_open: self.is_open.get_or_create_owned(&alone),
@@ -118,6 +126,7 @@ pub struct PluginMetrics {
     plugin: String,
     calls: Vec<(Event, Durations)>,
     failures: Family<Labels<3>, Counter>,
+    host_faults: Family<Labels<3>, Counter>,
     skipped: Family<Labels<2>, Counter>,
     /// The number of times that the breaker has opened.
     pub opened: Counter,
@@ -152,12 +161,22 @@ impl PluginMetrics {
 
     /// Counts a failed call at an event, with its cause.
     pub fn failed(&self, event: Event, cause: &'static str) {
-        let labels = [
+        let labels = self.with_cause(event, cause);
+        self.failures.get_or_create(&labels).inc();
+    }
+
+    /// Counts a call at an event that failed through the fault of the host, with its cause.
+    pub fn host_failed(&self, event: Event, cause: &'static str) {
+        let labels = self.with_cause(event, cause);
+        self.host_faults.get_or_create(&labels).inc();
+    }
+
+    fn with_cause(&self, event: Event, cause: &'static str) -> Labels<3> {
+        [
             ("plugin", self.plugin.clone()),
             ("event", event.name().to_owned()),
             ("cause", cause.to_owned()),
-        ];
-        self.failures.get_or_create(&labels).inc();
+        ]
     }
 
     /// Counts a call at an event that was not made.

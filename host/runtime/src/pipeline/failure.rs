@@ -3,7 +3,9 @@
 use postgate_contract::{Event, OnFailure};
 use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::TLS_NOT_AVAILABLE;
+use postgate_spool::NO_ROOM;
 
+use crate::error::HostFault;
 use crate::verdict::{Refused, Verdict};
 
 /// Returns the verdict that the operator chose (`on-failure`) for the failure of a plugin at an event.
@@ -21,6 +23,24 @@ pub(super) fn verdict_of_failure(on_failure: OnFailure, event: Event) -> Verdict
         }
         (OnFailure::Tempfail, Event::StartTls) => Verdict::Refuse(Refused::from(TLS_NOT_AVAILABLE)),
         (OnFailure::Tempfail, _) => Verdict::Refuse(Refused::from(Refusal::TRY_LATER)),
+    }
+}
+
+/// Returns the verdict on a fault of the host at an event, whatever the operator chose for failures of the
+/// plugin: the plugin was not heard, so the client has to try later.
+pub(super) fn verdict_of_host_fault(fault: &HostFault, event: Event) -> Verdict {
+    let is_about_mail = matches!(
+        event,
+        Event::Mail
+            | Event::Rcpt
+            | Event::Data
+            | Event::Headers
+            | Event::BodyChunk
+            | Event::Message
+    );
+    match fault.is_lack_of_space() && is_about_mail {
+        true => Verdict::Refuse(Refused::from(NO_ROOM)),
+        false => verdict_of_failure(OnFailure::Tempfail, event),
     }
 }
 

@@ -10,7 +10,7 @@ use postgate_proto::session::Settings;
 use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
-use super::failure::verdict_of_failure;
+use super::failure::{verdict_of_failure, verdict_of_host_fault};
 use super::plugin::{Plugin, PluginInstance as _};
 use crate::breaker::{Admission, CallInfo, Probe, Transition};
 use crate::context::Context;
@@ -132,8 +132,7 @@ impl<P: Plugin> PluginSlot<P> {
         };
         let transition = match &result {
             Ok(_) => self.plugin.breaker().record_success(call, now),
-            // The load is the cause, not a fault of the plugin.
-            Err(PluginError::Busy(_)) => None,
+            Err(PluginError::Host(_)) => None,
             Err(_) => self.plugin.breaker().record_failure(call, now),
         };
         if let Some(transition) = transition {
@@ -206,22 +205,34 @@ impl<P: Plugin> PluginSlot<P> {
         let event = question.event();
         let on_failure = self.plugin.sidecar().on_failure;
         let (session, plugin) = (&context.session.id, self.plugin.name());
-        if matches!(error, PluginError::BreakerOpen) {
-            // The opening of the breaker was logged once, so the level is debug.
-            debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
-            self.plugin.metrics().skipped(event);
-            self.log_verdict(event, "out");
-        } else {
-            let cause = error.cause();
-            warn!(session, plugin, %event, cause, %error, ?on_failure, "plugin failed");
-            self.plugin.metrics().failed(event, cause);
-            self.log_verdict(event, "failed");
+        match error {
+            PluginError::BreakerOpen => {
+                // The opening of the breaker was logged once, so the level is debug.
+                debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
+                self.plugin.metrics().skipped(event);
+                self.log_verdict(event, "out");
+            }
+            PluginError::Host(fault) => {
+                let cause = fault.cause();
+                warn!(session, plugin, %event, cause, %error, "the host failed while it asked a plugin");
+                self.plugin.metrics().host_failed(event, cause);
+                self.log_verdict(event, "host-failed");
+            }
+            _ => {
+                let cause = error.cause();
+                warn!(session, plugin, %event, cause, %error, ?on_failure, "plugin failed");
+                self.plugin.metrics().failed(event, cause);
+                self.log_verdict(event, "failed");
+            }
         }
         if event == Event::BodyChunk {
             // A new instance would see the rest of the body without its beginning.
             self.skips_body = true;
         }
-        verdict_of_failure(on_failure, event)
+        match error {
+            PluginError::Host(fault) => verdict_of_host_fault(fault, event),
+            _ => verdict_of_failure(on_failure, event),
+        }
     }
 
     /// Adds an answer to the verdict log, and logs a refusal, a discard or a quarantine with its reason.

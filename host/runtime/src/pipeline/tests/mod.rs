@@ -2,6 +2,7 @@
 
 mod credentials;
 mod edits;
+mod host_faults;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
