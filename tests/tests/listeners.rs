@@ -146,6 +146,40 @@ fn relaying_is_logged() {
     client.says("RCPT TO:<bob@example.org>", "550 5.7.1");
 }
 
+/// The system would refuse the second one, and `serve` would blame another program.
+#[test]
+fn addresses_that_overlap_are_mistakes() {
+    let port = free_address().port();
+    for (first, second) in [
+        ("0.0.0.0", "127.0.0.1"),
+        ("127.0.0.1", "0.0.0.0"),
+        ("127.0.0.1", "*"),
+        ("[::]", "[::1]"),
+        ("localhost", "0.0.0.0"),
+    ] {
+        let settings = two_listeners(
+            &format!("address = \"{first}:{port}\""),
+            &format!("address = \"{second}:{port}\""),
+        );
+        let file = Setup::new().set(&settings);
+        for command in ["check", "serve"] {
+            let output = run(program().args([command, "--config"]).arg(file.write()));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(64), "{first} {second}: {said}");
+            assert!(said.contains("listener[1].address"), "{said}");
+            assert!(said.contains("overlaps"), "{said}");
+        }
+    }
+    // Different families do not overlap, and neither do different addresses.
+    let settings = two_listeners(
+        &format!("address = \"0.0.0.0:{port}\""),
+        &format!("address = \"[::1]:{port}\""),
+    );
+    let setup = Setup::new().set(&settings);
+    let output = run(program().args(["check", "--config"]).arg(setup.write()));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
 /// Mistakes that would change what a listener does, each found before anything is bound.
 #[test]
 fn mistakes_end_the_start() {

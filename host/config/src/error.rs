@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file::text_of;
+
 /// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -28,6 +30,27 @@ impl ConfigError {
             mistake: Mistake::Unreadable(error.to_string()),
         }
     }
+
+    /// The error for a file whose first line that is not UTF-8 is `line`, from 1.
+    pub fn not_utf8(file: &Path, line: usize) -> Self {
+        let text = "this line is not UTF-8, not even if it is a comment; save the file as UTF-8";
+        Self {
+            file: file.to_owned(),
+            line: Some(line),
+            key: String::new(),
+            mistake: Mistake::Unreadable(text.to_owned()),
+        }
+    }
+}
+
+/// Reads a file as text in UTF-8, with or without a byte order mark.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, or with the first line that is not UTF-8.
+pub(super) fn read_text(file: &Path) -> Result<String, ConfigError> {
+    let octets = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    text_of(octets).map_err(|line| ConfigError::not_utf8(file, line))
 }
 
 impl fmt::Display for ConfigError {

@@ -22,6 +22,29 @@ impl From<io::Error> for ReadError {
     }
 }
 
+/// Reads text in UTF-8, with or without a byte order mark.
+///
+/// # Errors
+///
+/// Returns the number of the line, from 1, that is not UTF-8.
+pub fn text_of(octets: Vec<u8>) -> Result<String, usize> {
+    let mut text = String::from_utf8(octets).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        1 + line_breaks(valid)
+    })?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+fn line_breaks(octets: &[u8]) -> usize {
+    octets.iter().filter(|octet| **octet == b'\n').count()
+}
+
+/// Some editors write it at the beginning of a file in UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads a regular file of at most `limit` octets. Opens it without blocking, since opening a named
 /// pipe would block until it has a writer.
 ///
@@ -84,5 +107,26 @@ pub fn directory_of(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_or_refused_with_the_line() {
+        let table: [(&[u8], Result<&str, usize>); 6] = [
+            (b"a = 1", Ok("a = 1")),
+            (b"\xef\xbb\xbfa = 1\r\n", Ok("a = 1\r\n")),
+            (b"a = 1\n# f\xfcr\n", Err(2)),
+            (b"\xff\xfea\0", Err(1)),
+            (b"", Ok("")),
+            (b"a\n\xef\xbb\xbf", Ok("a\n\u{feff}")),
+        ];
+        for (octets, expected) in table {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(text_of(octets.to_vec()), expected, "{octets:?}");
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Reads a configuration from its file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use super::document::{self, Section};
-use super::error::ConfigError;
+use super::error::{ConfigError, read_text};
 use super::overrides::Overrides;
 use super::read;
 
@@ -21,10 +20,8 @@ impl Config {
     /// Fails if the file cannot be read, or it or `overrides` have mistakes. Lists every mistake,
     /// in the order of lines.
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
-        match fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, file, overrides),
-            Err(error) => Err(vec![ConfigError::unreadable(file, &error)]),
-        }
+        let text = read_text(file).map_err(|error| vec![error])?;
+        Self::parse(&text, file, overrides)
     }
 
     /// Validates `text` as the content of `file`, which need not exist.
@@ -56,8 +53,7 @@ impl Config {
         let (text, file) = match file {
             None => (BUILT_IN.to_owned(), Path::new(BUILT_IN_NAME)),
             Some(file) => {
-                let text = fs::read_to_string(file);
-                let text = text.map_err(|error| vec![ConfigError::unreadable(file, &error)])?;
+                let text = read_text(file).map_err(|error| vec![error])?;
                 (text, file)
             }
         };

@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::document::{self, Section};
 use crate::error::{ConfigError, Mistake};
+use crate::file::text_of;
 use crate::overrides::Overrides;
 use crate::value::Octets;
 
@@ -54,8 +55,11 @@ impl Sidecar {
     /// Fails if the file cannot be read, or as [`Self::parse`].
     pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
         let file = Self::file_beside(plugin);
-        match fs::read_to_string(&file) {
-            Ok(text) => Self::parse(&text, &file),
+        match fs::read(&file) {
+            Ok(octets) => match text_of(octets) {
+                Ok(text) => Self::parse(&text, &file),
+                Err(line) => Err(vec![ConfigError::not_utf8(&file, line)]),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(vec![ConfigError::unreadable(&file, &error)]),
         }

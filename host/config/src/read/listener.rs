@@ -63,8 +63,12 @@ fn entry(
     for written in listens_on.into_iter().flat_map(|ListenAddresses(all)| all) {
         let name = name.clone().unwrap_or_else(|| written.to_string());
         for address in resolved(&written, section) {
-            if is_taken(&listeners, address) {
-                section.conflict("address", format!("{address} is there twice"));
+            if let Some(taken) = overlapping(&listeners, address) {
+                let text = match taken.address == address {
+                    true => format!("{address} is there twice"),
+                    false => format!("{address} overlaps {}, which is there too", taken.address),
+                };
+                section.conflict("address", text);
                 continue;
             }
             let name = name.clone();
@@ -219,8 +223,15 @@ fn check(section: &mut Section<'_>, settings: &Listener, listeners: &[Listener])
 /// Reports addresses and names of one table that earlier tables use.
 fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section<'_>) {
     for listener in entry {
-        if is_taken(earlier, listener.address) {
-            let text = format!("{} has another listener already", listener.address);
+        if let Some(taken) = overlapping(earlier, listener.address) {
+            let (address, name) = (listener.address, &taken.name);
+            let text = match taken.address == address {
+                true => format!("{address} has another listener already"),
+                false => format!(
+                    "{address} overlaps {} of the listener {name:?}",
+                    taken.address
+                ),
+            };
             section.conflict("address", text);
         } else if earlier.iter().any(|earlier| earlier.name == listener.name) {
             let text = format!("another listener is already called {:?}", listener.name);
@@ -229,10 +240,17 @@ fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section
     }
 }
 
-/// True if another listener has the address. Port 0 stands for a different port each time.
-fn is_taken(listeners: &[Listener], address: SocketAddr) -> bool {
-    let mut addresses = listeners.iter().map(|listener| listener.address);
-    address.port() != 0 && addresses.any(|taken| taken == address)
+/// The listener that the system would not let bind together with this address: one with the same address,
+/// or either is the wildcard of its family. (Listeners on IPv6 do not take IPv4.) Port 0 stands for a
+/// different port each time.
+fn overlapping(listeners: &[Listener], address: SocketAddr) -> Option<&Listener> {
+    let overlaps = |taken: SocketAddr| {
+        taken.port() == address.port()
+            && taken.is_ipv4() == address.is_ipv4()
+            && (taken == address || taken.ip().is_unspecified() || address.ip().is_unspecified())
+    };
+    let mut listeners = listeners.iter();
+    listeners.find(|listener| address.port() != 0 && overlaps(listener.address))
 }
 
 fn default_addresses() -> ListenAddresses {

@@ -1,7 +1,7 @@
 //! The files of a plugin, read once, so that the code that is checked is the code that runs.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -63,11 +63,8 @@ impl Source {
 /// The greatest size of a sidecar in octets.
 const MAX_SIDECAR: u64 = 1 << 20;
 
-fn text(octets: Vec<u8>, file: &Path) -> Result<String, LoadError> {
-    String::from_utf8(octets).map_err(|_| {
-        let error = io::Error::new(ErrorKind::InvalidData, "this is no text in UTF-8");
-        ConfigError::unreadable(file, &error).into()
-    })
+fn text(octets: Vec<u8>, path: &Path) -> Result<String, LoadError> {
+    file::text_of(octets).map_err(|line| ConfigError::not_utf8(path, line).into())
 }
 
 fn read_bounded(path: &Path, limit: u64, key: &'static str) -> Result<Vec<u8>, LoadError> {
