@@ -1,10 +1,13 @@
 //! Many clients at once, and many that come and go: nothing is left of them.
 
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use postgate_tests::PATIENCE;
+use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
+use postgate_tests::control;
 use postgate_tests::gateway::{Gateway, Setup};
 use postgate_tests::peer::pause;
 use postgate_tests::process::{
@@ -130,13 +133,63 @@ fn clients_beyond_the_slots_wait_for_their_banner() {
 /// Running out of files is told, and is over when it is over.
 #[test]
 fn a_lack_of_files_passes() {
-    let gateway = quiet().under(&["prlimit", "--nofile=64"]).start();
-    let clients: Vec<_> = (0..80).map(|_| gateway.connect()).collect();
+    let gateway = quiet().start();
+    let limit_files = |limit: &str| {
+        let process = gateway.process_id().to_string();
+        let nofile = format!("--nofile={limit}");
+        let status = Command::new("prlimit")
+            .args(["--pid", &process, &nofile])
+            .status();
+        assert!(status.expect("prlimit is there").success());
+    };
+    limit_files("1:");
+    let mut waiting = gateway.connect();
     gateway.log().wait_for("a warning", |line| {
         line["level"] == "WARN" && line["message"] == "cannot accept a connection"
     });
-    drop(clients);
+    limit_files("1000:");
+    waiting.expect("220 ");
     Client::greeted(gateway.address()).says("NOOP", "250");
+}
+
+/// Clients are turned away before open sessions, the backend and the control socket run out of files.
+#[test]
+fn open_sessions_keep_the_files_that_they_need() {
+    let backend = Backend::working();
+    let gateway = quiet()
+        .backend(&backend.smtp())
+        .set(control::SOCKET)
+        .under(&["prlimit", "--nofile=128"])
+        .start();
+    gateway.log().wait_for("a warning", |line| {
+        line["level"] == "WARN" && line["limit"] == 128 && line["connections"] == 1000
+    });
+    let mut open = Vec::new();
+    loop {
+        let mut client = gateway.connect();
+        let banner = client.reply();
+        if banner.starts_with("421 4.3.2") {
+            break;
+        }
+        assert!(banner.starts_with("220 "), "{banner}");
+        client.says("EHLO client.example", "250");
+        open.push(client);
+        assert!(open.len() < 128, "nobody is turned away");
+    }
+    for client in &mut open {
+        client.envelope("alice@client.example", &["bob@example.org"]);
+    }
+    for client in &mut open {
+        let reply = client.message(b"Subject: x\r\n\r\n");
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    let metrics = control::ask(&gateway, "metrics")["text"].to_string();
+    let counted = "turned_away_connections_total{reason=\\\"descriptors\\\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+    let errors = gateway
+        .log()
+        .find(|line| line["message"] == "cannot accept a connection");
+    assert!(errors.is_empty(), "{errors:#?}");
 }
 
 /// Plugins of several sessions compute at the same time, each on a thread of its own.

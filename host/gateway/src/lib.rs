@@ -18,6 +18,7 @@
 mod auth;
 pub mod clock;
 pub mod control;
+mod descriptors;
 mod error_chain;
 pub mod id;
 mod listener;

@@ -80,7 +80,7 @@ impl Metrics {
         );
     }
 
-    /// Counts a connection that exceeded a limit: `address`, `full` or `rate`.
+    /// Counts a connection that exceeded a limit: `address`, `descriptors`, `full` or `rate`.
     pub fn count_denied(&self, reason: &'static str) {
         self.denied.get_or_create(&[("reason", reason)]).inc();
     }

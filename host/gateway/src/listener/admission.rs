@@ -29,6 +29,8 @@ pub(crate) struct Admission {
 pub(crate) enum AdmissionError {
     /// The connections of the client's address.
     Address,
+    /// The open files of the process.
+    Descriptors,
     /// All connections, or the instances of plugins.
     Full,
     /// The connection rate of the client's address.

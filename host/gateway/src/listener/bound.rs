@@ -1,19 +1,19 @@
 //! A bound listener: accepts connections until the gateway stops.
 
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use postgate_config::Listener;
 use postgate_proto::session::Settings;
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use tracing::{error, warn};
 
 use super::admission::Admission;
 use super::connection::{IncomingConnection, ListenerState};
+use super::session_tasks::SessionTasks;
 use super::socket;
 use crate::error_chain::Chain;
 use crate::shutdown::{Shutdown, ShutdownPhase};
@@ -28,7 +28,7 @@ pub(crate) struct BoundListener {
     pub(crate) address: SocketAddr,
     socket: TcpListener,
     state: Arc<ListenerState>,
-    sessions: Mutex<JoinSet<()>>,
+    sessions: SessionTasks,
 }
 
 impl BoundListener {
@@ -50,7 +50,7 @@ impl BoundListener {
                 tls,
                 admission,
             }),
-            sessions: Mutex::default(),
+            sessions: SessionTasks::default(),
         })
     }
 
@@ -63,7 +63,7 @@ impl BoundListener {
         let listener = Arc::new(self);
         let task = format!("listener {}", listener.name());
         supervise(&task, || Arc::clone(&listener).accept(shutdown.clone())).await;
-        let mut sessions = mem::take(&mut *listener.sessions());
+        let mut sessions = listener.sessions.take();
         // This is the last reference: dropping it closes the socket.
         drop(listener);
         while let Some(ended) = sessions.join_next().await {
@@ -81,22 +81,14 @@ impl BoundListener {
                         let local = stream.local_addr().unwrap_or(self.address);
                         let state = Arc::clone(&self.state);
                         let incoming = IncomingConnection::new(state, stream, remote, local);
-                        let mut sessions = self.sessions();
-                        sessions.spawn(incoming.serve(shutdown.clone()));
-                        while let Some(ended) = sessions.try_join_next() {
-                            log_panic(ended);
-                        }
+                        self.sessions.spawn(incoming.serve(shutdown.clone()));
                     }
                     Err(error) => back_off(&error).await,
                 },
+                ended = self.sessions.next_ended() => log_panic(ended),
                 () = phases.reached(ShutdownPhase::Stopping) => return,
             }
         }
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, JoinSet<()>> {
-        // Adding and removing tasks does not panic, so the set is consistent.
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) struct IncomingConnection {
     /// The peer of the socket: the client or a proxy.
     remote: SocketAddr,
     local: SocketAddr,
-    permit: Result<ConnectionPermit, AdmissionError>,
+    permit: Result<(ConnectionPermit, OwnedSemaphorePermit), AdmissionError>,
 }
 
 impl IncomingConnection {
@@ -72,7 +72,7 @@ impl IncomingConnection {
             id: id::next(),
             remote: canonical(remote),
             local: canonical(local),
-            permit: state.admission.admit(),
+            permit: admit(&state),
             state,
         }
     }
@@ -83,10 +83,11 @@ impl IncomingConnection {
         let metrics = &state.shared.services.metrics;
         metrics.accepted.inc();
         let _open = Counted::on(&metrics.connections);
-        let connection = match mem::replace(&mut self.permit, Err(AdmissionError::Full)) {
-            Ok(permit) => permit,
-            Err(error) => return self.deny(error).await,
-        };
+        let (connection, descriptors) =
+            match mem::replace(&mut self.permit, Err(AdmissionError::Full)) {
+                Ok(permit) => permit,
+                Err(error) => return self.deny(error).await,
+            };
         let mut preamble = match self.read_preamble().await {
             Ok(preamble) => preamble,
             Err(error) => return self.refuse_preamble(&error).await,
@@ -105,6 +106,7 @@ impl IncomingConnection {
         };
         let permits = SessionPermits {
             _connection: connection,
+            _descriptors: descriptors,
             _client: client,
             _slot: slot,
             _instances: instances,
@@ -319,6 +321,7 @@ impl IncomingConnection {
     /// Closes a connection that exceeds a limit.
     async fn deny(self, error: AdmissionError) {
         let (reason, reply) = match error {
+            AdmissionError::Descriptors => ("descriptors", &TOO_BUSY),
             AdmissionError::Address => ("address", &TOO_MANY_CONNECTIONS),
             AdmissionError::Full => ("full", &TOO_BUSY),
             AdmissionError::Rate => ("rate", &RATE_EXCEEDED),
@@ -341,6 +344,15 @@ impl IncomingConnection {
         })
         .await;
     }
+}
+
+/// Admits a connection before its client is known.
+fn admit(
+    state: &ListenerState,
+) -> Result<(ConnectionPermit, OwnedSemaphorePermit), AdmissionError> {
+    let connection = state.admission.admit()?;
+    let descriptors = state.shared.descriptors.take();
+    Ok((connection, descriptors.ok_or(AdmissionError::Descriptors)?))
 }
 
 fn contains(networks: &[IpNet], address: IpAddr) -> bool {

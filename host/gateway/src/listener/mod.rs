@@ -6,6 +6,7 @@ mod connection;
 mod permits;
 mod preamble;
 mod replies;
+mod session_tasks;
 mod socket;
 
 pub(crate) use self::bound::BoundListener;

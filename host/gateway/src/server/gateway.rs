@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::error::RunError;
 use crate::control::{ControlServer, Controller};
+use crate::descriptors::Descriptors;
 use crate::listener::BoundListener;
 use crate::listener::admission::Admission;
 use crate::metrics::Metrics;
@@ -174,11 +175,22 @@ async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
     let quarantine = quarantine.map(|path| Maildir::new(path, &config.hostname));
     let services = Services::new(config, delivery, quarantine, metrics)?;
     Ok(SharedState {
+        descriptors: Descriptors::of_process(connections(config)),
         plugins,
         runtime,
         services: Arc::new(services),
         certificates: Arc::new(certificates),
     })
+}
+
+/// The most connections of all listeners together. The addresses of one listener share its limits.
+fn connections(config: &Config) -> u32 {
+    let by_name: HashMap<_, _> = config
+        .listeners
+        .iter()
+        .map(|listener| (&listener.name, listener.limits.connections))
+        .collect();
+    by_name.into_values().fold(0, u32::saturating_add)
 }
 
 fn bind_all(config: &Config, state: &Arc<SharedState>) -> Result<Vec<BoundListener>, RunError> {
