@@ -9,7 +9,7 @@ use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, repository};
 use postgate_tests::mail::fields;
 use postgate_tests::peer::{program, run, swaks};
-use postgate_users::{Cost, Secret, User};
+use postgate_users::{Cost, Password, Secret, User};
 use tempfile::TempDir;
 
 const ALL_MECHANISMS: &str = r#"auth-mechanisms = ["SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"]"#;
@@ -23,11 +23,12 @@ fn user(name: &str, password: &str) -> User {
         passes: 1,
         iterations: 4_096,
     };
+    let password = Password::new(password).expect("is not empty");
     User {
         name: name.into(),
         secrets: vec![
-            Secret::argon2id(password, [1; 16], cost).expect("64 KiB are there"),
-            Secret::scram(password, [2; 16], cost),
+            Secret::argon2id(&password, [1; 16], cost).expect("64 KiB are there"),
+            Secret::scram(&password, [2; 16], cost),
         ],
         senders: vec![],
         act_as: vec![],

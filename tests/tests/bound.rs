@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_users::{Cost, Secret, User};
+use postgate_users::{Cost, Password, Secret, User};
 use rustls::ClientConfig;
 use sha2::{Digest as _, Sha256};
 
@@ -28,7 +28,11 @@ fn gateway(authority: &Authority) -> Gateway {
     };
     let alice = User {
         name: ALICE.into(),
-        secrets: vec![Secret::scram("pencil", [2; 16], cost)],
+        secrets: vec![Secret::scram(
+            &Password::new("pencil").expect("is not empty"),
+            [2; 16],
+            cost,
+        )],
         senders: vec![],
         act_as: vec![],
     };

@@ -177,8 +177,9 @@ fn too_large(limit: u32) -> io::Error {
 }
 
 /// Returns the first line that begins with `prefix`, without its line ending. Returns `None` if there is
-/// none, or if it is longer than [`MAX_LINE`].
+/// none, or if it is longer than [`MAX_LINE`]. A byte order mark of UTF-8 is not a part of the first line.
 pub(super) fn find_line<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let begin = match content.starts_with(prefix) {
         true => 0,
         false => {

@@ -13,12 +13,14 @@
 //! and the plugin, which authenticates users, share it.
 
 mod file;
+mod password;
 mod secret;
 mod user;
 
-pub use self::file::{AddError, File, Line};
+pub use self::file::{AddError, EncodingError, File, Line, parse_line, without_mark};
+pub use self::password::{EmptyPassword, Password};
 pub use self::secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError};
-pub use self::user::{LineError, NameError, User, check_name};
+pub use self::user::{LineError, NameError, User, canonical_name, check_name};
 
 /// True if the password is that of the user. If the decoy costs as much as the secrets of users, the
 /// time does not reveal whether the user exists.

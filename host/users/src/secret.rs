@@ -7,11 +7,10 @@ mod scram;
 #[cfg(test)]
 mod work;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use zeroize::Zeroizing;
+use crate::password::{Password, prepared};
 
 pub use self::cost::{CannotVerify, Cost};
 pub use self::scram::ScramKeys;
@@ -47,13 +46,12 @@ impl Secret {
     /// # Errors
     ///
     /// Fails if there is not enough memory.
-    pub fn argon2id(password: &str, salt: [u8; 16], cost: Cost) -> Result<Self, CannotVerify> {
-        argon2id::Hash::new(prepared(password).as_bytes(), salt, cost).map(Self::Argon2id)
+    pub fn argon2id(password: &Password, salt: [u8; 16], cost: Cost) -> Result<Self, CannotVerify> {
+        argon2id::Hash::new(password.as_bytes(), salt, cost).map(Self::Argon2id)
     }
 
     /// Derives SCRAM keys from a password and 16 random octets.
-    pub fn scram(password: &str, salt: [u8; 16], cost: Cost) -> Self {
-        let password = prepared(password);
+    pub fn scram(password: &Password, salt: [u8; 16], cost: Cost) -> Self {
         let keys = ScramKeys::new(password.as_bytes(), salt.to_vec(), cost.iterations);
         Self::Scram(keys)
     }
@@ -66,7 +64,8 @@ impl Secret {
 
     /// True if the password matches. The time depends on the cost and the password only. Hashes match
     /// the prepared password (RFC 4013) and the original one, because other programs do not prepare
-    /// passwords.
+    /// passwords. A password of which the preparation leaves nothing matches no secret, not even one
+    /// of the empty password.
     ///
     /// # Errors
     ///
@@ -78,11 +77,11 @@ impl Secret {
             Self::Bcrypt(hash) => Ok(hash.verify(octets)),
             Self::Scram(keys) => Ok(keys.verify(octets)),
         };
-        let fits = verify(prepared.as_bytes())?;
+        let fits = verify(prepared.as_bytes())? && !prepared.is_empty();
         match self {
             // Even if it matches already, so that the time does not depend on the secret.
             Self::Argon2id(_) | Self::Bcrypt(_) if *prepared != password => {
-                Ok(verify(password.as_bytes())? | fits)
+                Ok((verify(password.as_bytes())? && !prepared.is_empty()) | fits)
             }
             _ => Ok(fits),
         }
@@ -144,13 +143,6 @@ impl fmt::Debug for Secret {
 const ARGON2ID: &str = "{ARGON2ID}";
 const BCRYPT: &str = "{BLF-CRYPT}";
 const SCRAM: &str = "{SCRAM-SHA-256}";
-
-/// Prepares a password with SASLprep (RFC 4013), so that different encodings of an accent are equal. A
-/// password that SASLprep forbids is not changed, because existing hashes may be of one.
-fn prepared(password: &str) -> Zeroizing<String> {
-    let prepared = stringprep::saslprep(password);
-    Zeroizing::new(prepared.map_or_else(|_| password.to_owned(), Cow::into_owned))
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A user: one line of the file.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::secret::{ScramKeys, Secret, SecretError};
@@ -20,6 +21,9 @@ pub struct User {
 /// Why a line is malformed. Never contains the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
+    /// The line is not UTF-8.
+    #[error("a line is UTF-8; only comments may have another encoding")]
+    Encoding,
     /// The line has no colon.
     #[error("a line is NAME:SECRETS or NAME:SECRETS:OPTIONS")]
     Fields,
@@ -49,24 +53,42 @@ pub enum NameError {
     /// The name has a character that the format of the file excludes.
     #[error("a name holds no blank, no colon and no control character, and does not begin with #")]
     Character,
-    /// The name has upper-case characters.
-    #[error("a name is written in lower case; clients may write it as they like")]
-    UpperCase,
+    /// The name is not in the form of [`canonical_name`].
+    #[error(
+        "a name is written in lower case, and as SASLprep (RFC 4013) leaves it; clients may write it as they like"
+    )]
+    NotCanonical,
 }
 
 /// Checks the name of a user.
 ///
 /// # Errors
 ///
-/// Fails if the name is not in lower case, has the wrong length or an invalid character.
+/// Fails if the name is not canonical, has the wrong length or an invalid character.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let ends = |c: char| c.is_whitespace() || c.is_control() || c == ':';
     match name {
         _ if name.is_empty() || name.len() > 255 => Err(NameError::Length),
         _ if name.starts_with('#') || name.contains(ends) => Err(NameError::Character),
-        _ if name.to_lowercase() != name => Err(NameError::UpperCase),
+        _ if canonical_name(name) != name => Err(NameError::NotCanonical),
         _ => Ok(()),
     }
+}
+
+/// The form in which names are stored and compared: prepared with SASLprep (RFC 4013), so that invisible
+/// characters and other encodings make no other user, and in lower case. A name that SASLprep forbids is
+/// only put in lower case; [`check_name`] refuses most of these.
+pub fn canonical_name(name: &str) -> Cow<'_, str> {
+    let is_plain = |octet: u8| octet.is_ascii_graphic() && !octet.is_ascii_uppercase();
+    if name.bytes().all(is_plain) {
+        return name.into();
+    }
+    let prepare = |name: &str| {
+        let prepared = stringprep::saslprep(name);
+        prepared.map_or_else(|_| name.to_owned(), Cow::into_owned)
+    };
+    // The lower case of a prepared name may have another normal form.
+    prepare(&prepare(name).to_lowercase()).into()
 }
 
 impl User {
@@ -175,6 +197,24 @@ mod tests {
     }
 
     #[test]
+    fn names_have_one_form() {
+        for (name, expected) in [
+            ("alice", "alice"),
+            ("Alice@Example.ORG", "alice@example.org"),
+            ("ali\u{ad}ce", "alice"),
+            ("bu\u{308}cher", "bücher"),
+            ("BÜCHER", "bücher"),
+            ("\u{2168}", "ix"),
+            ("\u{ad}", ""),
+            ("İx", "i\u{307}x"),
+            ("a\u{7}B", "a\u{7}b"),
+        ] {
+            assert_eq!(canonical_name(name), expected, "{name:?}");
+            assert_eq!(canonical_name(expected), expected, "{name:?}");
+        }
+    }
+
+    #[test]
     fn options_are_read_and_written() {
         let line = format!(
             "alice@example.org:{{BLF-CRYPT}}{BCRYPT}:sender=a@[IPv6:::1] sender=*@b act-as=*"
@@ -190,11 +230,13 @@ mod tests {
         let two = format!("a:{BCRYPT} {BCRYPT}");
         let option = format!("a:{BCRYPT}:sender=");
         let name = format!("Alice:{BCRYPT}");
+        let soft = format!("ali\u{ad}ce:{BCRYPT}");
         let table = [
             ("alice", LineError::Fields),
             (":x", NameError::Length.into()),
             ("a b:x", NameError::Character.into()),
-            (&name, NameError::UpperCase.into()),
+            (&name, NameError::NotCanonical.into()),
+            (&soft, NameError::NotCanonical.into()),
             ("a:", LineError::NoSecret),
             ("a:hunter2", SecretError::Scheme.into()),
             ("a:{BLF-CRYPT}x", SecretError::Garbled("{BLF-CRYPT}").into()),

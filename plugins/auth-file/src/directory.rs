@@ -1,9 +1,16 @@
 //! The file of users, read through the host.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::mem;
+use std::ops::ControlFlow;
 
 use postgate_plugin::{Pattern, files, log};
-use postgate_users::{File, LineError, Secret, User, check_name};
+use postgate_users::{
+    EncodingError, Secret, User, canonical_name, check_name, parse_line, without_mark,
+};
 
 /// The users of a file.
 pub(crate) struct Directory {
@@ -13,6 +20,7 @@ pub(crate) struct Directory {
 /// The file cannot be used, and the operator has to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
+    Encoding(String, EncodingError),
     File(String, files::Error),
     Memory(String),
 }
@@ -20,6 +28,7 @@ pub(crate) enum Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Encoding(name, error) => write!(f, "file {name:?}: {error}"),
             Self::File(name, error) => write!(f, "file {name:?}: {error}"),
             Self::Memory(reason) => write!(f, "{reason}: raise limits.memory in the sidecar"),
         }
@@ -31,65 +40,125 @@ impl Directory {
         Self { file: file.into() }
     }
 
-    /// The user with this name. Letter case does not matter.
+    /// The user with this name, in whatever spelling. A malformed line is nobody's.
     pub(crate) fn find(&self, name: &str) -> Result<Option<User>, Unavailable> {
-        let name = name.to_lowercase();
+        let name = canonical_name(name);
         if check_name(&name).is_err() {
             return Ok(None);
         }
         let found = files::find_line(&self.file, &format!("{name}:"));
-        let Some(line) = found.map_err(|error| self.unavailable(error))? else {
-            return Ok(None);
-        };
-        match parse(&line) {
-            Ok(user) => Ok(Some(user)),
-            Err(error) => {
-                self.warn(self.number(&name)?, &error);
+        let line = found.map_err(|error| self.unavailable(error))?;
+        match line.and_then(|line| parse_line(&line)) {
+            None => Ok(None),
+            Some(Ok(user)) => Ok(Some(user)),
+            // The number of the line is in the log since the file was checked. Finding it here would
+            // make each attempt of a stranger read the file.
+            Some(Err(error)) => {
+                log::warn(format!("file {:?}, the line of {name}: {error}", self.file));
                 Ok(None)
             }
         }
     }
 
-    /// A secret of the file, so that checking an unknown user costs as much as checking a known
-    /// one.
-    pub(crate) fn decoy(&self) -> Result<Option<Secret>, Unavailable> {
-        let mut begin = self.read(0, DECOY_WITHIN)?;
-        // The last line may be incomplete.
-        if begin.len() == DECOY_WITHIN as usize {
-            let end = begin.iter().rposition(|octet| *octet == b'\n');
-            begin.truncate(end.unwrap_or(0));
-        }
-        let file = File::parse(&String::from_utf8_lossy(&begin));
-        let mut users = file.lines().filter_map(|line| line.user.ok());
-        Ok(users.find_map(|user| user.password_secret().cloned()))
+    /// A secret of the file for somebody who is not in it, so that checking strangers takes the same
+    /// work as checking users. A name always gets the same secret as long as the file stays the same,
+    /// and one kind of secrets is taken as often as it is there: several attempts show no more than
+    /// one. If the file has no secret, it is a new one of usual cost.
+    pub(crate) fn decoy(&self, name: &str) -> Result<Secret, Unavailable> {
+        let size = files::size(&self.file).map_err(|error| self.unavailable(error))?;
+        let place = hash_of(&canonical_name(name)) % u64::from(size.max(1));
+        let place = u32::try_from(place).unwrap_or_default();
+        let found = match self.first_secret(place)? {
+            None if place > 0 => self.first_secret(0)?,
+            found => found,
+        };
+        Ok(found.unwrap_or_else(Secret::decoy))
     }
 
-    /// Reads the whole file, logs what is wrong with it, and counts the users.
-    pub(crate) fn check(&self) -> Result<usize, Unavailable> {
-        let mut users = 0;
-        for line in self.whole()?.lines() {
-            match line.user {
-                Ok(_) => users += 1,
-                Err(error) => self.warn(line.number, &error),
+    /// The first secret after an offset, which may be in the middle of a line.
+    fn first_secret(&self, offset: u32) -> Result<Option<Secret>, Unavailable> {
+        let mut found = None;
+        let mut is_first = offset > 0;
+        self.each_line(offset, FIRST_READ, |line| {
+            if !mem::take(&mut is_first)
+                && let Some(Ok(user)) = parse_line(line)
+            {
+                found = user.password_secret().cloned();
             }
-        }
+            match found {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the file from its beginning to its end, logs what is wrong with it, and counts the users.
+    pub(crate) fn check(&self) -> Result<usize, Unavailable> {
+        without_mark(&self.read(0, 4)?)
+            .map_err(|error| Unavailable::Encoding(self.file.clone(), error))?;
+        let mut users = 0;
+        let mut number = 0;
+        let mut names = HashMap::new();
+        self.each_line(0, MAX_READ, |line| {
+            number += 1;
+            match parse_line(line) {
+                None => {}
+                Some(Err(error)) => self.warn(number, &error),
+                Some(Ok(user)) => match names.entry(hash_of(&user.name)) {
+                    Entry::Vacant(entry) => {
+                        users += 1;
+                        entry.insert(number);
+                    }
+                    Entry::Occupied(first) => {
+                        let first = first.get();
+                        self.warn(
+                            number,
+                            &format_args!("the user is in line {first} already, which counts"),
+                        );
+                    }
+                },
+            }
+            ControlFlow::Continue(())
+        })?;
         Ok(users)
     }
 
-    /// The number of the line about a user.
-    fn number(&self, name: &str) -> Result<usize, Unavailable> {
-        Ok(self.whole()?.find(name).unwrap_or_default())
-    }
-
-    fn whole(&self) -> Result<File, Unavailable> {
-        let mut octets = Vec::new();
+    /// Calls a function with each line after an offset, without its LF, until it breaks. Memory is
+    /// needed for one piece and one line; of a longer line than a file may have, the end is a line of
+    /// its own. Pieces begin with this size, and grow.
+    fn each_line(
+        &self,
+        mut offset: u32,
+        mut size: u32,
+        mut use_line: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Unavailable> {
+        let mut rest = Vec::new();
         loop {
-            let offset = u32::try_from(octets.len()).unwrap_or(u32::MAX);
-            let part = self.read(offset, MAX_READ)?;
-            if part.is_empty() {
-                return Ok(File::parse(&String::from_utf8_lossy(&octets)));
+            let piece = self.read(offset, size)?;
+            let is_start = offset == 0;
+            let is_end = piece.is_empty();
+            offset = offset.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+            size = size.saturating_mul(2).min(MAX_READ);
+            // Only the mark of UTF-8 is there; `check` refuses files with another one.
+            let piece = match is_start {
+                true => without_mark(&piece).unwrap_or(&piece),
+                false => &piece,
+            };
+            rest.extend_from_slice(piece);
+            let mut lines = rest.split(|octet| *octet == b'\n');
+            // The last one may go on in the next piece.
+            let last = lines.next_back().unwrap_or_default();
+            let is_whole = is_end || last.len() > MAX_LINE;
+            for line in lines.chain(is_whole.then_some(last)) {
+                if use_line(line).is_break() {
+                    return Ok(());
+                }
             }
-            octets.extend(part);
+            if is_end {
+                return Ok(());
+            }
+            rest = if is_whole { Vec::new() } else { last.to_vec() };
         }
     }
 
@@ -97,7 +166,7 @@ impl Directory {
         files::read(&self.file, offset, length).map_err(|error| self.unavailable(error))
     }
 
-    fn warn(&self, number: usize, error: &LineError) {
+    fn warn(&self, number: usize, error: &dyn fmt::Display) {
         log::warn(format!("file {:?}, line {number}: {error}", self.file));
     }
 
@@ -106,19 +175,19 @@ impl Directory {
     }
 }
 
-/// A line that is not UTF-8 is malformed.
-fn parse(line: &[u8]) -> Result<User, LineError> {
-    let line = std::str::from_utf8(line).map_err(|_| LineError::Fields)?;
-    User::parse(line.trim_end())
+fn hash_of(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The identity that the user acts as, given the requested one (empty: the user itself); `None` if
 /// the file does not allow it.
 pub(crate) fn role(user: &User, act_as: &str) -> Option<String> {
-    let wanted = act_as.to_lowercase();
-    match wanted.as_str() {
+    let wanted = canonical_name(act_as);
+    match &*wanted {
         "" => Some(user.name.clone()),
-        _ if wanted == user.name || matches(&user.act_as, &wanted) => Some(wanted),
+        _ if wanted == user.name || matches(&user.act_as, &wanted) => Some(wanted.into_owned()),
         _ => None,
     }
 }
@@ -129,7 +198,9 @@ fn matches(patterns: &[String], text: &str) -> bool {
     patterns.any(|pattern| pattern.matches(text))
 }
 
-/// How many octets of the file are searched for a secret.
-const DECOY_WITHIN: u32 = 4_096;
+/// How much is read first where one line is looked for, in octets.
+const FIRST_READ: u32 = 4_096;
 /// The most octets that the host returns in one call.
 const MAX_READ: u32 = 262_144;
+/// The longest line in octets, as for `find-line`.
+const MAX_LINE: usize = 65_536;

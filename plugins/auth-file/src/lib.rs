@@ -5,9 +5,11 @@ mod directory;
 
 use postgate_plugin::AddressPattern;
 use postgate_plugin::prelude::*;
+#[cfg(test)]
+use postgate_users::Secret;
 #[cfg(not(test))]
 use postgate_users::verify;
-use postgate_users::{Secret, User};
+use postgate_users::{ScramKeys as UserKeys, User};
 
 use config::Config;
 use directory::{Directory, Unavailable};
@@ -104,7 +106,9 @@ impl AuthFile {
             Proof::Certificate => self.by_certificate(&credentials.act_as)?,
             Proof::Verified => {
                 let user = self.directory.find(&credentials.identity)?;
-                user.filter(|user| user.scram_keys().is_some())
+                // The response says only that the client knows the password, which may be empty.
+                let has_password = |keys: &UserKeys| !keys.are_of_empty_password();
+                user.filter(|user| user.scram_keys().is_some_and(has_password))
             }
             Proof::Response(_) | Proof::Token(_) => None,
         };
@@ -114,7 +118,7 @@ impl AuthFile {
     /// Unknown users and wrong passwords take the same time.
     fn by_password(&self, identity: &str, password: &str) -> Result<Option<User>, Unavailable> {
         let user = self.directory.find(identity)?;
-        let decoy = self.directory.decoy()?.unwrap_or_else(Secret::decoy);
+        let decoy = self.directory.decoy(identity)?;
         let is_right = verify(user.as_ref(), &decoy, password)
             .map_err(|reason| Unavailable::Memory(reason.to_string()))?;
         Ok(user.filter(|_| is_right))

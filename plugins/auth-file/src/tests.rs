@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use postgate_plugin::AuthVerdict;
 use postgate_plugin::session::{ClientCertificate, TlsFacts};
 use postgate_plugin::testing::{self, Level, Session};
-use postgate_users::{CannotVerify, Cost};
+use postgate_users::{CannotVerify, Cost, Password};
 
 use super::*;
 
@@ -19,14 +19,18 @@ fn users(lines: &str) {
     testing::file("users", lines);
 }
 
+fn pencil() -> Password {
+    Password::new("pencil").unwrap()
+}
+
 fn alice() -> String {
     let cost = Cost {
         memory: 64,
         passes: 1,
         iterations: 4_096,
     };
-    let hash = Secret::argon2id("pencil", [1; 16], cost).unwrap();
-    let keys = Secret::scram("pencil", [2; 16], cost);
+    let hash = Secret::argon2id(&pencil(), [1; 16], cost).unwrap();
+    let keys = Secret::scram(&pencil(), [2; 16], cost);
     format!(
         "alice:{hash} {keys}:sender=sales@example.org sender=*@lists.example.org act-as=office*\n"
     )
@@ -116,8 +120,8 @@ fn passwords_of_unknown_users_cost_the_same() {
         iterations: 4_096,
     };
     let secrets = |user: u8| {
-        let hash = Secret::argon2id("pencil", [user; 16], cost).unwrap();
-        [hash, Secret::scram("pencil", [user; 16], cost)]
+        let hash = Secret::argon2id(&pencil(), [user; 16], cost).unwrap();
+        [hash, Secret::scram(&pencil(), [user; 16], cost)]
     };
     let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
     let [hash, keys] = secrets(1);
@@ -164,10 +168,9 @@ fn a_garbled_line_is_logged_and_the_others_work() {
     let warnings = logs.iter().filter(|(level, _)| *level == Level::Warn);
     let warnings: Vec<_> = warnings.map(|(_, text)| text.as_str()).collect();
     assert_eq!(warnings.len(), 2);
-    for warning in warnings {
-        assert!(warning.starts_with("file \"users\", line 2: "), "{warning}");
-        assert!(!warning.contains("hunter2"));
-    }
+    assert!(warnings[0].starts_with("file \"users\", line 2: "));
+    assert!(warnings[1].starts_with("file \"users\", the line of bob: "));
+    assert!(warnings.iter().all(|text| !text.contains("hunter2")));
 }
 
 #[test]
@@ -305,15 +308,134 @@ fn senders() {
     }
 }
 
+/// The secret of a user, without what differs between users.
+fn kind_of(secret: &Secret) -> &'static str {
+    match secret {
+        Secret::Argon2id(_) => "argon2id",
+        Secret::Bcrypt(_) => "bcrypt",
+        Secret::Scram(_) => "scram",
+    }
+}
+
 #[test]
-fn a_decoy_costs_what_the_users_do() {
+fn a_decoy_is_a_secret_of_the_file_wherever_it_is() {
     let directory = Directory::new("users");
+    users("");
+    assert_eq!(directory.decoy("carol"), Ok(Secret::decoy()));
     users("# nobody\n");
-    assert_eq!(directory.decoy(), Ok(None));
-    users(&format!("garbled\n{}", alice()));
-    let decoy = directory.decoy().unwrap().unwrap();
-    assert!(decoy.to_string().contains("m=64,t=1"));
-    // An incomplete line is ignored.
-    users(&format!("#{}\n{}", "x".repeat(4_050), alice()));
-    assert_eq!(directory.decoy(), Ok(None));
+    assert_eq!(directory.decoy("carol"), Ok(Secret::decoy()));
+    let comment = format!("#{}\n", "x".repeat(2_000));
+    for (before, after) in [(0, 0), (5, 0), (0, 500), (200, 300)] {
+        let content = [
+            &comment.repeat(before),
+            "garbled\n",
+            &alice(),
+            &comment.repeat(after),
+        ];
+        users(&content.concat());
+        for number in 0..50 {
+            let decoy = directory.decoy(&format!("stranger{number}")).unwrap();
+            assert!(decoy.to_string().contains("m=64,t=1"), "{before} {after}");
+        }
+    }
+}
+
+/// In a file of two kinds, the work says nothing about who is there: a stranger keeps one kind, and
+/// both kinds are those of strangers.
+#[test]
+fn strangers_have_all_kinds_of_secrets() {
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let of_alice = alice();
+    let argon2id = of_alice.split([':', ' ']).nth(1).unwrap();
+    let lines = (0..200).map(|number| match number % 4 {
+        0 => format!("user{number}:{argon2id}\n"),
+        _ => format!("user{number}:{bcrypt}\n"),
+    });
+    users(&lines.collect::<String>());
+    let directory = Directory::new("users");
+    let mut counts = std::collections::BTreeMap::new();
+    for number in 0..400 {
+        let name = format!("stranger{number}");
+        let decoy = directory.decoy(&name).unwrap();
+        assert_eq!(directory.decoy(&name.to_uppercase()), Ok(decoy.clone()));
+        *counts.entry(kind_of(&decoy)).or_insert(0) += 1;
+    }
+    assert!(
+        counts["argon2id"] > 40 && counts["bcrypt"] > 200,
+        "{counts:?}"
+    );
+}
+
+/// 100,000 users fit into little memory, since the file is never copied as a whole.
+#[test]
+fn a_large_file_is_checked_in_pieces() {
+    Session::new().install();
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let lines = (0..100_000).map(|number| format!("user{number}@example.org:{bcrypt}\r\n"));
+    let mut content = lines.collect::<String>();
+    content += "garbled\r\nuser7@example.org:{BLF-CRYPT}";
+    content += bcrypt;
+    users(&content);
+    assert_eq!(Directory::new("users").check(), Ok(100_000));
+    let logs = testing::logs();
+    let warnings: Vec<_> = logs.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(
+        warnings,
+        [
+            "file \"users\", line 100001: a line is NAME:SECRETS or NAME:SECRETS:OPTIONS",
+            "file \"users\", line 100002: the user is in line 8 already, which counts"
+        ]
+    );
+}
+
+#[test]
+fn files_of_other_editors() {
+    let windows = alice().replace('\n', "\r\n");
+    let marked = [b"\xef\xbb\xbf", windows.as_bytes()].concat();
+    let latin1 = [b"# caf\xe9\n", alice().trim_end().as_bytes()].concat();
+    for content in [windows.into_bytes(), marked, latin1] {
+        testing::file("users", content);
+        let mut plugin = plugin("{}");
+        assert_eq!(Directory::new("users").check(), Ok(1));
+        let proof = Proof::Password("pencil".into());
+        let answer = plugin.on_auth(&credentials("alice", "", proof));
+        assert_eq!(accepted(&answer), Some("alice"));
+    }
+    testing::file("users", *b"\xff\xfea\0l\0");
+    let error = plugin("{}").on_self_test().unwrap_err();
+    assert_eq!(
+        error,
+        "file \"users\": the file is UTF-16 or UTF-32; save it as UTF-8"
+    );
+}
+
+/// Whatever the file has, nobody logs in without a password.
+#[test]
+fn nobody_has_an_empty_password() {
+    // Made of the empty password by other programs.
+    let hash = "$2b$05$abcdefghijklmnopqrstuu0oImNDIy4flhldV9YqunRgBAePKmw7m";
+    let keys = "{SCRAM-SHA-256}4096,x0P5V4xrrdLPqTUMc5/bfw==,\
+                6zz5RUHUmU634CbuR6QX5zz95KA2dzxMN4XY12iDpmg=,\
+                oB53Py/RIcTvlrudXcGPg/pCxm6uD3/z6SQgEl/1ul8=";
+    users(&format!("eve:{hash} {keys}\n"));
+    let mut plugin = plugin("{}");
+    for password in ["", "\u{ad}", "\u{2060}\u{feff}"] {
+        let proof = Proof::Password(password.into());
+        let answer = plugin.on_auth(&credentials("eve", "", proof));
+        assert_eq!(accepted(&answer), None, "{password:?}");
+    }
+    let answer = plugin.on_auth(&credentials("eve", "", Proof::Verified));
+    assert_eq!(accepted(&answer), None);
+}
+
+/// Other spellings of a name are the same user, and no way around what is written for it.
+#[test]
+fn names_have_many_spellings() {
+    users(&alice().replace("alice", "bücher"));
+    let mut plugin = plugin("{}");
+    for name in ["bücher", "BÜCHER", "bu\u{308}cher", "b\u{ad}ücher"] {
+        let proof = Proof::Password("pencil".into());
+        let answer = plugin.on_auth(&credentials(name, name, proof));
+        assert_eq!(accepted(&answer), Some("bücher"), "{name:?}");
+    }
 }

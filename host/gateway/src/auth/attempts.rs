@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use postgate_config::Limits;
 use postgate_proto::network::client_network;
+use postgate_users::canonical_name;
 
 /// The authentication attempts at a gateway.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Attempts {
         }
     }
 
-    /// Begins an attempt. Counts nonexistent accounts like existing ones, and ignores letter case. The
+    /// Begins an attempt. Counts nonexistent accounts like existing ones, and takes all spellings of a name for one. The
     /// account is empty if the mechanism does not name it.
     ///
     /// # Errors
@@ -77,7 +78,7 @@ impl Attempts {
         account: &str,
         now: Instant,
     ) -> Result<Attempt, ExceededLimit> {
-        let account = account.to_lowercase();
+        let account = canonical_name(account);
         let address = client_network(address);
         let pair = self.hasher.hash_one((address, &account));
         let address = self.hasher.hash_one(address);

@@ -40,6 +40,21 @@ pub enum Proof {
     Verified,
 }
 
+impl Proof {
+    /// The password of a response.
+    ///
+    /// # Errors
+    ///
+    /// Fails for an empty one, which proves nothing: no directory that takes it for an anonymous login
+    /// is asked (RFC 4513 §5.1.2).
+    pub(super) fn of_password(text: &str) -> Result<Self, Fault> {
+        match text.is_empty() {
+            true => Err(Fault::AuthRejected),
+            false => Ok(Self::Password(Zeroizing::new(text.to_owned()))),
+        }
+    }
+}
+
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,7 +1,5 @@
 //! PLAIN (RFC 4616).
 
-use zeroize::Zeroizing;
-
 use crate::auth::credentials::{Credentials, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
@@ -21,7 +19,7 @@ pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
         mechanism: Mechanism::Plain,
         identity: identity(user)?,
         act_as: identity(act_as)?,
-        proof: Proof::Password(Zeroizing::new(password.to_owned())),
+        proof: Proof::of_password(password)?,
     })
 }
 
@@ -31,10 +29,9 @@ mod tests {
 
     #[test]
     fn responses_good_and_bad() {
-        let table: [(&str, Option<(&str, &str, &str)>); 10] = [
+        let table: [(&str, Option<(&str, &str, &str)>); 9] = [
             ("\0user\0pass", Some(("", "user", "pass"))),
             ("role\0user\0pass", Some(("role", "user", "pass"))),
-            ("\0user\0", Some(("", "user", ""))),
             ("\0user\0pass\r\nword", Some(("", "user", "pass\r\nword"))),
             ("", None),
             ("user", None),
@@ -57,5 +54,6 @@ mod tests {
             });
             assert_eq!(parts, expected, "{text:?}");
         }
+        assert_eq!(response("\0user\0"), Err(Fault::AuthRejected));
     }
 }

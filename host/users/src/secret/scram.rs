@@ -56,6 +56,12 @@ impl ScramKeys {
         is_good.then_some(keys)
     }
 
+    /// True if these are the keys of the empty password, with which anybody could log in. Costs as much
+    /// as verifying a password.
+    pub fn are_of_empty_password(&self) -> bool {
+        self.verify(b"")
+    }
+
     pub(super) fn verify(&self, password: &[u8]) -> bool {
         let found = Self::new(password, self.salt.clone(), self.iterations);
         found.stored_key.ct_eq(&self.stored_key).into()

@@ -4,6 +4,10 @@ use super::*;
 use crate::secret::work::take_work;
 use crate::{User, verify};
 
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
 /// Created by `doveadm pw -p pencil`.
 const OF_DOVECOT: [&str; 3] = [
     "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$qqEYEzmJTDH250Zx1GdPfA$7/XdNZxh5mFp9371YYC5WnubyDcX5dlQCYk9IilK7f4",
@@ -32,13 +36,16 @@ fn keys_are_those_of_the_rfc() {
         iterations: 4_096,
         ..Cost::DEFAULT
     };
-    assert_eq!(Secret::scram("pencil", *salt, cost).to_string(), expected);
+    assert_eq!(
+        Secret::scram(&password("pencil"), *salt, cost).to_string(),
+        expected
+    );
 }
 
 #[test]
 fn new_secrets_fit_their_password_only() {
-    let hash = Secret::argon2id("pass wörd", [7; 16], Cost::DEFAULT).unwrap();
-    let scram = Secret::scram("pass wörd", [7; 16], Cost::DEFAULT);
+    let hash = Secret::argon2id(&password("pass wörd"), [7; 16], Cost::DEFAULT).unwrap();
+    let scram = Secret::scram(&password("pass wörd"), [7; 16], Cost::DEFAULT);
     for secret in [hash, scram] {
         let read: Secret = secret.to_string().parse().unwrap();
         assert_eq!(read, secret);
@@ -59,7 +66,7 @@ fn hashes_of_passwords_that_nobody_prepared_work() {
         assert_eq!(secret.verify("pass1"), Ok(false), "{secret}");
         assert_eq!(secret.verify("pass②"), Ok(false), "{secret}");
     }
-    let prepared = Secret::argon2id("pass①", [1; 16], CHEAP).unwrap();
+    let prepared = Secret::argon2id(&password("pass①"), [1; 16], CHEAP).unwrap();
     assert_eq!(prepared.verify("pass①"), Ok(true));
     assert_eq!(prepared.verify("pass1"), Ok(true));
 }
@@ -67,10 +74,10 @@ fn hashes_of_passwords_that_nobody_prepared_work() {
 /// The work is the same for known users, unknown users and right passwords.
 #[test]
 fn the_work_says_nothing_about_users() {
-    let alice = Secret::argon2id("pass①", [1; 16], CHEAP).unwrap();
-    let decoy = Secret::argon2id("other", [2; 16], CHEAP).unwrap();
+    let alice = Secret::argon2id(&password("pass①"), [1; 16], CHEAP).unwrap();
+    let decoy = Secret::argon2id(&password("other"), [2; 16], CHEAP).unwrap();
     let raw = |text: &str| text.parse::<Secret>().unwrap();
-    let scram = |salt| Secret::scram("pass①", [salt; 16], CHEAP);
+    let scram = |salt| Secret::scram(&password("pass①"), [salt; 16], CHEAP);
     let table = [
         (alice, decoy, "argon2id 64 1", 2),
         (raw(RAW), raw(OF_DOVECOT[1]), "bcrypt 5", 2),
@@ -145,4 +152,24 @@ fn garbled_secrets_are_none() {
     for (text, expected) in table {
         assert_eq!(text.parse::<Secret>(), Err(expected), "{text}");
     }
+}
+
+/// Secrets of the empty password, as another program or an older file may have them.
+#[test]
+fn the_empty_password_fits_nothing() {
+    let argon2id = argon2id::Hash::new(b"", [1; 16], CHEAP).unwrap();
+    let keys = ScramKeys::new(b"", vec![1; 16], CHEAP.iterations);
+    assert!(keys.are_of_empty_password());
+    for secret in [Secret::Argon2id(argon2id), Secret::Scram(keys)] {
+        for text in ["", "\u{ad}", "\u{200b}\u{2060}"] {
+            assert_eq!(secret.verify(text), Ok(false), "{secret} {text:?}");
+        }
+    }
+    // A hash of exactly these characters, which nobody has prepared.
+    let raw = argon2id::Hash::new("\u{ad}".as_bytes(), [1; 16], CHEAP).unwrap();
+    assert_eq!(Secret::Argon2id(raw).verify("\u{ad}"), Ok(false));
+    let Secret::Scram(keys) = Secret::scram(&password("x"), [1; 16], CHEAP) else {
+        panic!("these are keys");
+    };
+    assert!(!keys.are_of_empty_password());
 }

@@ -73,6 +73,7 @@ pub(crate) mod files {
 
     pub(crate) fn find_line(name: &str, prefix: &[u8]) -> Result<Option<Vec<u8>>, FileError> {
         content(name, |content| {
+            let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
             let mut lines = content.split(|octet| *octet == b'\n');
             let line = lines.find(|line| line.starts_with(prefix))?;
             let line = line.strip_suffix(b"\r").unwrap_or(line);

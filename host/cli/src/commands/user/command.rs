@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use postgate_users::{AddError, CannotVerify, Cost, File, Secret, User};
+use postgate_users::{AddError, CannotVerify, Cost, File, Password, Secret, User};
 
 use super::error::UserError;
 use super::file;
@@ -220,7 +220,7 @@ impl fmt::Display for WithoutSecrets<'_> {
 }
 
 /// Derives a hash for PLAIN and LOGIN, and keys for SCRAM.
-fn secrets(password: &str) -> Result<Vec<Secret>, Failure> {
+fn secrets(password: &Password) -> Result<Vec<Secret>, Failure> {
     let hash = Secret::argon2id(password, salt()?, Cost::DEFAULT)
         .map_err(|error: CannotVerify| Failure::runtime(error))?;
     Ok(vec![hash, Secret::scram(password, salt()?, Cost::DEFAULT)])

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use postgate_users::{LineError, NameError};
+use postgate_users::{EmptyPassword, EncodingError, LineError, NameError};
 
 use crate::commands::failure::Failure;
 
@@ -31,6 +31,14 @@ pub(super) enum UserError {
     },
     #[error("{option} {value:?}: it is empty or holds a blank")]
     Option { option: &'static str, value: String },
+    #[error(transparent)]
+    EmptyPassword(EmptyPassword),
+    #[error("{file}: {error}", file = file.display())]
+    Encoding {
+        file: PathBuf,
+        #[source]
+        error: EncodingError,
+    },
     #[error("{0}")]
     Password(&'static str),
     #[error("{file}: there is no user {name}; to add one: postgate user add --file {file} {name}", file = file.display())]

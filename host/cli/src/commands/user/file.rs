@@ -8,7 +8,7 @@ use std::path::Path;
 use postgate_users::File;
 use tempfile::NamedTempFile;
 
-use super::error::UserIoError;
+use super::error::{UserError, UserIoError};
 use crate::commands::failure::Failure;
 
 /// Prints a warning if other users can read the file. With the SCRAM keys in it, they could impersonate
@@ -26,11 +26,15 @@ pub(super) fn warn_if_readable(file: &Path) {
 
 /// Reads a file that must exist.
 pub(super) fn read(file: &Path) -> Result<File, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| UserIoError::ReadFile {
+    let content = fs::read(file).map_err(|error| UserIoError::ReadFile {
         file: file.to_owned(),
         error,
     })?;
-    Ok(File::parse(&text))
+    let users = File::parse(&content).map_err(|error| UserError::Encoding {
+        file: file.to_owned(),
+        error,
+    })?;
+    Ok(users)
 }
 
 /// Reads a file. A file that does not exist is empty.
@@ -64,7 +68,7 @@ pub(super) fn change(
     }
     let mut users = read(file)?;
     change(&mut users)?;
-    replace(&target, &users.to_string()).map_err(cannot_write)?;
+    replace(&target, &users.to_bytes()).map_err(cannot_write)?;
     Ok(directory.sync_all().map_err(cannot_write)?)
 }
 
@@ -82,10 +86,10 @@ fn directory_of(file: &Path) -> &Path {
     }
 }
 
-fn replace(file: &Path, text: &str) -> io::Result<()> {
+fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     // `NamedTempFile` creates files with mode 0600.
     let mut new = NamedTempFile::new_in(directory_of(file))?;
-    new.write_all(text.as_bytes())?;
+    new.write_all(content)?;
     if let Ok(old) = file.metadata() {
         let created = new.as_file().metadata()?;
         if (created.uid(), created.gid()) != (old.uid(), old.gid()) {

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _};
 
 use clap::Args;
+use postgate_users::Password;
 use zeroize::Zeroizing;
 
 use super::error::{UserError, UserIoError};
@@ -16,16 +17,14 @@ pub(in crate::commands) struct PasswordSource {
 }
 
 impl PasswordSource {
-    pub(super) fn read(&self) -> Result<Zeroizing<String>, Failure> {
+    pub(super) fn read(&self) -> Result<Password, Failure> {
         let password = match self.password_stdin {
             true => first_line()?,
             false => prompt()?,
         };
-        match password.contains('\0') || password.is_empty() {
-            true => {
-                Err(UserError::Password("a password has at least one character, and no NUL").into())
-            }
-            false => Ok(password),
+        match password.contains('\0') {
+            true => Err(UserError::Password("a password has no NUL").into()),
+            false => Ok(Password::new(&password).map_err(UserError::EmptyPassword)?),
         }
     }
 }
