@@ -2,10 +2,14 @@
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
-use postgate_tests::gateway::Setup;
+use postgate_tests::gateway::{Setup, program, wait};
+use postgate_tests::log::Log;
+use postgate_tests::peer::{free_address, pause};
+use tempfile::TempDir;
 
 #[test]
 fn an_idle_gateway_ends_at_once() {
@@ -76,4 +80,81 @@ fn nobody_can_hold_up_the_end() {
     stuck.expect("421 4.3.2");
     stuck.expect_close();
     assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut gateway = Setup::new().set("limits.shutdown-grace = \"1h\"").start();
+    let mut idle = Client::greeted(gateway.address());
+    let mut stuck = Client::greeted(gateway.address());
+    stuck.envelope("alice@client.example", &["bob@example.org"]);
+    stuck.says("DATA", "354");
+    gateway.terminate();
+    // The idle client hears of it, so the shutdown has begun.
+    idle.expect("421 4.3.2");
+    gateway.terminate();
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+/// A plugin that takes long to start holds up neither the signal nor the end.
+#[test]
+fn a_signal_during_the_start_acts_at_once() {
+    let setup = Setup::new()
+        .set("control.socket = \"control.sock\"")
+        .plugin(
+            "10-endless",
+            "guests/endless-self-test",
+            "limits.message-cpu = \"1h\"\nlimits.message-wall = \"1h\"",
+        );
+    let mut child = program()
+        .args(["serve", "--config"])
+        .arg(setup.write())
+        .current_dir(setup.directory())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = Log::collect(child.stderr.take().expect("stderr is piped"));
+    // From here on the plugin is compiled and tried out.
+    log.wait_for_message("plugin runtime is ready");
+    let process = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &process]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    log.wait_for_message("stopped during the start");
+}
+
+/// The log goes to a pipe that nobody reads.
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    let directory = TempDir::new().unwrap();
+    let address = free_address();
+    let file = directory.path().join("postgate.toml");
+    let config = format!(
+        "hostname = \"mx.example.org\"\nlog = {{ level = \"trace\", format = \"json\" }}\n\
+         [[listener]]\naddress = \"{address}\"\nlimits.errors = 0\n"
+    );
+    std::fs::write(&file, config).unwrap();
+    std::fs::create_dir_all(directory.path().join("run/plugins")).unwrap();
+    let mut child = program()
+        .args(["serve", "--config"])
+        .arg(&file)
+        .current_dir(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let pipe = child.stderr.take().expect("stderr is piped");
+    while TcpStream::connect(address).is_err() {
+        pause();
+    }
+    // Many times what a pipe and the queue hold.
+    let mut client = Client::greeted(address);
+    for _ in 0..30_000 {
+        client.says("NOPE", "500");
+    }
+    let log = Log::collect(pipe);
+    log.wait_for("a report", |line| line["dropped"].is_u64());
+    let process = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &process]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(wait(&mut child).code(), Some(0));
 }

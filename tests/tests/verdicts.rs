@@ -50,6 +50,38 @@ fn verdicts_on_commands() {
     client.expect_close();
 }
 
+/// 421 ends the session at each event at which this plugin can refuse.
+#[test]
+fn a_refusal_with_421_closes() {
+    let (gateway, _backend) = start(&[("10-verdicts", "guests/verdicts", "")]);
+    let closing = "421 4.7.1 asked to refuse for now";
+    let steps: [&[&str]; 4] = [
+        &["EHLO refuse421"],
+        &["EHLO x.example", "MAIL FROM:<refuse421@client.example>"],
+        &[
+            "EHLO x.example",
+            "MAIL FROM:<alice@client.example>",
+            "RCPT TO:<refuse421@example.org>",
+        ],
+        &["EHLO x.example", "AUTH PLAIN AGJvYgByZWZ1c2U0MjE="],
+    ];
+    for lines in steps {
+        let mut client = gateway.connect();
+        client.expect("220 ");
+        let (last, before) = lines.split_last().expect("a line");
+        for line in before {
+            client.says(line, "250");
+        }
+        assert_eq!(client.ask(last), closing, "{lines:?}");
+        client.expect_close();
+    }
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let reply = client.message(b"X-Verdict: refuse421\r\n\r\n");
+    assert_eq!(reply, closing);
+    client.expect_close();
+}
+
 #[test]
 fn verdicts_on_credentials() {
     let (gateway, _backend) = start(&[("10-verdicts", "guests/verdicts", "")]);

@@ -2,6 +2,7 @@
 
 mod commands;
 pub mod devkit;
+mod log_queue;
 mod telemetry;
 
 use std::process::ExitCode;

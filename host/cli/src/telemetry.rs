@@ -1,25 +1,86 @@
 //! Where the log goes: to standard error, as text for people or as JSON for machines.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, warn};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer, fmt};
 
+use crate::log_queue::LogQueue;
 use postgate_config::{Log, LogFormat, LogLevel};
 
-/// Makes the log of this process what the operator asked for.
+/// Makes the log of this process what the operator asked for. Lines go through a queue, so that a reader
+/// that stalls holds up nothing.
+///
+/// # Errors
+///
+/// Fails if the system has no thread for the queue.
 ///
 /// # Panics
 ///
 /// Panics if it is called a second time.
-pub(crate) fn start(log: &Log) {
+pub(crate) fn start_queued(log: &Log) -> io::Result<LogQueue> {
+    let format = log.format;
+    let queue = LogQueue::start(io::stderr(), move |dropped| report(format, dropped))?;
+    start_with(log, queue.clone());
+    Ok(queue)
+}
+
+/// The line of the log that says how many lines were dropped.
+fn report(format: LogFormat, dropped: u64) -> Vec<u8> {
+    let line = LineBuffer::default();
+    let subscriber = tracing_subscriber::registry().with(layer(format, line.clone()));
+    tracing::subscriber::with_default(subscriber, || {
+        warn!(dropped, "lines of the log were dropped: nobody read them");
+    });
+    let mut line = line.0.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut line)
+}
+
+/// Keeps a line in memory.
+#[derive(Clone, Default)]
+struct LineBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for LineBuffer {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        line.extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for LineBuffer {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Makes the log of this process what `log` asks for, with each line written at once.
+fn start(log: &Log) {
+    start_with(log, io::stderr);
+}
+
+fn layer<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal());
-    let layer = match log.format {
+    match format {
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
@@ -27,7 +88,13 @@ pub(crate) fn start(log: &Log) {
             .with_span_list(false)
             .boxed(),
         LogFormat::Text => lines.compact().with_target(false).boxed(),
-    };
+    }
+}
+
+fn start_with<W>(log: &Log, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = Targets::new().with_default(log.level.default).with_targets(
         log.level
             .modules
@@ -35,7 +102,7 @@ pub(crate) fn start(log: &Log) {
             .flat_map(|(name, level)| targets(name).map(|target| (target, *level))),
     );
     tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
+        .with(layer(log.format, writer).with_filter(filter))
         .init();
 }
 

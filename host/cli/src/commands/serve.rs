@@ -1,14 +1,18 @@
 //! `postgate serve`: runs the gateway until a signal.
 
 use std::fs;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use postgate::{Controller, Gateway, RunError};
+use postgate_config::Config;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::info;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
 
 use super::config_source::ConfigSource;
 use super::failure::Failure;
@@ -23,31 +27,76 @@ pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
         eprintln!("{BUILT_IN_PLUGINS}: {error}");
     }
     let config = source.load()?;
-    telemetry::start(&config.log);
+    let log = telemetry::start_queued(&config.log).map_err(Failure::runtime)?;
+    raise_open_files();
     let mut builder = runtime::Builder::new_multi_thread();
     if let Some(workers) = config.runtime.workers {
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().map_err(Failure::runtime)?;
-    let served = runtime.block_on(async {
-        // The handlers come first, since the default action of these signals ends the process.
-        let stop = stop_signal().map_err(Failure::runtime)?;
-        let hang_up = signal(SignalKind::hangup()).map_err(Failure::runtime)?;
-        let gateway = Gateway::start(config).await.map_err(failure)?;
-        let reload = reload_on_signal(hang_up, gateway.controller());
-        gateway
-            .serve(async {
-                tokio::select! {
-                    () = stop => {}
-                    () = reload => {}
-                }
-            })
-            .await;
-        Ok(())
-    });
-    // Blocking tasks, such as the compilation of a plugin, cannot be cancelled.
-    runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT);
-    served
+    let served = runtime.block_on(serve(config));
+    match served {
+        // Blocking tasks, such as the compilation of a plugin, cannot be cancelled.
+        Ok(End::Stopped) | Err(_) => runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT),
+        Ok(End::AtOnce) => runtime.shutdown_background(),
+    }
+    log.flush(LOG_TIMEOUT);
+    served.map(drop)
+}
+
+/// Raises the soft limit of open files to the hard one.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// How a gateway has ended.
+#[derive(Clone, Copy)]
+enum End {
+    /// By a signal during the start, or by a second one.
+    AtOnce,
+    /// After its sessions.
+    Stopped,
+}
+
+/// Serves until a signal. A signal during the start, and a second one after it, act at once.
+async fn serve(config: Config) -> Result<End, Failure> {
+    // The handlers come first, since the default action of these signals ends the process.
+    let mut stop = StopSignals::new().map_err(Failure::runtime)?;
+    let hang_up = signal(SignalKind::hangup()).map_err(Failure::runtime)?;
+    let _limits = survive_limits().map_err(Failure::runtime)?;
+    let gateway = tokio::select! {
+        started = Gateway::start(config) => started.map_err(failure)?,
+        () = stop.next() => {
+            info!("stopped during the start");
+            return Ok(End::AtOnce);
+        }
+    };
+    let mut reload = pin!(reload_on_signal(hang_up, gateway.controller()));
+    let (stopping, stopped) = oneshot::channel::<()>();
+    let mut serving = pin!(gateway.serve(async {
+        // Dropping the sender is the signal.
+        _ = stopped.await;
+    }));
+    tokio::select! {
+        () = &mut serving => return Ok(End::Stopped),
+        () = &mut reload => {}
+        () = stop.next() => {}
+    }
+    drop(stopping);
+    tokio::select! {
+        () = &mut serving => Ok(End::Stopped),
+        () = stop.next() => {
+            warn!("a second signal: ending at once");
+            Ok(End::AtOnce)
+        }
+    }
 }
 
 fn failure(error: RunError) -> Failure {
@@ -59,16 +108,38 @@ fn failure(error: RunError) -> Failure {
     }
 }
 
-/// Returns a future that completes at the first SIGTERM or SIGINT.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// The signals that stop the gateway: SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next signal.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
+}
+
+/// Handles the signals that resource limits send, whose default action ends the process: SIGXFSZ for the
+/// size of a file, whose writes then fail, and SIGXCPU for the soft limit of CPU time. (Rust ignores
+/// SIGPIPE.)
+fn survive_limits() -> io::Result<[Signal; 2]> {
+    let handled = |number| signal(SignalKind::from_raw(number));
+    Ok([
+        handled(rustix::process::Signal::XFSZ.as_raw())?,
+        handled(rustix::process::Signal::XCPU.as_raw())?,
+    ])
 }
 
 /// Reloads the files of the gateway at each SIGHUP. Does not return.
@@ -80,6 +151,8 @@ async fn reload_on_signal(mut hang_up: Signal, controller: Controller) {
     pending().await
 }
 
+/// The time limit for writing the last lines of the log.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time limit for blocking tasks to end after the gateway has.
 const BLOCKING_TASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The directory of plugins that [`postgate_config::BUILT_IN`] names.
