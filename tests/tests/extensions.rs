@@ -166,6 +166,21 @@ fn chunks_run_all_events_and_arrive() {
     assert_eq!(split(&mail.content).1, b".one\r\n..\r\n");
 }
 
+/// Where a chunk is cut on its way has no meaning: neither in its command nor in its octets.
+#[test]
+fn a_chunk_may_come_in_many_segments() {
+    let (gateway, backend) = start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    for octet in b"BDAT 12\r\nSubject: x\r\nBDAT 12 LAST\r\n\r\n.one\r\n..\r\n" {
+        client.write(&[*octet]);
+    }
+    client.expect("250 2.0.0 12 octets received");
+    client.expect("250 2.0.0");
+    let mail = backend.taken().remove(0);
+    assert_eq!(split(&mail.content).1, b".one\r\n..\r\n");
+}
+
 #[test]
 fn a_plugin_sees_the_line_endings_of_the_listener() {
     for (mode, seen_as) in [

@@ -82,6 +82,27 @@ fn a_header_block_is_refused_with_one_reply_at_the_end() {
     assert_eq!(backend.taken().len(), 1);
 }
 
+/// A refusal by a plugin waits for the final dot, however much of the message comes behind it: more than
+/// sockets can hold, so that the gateway has read on.
+#[test]
+fn nothing_is_said_between_354_and_the_final_dot() {
+    let (gateway, backend) = start("", "limits.message-size = 0");
+    for (subject, reply) in [
+        ("unwanted", "550 5.7.1 not this subject"),
+        ("hello", "552 5.3.4 the body is too large"),
+    ] {
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        client.says("DATA", "354");
+        client.write(&message(subject, 32 << 20));
+        assert!(client.has_heard_nothing(), "{subject}");
+        client.write(b".\r\n");
+        client.expect(reply);
+        client.says("NOOP", "250");
+    }
+    assert_eq!(backend.taken(), []);
+}
+
 /// A message that ends its session leaves as much behind as any other, wherever that happens.
 #[test]
 fn a_message_that_has_the_session_closed_is_a_refused_message() {
