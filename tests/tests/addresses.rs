@@ -5,7 +5,7 @@ use std::fs;
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::Setup;
-use postgate_users::{Cost, Secret, User};
+use postgate_users::{Cost, Password, Secret, User};
 
 const MESSAGE: &[u8] = b"From: a@client.example\r\n\r\nhello\r\n";
 
@@ -95,7 +95,14 @@ fn users_send_from_their_addresses_in_every_spelling() {
     };
     let user = User {
         name: "eve@xn--bcher-kva.example".into(),
-        secrets: vec![Secret::argon2id("secret", [1; 16], cost).expect("64 KiB are there")],
+        secrets: vec![
+            Secret::argon2id(
+                &Password::new("secret").expect("is not empty"),
+                [1; 16],
+                cost,
+            )
+            .expect("64 KiB are there"),
+        ],
         senders: vec!["sales@bücher.example".into()],
         act_as: vec![],
     };

@@ -317,7 +317,9 @@ fn the_file_holds_as_it_is_now() {
     client.says(&plain("", "bob", "hunter2"), "535 5.7.8");
     client.says(&plain("", "carol", "pen"), "235 2.7.0");
     let warning = gateway.log().wait_for("a garbled line", |line| {
-        line["says"].to_string().contains("the line of bob: the scheme")
+        line["says"]
+            .to_string()
+            .contains("the line of bob: the scheme")
     });
     assert_eq!(warning["level"], "WARN", "{warning}");
     fs::remove_file(users_of(&gateway)).unwrap();
