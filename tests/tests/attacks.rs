@@ -104,7 +104,9 @@ fn large_messages_at_once_stay_out_of_memory() {
 /// A client that asks and asks and never listens is let go.
 #[test]
 fn a_client_that_never_reads_is_let_go() {
-    let gateway = Setup::new().set("limits.write-timeout = \"300ms\"").start();
+    let gateway = Setup::new()
+        .set("limits.write-timeout = \"300ms\"\nlimits.idle-commands = 0")
+        .start();
     let mut client = gateway.connect();
     client.expect("220 ");
     let commands = b"HELP\r\n".repeat(10_000);
