@@ -84,7 +84,7 @@ fn thousands_of_idle_sessions_cost_little() {
     raise_own_limit_of_files();
     let gateway = quiet()
         .set(&format!("limits.connections = {}", IDLE + 1))
-        .under(&["prlimit", "--nofile=20000:"])
+        .under(&["prlimit", "--nofile=65536:"])
         .start();
     Client::greeted(gateway.address()).says("QUIT", "221");
     let before = (open_files_at_rest(&gateway), resident_memory(&gateway));
