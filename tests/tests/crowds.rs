@@ -16,7 +16,7 @@ use postgate_tests::process::{
 use socket2::SockRef;
 
 const VANISHING: usize = 10_000;
-const IDLE: usize = 5_000;
+const IDLE: usize = 4_000;
 
 fn quiet() -> Setup {
     Setup::new().set("log.level = \"info\"")
@@ -84,7 +84,7 @@ fn thousands_of_idle_sessions_cost_little() {
     raise_own_limit_of_files();
     let gateway = quiet()
         .set(&format!("limits.connections = {}", IDLE + 1))
-        .under(&["prlimit", "--nofile=65536:"])
+        .under(&["prlimit", "--nofile=20000:"])
         .start();
     Client::greeted(gateway.address()).says("QUIT", "221");
     let before = (open_files_at_rest(&gateway), resident_memory(&gateway));
