@@ -6,6 +6,8 @@ use std::ops::Range;
 use memchr::memchr;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::command::is_auth;
+
 /// The input buffer. Lines are zeroized when they are taken out, because they may hold credentials,
 /// and so is the rest with the buffer.
 #[derive(Default)]
@@ -100,8 +102,8 @@ impl Input {
     /// The maximum length of the command line at the start of the input.
     pub(super) fn longest_command(&mut self) -> usize {
         if self.overlong.is_none() {
-            let verb = self.unused().get(..AUTH.len());
-            self.is_auth = verb.is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH));
+            let start = self.unused().get(..LONGEST_AUTH_VERB);
+            self.is_auth = start.is_some_and(is_auth);
         }
         match self.is_auth {
             true => MAX_AUTH_LINE,
@@ -163,7 +165,8 @@ pub const MAX_COMMAND_LINE: usize = 2048;
 /// The maximum length of a line of an AUTH exchange in octets, including CRLF (RFC 4954 §4).
 pub const MAX_AUTH_LINE: usize = 12_288;
 
-const AUTH: &[u8] = b"AUTH ";
+/// As many octets as decide whether a line is an AUTH command with arguments.
+const LONGEST_AUTH_VERB: usize = b"AUTH ".len();
 
 #[cfg(test)]
 mod tests {
