@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postgate_proto::address::ForwardPath;
+use postgate_proto::envelope::Recipient;
 use postgate_proto::header::HeaderEdit;
 use postgate_proto::session::Settings;
 
@@ -111,8 +112,16 @@ fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
             }
         }
         EnvelopeEdit::RefuseRecipient(path, refused) => {
-            if remove(&path, transaction) {
-                transaction.refused.push((path, refused.refusal));
+            // As the client has spelled it, and will again at its next attempt.
+            for known in remove(&path, transaction) {
+                if !transaction
+                    .refused
+                    .iter()
+                    .any(|(path, _)| *path == known.path)
+                {
+                    let refusal = refused.refusal.clone();
+                    transaction.refused.push((known.path, refusal));
+                }
             }
         }
         EnvelopeEdit::RemoveRecipient(path) => _ = remove(&path, transaction),
@@ -122,13 +131,12 @@ fn edit_transaction(edit: EnvelopeEdit, transaction: &mut Transaction) {
     }
 }
 
-/// Removes a recipient, which the client may have named several times, in several spellings. Returns false if it is no recipient
-/// of the transaction.
-fn remove(path: &ForwardPath, transaction: &mut Transaction) -> bool {
+/// Removes a recipient, which the client may have named several times, in several spellings, and returns
+/// it as often. Returns nothing if it is no recipient of the transaction.
+fn remove(path: &ForwardPath, transaction: &mut Transaction) -> Vec<Recipient> {
     let recipients = &mut transaction.envelope.recipients;
-    let before = recipients.len();
-    recipients.retain(|recipient| !recipient.path.is_same(path));
-    recipients.len() < before
+    let is_it = |recipient: &mut Recipient| recipient.path.is_same(path);
+    recipients.extract_if(.., is_it).collect()
 }
 
 /// The greatest number of tags of a session.

@@ -53,6 +53,37 @@ async fn a_recipient_that_was_named_twice_is_refused_once() {
     assert_eq!(transaction.refused, [(path("bob@example.org"), refusal())]);
 }
 
+/// What is remembered for the next attempt has the spelling of the client, not that of the plugin.
+#[tokio::test]
+async fn a_refused_recipient_is_known_as_the_client_has_spelled_it() {
+    fn refuse_one(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
+        let refused = Refused {
+            refusal: refusal(),
+            reason: None,
+        };
+        let bob = path("bob@EXAMPLE.org");
+        edit(vec![Edit::Envelope(EnvelopeEdit::RefuseRecipient(
+            bob, refused,
+        ))])
+    }
+    let mut context = context();
+    let transaction = Arc::make_mut(&mut context).transaction.as_mut().unwrap();
+    let paths = [
+        "\"bob\"@example.org",
+        "carol@example.org",
+        "bob@example.org",
+    ];
+    let envelope = &mut Arc::make_mut(transaction).envelope;
+    envelope.recipients = paths.map(|text| path(text).into()).into();
+    let mut pipeline = pipeline(&[(refuse_one, OnFailure::Tempfail)]);
+    ask(&mut pipeline, Event::Message, &mut context).await;
+    let transaction = context.transaction.as_ref().unwrap();
+    let refused: Vec<_> = transaction.refused.iter().map(|(path, _)| path).collect();
+    let [quoted, carol, bare] = paths.map(path);
+    assert_eq!(refused, [&quoted, &bare]);
+    assert_eq!(transaction.envelope.paths().collect::<Vec<_>>(), [&carol]);
+}
+
 #[tokio::test]
 async fn a_plugin_can_not_open_the_relay() {
     fn elsewhere(_: Question<'_>, _: &Context) -> Result<PluginAnswer, PluginError> {
