@@ -7,12 +7,14 @@
 
 mod content;
 mod error;
+mod parts;
 mod scratch;
 mod settings;
 mod spool;
 
 pub use self::content::{Chunks, Content};
 pub use self::error::{NO_ROOM, SpoolError, is_full};
+pub use self::parts::find_parts;
 pub use self::scratch::Scratch;
 pub use self::settings::SpoolSettings;
 pub use self::spool::Spool;

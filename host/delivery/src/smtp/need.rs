@@ -2,9 +2,8 @@
 
 use std::io;
 
-use postgate_mime::{Mime, Scratch, Source};
 use postgate_proto::header::HeaderBlock;
-use postgate_spool::{self as spool, Content};
+use postgate_spool::{Content, find_parts};
 use tokio::task::spawn_blocking;
 
 use crate::message::Message;
@@ -57,8 +56,7 @@ fn is_ascii(body: &Content) -> io::Result<bool> {
 }
 
 fn has_international_part(headers: &HeaderBlock, body: Content) -> io::Result<bool> {
-    let scratch = DecodedParts(body.scratch());
-    let mime = Mime::find(headers, Body(body), scratch)?;
+    let mime = find_parts(headers, body)?;
     let is_global = |headers: &HeaderBlock| {
         let mut types = headers.named("Content-Type");
         types.any(|field| starts_with_ignoring_case(field.value().trim_ascii(), b"message/global"))
@@ -109,40 +107,6 @@ impl Lines {
 
     const fn finish(self) -> bool {
         !self.is_binary && self.length == 0
-    }
-}
-
-/// The body of a message, as the search for parts reads it.
-#[derive(Debug)]
-struct Body(Content);
-
-impl Source for Body {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, buffer)
-    }
-}
-
-/// Temporary storage for decoded parts that contain others.
-#[derive(Debug)]
-struct DecodedParts(spool::Scratch);
-
-impl Source for DecodedParts {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, buffer)
-    }
-}
-
-impl Scratch for DecodedParts {
-    fn append(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.0.append(octets)
     }
 }
 

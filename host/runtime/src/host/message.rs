@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use postgate_mime::{Mime, MimeVersion};
 use postgate_proto::header::{Field, HeaderBlock};
+use postgate_spool::find_parts;
 
 use super::error::HostError;
-use super::parts::{find_parts, with_part};
+use super::parts::with_part;
 use super::state::HostState;
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
