@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use ppp::v2::{self, Command, Type};
+use ppp::v2::{self, Type};
 use ppp::{HeaderResult, PartialResult, v1};
 
 /// A PROXY header.
@@ -116,12 +116,12 @@ fn local(octets: &[u8]) -> Option<Parsed> {
 fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
     let addresses = match &header.addresses {
         v1::Addresses::Tcp4(ip) => Some((
-            SocketAddr::new(ip.source_address.into(), ip.source_port),
-            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+            (ip.source_address, ip.source_port).into(),
+            (ip.destination_address, ip.destination_port).into(),
         )),
         v1::Addresses::Tcp6(ip) => Some((
-            SocketAddr::new(ip.source_address.into(), ip.source_port),
-            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+            (ip.source_address, ip.source_port).into(),
+            (ip.destination_address, ip.destination_port).into(),
         )),
         v1::Addresses::Unknown => None,
     };
@@ -135,17 +135,17 @@ fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
 }
 
 fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
-    let addresses = match (header.command, &header.addresses) {
-        (Command::Local, _) => None,
-        (Command::Proxy, v2::Addresses::IPv4(ip)) => Some((
-            SocketAddr::new(ip.source_address.into(), ip.source_port),
-            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+    // The command is PROXY: `local` has taken the other one.
+    let addresses = match &header.addresses {
+        v2::Addresses::IPv4(ip) => Some((
+            (ip.source_address, ip.source_port).into(),
+            (ip.destination_address, ip.destination_port).into(),
         )),
-        (Command::Proxy, v2::Addresses::IPv6(ip)) => Some((
-            SocketAddr::new(ip.source_address.into(), ip.source_port),
-            SocketAddr::new(ip.destination_address.into(), ip.destination_port),
+        v2::Addresses::IPv6(ip) => Some((
+            (ip.source_address, ip.source_port).into(),
+            (ip.destination_address, ip.destination_port).into(),
         )),
-        (Command::Proxy, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => None,
+        v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
     };
     let mut said = ProxyHeader {
         addresses,

@@ -77,14 +77,13 @@ impl Secret {
             Self::Bcrypt(hash) => Ok(hash.verify(octets)),
             Self::Scram(keys) => Ok(keys.verify(octets)),
         };
-        let fits = verify(prepared.as_bytes())? && !prepared.is_empty();
-        match self {
+        let mut fits = verify(prepared.as_bytes())?;
+        let is_hash = matches!(self, Self::Argon2id(_) | Self::Bcrypt(_));
+        if is_hash && *prepared != password {
             // Even if it matches already, so that the time does not depend on the secret.
-            Self::Argon2id(_) | Self::Bcrypt(_) if *prepared != password => {
-                Ok((verify(password.as_bytes())? && !prepared.is_empty()) | fits)
-            }
-            _ => Ok(fits),
+            fits |= verify(password.as_bytes())?;
         }
+        Ok(fits && !prepared.is_empty())
     }
 
     const fn scheme(&self) -> &'static str {

@@ -3,7 +3,7 @@ use postgate_proto::address::ReversePath;
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_spool::Content;
 
-use super::script::{offering, offering_lmtp, play, play_unix};
+use super::script::{self, offering, offering_lmtp, play, play_unix};
 use super::support::{begin, begin_with, delivery};
 use crate::{Delivery, Message};
 
@@ -159,20 +159,14 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
 /// What was sent as binary, but is text in lines, needs no conversion.
 #[tokio::test]
 async fn a_message_that_does_not_need_binarymime_goes_without() {
-    let script = [
+    let envelope = [
         "C: MAIL FROM:<a@b> BODY=8BITMIME",
         "C: RCPT TO:<c@d>",
         "S: 250 ok",
         "S: 250 ok",
-        "C: DATA",
-        "S: 354 go",
-        "C: A: b",
-        "C: ",
-        "C: ..body",
-        "C: .",
-        "S: 250 2.6.0 queued",
-        "end",
     ];
+    let end = ["S: 250 2.6.0 queued", "end"];
+    let script = [envelope.as_slice(), &script::MESSAGE, &end].concat();
     let (address, playing) = play(vec![offering(&["S: 250-8BITMIME"], &script)]).await;
     let delivery = delivery(BackendAddress::Smtp(address));
     let mut mail = begin_with(&delivery, "a@b", binary());

@@ -205,34 +205,34 @@ impl<P: Plugin> PluginSlot<P> {
         let event = question.event();
         let on_failure = self.plugin.sidecar().on_failure;
         let (session, plugin) = (&context.session.id, self.plugin.name());
-        match error {
+        let verdict = match error {
             PluginError::BreakerOpen => {
                 // The opening of the breaker was logged once, so the level is debug.
                 debug!(session, plugin, %event, ?on_failure, "plugin is taken out");
                 self.plugin.metrics().skipped(event);
                 self.log_verdict(event, "out");
+                verdict_of_failure(on_failure, event)
             }
             PluginError::Host(fault) => {
                 let cause = fault.cause();
                 warn!(session, plugin, %event, cause, %error, "the host failed while it asked a plugin");
                 self.plugin.metrics().host_failed(event, cause);
                 self.log_verdict(event, "host-failed");
+                verdict_of_host_fault(fault, event)
             }
             _ => {
                 let cause = error.cause();
                 warn!(session, plugin, %event, cause, %error, ?on_failure, "plugin failed");
                 self.plugin.metrics().failed(event, cause);
                 self.log_verdict(event, "failed");
+                verdict_of_failure(on_failure, event)
             }
-        }
+        };
         if event == Event::BodyChunk {
             // A new instance would see the rest of the body without its beginning.
             self.skips_body = true;
         }
-        match error {
-            PluginError::Host(fault) => verdict_of_host_fault(fault, event),
-            _ => verdict_of_failure(on_failure, event),
-        }
+        verdict
     }
 
     /// Adds an answer to the verdict log, and logs a refusal, a discard or a quarantine with its reason.

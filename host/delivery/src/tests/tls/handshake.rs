@@ -9,7 +9,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
-use super::super::script::{greeted, offering, play, play_tls};
+use super::super::script::{MESSAGE, greeted, offering, play, play_tls};
 use super::super::support::{backend, begin};
 use super::authority::{Authority, ENVELOPE, HELLO, INSECURE, server_config, starting, to};
 use crate::Delivery;
@@ -67,18 +67,10 @@ async fn a_backend_that_speaks_old_versions_only_is_good_where_they_are_taken() 
 async fn after_starttls_the_gateway_introduces_itself_again_and_goes_on() {
     let authority = Authority::new();
     let served = authority.server("store.example", |_| ());
-    const MESSAGE: [&str; 7] = [
-        "C: DATA",
-        "S: 354 go",
-        "C: A: b",
-        "C: ",
-        "C: ..body",
-        "C: .",
-        "S: 250 2.0.0 queued",
-    ];
-    let script = [&["TLS"], HELLO.as_slice(), &ENVELOPE, &MESSAGE].concat();
+    let delivered = [ENVELOPE.as_slice(), &MESSAGE, &["S: 250 2.0.0 queued"]].concat();
+    let script = [&["TLS"], HELLO.as_slice(), &delivered].concat();
     // The same connection serves twice.
-    let script = [&script, ENVELOPE.as_slice(), &MESSAGE].concat();
+    let script = [script, delivered].concat();
     let (address, playing) = play_tls(Some(served.acceptor()), vec![starting(&script)]).await;
     let delivery = to(address, authority.trusting());
     for _ in 0..2 {
