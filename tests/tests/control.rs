@@ -1,11 +1,12 @@
 //! The control socket: what a running gateway tells its operator, and nobody else.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use postgate_tests::client::Client;
 use postgate_tests::control::{SOCKET, say, socket};
-use postgate_tests::gateway::{Gateway, Setup, program};
+use postgate_tests::gateway::{Gateway, Setup, program, repository};
 use postgate_tests::peer::run;
 use serde_json::Value;
 
@@ -82,7 +83,7 @@ fn without_a_gateway_it_says_so() {
 fn the_socket_is_for_its_owner_and_for_one_gateway() {
     let mut gateway = Setup::new().set(SOCKET).start();
     let socket = socket(&gateway);
-    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    let mode = fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let second = Setup::new().set(&format!("control.socket = {socket:?}"));
@@ -136,5 +137,16 @@ fn what_a_running_gateway_counts_can_be_read() {
         "# EOF",
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line}:\n{metrics}");
+    }
+    let documents = ["docs/operations.md", "plugins/README.md"]
+        .map(|file| fs::read_to_string(repository().join(file)).expect("a document"))
+        .concat();
+    let counted: Vec<_> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    assert!(!counted.is_empty(), "{metrics}");
+    for name in counted {
+        assert!(documents.contains(&format!("`{name}")), "{name}");
     }
 }
