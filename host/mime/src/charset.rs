@@ -63,3 +63,57 @@ fn decode(decoder: &mut encoding_rs::Decoder, mut octets: &[u8], out: &mut Vec<u
 const MAX_WHOLE: usize = 1 << 20;
 /// Room for octets that a decoder holds back.
 const ROOM: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(label: &str, text: &[u8]) -> Vec<u8> {
+        let in_pieces = |size| {
+            let (mut charset, mut out) = (Charset::of(Some(label)), Vec::new());
+            for piece in text.chunks(size) {
+                charset.feed(piece, &mut out, false);
+            }
+            charset.feed(&[], &mut out, true);
+            out
+        };
+        let whole = in_pieces(usize::MAX);
+        for size in 1..4 {
+            assert_eq!(in_pieces(size), whole, "in pieces of {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn converts_charsets_to_utf_8() {
+        let table: [(&str, &[u8], &str); 9] = [
+            ("utf-8", b"caf\xC3\xA9 \xFF", "caf\u{e9} \u{fffd}"),
+            ("ISO-8859-1", b"caf\xE9", "caf\u{e9}"),
+            ("us-ascii", b"plain", "plain"),
+            ("koi8-r", b"\xC1", "\u{430}"),
+            ("shift_jis", b"\x83e", "\u{30c6}"),
+            ("iso-2022-jp", b"\x1B$B%F\x1B(B.", "\u{30c6}."),
+            ("utf-16", b"\xFE\xFF\0a", "a"),
+            ("utf-7", b"1+ACE-", "1!"),
+            ("no-such-charset", b"caf\xC3\xA9", "caf\u{e9}"),
+        ];
+        for (charset, text, expected) in table {
+            let got = String::from_utf8(converted(charset, text)).unwrap();
+            assert_eq!(got, expected, "{charset}");
+        }
+    }
+
+    #[test]
+    fn text_grows_to_three_times_its_size_at_most() {
+        for charset in [
+            "utf-8",
+            "windows-1252",
+            "x-user-defined",
+            "utf-16be",
+            "utf-7",
+        ] {
+            let got = converted(charset, &[0xFF; 3_000]);
+            assert!(got.len() <= 9_003, "{charset}: {}", got.len());
+        }
+    }
+}

@@ -4,17 +4,21 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
-use super::decode::Decoder;
+use super::charset::Charset;
 use super::facts::Facts;
 use super::head::{Head, MAX_HEAD};
 use super::part::{Part, Storage};
 use super::source::{PIECE, Scratch, Source};
+use super::transfer::Transfer;
 
 /// The decoded content of parts.
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) scratch: Box<dyn Scratch>,
-    locations: HashMap<u32, Location>,
+    /// The content of parts without its transfer encoding.
+    octets: HashMap<u32, Location>,
+    /// The text of parts, converted to UTF-8.
+    texts: HashMap<u32, Location>,
 }
 
 /// Where the decoded content of a part is.
@@ -22,21 +26,27 @@ pub(super) struct Decoded {
 pub(super) struct Location {
     storage: Storage,
     pub(super) range: Range<u64>,
-    /// True if the content is text, and therefore UTF-8.
-    pub(super) is_text: bool,
+    /// True if the content breaks the rules of its transfer encoding.
+    pub(super) is_malformed: bool,
 }
 
 impl Decoded {
     pub(super) fn new(scratch: Box<dyn Scratch>) -> Self {
         Self {
             scratch,
-            locations: HashMap::new(),
+            octets: HashMap::new(),
+            texts: HashMap::new(),
         }
     }
 
     /// Where the content of a part is. Returns `None` if it was not decoded yet.
-    pub(super) fn location(&self, index: u32) -> Option<&Location> {
-        self.locations.get(&index)
+    pub(super) fn octets(&self, index: u32) -> Option<&Location> {
+        self.octets.get(&index)
+    }
+
+    /// Where the text of a part is. Returns `None` if it was not converted yet.
+    pub(super) fn text(&self, index: u32) -> Option<&Location> {
+        self.texts.get(&index)
     }
 
     /// The header block of a part. If it exceeds [`MAX_HEAD`], only the fields within that size.
@@ -100,42 +110,65 @@ impl Decoded {
         let mut location = Location {
             storage: part.storage,
             range: part.body.clone(),
-            is_text: facts.is_text(),
+            is_malformed: false,
         };
-        let decoder = Decoder::of(facts).filter(|_| !part.is_opaque);
-        if let Some(decoder) = decoder {
+        let mut transfer = Transfer::of(&facts.encoding);
+        if !part.is_opaque && !transfer.is_none() {
+            location.range = self.append(body, &location, |octets, out| match octets {
+                [] => transfer.finish(out),
+                _ => transfer.feed(octets, out),
+            })?;
             location.storage = Storage::Scratch;
-            location.range = self.append(body, part, decoder)?;
+            location.is_malformed = transfer.is_malformed();
         }
-        self.locations.insert(index, location.clone());
+        self.octets.insert(index, location.clone());
         Ok(location)
     }
 
-    /// Appends the decoded content of a part to the scratch space and returns its position there.
+    /// Converts the decoded content of a part to UTF-8, and records where the text is.
+    pub(super) fn convert(
+        &mut self,
+        body: &dyn Source,
+        index: u32,
+        octets: &Location,
+        facts: &Facts,
+    ) -> io::Result<Location> {
+        let mut charset = Charset::of(facts.charset.as_deref());
+        let range = self.append(body, octets, |octets, out| {
+            charset.feed(octets, out, octets.is_empty());
+        })?;
+        let location = Location {
+            storage: Storage::Scratch,
+            range,
+            is_malformed: octets.is_malformed,
+        };
+        self.texts.insert(index, location.clone());
+        Ok(location)
+    }
+
+    /// Appends converted content to the scratch space and returns its position there. The last call
+    /// of `convert` is without octets.
     fn append(
         &mut self,
         body: &dyn Source,
-        part: &Part,
-        mut decoder: Decoder,
+        source: &Location,
+        mut convert: impl FnMut(&[u8], &mut Vec<u8>),
     ) -> io::Result<Range<u64>> {
         let begin = self.scratch.len();
         let mut piece = vec![0; PIECE];
         let mut out = Vec::new();
-        let mut offset = part.body.start;
-        while offset < part.body.end {
-            let length = (part.body.end - offset).min(PIECE as u64) as usize;
-            let count = self.read_at(body, part.storage, offset, &mut piece[..length])?;
-            if count == 0 {
-                break;
-            }
+        let mut offset = source.range.start;
+        loop {
+            let length = (source.range.end - offset).min(PIECE as u64) as usize;
+            let count = self.read_at(body, source.storage, offset, &mut piece[..length])?;
             offset += count as u64;
-            decoder.feed(&piece[..count], &mut out);
+            convert(&piece[..count], &mut out);
             self.scratch.append(&out)?;
             out.clear();
+            if count == 0 {
+                return Ok(begin..self.scratch.len());
+            }
         }
-        decoder.finish(&mut out);
-        self.scratch.append(&out)?;
-        Ok(begin..self.scratch.len())
     }
 
     fn read_at(

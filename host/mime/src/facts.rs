@@ -1,24 +1,31 @@
 //! The content of a part as its header block describes it (RFC 2045).
 
 use mail_parser::{MessagePart, MimeHeaders};
+use postgate_proto::header::HeaderBlock;
+
+use super::defect::{Defect, SEVEN_BIT, encoding, is_type_ambiguous};
+use super::names::Names;
 
 /// What the header block of a part says about its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Type and subtype in lower case.
     pub content_type: String,
-    /// The decoded file name.
-    pub filename: Option<String>,
+    /// Every file name that a mail program may use, decoded: the usual one first.
+    pub filenames: Vec<String>,
     /// The disposition in lower case.
     pub disposition: Option<String>,
     /// The parameters of Content-Type, names in lower case, decoded (RFC 2231).
     pub parameters: Vec<(String, String)>,
-    /// Content-Transfer-Encoding in lower case; `7bit` if there is none (RFC 2045 §6.1).
+    /// Content-Transfer-Encoding in lower case and without comments; `7bit` if there is none (RFC
+    /// 2045 §6.1).
     pub encoding: String,
     /// Content-ID without its angle brackets.
     pub content_id: Option<String>,
     /// Content-Description, decoded (RFC 2047).
     pub description: Option<String>,
+    /// Why mail programs may read the part in different ways.
+    pub defects: Vec<Defect>,
     pub(super) boundary: Option<String>,
     pub(super) charset: Option<String>,
     /// True if Content-Type has the parameter `name`.
@@ -32,12 +39,13 @@ impl Facts {
     pub(super) fn new(content_type: &str) -> Self {
         Self {
             content_type: content_type.into(),
-            filename: None,
+            filenames: Vec::new(),
             disposition: None,
             parameters: Vec::new(),
             encoding: SEVEN_BIT.into(),
             content_id: None,
             description: None,
+            defects: Vec::new(),
             boundary: None,
             charset: None,
             has_name: false,
@@ -61,7 +69,7 @@ impl Facts {
                     format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase()
                 },
             ),
-            filename: part.attachment_name().map(Into::into),
+            filenames: part.attachment_name().map(Into::into).into_iter().collect(),
             disposition: part
                 .content_disposition()
                 .map(|disposition| disposition.ctype().to_ascii_lowercase()),
@@ -73,14 +81,12 @@ impl Facts {
                     (name, attribute.value.to_string())
                 })
                 .collect(),
-            encoding: match part.content_transfer_encoding().map(str::trim) {
-                None | Some("") => SEVEN_BIT.into(),
-                Some(encoding) => encoding.to_ascii_lowercase(),
-            },
+            encoding: SEVEN_BIT.into(),
             content_id: part
                 .content_id()
                 .map(|id| id.trim_matches(['<', '>']).to_owned()),
             description: part.content_description().map(Into::into),
+            defects: Vec::new(),
             boundary: parameter("boundary"),
             charset: parameter("charset"),
             has_name: content_type.is_some_and(|content_type| content_type.has_attribute("name")),
@@ -88,7 +94,31 @@ impl Facts {
         }
     }
 
-    /// True if the content is text, which is UTF-8 once it is decoded.
+    /// Adds what programs may read differently: names, encoding and type.
+    pub(super) fn compare(&mut self, fields: &HeaderBlock) {
+        let usual = self.filenames.drain(..).next();
+        let names = Names::of(fields, usual);
+        self.filenames = names.found;
+        let (encoding, is_encoding_ambiguous) = encoding(fields, self.is_multipart());
+        self.encoding = encoding;
+        let found = [
+            (is_encoding_ambiguous, Defect::AmbiguousEncoding),
+            (names.is_ambiguous, Defect::AmbiguousFilename),
+            (
+                is_type_ambiguous(fields, self.is_multipart()),
+                Defect::AmbiguousType,
+            ),
+        ];
+        let defects = found.into_iter().filter(|(is_found, _)| *is_found);
+        self.defects.extend(defects.map(|(_, defect)| defect));
+    }
+
+    /// True if the content consists of parts, by its type.
+    pub(super) fn is_multipart(&self) -> bool {
+        self.content_type.starts_with("multipart/")
+    }
+
+    /// True if the content is text.
     pub fn is_text(&self) -> bool {
         self.content_type.starts_with("text/")
     }
@@ -97,5 +127,3 @@ impl Facts {
         self.disposition.as_deref() == Some("attachment")
     }
 }
-
-const SEVEN_BIT: &str = "7bit";

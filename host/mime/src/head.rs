@@ -1,8 +1,10 @@
 //! Reads the header block of a part: only the fields that describe content, within limits.
 
 use mail_parser::MessageParser;
+use postgate_proto::header::HeaderBlock;
 
 use super::facts::Facts;
+use super::names::SIMPLE;
 
 /// Collects the Content-* fields of a header block, line by line.
 #[derive(Debug, Default)]
@@ -70,6 +72,8 @@ impl Head {
             None => Facts::new(default_type),
             Some(part) => Facts::of(part, default_type),
         };
+        drop(message);
+        facts.compare(&HeaderBlock::parse(self.fields));
         facts.is_cut = self.is_cut;
         facts
     }
@@ -85,6 +89,7 @@ fn describes_content(name: &[u8]) -> bool {
     ];
     names
         .iter()
+        .chain(&SIMPLE)
         .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 

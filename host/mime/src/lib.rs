@@ -17,19 +17,23 @@
 //! ```
 
 mod charset;
-mod decode;
 mod decoded;
+mod defect;
 mod facts;
 mod found;
 mod head;
 mod mime;
+mod names;
+mod parameter;
 mod part;
 mod scan;
 mod search;
 mod source;
 mod transfer;
 mod version;
+mod words;
 
+pub use self::defect::Defect;
 pub use self::facts::Facts;
 pub use self::mime::Mime;
 pub use self::part::Part;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use postgate_proto::header::HeaderBlock;
 
 use super::decoded::{Decoded, Location};
+use super::defect::Defect;
 use super::facts::Facts;
 use super::head::Head;
 use super::part::{Part, Storage};
@@ -77,10 +78,19 @@ impl Mime {
         self.html
     }
 
-    /// True if [`Self::facts`], [`Self::head`], [`Self::read`] or [`Self::text`] may take long for
-    /// this part: it is large and was not decoded yet, or another thread is decoding a part of this
-    /// message. An async caller moves the call to a blocking thread then. Never blocks.
+    /// True if [`Self::facts`], [`Self::head`] or [`Self::read`] may take long for this part: it is
+    /// large and was not decoded yet, or another thread is decoding a part of this message. An async
+    /// caller moves the call to a blocking thread then. Never blocks.
     pub fn is_long(&self, index: u32) -> bool {
+        self.is_waiting_for(index, |decoded| decoded.octets(index).is_none())
+    }
+
+    /// As [`Self::is_long`], for [`Self::text`].
+    pub fn is_text_long(&self, index: u32) -> bool {
+        self.is_waiting_for(index, |decoded| decoded.text(index).is_none())
+    }
+
+    fn is_waiting_for(&self, index: u32, is_missing: impl Fn(&Decoded) -> bool) -> bool {
         let Some(part) = self.part(index) else {
             return false;
         };
@@ -90,7 +100,7 @@ impl Mime {
             Err(TryLockError::WouldBlock) => return true,
         };
         let size = part.body.end - part.body.start;
-        !part.container && size > PIECE as u64 && decoded.location(index).is_none()
+        !part.container && size > PIECE as u64 && is_missing(&decoded)
     }
 
     /// What the header block of a part says, and the size of its decoded content in octets. Returns
@@ -104,13 +114,20 @@ impl Mime {
             return Ok(None);
         };
         let mut decoded = self.decoded();
-        let facts = decoded.facts(&*self.body, &self.facts, index, part)?;
-        let location = match decoded.location(index) {
-            _ if part.container => None,
+        let mut facts = decoded.facts(&*self.body, &self.facts, index, part)?;
+        let location = match decoded.octets(index) {
             Some(location) => Some(location.clone()),
+            None if part.container => None,
             None => Some(decoded.decode(&*self.body, index, part, &facts)?),
         };
-        let size = location.map_or(0, |location| location.range.end - location.range.start);
+        if location.as_ref().is_some_and(|found| found.is_malformed) {
+            facts.defects.push(Defect::MalformedContent);
+        }
+        if facts.is_multipart() && !part.container {
+            facts.defects.push(Defect::NoParts);
+        }
+        let content = location.filter(|_| !part.container);
+        let size = content.map_or(0, |found| found.range.end - found.range.start);
         Ok(Some((facts, size)))
     }
 
@@ -127,7 +144,7 @@ impl Mime {
         }
     }
 
-    /// Reads decoded content of a part. Returns fewer octets than `length` only at its end.
+    /// Reads the content of a part without its transfer encoding. Returns fewer octets than `length` only at its end.
     ///
     /// # Errors
     ///
@@ -140,16 +157,15 @@ impl Mime {
         }
     }
 
-    /// Reads decoded text of a part, and ends with a whole character. Returns `None` if the part is
-    /// not text, or `offset` is inside a character.
+    /// Reads text of a part, converted from its charset to UTF-8, and ends with a whole character.
+    /// Returns `None` if the part is not text, or `offset` is inside a character.
     ///
     /// # Errors
     ///
     /// As [`Self::facts`].
     pub fn text(&self, index: u32, offset: u32, length: u32) -> io::Result<Option<String>> {
         let mut decoded = self.decoded();
-        let location = self.location(index, &mut decoded)?;
-        let Some(location) = location.filter(|location| location.is_text) else {
+        let Some(location) = self.text_location(index, &mut decoded)? else {
             return Ok(None);
         };
         // The first octet of the next character shows where the last one ends.
@@ -183,11 +199,28 @@ impl Mime {
         let Some(part) = self.part(index).filter(|part| !part.container) else {
             return Ok(None);
         };
-        if let Some(location) = decoded.location(index) {
+        if let Some(location) = decoded.octets(index) {
             return Ok(Some(location.clone()));
         }
         let facts = decoded.facts(&*self.body, &self.facts, index, part)?;
         decoded.decode(&*self.body, index, part, &facts).map(Some)
+    }
+
+    /// Where the text of a part is, converting it if necessary. Returns `None` if the part is not
+    /// text.
+    fn text_location(&self, index: u32, decoded: &mut Decoded) -> io::Result<Option<Location>> {
+        if let Some(location) = decoded.text(index) {
+            return Ok(Some(location.clone()));
+        }
+        let (Some(part), Some(octets)) = (self.part(index), self.location(index, decoded)?) else {
+            return Ok(None);
+        };
+        let facts = decoded.facts(&*self.body, &self.facts, index, part)?;
+        if !facts.is_text() {
+            return Ok(None);
+        }
+        let text = decoded.convert(&*self.body, index, &octets, &facts);
+        text.map(Some)
     }
 }
 
@@ -207,9 +240,11 @@ mod tests {
         let mime = base64(10);
         for _ in 0..2 {
             assert_eq!(mime.read(0, 0, 3).unwrap(), [0xC3, 0xA9, 0xC3]);
+            assert_eq!(mime.text(0, 0, 2).unwrap().as_deref(), Some("é"));
             assert_eq!(mime.facts(0).unwrap().unwrap().1, 60);
         }
-        assert_eq!(mime.decoded().scratch.len(), 60);
+        // Once for the octets, and once for the text.
+        assert_eq!(mime.decoded().scratch.len(), 120);
     }
 
     #[test]
@@ -217,7 +252,9 @@ mod tests {
         let mime = base64(10_000);
         assert!(mime.is_long(0) && !mime.is_long(1));
         mime.facts(0).unwrap();
-        assert!(!mime.is_long(0));
+        assert!(!mime.is_long(0) && mime.is_text_long(0));
+        mime.text(0, 0, 1).unwrap();
+        assert!(!mime.is_text_long(0));
         assert!(!base64(10).is_long(0));
     }
 

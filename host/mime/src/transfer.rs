@@ -3,12 +3,7 @@
 /// Decodes a transfer encoding piece by piece. Like mail readers, it skips or keeps what does not
 /// belong to the encoding, and never fails.
 pub(super) enum Transfer {
-    Base64 {
-        /// The digits of an incomplete group, six bits each.
-        digits: u32,
-        /// The number of these digits.
-        count: u32,
-    },
+    Base64(Base64),
     None,
     QuotedPrintable(QuotedPrintable),
 }
@@ -17,34 +12,21 @@ impl Transfer {
     /// The encoding of this name, or [`Self::None`] if the name is not known.
     pub(super) fn of(encoding: &str) -> Self {
         match encoding {
-            "base64" => Self::Base64 {
-                digits: 0,
-                count: 0,
-            },
+            "base64" => Self::Base64(Base64::default()),
             "quoted-printable" => Self::QuotedPrintable(QuotedPrintable::default()),
             _ => Self::None,
         }
     }
 
+    /// True if the content needs no decoding.
+    pub(super) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     /// Decodes the next piece and appends the result to `out`.
     pub(super) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Base64 { digits, count } => {
-                for octet in octets {
-                    match DIGITS[usize::from(*octet)] {
-                        NO_DIGIT if *octet == b'=' => end_base64(digits, count, out),
-                        NO_DIGIT => {}
-                        digit => {
-                            *digits = *digits << 6 | u32::from(digit);
-                            *count += 1;
-                            if *count == 4 {
-                                out.extend_from_slice(&digits.to_be_bytes()[1..]);
-                                (*digits, *count) = (0, 0);
-                            }
-                        }
-                    }
-                }
-            }
+            Self::Base64(base64) => octets.iter().for_each(|octet| base64.octet(*octet, out)),
             Self::None => out.extend_from_slice(octets),
             Self::QuotedPrintable(quoted) => octets.iter().for_each(|o| quoted.octet(*o, out)),
         }
@@ -53,20 +35,68 @@ impl Transfer {
     /// Appends what was held back until more octets came.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
-            Self::Base64 { digits, count } => end_base64(digits, count, out),
+            Self::Base64(base64) => {
+                base64.is_malformed |= base64.count == 1;
+                base64.end_group(out);
+            }
             Self::None => {}
             Self::QuotedPrintable(quoted) => quoted.take_literally(out),
         }
     }
+
+    /// True if the content so far breaks the rules of the encoding, so that programs may decode it
+    /// in different ways.
+    pub(super) const fn is_malformed(&self) -> bool {
+        match self {
+            Self::Base64(base64) => base64.is_malformed,
+            Self::None => false,
+            Self::QuotedPrintable(quoted) => quoted.is_malformed,
+        }
+    }
 }
 
-/// Appends the octets of an incomplete group. More groups may follow: some senders concatenate
-/// encoded texts.
-fn end_base64(digits: &mut u32, count: &mut u32, out: &mut Vec<u8>) {
-    let octets = (*digits << (6 * (4 - *count))).to_be_bytes();
-    let whole = count.saturating_sub(1) as usize;
-    out.extend_from_slice(&octets[1..=whole]);
-    (*digits, *count) = (0, 0);
+/// A group of base64 digits that is not complete.
+#[derive(Default)]
+pub(super) struct Base64 {
+    /// The digits, six bits each.
+    digits: u32,
+    /// The number of these digits.
+    count: u32,
+    /// True if there was padding, after which nothing should follow.
+    is_padded: bool,
+    is_malformed: bool,
+}
+
+impl Base64 {
+    fn octet(&mut self, octet: u8, out: &mut Vec<u8>) {
+        match DIGITS[usize::from(octet)] {
+            NO_DIGIT if octet == b'=' => {
+                // Padding fills a group of two or three digits.
+                self.is_malformed |= !self.is_padded && self.count < 2;
+                self.is_padded = true;
+                self.end_group(out);
+            }
+            NO_DIGIT => self.is_malformed |= !octet.is_ascii_whitespace(),
+            digit => {
+                self.is_malformed |= self.is_padded;
+                self.digits = self.digits << 6 | u32::from(digit);
+                self.count += 1;
+                if self.count == 4 {
+                    out.extend_from_slice(&self.digits.to_be_bytes()[1..]);
+                    (self.digits, self.count) = (0, 0);
+                }
+            }
+        }
+    }
+
+    /// Appends the octets of an incomplete group. More groups may follow: some senders concatenate
+    /// encoded texts.
+    fn end_group(&mut self, out: &mut Vec<u8>) {
+        let octets = (self.digits << (6 * (4 - self.count))).to_be_bytes();
+        let whole = self.count.saturating_sub(1) as usize;
+        out.extend_from_slice(&octets[1..=whole]);
+        (self.digits, self.count) = (0, 0);
+    }
 }
 
 /// The value of each base64 digit (RFC 4648 §4).
@@ -88,6 +118,7 @@ pub(super) struct QuotedPrintable {
     /// White space, which is dropped at the end of a line; or an equals sign with the octets after
     /// it.
     waiting: Vec<u8>,
+    is_malformed: bool,
 }
 
 impl QuotedPrintable {
@@ -126,6 +157,7 @@ impl QuotedPrintable {
 
     /// Appends the waiting octets without decoding them.
     fn take_literally(&mut self, out: &mut Vec<u8>) {
+        self.is_malformed |= self.waiting.first() == Some(&b'=');
         out.append(&mut self.waiting);
     }
 }
@@ -142,6 +174,90 @@ const MAX_WAITING: usize = 998;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The decoded content, and true if it is malformed.
+    fn decoded(encoding: &str, text: &[u8]) -> (Vec<u8>, bool) {
+        let in_pieces = |size| {
+            let (mut transfer, mut out) = (Transfer::of(encoding), Vec::new());
+            for piece in text.chunks(size) {
+                transfer.feed(piece, &mut out);
+            }
+            transfer.finish(&mut out);
+            (out, transfer.is_malformed())
+        };
+        let whole = in_pieces(usize::MAX);
+        for size in 1..4 {
+            assert_eq!(in_pieces(size), whole, "in pieces of {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn decodes_transfer_encodings() {
+        let table: [(&str, &[u8], &[u8]); 22] = [
+            ("base64", b"TVo=", b"MZ"),
+            ("base64", b"TVqQ", b"MZ\x90"),
+            ("base64", b"TV\r\n q Q\r\n", b"MZ\x90"),
+            ("base64", b"T!V\0o", b"MZ"),
+            ("base64", b"TVo=TVo=", b"MZMZ"),
+            ("base64", b"TQ==\r\nWg==", b"MZ"),
+            ("base64", b"T", b""),
+            ("base64", b"====", b""),
+            ("base64", b"", b""),
+            ("quoted-printable", b"a=3Db", b"a=b"),
+            ("quoted-printable", b"a=3db=C3=A9", "a=b\u{e9}".as_bytes()),
+            ("quoted-printable", b"a=\r\nb", b"ab"),
+            ("quoted-printable", b"a= \t\r\nb", b"ab"),
+            ("quoted-printable", b"a=\nb", b"ab"),
+            ("quoted-printable", b"a \t\r\n b", b"a\r\n b"),
+            ("quoted-printable", b"a=XYb", b"a=XYb"),
+            ("quoted-printable", b"a=3Yb==3D", b"a=3Yb=="),
+            ("quoted-printable", b"a=", b"a="),
+            ("quoted-printable", b"a=3", b"a=3"),
+            ("quoted-printable", b"a =3D", b"a ="),
+            ("quoted-printable", b"a=  b", b"a=  b"),
+            ("quoted-printable", b"a  ", b"a  "),
+        ];
+        for (encoding, text, expected) in table {
+            let text_shown = text.escape_ascii();
+            assert_eq!(
+                decoded(encoding, text).0,
+                expected,
+                "{encoding} {text_shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn content_that_breaks_the_rules_is_malformed() {
+        let table: [(&str, &[u8], bool); 17] = [
+            ("base64", b"TVo=\r\n", false),
+            ("base64", b"TVqQ", false),
+            ("base64", b"TVo", false),
+            ("base64", b"TQ==", false),
+            ("base64", b"T V\tq\r\nQ", false),
+            ("base64", b"T!Vo=", true),
+            ("base64", b"T-Vo=", true),
+            ("base64", b"TV=qQ", true),
+            ("base64", b"TVo=\r\nfooter", true),
+            ("base64", b"T", true),
+            ("base64", b"=TVo", true),
+            ("quoted-printable", b"a=3Db =\r\n", false),
+            ("quoted-printable", b"a=3db", false),
+            ("quoted-printable", b"a=XY", true),
+            ("quoted-printable", b"a=3", true),
+            ("quoted-printable", b"a=", true),
+            ("7bit", b"a=XY", false),
+        ];
+        for (encoding, text, expected) in table {
+            let text_shown = text.escape_ascii();
+            assert_eq!(
+                decoded(encoding, text).1,
+                expected,
+                "{encoding} {text_shown}"
+            );
+        }
+    }
 
     #[test]
     fn endless_white_space_is_not_held_back() {

@@ -1,13 +1,19 @@
 //! The rules, as written by the operator.
 
+use std::collections::HashSet;
+
 use postgate_plugin::Pattern;
 use serde::Deserialize;
+
+use crate::extensions::DANGEROUS;
 
 /// The `[config]` table.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     pub(crate) action: Action,
+    /// What happens to what mail programs may read in several ways, or nobody can look into.
+    pub(crate) undecided: Undecided,
     pub(crate) extensions: Extensions,
     pub(crate) content_types: Vec<Pattern>,
     /// Whether to detect programs by their content, whatever their name.
@@ -23,6 +29,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             action: Action::Refuse,
+            undecided: Undecided::Block,
             extensions: Extensions::default(),
             content_types: Vec::new(),
             programs: true,
@@ -45,15 +52,25 @@ pub(crate) enum Action {
     Tag,
 }
 
+/// What happens to an attachment that cannot be judged.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Undecided {
+    /// It passes.
+    Accept,
+    /// It is blocked as others are.
+    Block,
+}
+
 /// File name extensions, in lower case and without the dot.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Vec<String>")]
-pub(crate) struct Extensions(Vec<String>);
+pub(crate) struct Extensions(HashSet<String>);
 
 impl Extensions {
     /// True if the list contains the extension, which is in lower case.
     pub(crate) fn contains(&self, extension: &str) -> bool {
-        self.0.iter().any(|blocked| blocked == extension)
+        self.0.contains(extension)
     }
 }
 
@@ -74,11 +91,3 @@ impl From<Vec<String>> for Extensions {
         Self(extensions.into_iter().map(plain).collect())
     }
 }
-
-/// Extensions of files that run, install or mount something on common systems when they are opened.
-pub(crate) const DANGEROUS: [&str; 52] = [
-    "ade", "adp", "apk", "appx", "bat", "chm", "cmd", "com", "cpl", "dll", "dmg", "ex", "exe",
-    "gadget", "hta", "img", "ins", "iso", "isp", "jar", "jnlp", "js", "jse", "lib", "lnk", "mde",
-    "msc", "msi", "msix", "msp", "mst", "nsh", "pif", "ps1", "psm1", "reg", "scf", "scr", "sct",
-    "shb", "sys", "url", "vb", "vbe", "vbs", "vhd", "vhdx", "vxd", "wsc", "wsf", "wsh", "xll",
-];

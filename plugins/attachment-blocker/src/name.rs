@@ -1,26 +1,73 @@
 //! File names, as the recipient's system interprets them.
 
-/// The extension that decides what happens when the file is opened, in lower case: `exe` for
-/// `Report.pdf.EXE`, `js` for `run.js.gz`.
-pub(crate) fn extension(name: &str) -> Option<String> {
-    // Windows drops trailing blanks and dots. Characters that only control the display can make a
-    // name that ends in `.exe` appear to end in `.pdf`.
-    let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
-    let file = visible.rsplit(['/', '\\']).next()?;
-    let mut parts = file.trim_end_matches([' ', '.']).rsplit('.').map(str::trim);
-    let last = parts.next()?.to_lowercase();
-    let inner = parts.next()?;
-    match COMPRESSION.contains(&last.as_str()) && parts.next().is_some() {
-        true => Some(inner.to_lowercase()),
-        false => Some(last),
+/// The extensions that may decide what happens when the file is opened, in lower case: `exe` for
+/// `Report.pdf.EXE`, `js` and `gz` for `run.js.gz`. Systems end a name at different characters, so a
+/// name may have several.
+pub(crate) fn extensions(name: &str) -> Vec<String> {
+    // Characters that only control the display can make a name that ends in `.exe` appear to end in
+    // `.pdf`.
+    let visible: String = name
+        .chars()
+        .filter(|c| !is_invisible(*c))
+        .map(plain)
+        .collect();
+    let mut found = Vec::new();
+    add(&visible, &mut found);
+    // A program in C ends at NUL, Windows at the colon of an alternate data stream, and some mail
+    // programs at quotes, separators and line ends.
+    let marks = name.match_indices(['\0', ':', ';', '"', '\r', '\n', '?', '<', '>', '|']);
+    for (at, mark) in marks.take(MAX_CUTS) {
+        for piece in [&name[..at], &name[at + mark.len()..]] {
+            let piece: String = piece
+                .chars()
+                .filter(|c| !is_invisible(*c))
+                .map(plain)
+                .collect();
+            add(&piece, &mut found);
+        }
+    }
+    found
+}
+
+fn add(name: &str, found: &mut Vec<String>) {
+    let blank = |c: char| c.is_whitespace() || matches!(c, '.' | '\'' | '"');
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let mut parts = file.trim_end_matches(blank).rsplit('.').map(str::trim);
+    let Some(last) = parts.next().map(str::to_lowercase) else {
+        return;
+    };
+    let Some(inner) = parts.next() else {
+        return;
+    };
+    if COMPRESSION.contains(&last.as_str()) && parts.next().is_some() {
+        found.push(inner.to_lowercase());
+    }
+    found.push(last);
+}
+
+/// The character that a system takes this one for.
+fn plain(character: char) -> char {
+    match character {
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character)
+        }
+        '\u{2024}' | '\u{3002}' => '.',
+        other => other,
     }
 }
 
 fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+        )
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The most places at which a name is cut.
+const MAX_CUTS: usize = 4;
 /// Formats that compress one file and append their extension to its name.
 const COMPRESSION: [&str; 6] = ["br", "bz2", "gz", "lz", "xz", "zst"];
 
@@ -30,26 +77,44 @@ mod tests {
 
     #[test]
     fn the_extension_that_counts() {
-        let table = [
-            ("a.exe", Some("exe")),
-            ("A.EXE", Some("exe")),
-            ("invoice.pdf.exe", Some("exe")),
-            ("invoice.pdf                 .exe", Some("exe")),
-            ("invoice.exe. . ", Some("exe")),
-            ("annex\u{202e}fdp.exe", Some("exe")),
-            ("a.e\u{200b}xe", Some("exe")),
-            ("folder.exe/readme.txt", Some("txt")),
-            ("folder\\a.scr", Some("scr")),
-            ("run.js.gz", Some("js")),
-            ("archive.tar.gz", Some("tar")),
-            ("archive.gz", Some("gz")),
-            (".profile", Some("profile")),
-            ("README", None),
-            ("", None),
-            ("...", None),
+        let table: [(&str, &[&str]); 27] = [
+            ("a.exe", &["exe"]),
+            ("A.EXE", &["exe"]),
+            ("invoice.pdf.exe", &["exe"]),
+            ("invoice.pdf                 .exe", &["exe"]),
+            ("invoice.exe. . ", &["exe"]),
+            ("invoice.exe\u{a0}", &["exe"]),
+            ("invoice.exe\"", &["exe", "exe"]),
+            ("annex\u{202e}fdp.exe", &["exe"]),
+            ("a.e\u{200b}xe", &["exe"]),
+            ("a\u{ff0e}exe", &["exe"]),
+            ("folder.exe/readme.txt", &["txt"]),
+            ("folder\\a.scr", &["scr"]),
+            ("..\\..\\a.scr", &["scr"]),
+            ("folder.com/", &[]),
+            ("run.js.gz", &["js", "gz"]),
+            ("archive.tar.gz", &["tar", "gz"]),
+            ("archive.gz", &["gz"]),
+            ("a.exe::$DATA", &["exe", "exe"]),
+            ("a.exe:b.txt", &["txt", "exe", "txt"]),
+            ("a.txt:b.exe", &["exe", "txt", "exe"]),
+            ("a.exe\0.txt", &["txt", "exe", "txt"]),
+            ("a.exe;1", &["exe;1", "exe"]),
+            (".profile", &["profile"]),
+            ("README", &[]),
+            ("", &[]),
+            ("...", &[]),
+            ("a.exe\r\n.txt", &["txt", "exe", "txt", "exe", "txt"]),
         ];
         for (name, expected) in table {
-            assert_eq!(extension(name).as_deref(), expected, "{name:?}");
+            let found = extensions(name);
+            assert!(
+                expected
+                    .iter()
+                    .all(|it| found.iter().any(|found| found == it)),
+                "{name:?}: {found:?}"
+            );
+            assert_eq!(found.is_empty(), expected.is_empty(), "{name:?}: {found:?}");
         }
     }
 }

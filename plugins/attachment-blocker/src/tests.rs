@@ -25,10 +25,34 @@ fn refusal(sidecar: &str, part: Part) -> Option<String> {
         .map(|refusal| refusal.to_string())
 }
 
+/// An archive without compression; each entry has a name in its local header and one in the directory.
+fn archive(entries: &[(&str, &str)], comment: &str) -> Vec<u8> {
+    let (mut local, mut directory) = (Vec::new(), Vec::new());
+    for (in_front, in_directory) in entries {
+        local.extend(b"PK\x03\x04");
+        local.extend([0; 14]);
+        local.extend([4, 0, 0, 0, 4, 0, 0, 0, in_front.len() as u8, 0, 2, 0]);
+        local.extend(in_front.as_bytes());
+        local.extend(b"XXdata");
+        directory.extend(b"PK\x01\x02");
+        directory.extend([0; 24]);
+        directory.extend([in_directory.len() as u8, 0, 1, 0, 1, 0]);
+        directory.extend([0; 12]);
+        directory.extend(in_directory.as_bytes());
+        directory.extend(b"EC");
+    }
+    let mut end = b"PK\x05\x06".to_vec();
+    end.extend([0; 8]);
+    end.extend((directory.len() as u32).to_le_bytes());
+    end.extend((local.len() as u32).to_le_bytes());
+    end.extend((comment.len() as u16).to_le_bytes());
+    [local, directory, end, comment.into()].concat()
+}
+
 #[test]
 fn attachments_good_and_bad() {
     let file = |name: &str| Part::attachment("application/octet-stream", name);
-    let zip = |name: &str| file("a.zip").content(zip::tests::archive(&[("a.txt", name)], ""));
+    let zip = |name: &str| file("a.zip").content(archive(&[("a.txt", name)], ""));
     let table = [
         (file("report.pdf"), None),
         (file("report.pdf.exe"), Some("report.pdf.exe")),
@@ -69,11 +93,11 @@ fn attachments_good_and_bad() {
 
 #[test]
 fn the_defaults_block_what_is_dangerous() {
-    for extension in config::DANGEROUS {
+    for extension in extensions::DANGEROUS {
         let part = Part::attachment("application/octet-stream", &format!("a.{extension}"));
         assert!(refusal("[config]", part).is_some(), "{extension}");
     }
-    assert!(config::DANGEROUS.is_sorted());
+    assert!(extensions::DANGEROUS.is_sorted());
     let part = Part::attachment("application/pdf", "a.pdf");
     assert_eq!(refusal("[config]", part), None);
 }
@@ -112,7 +136,7 @@ fn the_operator_chooses_what_happens() {
 fn checks_can_be_switched_off() {
     let program = Part::attachment("image/png", "a.png").content("MZ\0");
     assert_eq!(refusal("[config]\nprograms = false", program), None);
-    let content = zip::tests::archive(&[("a.exe", "a.exe")], "");
+    let content = archive(&[("a.exe", "a.exe")], "");
     let archive = Part::attachment("application/zip", "a.zip").content(content);
     assert_eq!(refusal("[config]\nlook-into-zip = false", archive), None);
     let script = Part::attachment("text/plain", "a.js");
@@ -139,5 +163,77 @@ fn mistakes_name_their_place() {
     ];
     for (sidecar, expected) in table {
         assert_eq!(blocker(sidecar).map(|_| ()), Err(expected.into()));
+    }
+}
+
+#[test]
+fn archives_are_read_wherever_they_begin() {
+    let file = |content: Vec<u8>| Part::attachment("text/plain", "a.zip").content(content);
+    let clean = archive(&[("a.txt", "a.txt"); 2], "");
+    let layouts: [fn(&[u8]) -> Vec<u8>; 6] = [
+        |archive| archive.to_vec(),
+        |archive| [b"GIF89a\n", archive].concat(),
+        |archive| [b"PK00", archive].concat(),
+        |archive| [archive, b"PK\x05\x06"].concat(),
+        |archive| [archive, &[b'P'; 300_000]].concat(),
+        |archive| [&[0; 262_100], archive].concat(),
+    ];
+    for names in [("a.txt", "b.js"), ("b.js", "a.txt"), ("a.txt", "x/b.js\0")] {
+        for (number, layout) in layouts.iter().enumerate() {
+            let bad = archive(&[("a.txt", "a.txt"), names], "");
+            for content in [layout(&bad), [layout(&bad), clean.clone()].concat()] {
+                assert!(
+                    refusal("[config]", file(content)).is_some(),
+                    "{number} {names:?}"
+                );
+            }
+            assert_eq!(refusal("[config]", file(layout(&clean))), None, "{number}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_decided_is_blocked_unless_the_operator_lets_it_pass() {
+    let file = || Part::attachment("application/octet-stream", "a.dat");
+    let all = [
+        file().defect(PartDefect::AmbiguousEncoding),
+        file().defect(PartDefect::AmbiguousFilename),
+        file().defect(PartDefect::AmbiguousType),
+        file().defect(PartDefect::MalformedContent),
+        file().defect(PartDefect::NoParts),
+        file().content("7z\u{bc}"),
+        file().content(b"7z\xbc\xaf\x27\x1c"),
+        file().content(b"\x78\x9f\x3e\x22"),
+        file().content("x\r\n(This file must be converted with BinHex 4.0)\r\n"),
+        Part::new("message/partial"),
+        Part::new("message/external-body"),
+    ];
+    for (number, part) in all.into_iter().enumerate() {
+        let blocked = refusal("[config]", part.clone());
+        assert_eq!(blocked.is_some(), number != 5, "{number}");
+        assert_eq!(
+            refusal("[config]\nundecided = 'accept'", part),
+            None,
+            "{number}"
+        );
+    }
+    let text = Part::new("text/plain").defect(PartDefect::MalformedContent);
+    assert_eq!(refusal("[config]", text), None);
+}
+
+#[test]
+fn attachments_that_are_encoded_in_a_text_have_names() {
+    let table = [
+        ("begin 644 a.exe\r\nM35J0\r\n", true),
+        ("x\r\nbegin 0644 a b.exe\n", true),
+        ("x\nbegin-base64 644 a.exe\n", true),
+        ("x\r\n=ybegin line=128 size=1 name=a.exe\r\n", true),
+        ("begin 644 a.txt\r\n", false),
+        ("To begin 644 a.exe\r\n", false),
+        ("begin with a.exe\r\n", false),
+    ];
+    for (text, expected) in table {
+        let part = Part::new("text/plain").content(text);
+        assert_eq!(refusal("[config]", part).is_some(), expected, "{text}");
     }
 }

@@ -3,7 +3,9 @@
 //! At `on-headers`, only the header block is available; at `on-message`, the body is, too. At other
 //! events there are no header fields, and the body is empty.
 
-pub use crate::bindings::imports::postgate::plugin::message::{Header, MimeVersionField, Part};
+pub use crate::bindings::imports::postgate::plugin::message::{
+    Header, MimeVersionField, Part, PartDefect,
+};
 
 use crate::host;
 
@@ -13,6 +15,13 @@ pub const MAX_READ: u32 = 262_144;
 /// The type of a part that has not been parsed, because the message has too many parts or too many
 /// levels of nesting. Its content can be anything.
 pub const UNPARSED: &str = "application/x-unparsed";
+
+impl Part {
+    /// The file name that most mail programs use; [`filenames`](Self::filenames) has all of them.
+    pub fn filename(&self) -> Option<&str> {
+        self.filenames.first().map(String::as_str)
+    }
+}
 
 /// When the client began to send the message, in seconds since 1970-01-01 UTC; `None` before.
 pub fn started_at() -> Option<u32> {
@@ -91,7 +100,8 @@ pub fn parts() -> impl Iterator<Item = (u32, Part)> {
     (0..part_count()).filter_map(|index| part_at(index).map(|part| (index, part)))
 }
 
-/// Octets of the decoded content of a part from `offset` on, with the same limits as [`read_body`].
+/// Octets of the content of a part without its transfer encoding, whatever its type, from `offset`
+/// on, with the same limits as [`read_body`].
 /// Empty for a part that does not exist or only contains others.
 pub fn read_part(index: u32, offset: u32, length: u32) -> Vec<u8> {
     host::message::read_part(index, offset, length)

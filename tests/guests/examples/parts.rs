@@ -53,7 +53,10 @@ fn log_part(index: u32, part: &message::Part) {
         part.content_type,
         part.encoding,
         part.disposition.as_deref().unwrap_or("-"),
-        part.filename.as_deref().unwrap_or("-")
+        match part.filenames.is_empty() {
+            true => "-".into(),
+            false => part.filenames.join("|"),
+        }
     ));
     log::info(format!(
         "{index} id={} description={}",
@@ -65,6 +68,9 @@ fn log_part(index: u32, part: &message::Part) {
         .map(|pair| format!("{}={}", pair.name, pair.value))
         .collect();
     log::info(format!("{index} parameters {}", pairs.join(";")));
+    if !part.defects.is_empty() {
+        log::info(format!("{index} defects {:?}", part.defects));
+    }
     for field in message::part_headers(index) {
         let value = String::from_utf8_lossy(&field.value).into_owned();
         log::info(format!("{index} field {}:{}", field.name, unfolded(&value)));

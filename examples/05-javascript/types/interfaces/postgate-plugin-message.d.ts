@@ -55,8 +55,8 @@ declare module 'postgate:plugin/message@0.1.0' {
    */
   export function partAt(index: number): Part | undefined;
   /**
-   * Octets of the decoded content of a part from `offset` on, with the same limits as
-   * `read-body`. Empty for a part that does not exist or only contains others.
+   * Octets of the content of a part without its transfer encoding, whatever its type, from
+   * `offset` on, with the same limits as `read-body`. Empty for a part that does not exist or only contains others.
    */
   export function readPart(index: number, offset: number, length: number): Uint8Array;
   /**
@@ -97,6 +97,31 @@ declare module 'postgate:plugin/message@0.1.0' {
     value: Uint8Array,
   }
   /**
+   * A reason for which mail programs may read a part in different ways. What the gateway shows is
+   * then one of several readings.
+   * # Variants
+   * 
+   * ## `"ambiguous-encoding"`
+   * 
+   * Content-Transfer-Encoding is repeated, malformed or not known. The first one is applied
+   * if it is `base64` or `quoted-printable`, and the content is as in the message otherwise.
+   * ## `"ambiguous-filename"`
+   * 
+   * A file name comes in pieces that do not fit together, or there are too many names:
+   * `filenames` may lack one.
+   * ## `"ambiguous-type"`
+   * 
+   * Content-Type is repeated or malformed, or its boundary is, so that programs find other
+   * parts.
+   * ## `"malformed-content"`
+   * 
+   * The content breaks the rules of its transfer encoding.
+   * ## `"no-parts"`
+   * 
+   * A multipart without parts: its boundary is missing, is empty, or occurs nowhere.
+   */
+  export type PartDefect = 'ambiguous-encoding' | 'ambiguous-filename' | 'ambiguous-type' | 'malformed-content' | 'no-parts';
+  /**
    * A MIME part (RFC 2045). Part 0 is the message itself.
    * 
    * The gateway looks for at most 1,000 parts and 32 levels of nesting, and reads at most 65,536
@@ -116,16 +141,16 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     contentType: string,
     /**
-     * The decoded file name from Content-Disposition or else from Content-Type; `none` if
-     * there is none.
+     * Every file name that a mail program may use, decoded, whichever field and parameter it
+     * prefers and however it reads them; the usual one first.
      */
-    filename?: string,
+    filenames: Array<string>,
     /**
      * Content-Disposition in lower case; `none` if absent.
      */
     disposition?: string,
     /**
-     * The size of the decoded content in octets; 0 for a part that only contains others.
+     * The size of the content without its transfer encoding, in octets; 0 for a part that only contains others.
      */
     size: number,
     /**
@@ -137,7 +162,7 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     parameters: Array<Pair>,
     /**
-     * Content-Transfer-Encoding in lower case; `7bit` if absent.
+     * Content-Transfer-Encoding in lower case, without comments; `7bit` if absent.
      */
     encoding: string,
     /**
@@ -148,6 +173,10 @@ declare module 'postgate:plugin/message@0.1.0' {
      * Content-Description, decoded (RFC 2047).
      */
     description?: string,
+    /**
+     * What the gateway could not make sense of.
+     */
+    defects: Array<PartDefect>,
   }
   /**
    * The content of the field MIME-Version (RFC 2045 section 4).

@@ -36,7 +36,7 @@ fn nested_parts_are_in_the_order_of_the_text() {
             ("text/plain", "inner".into(), 5, false),
         ]
     );
-    assert_eq!(parts[4].facts.filename.as_deref(), Some("x.exe"));
+    assert_eq!(parts[4].facts.filenames, ["x.exe"]);
     assert_eq!(parts[4].facts.disposition.as_deref(), Some("attachment"));
     assert_eq!(parts[6].head, b"Subject: in\r\n");
 }

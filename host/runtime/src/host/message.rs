@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use postgate_mime::{Mime, MimeVersion};
+use postgate_mime::{Defect, Mime, MimeVersion};
 use postgate_proto::header::{Field, HeaderBlock};
 use postgate_spool::find_parts;
 
 use super::error::HostError;
-use super::parts::with_part;
+use super::parts::{with_part, with_text};
 use super::state::HostState;
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
@@ -130,12 +130,13 @@ impl message::Host for HostState {
             size: clamped(size),
             container: part.container,
             content_type: facts.content_type,
-            filename: facts.filename,
+            filenames: facts.filenames,
             disposition: facts.disposition,
             parameters: pairs(facts.parameters),
             encoding: facts.encoding,
             content_id: facts.content_id,
             description: facts.description,
+            defects: facts.defects.into_iter().map(defect).collect(),
         }))
     }
 
@@ -194,10 +195,20 @@ impl message::Host for HostState {
         let mime = self.mime().await?;
         let length = length.min(MAX_READ);
         Ok(
-            with_part(&mime, index, move |mime| mime.text(index, offset, length))
+            with_text(&mime, index, move |mime| mime.text(index, offset, length))
                 .await
                 .map_err(HostError::from)?,
         )
+    }
+}
+
+const fn defect(defect: Defect) -> message::PartDefect {
+    match defect {
+        Defect::AmbiguousEncoding => message::PartDefect::AmbiguousEncoding,
+        Defect::AmbiguousFilename => message::PartDefect::AmbiguousFilename,
+        Defect::AmbiguousType => message::PartDefect::AmbiguousType,
+        Defect::MalformedContent => message::PartDefect::MalformedContent,
+        Defect::NoParts => message::PartDefect::NoParts,
     }
 }
 

@@ -16,7 +16,28 @@ pub(crate) async fn with_part<T: Send + 'static>(
     index: u32,
     call: impl FnOnce(&Mime) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    if !mime.is_long(index) {
+    run(mime, mime.is_long(index), call).await
+}
+
+/// As [`with_part`], for a function on the text of a part.
+///
+/// # Errors
+///
+/// Fails if the function fails or panics.
+pub(crate) async fn with_text<T: Send + 'static>(
+    mime: &Arc<Mime>,
+    index: u32,
+    call: impl FnOnce(&Mime) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    run(mime, mime.is_text_long(index), call).await
+}
+
+async fn run<T: Send + 'static>(
+    mime: &Arc<Mime>,
+    is_long: bool,
+    call: impl FnOnce(&Mime) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    if !is_long {
         return call(mime);
     }
     let mime = Arc::clone(mime);

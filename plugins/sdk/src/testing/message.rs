@@ -88,7 +88,7 @@ impl Message {
 #[must_use]
 pub struct Part {
     pub(super) content_type: String,
-    pub(super) filename: Option<String>,
+    pub(super) filenames: Vec<String>,
     pub(super) disposition: Option<String>,
     pub(super) content: Vec<u8>,
     pub(super) container: bool,
@@ -96,6 +96,7 @@ pub struct Part {
     pub(super) encoding: String,
     pub(super) content_id: Option<String>,
     pub(super) description: Option<String>,
+    pub(super) defects: Vec<message::PartDefect>,
     pub(super) headers: Vec<message::Header>,
 }
 
@@ -104,7 +105,7 @@ impl Part {
     pub fn new(content_type: &str) -> Self {
         Self {
             content_type: content_type.into(),
-            filename: None,
+            filenames: Vec::new(),
             disposition: None,
             content: Vec::new(),
             container: false,
@@ -112,6 +113,7 @@ impl Part {
             encoding: "7bit".into(),
             content_id: None,
             description: None,
+            defects: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -119,10 +121,22 @@ impl Part {
     /// An attachment with a file name.
     pub fn attachment(content_type: &str, filename: &str) -> Self {
         Self {
-            filename: Some(filename.into()),
+            filenames: vec![filename.into()],
             disposition: Some("attachment".into()),
             ..Self::new(content_type)
         }
+    }
+
+    /// Adds a file name that some programs use.
+    pub fn filename(mut self, filename: &str) -> Self {
+        self.filenames.push(filename.into());
+        self
+    }
+
+    /// Adds a defect.
+    pub fn defect(mut self, defect: message::PartDefect) -> Self {
+        self.defects.push(defect);
+        self
     }
 
     /// Sets the decoded content.
@@ -203,7 +217,7 @@ mod tests {
         assert_eq!(message::part_count(), 2);
         assert!(message::part_at(0).unwrap().container);
         let part = message::part_at(1).unwrap();
-        assert_eq!((part.filename.as_deref(), part.size), (Some("a.zip"), 2));
+        assert_eq!((part.filename(), part.size), (Some("a.zip"), 2));
         assert_eq!(message::read_part(1, 1, 10), b"K");
         assert_eq!(message::read_part(2, 0, 10), b"");
     }

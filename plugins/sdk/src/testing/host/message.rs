@@ -82,7 +82,7 @@ pub(crate) fn part_at(index: u32) -> Option<Part> {
         Some(Part {
             parent: 0,
             content_type: part.content_type.clone(),
-            filename: part.filename.clone(),
+            filenames: part.filenames.clone(),
             disposition: part.disposition.clone(),
             size: length(part.content.len()),
             container: part.container,
@@ -90,6 +90,7 @@ pub(crate) fn part_at(index: u32) -> Option<Part> {
             encoding: part.encoding.clone(),
             content_id: part.content_id.clone(),
             description: part.description.clone(),
+            defects: part.defects.clone(),
         })
     })
 }
