@@ -3,6 +3,43 @@
 use crate::parameters::Body;
 use crate::reply::Reply;
 
+/// An extension that the client uses if a server offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// 8BITMIME (RFC 6152).
+    EightBitMime,
+    /// BINARYMIME (RFC 3030), which needs CHUNKING.
+    BinaryMime,
+    /// CHUNKING (RFC 3030).
+    Chunking,
+    /// DSN (RFC 3461).
+    Dsn,
+    /// PIPELINING (RFC 2920).
+    Pipelining,
+    /// REQUIRETLS (RFC 8689).
+    RequireTls,
+    /// SIZE (RFC 1870).
+    Size,
+    /// SMTPUTF8 (RFC 6531).
+    SmtpUtf8,
+}
+
+impl Extension {
+    /// The keyword in the reply to EHLO.
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::EightBitMime => "8BITMIME",
+            Self::BinaryMime => "BINARYMIME",
+            Self::Chunking => "CHUNKING",
+            Self::Dsn => "DSN",
+            Self::Pipelining => "PIPELINING",
+            Self::RequireTls => "REQUIRETLS",
+            Self::Size => "SIZE",
+            Self::SmtpUtf8 => "SMTPUTF8",
+        }
+    }
+}
+
 /// The keywords of a server's reply to EHLO. Empty after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -15,6 +52,17 @@ impl Capabilities {
         Self {
             lines: reply.lines().skip(1).map(Into::into).collect(),
         }
+    }
+
+    /// The same without these extensions, as if the server did not offer them.
+    #[must_use]
+    pub fn without(mut self, extensions: &[Extension]) -> Self {
+        self.lines.retain(|line| {
+            let name = line.split(' ').next().unwrap_or_default();
+            let mut keywords = extensions.iter().map(|extension| extension.keyword());
+            !keywords.any(|keyword| name.eq_ignore_ascii_case(keyword))
+        });
+        self
     }
 
     /// True if the server listed the keyword, in any letter case.
@@ -71,6 +119,20 @@ mod tests {
         assert_eq!(capabilities.parameters("PIPELINING"), Some(""));
         assert_eq!(capabilities.parameters("AUTH"), Some("PLAIN  LOGIN"));
         assert_eq!(capabilities.size_limit(), Some(1000));
+    }
+
+    #[test]
+    fn extensions_that_are_not_to_be_used() {
+        let lines = ["hi", "chunking", "BINARYMIME", "SIZE 7", "SIZED"];
+        let reply = Reply::plain(250, lines.map(String::from).to_vec()).unwrap();
+        let capabilities = Capabilities::parse(&reply).without(&[
+            Extension::Chunking,
+            Extension::Size,
+            Extension::Dsn,
+        ]);
+        assert!(!capabilities.offers("CHUNKING") && !capabilities.offers("SIZE"));
+        assert!(capabilities.offers("BINARYMIME") && capabilities.offers("SIZED"));
+        assert!(!capabilities.take(Body::BinaryMime), "it needs CHUNKING");
     }
 
     #[test]

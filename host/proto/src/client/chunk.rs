@@ -15,6 +15,16 @@ pub struct Chunk {
     size: u64,
     /// The number of missing octets. `None` if there were too many.
     left: Option<u64>,
+    start: Start,
+}
+
+/// Where a chunk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// With the first octet of the message.
+    First,
+    /// With the second one, because the server has the first.
+    Second,
 }
 
 impl Chunk {
@@ -24,12 +34,38 @@ impl Chunk {
             encoder: None,
             size,
             left: Some(size),
+            start: Start::First,
         }
     }
 
-    /// The size of the encoded message in octets.
+    /// The size of the chunk in octets: that of the encoded message, or one octet less after
+    /// [`without_first`](Self::without_first).
     pub const fn size(&self) -> u64 {
-        self.size
+        match self.start {
+            Start::First => self.size,
+            Start::Second => self.size.saturating_sub(1),
+        }
+    }
+
+    /// The first octet of the encoded message, which begins with these octets. Returns `None` if there
+    /// are none.
+    pub fn first_octet(&self, octets: &[u8]) -> Option<u8> {
+        let mut out = Vec::new();
+        // The encoding of an octet may depend on the next one.
+        let beginning = octets.get(..2).unwrap_or(octets);
+        self.clone().encode(beginning, &mut out);
+        out.first().copied()
+    }
+
+    /// The rest of the message, after its first octet was sent with
+    /// [`Request::FirstChunk`](crate::client::Request::FirstChunk). The writer gets the whole message
+    /// nevertheless.
+    #[must_use]
+    pub const fn without_first(self) -> Self {
+        Self {
+            start: Start::Second,
+            ..self
+        }
     }
 
     pub(super) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
@@ -39,6 +75,7 @@ impl Chunk {
             None => out.extend_from_slice(octets),
         }
         self.count(start, out);
+        self.leave_out_first(start, out);
     }
 
     pub(super) fn finish(mut self, out: &mut Vec<u8>) -> Result<(), WrongSize> {
@@ -47,9 +84,18 @@ impl Chunk {
             encoder.finish(out);
         }
         self.count(start, out);
+        self.leave_out_first(start, out);
         match self.left {
             Some(0) => Ok(()),
             _ => Err(WrongSize),
+        }
+    }
+
+    /// Removes the octet that the server has, once.
+    fn leave_out_first(&mut self, start: usize, out: &mut Vec<u8>) {
+        if self.start == Start::Second && out.len() > start {
+            out.remove(start);
+            self.start = Start::First;
         }
     }
 
@@ -98,6 +144,7 @@ impl ChunkMeter {
             encoder: Some(BodyEncoder::without_dots()),
             size,
             left: Some(size),
+            start: Start::First,
         }
     }
 }

@@ -7,7 +7,7 @@ use memchr::memchr;
 use zeroize::Zeroize as _;
 
 use crate::client::body::BodyEncoder;
-use crate::client::capabilities::Capabilities;
+use crate::client::capabilities::{Capabilities, Extension};
 use crate::client::encoder::Encoder;
 use crate::client::fault::ClientFault;
 use crate::client::message::MessageWriter;
@@ -24,6 +24,8 @@ pub struct Client {
     protocol: Protocol,
     name: ClientName,
     capabilities: Capabilities,
+    /// Extensions that are not used, whatever the server offers.
+    unused: Vec<Extension>,
     phase: Phase,
     /// Requests that were not sent.
     queue: VecDeque<Request>,
@@ -47,6 +49,7 @@ impl Client {
             protocol,
             name,
             capabilities: Capabilities::default(),
+            unused: Vec::new(),
             phase: Phase::Commands,
             queue: VecDeque::new(),
             pending: VecDeque::from([Stage::Greeting]),
@@ -59,11 +62,18 @@ impl Client {
         }
     }
 
+    /// The same client, which does not use these extensions even if the server offers them.
+    #[must_use]
+    pub fn without(mut self, extensions: &[Extension]) -> Self {
+        self.unused = extensions.to_vec();
+        self
+    }
+
     /// The client after the handshake. It introduces itself again, and forgets all that the server has
     /// sent before, including its extensions and unread octets (RFC 3207 §4.2).
     #[must_use]
     pub fn encrypted(self) -> Self {
-        let mut client = Self::new(self.protocol, self.name.clone());
+        let mut client = Self::new(self.protocol, self.name.clone()).without(&self.unused);
         client.pending.clear();
         client.introduce();
         client
@@ -85,6 +95,7 @@ impl Client {
                 phase: &mut self.phase,
                 pending: &mut self.pending,
                 recipients: &mut self.recipients,
+                is_interrupted: !self.input.is_empty(),
                 output: &mut self.output,
             }),
         }
@@ -105,6 +116,16 @@ impl Client {
             return Ok(ClientStep::StartTls);
         }
         loop {
+            if self.is_out_of_step() {
+                return Err(ClientFault::Unsolicited);
+            }
+            // A reply before the end of the message goes first: no more of the message may follow.
+            if let Phase::Message(_) = self.phase
+                && let Some(reply) = self.reply()?
+                && let Some((stage, answer)) = self.answered(reply)?
+            {
+                return Ok(ClientStep::Answered(stage, answer));
+            }
             self.send();
             if !self.output.is_empty() {
                 std::mem::swap(&mut self.output, &mut self.written);
@@ -133,9 +154,17 @@ impl Client {
         &self.capabilities
     }
 
+    /// True if octets of the server would be taken for the reply to the next request, which was not
+    /// sent yet.
+    fn is_out_of_step(&self) -> bool {
+        let is_next = self.pending.is_empty() && !matches!(self.phase, Phase::Message(_));
+        is_next && !self.queue.is_empty() && !self.input.is_empty()
+    }
+
     /// Moves requests from the queue to the output, as far as they may be sent now.
     fn send(&mut self) {
-        while self.may_send()
+        while !self.is_out_of_step()
+            && self.may_send()
             && let Some(request) = self.queue.pop_front()
         {
             if let Request::Auth(authentication) = request {
@@ -164,7 +193,12 @@ impl Client {
                     && self.capabilities.offers("PIPELINING")
                     && !matches!(
                         self.queue.front(),
-                        Some(Request::Auth(_) | Request::Bdat(_) | Request::StartTls)
+                        Some(
+                            Request::Auth(_)
+                                | Request::Bdat(_)
+                                | Request::FirstChunk(_)
+                                | Request::StartTls
+                        )
                     )
             }
             (Phase::Commands, Some(_)) => false,
@@ -211,6 +245,9 @@ impl Client {
         if let Phase::Auth(exchange) = &mut self.phase
             && code == 334
         {
+            if !self.input.is_empty() {
+                return Err(ClientFault::Unsolicited);
+            }
             let response = exchange.respond(reply.lines().next().unwrap_or_default())?;
             self.write_secret(&response);
             self.pending.push_front(stage);
@@ -221,9 +258,18 @@ impl Client {
             (Answer::Accepted(_), Stage::Message) if is_early => {
                 return Err(ClientFault::Unsolicited);
             }
+            // After these replies it is the client's turn: what follows comes before its question.
+            (Answer::Accepted(_) | Answer::GoAhead, stage)
+                if self.pending.is_empty()
+                    && !self.input.is_empty()
+                    && !matches!(stage, Stage::Message | Stage::Quit) =>
+            {
+                return Err(ClientFault::Unsolicited);
+            }
             (Answer::Accepted(_), Stage::Greeting) => self.introduce(),
             (Answer::Accepted(acceptance), Stage::Ehlo | Stage::Lhlo) => {
-                self.capabilities = Capabilities::parse(acceptance.reply());
+                let offered = Capabilities::parse(acceptance.reply());
+                self.capabilities = offered.without(&self.unused);
             }
             (Answer::Accepted(_), Stage::Auth) => {
                 if let Phase::Auth(exchange) = self.take_phase() {
@@ -232,9 +278,6 @@ impl Client {
                 self.is_authenticated = true;
             }
             (Answer::Refused(_), Stage::Auth) => self.phase = Phase::Commands,
-            (Answer::Accepted(_), Stage::StartTls) if !self.input.is_empty() => {
-                return Err(ClientFault::Unsolicited);
-            }
             (Answer::Accepted(_), Stage::StartTls) => self.phase = Phase::Handshake,
             (Answer::Accepted(_), Stage::Mail | Stage::Reset) => self.recipients = 0,
             (Answer::Accepted(_), Stage::Rcpt) => self.recipients += 1,

@@ -16,6 +16,8 @@ pub struct MessageWriter<'a> {
     pub(super) pending: &'a mut VecDeque<Stage>,
     /// The number of accepted recipients.
     pub(super) recipients: &'a mut usize,
+    /// True if the server has sent something already.
+    pub(super) is_interrupted: bool,
     pub(super) output: &'a mut Vec<u8>,
 }
 
@@ -27,13 +29,17 @@ impl MessageWriter<'_> {
         }
     }
 
-    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient.
+    /// Ends the message. One reply follows, or over LMTP one for each accepted recipient. If the server
+    /// has replied already, the message is not ended: that reply must not become its reply.
     ///
     /// # Errors
     ///
     /// Fails if a [`Chunk`](crate::client::Chunk) does not have its announced size. The connection can
     /// only be closed then.
     pub fn finish(self) -> Result<(), WrongSize> {
+        if self.is_interrupted {
+            return Ok(());
+        }
         let Phase::Message(encoder) = mem::replace(self.phase, Phase::Commands) else {
             return Ok(());
         };

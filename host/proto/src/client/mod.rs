@@ -21,7 +21,7 @@ mod scram_keys;
 mod stage;
 
 pub use self::body::BodyEncoder;
-pub use self::capabilities::Capabilities;
+pub use self::capabilities::{Capabilities, Extension};
 pub use self::chunk::{Chunk, ChunkMeter, WrongSize};
 pub use self::connection::{Client, ClientStep};
 pub use self::credentials::{ClientCredentials, InvalidCredentials};

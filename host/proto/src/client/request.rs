@@ -37,6 +37,9 @@ pub enum Request {
     /// BDAT with the whole message as one chunk, for servers that offer CHUNKING (RFC 3030). The octets
     /// follow without a reply.
     Bdat(Chunk),
+    /// BDAT with the first octet of a message. A server that does not honour BDAT would run the octets
+    /// of a chunk as commands: one octet is no command, and the reply tells whether more may follow.
+    FirstChunk(u8),
     /// RSET.
     Reset,
     /// NOOP.
@@ -57,6 +60,7 @@ impl Request {
             Self::Rcpt(..) => Stage::Rcpt,
             Self::Data => Stage::Data,
             Self::Bdat(_) => Stage::Message,
+            Self::FirstChunk(_) => Stage::FirstChunk,
             Self::Reset => Stage::Reset,
             Self::Noop => Stage::Noop,
             Self::Quit => Stage::Quit,
@@ -94,12 +98,16 @@ impl Request {
             Self::Auth(_) => return,
             Self::Data => "DATA".into(),
             Self::Bdat(chunk) => format!("BDAT {} LAST", chunk.size()),
+            Self::FirstChunk(_) => "BDAT 1".into(),
             Self::Reset => "RSET".into(),
             Self::Noop => "NOOP".into(),
             Self::Quit => "QUIT".into(),
         };
         out.extend_from_slice(line.as_bytes());
         out.extend_from_slice(b"\r\n");
+        if let Self::FirstChunk(octet) = self {
+            out.push(*octet);
+        }
     }
 }
 

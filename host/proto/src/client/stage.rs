@@ -25,6 +25,8 @@ pub enum Stage {
     Rcpt,
     /// DATA.
     Data,
+    /// The first chunk of a message, which shows whether the server honours BDAT.
+    FirstChunk,
     /// The message; over LMTP the message for one recipient, in the order in which they were accepted. If
     /// the server refuses before the end of the message, the connection can only be closed.
     Message,
@@ -48,6 +50,7 @@ impl fmt::Display for Stage {
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",
+            Self::FirstChunk => "first BDAT",
             Self::Message => "message",
             Self::Reset => "RSET",
             Self::Noop => "NOOP",
@@ -61,17 +64,19 @@ impl fmt::Display for Stage {
 pub enum Answer {
     /// A positive reply.
     Accepted(Acceptance),
-    /// 354: the server expects the message.
+    /// 3xx to DATA: the server expects the message. It should be 354, but a client goes by the first
+    /// digit (RFC 5321 §4.2.1).
     GoAhead,
     /// A negative reply.
     Refused(Refusal),
 }
 
 impl Answer {
-    /// Returns `None` if the code is not valid at this stage.
+    /// The meaning of a reply by its first digit (RFC 5321 §4.2.1). Returns `None` if the code is not
+    /// valid at this stage.
     pub(super) fn new(stage: Stage, reply: Reply) -> Option<Self> {
         match (reply.code(), stage) {
-            (354, Stage::Data) => Some(Self::GoAhead),
+            (300..=399, Stage::Data) => Some(Self::GoAhead),
             (_, Stage::Data) => Refusal::new(reply).ok().map(Self::Refused),
             (400..=599, _) => Refusal::new(reply).ok().map(Self::Refused),
             _ => Acceptance::new(reply).ok().map(Self::Accepted),

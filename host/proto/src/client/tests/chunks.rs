@@ -26,9 +26,10 @@ fn send(client: &mut Client, chunk: Chunk) -> (Vec<u8>, usize) {
 fn envelope(client: &mut Client) {
     for request in [mail(MailParameters::default()), rcpt("a@b"), rcpt("c@d")] {
         client.request(request);
+        run(client, &mut Vec::new(), &mut String::new());
+        client.receive(b"250 ok\r\n");
+        run(client, &mut Vec::new(), &mut String::new());
     }
-    client.receive(b"250 ok\r\n250 ok\r\n250 ok\r\n");
-    run(client, &mut Vec::new(), &mut String::new());
 }
 
 #[test]
@@ -99,4 +100,23 @@ fn a_chunk_that_is_too_long_becomes_no_command() {
     let mut written = String::new();
     run(&mut client, &mut Vec::new(), &mut written);
     assert_eq!(written, "BDAT 4 LAST\r\nfour");
+}
+
+/// The octets of a chunk are commands for a server that does not honour BDAT.
+#[test]
+fn the_first_octet_goes_alone_until_the_server_has_taken_it() {
+    let first = chunk().first_octet(b"one").unwrap();
+    assert_eq!((first, chunk().first_octet(b"")), (b'o', None));
+    let mut client = greeted(Protocol::Lmtp, &["PIPELINING", "CHUNKING"]);
+    envelope(&mut client);
+    client.request(Request::FirstChunk(first));
+    client.request(Request::Reset);
+    let mut written = String::new();
+    run(&mut client, &mut Vec::new(), &mut written);
+    assert_eq!(written, "BDAT 1\r\no", "nothing follows before the reply");
+    let reported = play(&mut client, &["S: 250 one octet", "C: RSET", "S: 250 ok"]);
+    assert_eq!(reported, ["first BDAT 250", "RSET 250"]);
+    envelope(&mut client);
+    let (written, _) = send(&mut client, chunk().without_first());
+    assert_eq!(written, b"BDAT 10 LAST\r\nne\r\n.two\r\n");
 }

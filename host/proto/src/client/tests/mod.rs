@@ -1,4 +1,5 @@
 mod chunks;
+mod order;
 mod parameters;
 mod security;
 mod smuggling;
@@ -82,7 +83,9 @@ fn rcpt(address: &str) -> Request {
 
 fn greeted(protocol: Protocol, capabilities: &[&str]) -> Client {
     let mut client = client(protocol);
-    client.receive(b"220 hi\r\n250-hi\r\n");
+    client.receive(b"220 hi\r\n");
+    run(&mut client, &mut Vec::new(), &mut String::new());
+    client.receive(b"250-hi\r\n");
     for capability in capabilities {
         client.receive(format!("250-{capability}\r\n").as_bytes());
     }
@@ -228,9 +231,11 @@ fn a_long_group_is_sent_in_parts() {
 fn deliver(client: &mut Client, recipients: &[(&str, &str)]) {
     client.request(mail(MailParameters::default()));
     client.receive(b"250 ok\r\n");
+    run(client, &mut Vec::new(), &mut String::new());
     for (recipient, reply) in recipients {
         client.request(rcpt(recipient));
         client.receive(format!("{reply}\r\n").as_bytes());
+        run(client, &mut Vec::new(), &mut String::new());
     }
     client.request(Request::Data);
     client.receive(b"354 go\r\n");
@@ -289,7 +294,7 @@ fn a_message_may_be_refused_before_its_end_but_not_accepted() {
 
 #[test]
 fn the_message_waits_for_the_go_ahead() {
-    for reply in ["250 ok", "251 ok", "300 go", "221 bye"] {
+    for reply in ["250 ok", "251 ok", "221 bye"] {
         let mut client = greeted(Protocol::Smtp, &[]);
         client.request(Request::Data);
         assert!(client.message().is_none());
@@ -340,15 +345,16 @@ proptest! {
     /// The meaning of replies does not depend on how they are cut.
     #[test]
     fn replies_cut_anywhere(cuts in prop::collection::vec(1..20_usize, 0..20)) {
-        let replies = b"220-hi\r\n220 you\r\n250-hi\r\n250 SIZE 5\r\n";
         let mut client = client(Protocol::Smtp);
         let (mut reported, mut written) = (Vec::new(), String::new());
-        let mut rest = replies.as_slice();
-        for cut in cuts.into_iter().chain([replies.len()]) {
-            let (chunk, left) = rest.split_at(cut.min(rest.len()));
-            client.receive(chunk);
-            run(&mut client, &mut reported, &mut written);
-            rest = left;
+        for reply in ["220-hi\r\n220 you\r\n", "250-hi\r\n250 SIZE 5\r\n"] {
+            let mut rest = reply.as_bytes();
+            for cut in cuts.iter().copied().chain([reply.len()]) {
+                let (chunk, left) = rest.split_at(cut.min(rest.len()));
+                client.receive(chunk);
+                run(&mut client, &mut reported, &mut written);
+                rest = left;
+            }
         }
         prop_assert_eq!(reported, ["greeting 220", "EHLO 250"]);
         prop_assert_eq!(written, "EHLO gate.example\r\n");

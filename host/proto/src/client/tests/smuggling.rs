@@ -46,10 +46,11 @@ fn received(way: Way, sent: &[u8]) -> Vec<u8> {
 /// The octets sent to the server after this command, for a message in pieces of this size.
 fn passed_on(begin: Request, command: &str, message: &[u8], cut: usize) -> Vec<u8> {
     let mut client = greeted(Protocol::Smtp, &[]);
-    if begin == Request::Data {
+    let waits = begin == Request::Data;
+    client.request(begin);
+    if waits {
         client.receive(b"354 go\r\n");
     }
-    client.request(begin);
     let mut written = String::new();
     run(&mut client, &mut Vec::new(), &mut written);
     assert_eq!(written, command);
