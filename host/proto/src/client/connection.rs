@@ -258,10 +258,12 @@ impl Client {
             (Answer::Accepted(_), Stage::Message) if is_early => {
                 return Err(ClientFault::Unsolicited);
             }
-            // After these replies it is the client's turn: what follows comes before its question.
+            // After these replies it is the client's turn: what follows comes before its question. A
+            // server that closes the connection may say so at any time (RFC 5321 §3.8).
             (Answer::Accepted(_) | Answer::GoAhead, stage)
                 if self.pending.is_empty()
                     && !self.input.is_empty()
+                    && !self.input.starts_with(b"421")
                     && !matches!(stage, Stage::Message | Stage::Quit) =>
             {
                 return Err(ClientFault::Unsolicited);

@@ -9,14 +9,25 @@ fn a_reply_before_its_question_breaks_the_connection() {
     let hello = "250-hi\r\n250 PIPELINING\r\n";
     let table: [(&[&str], &str); 8] = [
         (&["220 hi\r\n250 hi\r\n"], "before EHLO"),
-        (&["220 hi\r\n", "250-hi\r\n250 a\r\n250 ok\r\n"], "before MAIL"),
-        (&["220 hi\r\n", "250-hi\r\n250 a\r\n", "250 ok\r\n250 ok\r\n"], "before RCPT"),
+        (
+            &["220 hi\r\n", "250-hi\r\n250 a\r\n250 ok\r\n"],
+            "before MAIL",
+        ),
+        (
+            &["220 hi\r\n", "250-hi\r\n250 a\r\n", "250 ok\r\n250 ok\r\n"],
+            "before RCPT",
+        ),
         (
             &["220 hi\r\n", hello, "250 ok\r\n250 ok\r\n354 go\r\n"],
             "before DATA",
         ),
         (
-            &["220 hi\r\n", hello, "250 ok\r\n250 ok\r\n", "354 go\r\n250 ok\r\n"],
+            &[
+                "220 hi\r\n",
+                hello,
+                "250 ok\r\n250 ok\r\n",
+                "354 go\r\n250 ok\r\n",
+            ],
             "before the message, in one segment",
         ),
         (
@@ -24,7 +35,13 @@ fn a_reply_before_its_question_breaks_the_connection() {
             "before the message, a part of it",
         ),
         (
-            &["220 hi\r\n", hello, "250 ok\r\n250 ok\r\n", "354 go\r\n", "250 ok\r\n"],
+            &[
+                "220 hi\r\n",
+                hello,
+                "250 ok\r\n250 ok\r\n",
+                "354 go\r\n",
+                "250 ok\r\n",
+            ],
             "before the end of the message",
         ),
         (&["220 hi\r\n", "500 what\r\n250 hi\r\n"], "before HELO"),
