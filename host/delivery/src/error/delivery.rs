@@ -3,7 +3,7 @@
 use std::io;
 
 use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
-use postgate_proto::reply::{Enhanced, Refusal};
+use postgate_proto::reply::{Enhanced, Refusal, Reply};
 use postgate_spool::{NO_ROOM, is_full};
 
 use super::tls::TlsFailure;
@@ -134,12 +134,24 @@ impl DeliveryError {
             Self::Deferred { .. } | Self::Mixed { .. } => NOT_FOR_ALL,
             Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
-            Self::Refused(refusal) => refusal.clone(),
+            Self::Refused(refusal) => about_mail(refusal),
             Self::Store(error) if is_full(error) => NO_ROOM,
             Self::Store(_) => Refusal::TRY_LATER,
             Self::Unreachable(_) => UNREACHABLE,
         }
     }
+}
+
+/// The same refusal, with 550 in place of 521: that is about a host, and ends the session of a client
+/// (RFC 7504 §3).
+fn about_mail(refusal: &Refusal) -> Refusal {
+    let reply = refusal.reply();
+    if reply.code() != 521 {
+        return refusal.clone();
+    }
+    let lines = reply.lines().map(str::to_owned).collect();
+    let permanent = Reply::new(550, reply.enhanced(), lines).and_then(Refusal::new);
+    permanent.unwrap_or_else(|_| refusal.clone())
 }
 
 /// The details are in the log only: they do not concern the client.

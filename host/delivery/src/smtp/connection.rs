@@ -63,6 +63,7 @@ impl Connection {
             Ok(parameters) => parameters,
             Err(refusal) => return Ok(Opened::Refused(refusal)),
         };
+        self.check_quiet(Stage::Mail)?;
         let terms = TransactionTerms::of(&parameters, &envelope.parameters);
         let previous = self.open.replace(terms);
         if previous.is_some() {
@@ -103,6 +104,7 @@ impl Connection {
         if !terms.permit(recipient) {
             return Ok(Err(NEEDS_UTF8));
         }
+        self.check_quiet(Stage::Rcpt)?;
         self.client.request(terms.request(recipient));
         self.command(Stage::Rcpt).await
     }
@@ -113,19 +115,13 @@ impl Connection {
         &mut self,
         message: &Message<'_>,
     ) -> Result<Result<(), Refusal>, DeliveryError> {
+        self.check_quiet(Stage::Message)?;
         let unmet = self.open.unwrap_or_default().unmet(message).await;
         if let Some(refusal) = unmet.map_err(DeliveryError::Content)? {
             return Ok(Err(refusal));
         }
         if !self.client.capabilities().offers("CHUNKING") {
             return self.data().await;
-        }
-        // No answer to DATA has shown that the connection still works.
-        if !self.is_quiet() {
-            return Err(DeliveryError::Closed {
-                stage: Stage::Message,
-                cause: io::ErrorKind::ConnectionAborted.into(),
-            });
         }
         let chunk = self.open.unwrap_or_default().chunk(message);
         let chunk = chunk.map_err(DeliveryError::Content)?;
@@ -148,6 +144,10 @@ impl Connection {
             self.write(chunk);
             buffered += chunk.len();
         }
+        // What the server has said by now must not become its reply to the message.
+        if !self.is_quiet() {
+            return Err(self.early().await);
+        }
         if let Some(writer) = self.client.message() {
             let finished = writer.finish().map_err(io::Error::other);
             finished.map_err(DeliveryError::Content)?;
@@ -164,6 +164,35 @@ impl Connection {
     /// True if the server has neither closed the connection nor sent anything since its last reply.
     pub(super) fn is_quiet(&mut self) -> bool {
         !self.client.has_unread() && self.stream.is_quiet()
+    }
+
+    /// Fails if the server has closed the connection, or has sent what the next command would be
+    /// mistaken to be answered by.
+    fn check_quiet(&mut self, stage: Stage) -> Result<(), DeliveryError> {
+        match self.is_quiet() {
+            true => Ok(()),
+            false => Err(DeliveryError::Closed {
+                stage,
+                cause: io::ErrorKind::ConnectionAborted.into(),
+            }),
+        }
+    }
+
+    /// Reads what the server has sent before the end of the message, of which no more is sent: the
+    /// refusal of a server that did not wait, or a violation of the protocol.
+    async fn early(&mut self) -> DeliveryError {
+        let stage = Stage::Message;
+        let read = self.stream.read(&mut self.buffer);
+        match timeout(self.peer.command_timeout, read).await {
+            Ok(Ok(count)) => self.client.receive(&self.buffer[..count]),
+            Ok(Err(cause)) => return DeliveryError::Closed { stage, cause },
+            Err(_) => return DeliveryError::Timeout { stage },
+        }
+        match self.answer(stage, self.peer.command_timeout).await {
+            Ok(Answer::Refused(refusal)) => DeliveryError::Refused(refusal),
+            Ok(Answer::Accepted(_) | Answer::GoAhead) => ClientFault::Unsolicited.into(),
+            Err(error) => error,
+        }
     }
 
     /// Sends QUIT and closes the connection without waiting for the reply.
@@ -269,7 +298,8 @@ impl Connection {
             .await
             .unwrap_or(Err(DeliveryError::Timeout { stage }))?;
         match answer {
-            Answer::Refused(refusal) if refusal.closes() => {
+            // After 521, which is permanent, servers need not close the connection (RFC 7504 §3).
+            Answer::Refused(refusal) if refusal.reply().code() == 421 => {
                 Err(DeliveryError::Unavailable { stage, refusal })
             }
             answer => Ok(answer),
@@ -315,6 +345,9 @@ impl Connection {
 
     /// Writes a part of the message.
     async fn flush(&mut self) -> Result<(), DeliveryError> {
+        if !self.is_quiet() {
+            return Err(self.early().await);
+        }
         let stage = Stage::Message;
         let answer = match self.client.step()? {
             ClientStep::Idle | ClientStep::Read | ClientStep::StartTls => return Ok(()),

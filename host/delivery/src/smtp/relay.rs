@@ -99,7 +99,7 @@ impl Relay {
         match self.open(envelope, &[recipient]).await {
             Err(error) => self.fail(error, Vec::new()),
             Ok((connection, Opened::Refused(refusal))) => {
-                self.server.pool.put(connection);
+                self.keep(connection, &refusal);
                 self.fail(DeliveryError::Refused(refusal), Vec::new())
             }
             Ok((connection, Opened::Answered(answer))) => {
@@ -157,6 +157,9 @@ impl Relay {
         let mut reopened = None;
         if let Some(mut connection) = used {
             match connection.open(envelope, recipients).await {
+                Ok(Opened::Refused(refusal)) if refusal.is_temporary() => {
+                    self.retire(connection, refusal);
+                }
                 Ok(opened) => reopened = Some((connection, opened)),
                 Err(error) => self.log_retry(&error),
             }
@@ -167,14 +170,19 @@ impl Relay {
         };
         match opened {
             Opened::Answered(Ok(_)) => Ok(connection),
-            Opened::Answered(Err(refusal)) | Opened::Refused(refusal) => {
+            Opened::Answered(Err(refusal)) => {
                 self.server.pool.put(connection);
+                Err(DeliveryError::Refused(refusal))
+            }
+            Opened::Refused(refusal) => {
+                self.keep(connection, &refusal);
                 Err(DeliveryError::Refused(refusal))
             }
         }
     }
 
-    /// Opens a transaction on a pooled connection, or on a new one if that fails.
+    /// Opens a transaction on a pooled connection, or on a new one if that fails or is refused
+    /// temporarily: the cause may be the age of the connection.
     async fn open(
         &self,
         envelope: &Envelope,
@@ -182,6 +190,9 @@ impl Relay {
     ) -> Result<(Connection, Opened), DeliveryError> {
         if let Some(mut connection) = self.server.pooled() {
             match connection.open(envelope, recipients).await {
+                Ok(Opened::Refused(refusal)) if refusal.is_temporary() => {
+                    self.retire(connection, refusal);
+                }
                 Ok(opened) => return Ok((connection, opened)),
                 Err(error) => self.log_retry(&error),
             }
@@ -205,6 +216,7 @@ impl Relay {
             Ok(answer) => answer,
             Err(error) => {
                 self.log_retry(&error);
+                drop(connection);
                 connection = self.reopen(None, envelope, recipients).await?;
                 connection.begin(message).await?
             }
@@ -274,6 +286,21 @@ impl Relay {
             next: State::Failed(failed),
             result: Err(error),
         }
+    }
+
+    /// Keeps a connection whose server has refused the transaction or the message, unless for now:
+    /// that may be about the connection, and would meet every later message on it.
+    fn keep(&self, connection: Connection, refusal: &Refusal) {
+        match refusal.is_temporary() {
+            true => connection.quit(),
+            false => self.server.pool.put(connection),
+        }
+    }
+
+    /// Closes a connection whose server has refused a transaction on it for now.
+    fn retire(&self, connection: Connection, refusal: Refusal) {
+        connection.quit();
+        self.log_retry(&DeliveryError::Refused(refusal));
     }
 
     fn log_end(&self, error: &DeliveryError) {

@@ -288,3 +288,71 @@ async fn a_connection_is_not_used_again_after_a_call_was_dropped() {
     drop(delivery);
     playing.await.unwrap();
 }
+
+/// A 250 that nobody has asked for is not the reply to the message.
+#[tokio::test]
+async fn a_reply_in_the_segment_of_the_go_ahead_accepts_nothing() {
+    let envelope_and_data = [ENVELOPE.as_slice(), &["C: DATA"]].concat();
+    let early = [
+        envelope_and_data.as_slice(),
+        &["S: 354 go\r\n250 2.0.0 queued", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&early), greeted(&early)]).await;
+    let reply = attempt(&delivery(BackendAddress::Smtp(address))).await;
+    assert!(reply.starts_with("451 4.3.0"), "{reply}");
+    playing.await.unwrap();
+}
+
+/// A server that refuses every message on an old connection gets a new one for each.
+#[tokio::test]
+async fn a_connection_on_which_mail_is_refused_for_now_is_retired() {
+    let refused = "S: 452 4.5.3 too many messages in this session";
+    let first = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &[
+            "S: 250 2.0.0 first",
+            "C: MAIL FROM:<a@b>",
+            "C: RCPT TO:<c@d>",
+        ],
+        &[refused, "S: 503 5.5.1 no MAIL", "C: QUIT", "end"],
+    ]
+    .concat();
+    let second = [
+        ENVELOPE.as_slice(),
+        &MESSAGE,
+        &["S: 250 2.0.0 second", "end"],
+    ]
+    .concat();
+    let (address, playing) = play(vec![greeted(&first), greeted(&second)]).await;
+    let delivery = delivery(BackendAddress::Smtp(address));
+    assert_eq!(attempt(&delivery).await, "250 2.0.0 first");
+    assert_eq!(attempt(&delivery).await, "250 2.0.0 second");
+    drop(delivery);
+    playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn permanent_refusals_with_unusual_codes_are_permanent() {
+    for (said, expected) in [
+        ("S: 521 5.3.2 no mail", "550 5.3.2 no mail"),
+        ("S: 556 5.1.10 null MX", "556 5.1.10 null MX"),
+        ("S: 599 5.7.1 odd", "599 5.7.1 odd"),
+    ] {
+        let at_rcpt = [&ENVELOPE[..3], &[said, "end"]].concat();
+        let at_dot = [ENVELOPE.as_slice(), &MESSAGE, &[said, "end"]].concat();
+        for script in [at_rcpt, at_dot] {
+            let (address, playing) = play(vec![greeted(&script)]).await;
+            let delivery = delivery(BackendAddress::Smtp(address));
+            let mut mail = begin(&delivery);
+            let mut reply = mail.offer("c@d").await;
+            if reply.starts_with('2') {
+                reply = mail.deliver().await;
+            }
+            assert_eq!(reply, expected);
+            drop((mail, delivery));
+            playing.await.unwrap();
+        }
+    }
+}
