@@ -56,7 +56,8 @@ declare module 'postgate:plugin/message@0.1.0' {
   export function partAt(index: number): Part | undefined;
   /**
    * Octets of the content of a part without its transfer encoding, whatever its type, from
-   * `offset` on, with the same limits as `read-body`. Empty for a part that does not exist or only contains others.
+   * `offset` on, with the same limits as `read-body`. Empty for a part that does not exist or
+   * only contains others.
    */
   export function readPart(index: number, offset: number, length: number): Uint8Array;
   /**
@@ -150,7 +151,8 @@ declare module 'postgate:plugin/message@0.1.0' {
      */
     disposition?: string,
     /**
-     * The size of the content without its transfer encoding, in octets; 0 for a part that only contains others.
+     * The size of the content without its transfer encoding, in octets; 0 for a part that only
+     * contains others.
      */
     size: number,
     /**

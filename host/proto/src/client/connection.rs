@@ -254,20 +254,11 @@ impl Client {
             return Ok(None);
         }
         let answer = Answer::new(stage, reply).ok_or(ClientFault::Code { stage, code })?;
+        let is_accepted = matches!(answer, Answer::Accepted(_) | Answer::GoAhead);
+        if is_accepted && (is_early || self.is_ahead_of(stage)) {
+            return Err(ClientFault::Unsolicited);
+        }
         match (&answer, stage) {
-            (Answer::Accepted(_), Stage::Message) if is_early => {
-                return Err(ClientFault::Unsolicited);
-            }
-            // After these replies it is the client's turn: what follows comes before its question. A
-            // server that closes the connection may say so at any time (RFC 5321 §3.8).
-            (Answer::Accepted(_) | Answer::GoAhead, stage)
-                if self.pending.is_empty()
-                    && !self.input.is_empty()
-                    && !self.input.starts_with(b"421")
-                    && !matches!(stage, Stage::Message | Stage::Quit) =>
-            {
-                return Err(ClientFault::Unsolicited);
-            }
             (Answer::Accepted(_), Stage::Greeting) => self.introduce(),
             (Answer::Accepted(acceptance), Stage::Ehlo | Stage::Lhlo) => {
                 let offered = Capabilities::parse(acceptance.reply());
@@ -293,6 +284,15 @@ impl Client {
             (Answer::Accepted(_) | Answer::Refused(_), _) => {}
         }
         Ok(Some((stage, answer)))
+    }
+
+    /// True if octets follow a positive reply after which it is the client's turn: they come before
+    /// their question. A server that closes the connection may say so at any time (RFC 5321 §3.8).
+    fn is_ahead_of(&self, stage: Stage) -> bool {
+        self.pending.is_empty()
+            && !self.input.is_empty()
+            && !self.input.starts_with(b"421")
+            && !matches!(stage, Stage::Message | Stage::Quit)
     }
 
     /// Returns the phase, and continues with commands.
