@@ -15,6 +15,8 @@ pub(super) struct Connection<'a> {
     reader: BufReader<Transport>,
     mail: String,
     recipients: Vec<String>,
+    /// The chunks of a message that is not complete.
+    chunks: Vec<u8>,
     is_lmtp: bool,
 }
 
@@ -30,6 +32,7 @@ impl<'a> Connection<'a> {
             reader,
             mail: String::new(),
             recipients: Vec::new(),
+            chunks: Vec::new(),
             is_lmtp: false,
         }
     }
@@ -49,15 +52,7 @@ impl Connection<'_> {
             self.shared.note(self.number, &line);
             let verb = line.split([' ', ':']).next().unwrap_or_default();
             match verb.to_ascii_uppercase().as_str() {
-                "EHLO" | "LHLO" => {
-                    self.is_lmtp = verb.eq_ignore_ascii_case("LHLO");
-                    let starts_tls = self.shared.tls.is_some() && !self.is_encrypted();
-                    let offer = if starts_tls { "250-STARTTLS\r\n" } else { "" };
-                    self.act(
-                        Step::Helo(&line),
-                        &format!("250-backend.example\r\n{offer}{KEYWORDS}"),
-                    )?;
-                }
+                "EHLO" | "LHLO" => self.introduce(&line)?,
                 "STARTTLS" => {
                     let is_agreed = self.act(Step::Other(&line), "220 2.0.0 Go ahead")?;
                     if let Some(tls) = &self.shared.tls
@@ -69,6 +64,7 @@ impl Connection<'_> {
                 "HELO" => _ = self.act(Step::Helo(&line), "250 backend.example")?,
                 "MAIL" => {
                     self.recipients.clear();
+                    self.chunks.clear();
                     self.act(Step::Mail(&line), "250 2.1.0 Ok")?;
                     self.mail = line;
                 }
@@ -79,9 +75,11 @@ impl Connection<'_> {
                 }
                 "DATA" => {
                     if self.act(Step::Data, "354 Go ahead")? {
-                        self.message()?;
+                        let content = self.content()?;
+                        self.message(&content)?;
                     }
                 }
+                "BDAT" => self.chunk(&line)?,
                 "QUIT" => {
                     self.act(Step::Other(&line), "221 2.0.0 Bye")?;
                     return Ok(());
@@ -89,11 +87,21 @@ impl Connection<'_> {
                 _ => {
                     if verb.eq_ignore_ascii_case("RSET") {
                         self.recipients.clear();
+                        self.chunks.clear();
                     }
                     self.act(Step::Other(&line), "250 2.0.0 Ok")?;
                 }
             }
         }
+    }
+
+    fn introduce(&mut self, line: &str) -> io::Result<()> {
+        self.is_lmtp = line.starts_with(['L', 'l']);
+        let starts_tls = self.shared.tls.is_some() && !self.is_encrypted();
+        let offer = if starts_tls { "250-STARTTLS\r\n" } else { "" };
+        let usual = format!("250-backend.example\r\n{offer}{KEYWORDS}");
+        self.act(Step::Helo(line), &usual)?;
+        Ok(())
     }
 
     pub(super) fn close(&mut self) {
@@ -148,10 +156,25 @@ impl Connection<'_> {
         Ok(octets.starts_with(['2', '3']))
     }
 
-    /// Reads the message, and replies once or, with LMTP, once for each recipient. An accepted message is
-    /// stored before the reply is sent.
-    fn message(&mut self) -> io::Result<()> {
-        let content = self.content()?;
+    /// Reads a chunk (RFC 3030 §2). A script offers CHUNKING in its reply to EHLO.
+    fn chunk(&mut self, line: &str) -> io::Result<()> {
+        let mut words = line.split(' ').skip(1);
+        let size = words.next().and_then(|size| size.parse().ok());
+        let size: usize = size.ok_or(ErrorKind::InvalidData)?;
+        let start = self.chunks.len();
+        self.chunks.resize(start + size, 0);
+        self.reader.read_exact(&mut self.chunks[start..])?;
+        if words.next().is_none() {
+            self.act(Step::Other(line), "250 2.0.0 Ok")?;
+            return Ok(());
+        }
+        let content = std::mem::take(&mut self.chunks);
+        self.message(&content)
+    }
+
+    /// Replies to a message once or, with LMTP, once for each recipient. An accepted message is stored
+    /// before the reply is sent.
+    fn message(&mut self, content: &[u8]) -> io::Result<()> {
         let mail = self.mail.clone();
         let recipients = std::mem::take(&mut self.recipients);
         let answers: Vec<_> = match self.is_lmtp {
@@ -163,7 +186,7 @@ impl Connection<'_> {
             let step = Step::Message { mail: &mail, rcpt };
             let act = (self.shared.script)(&self.event(step));
             if act == Act::Work || matches!(&act, Act::Say(reply) if reply.starts_with('2')) {
-                self.store(&mail, recipients, &content);
+                self.store(&mail, recipients, content);
             }
             self.carry_out(act, "250 2.0.0 Ok: queued as 4711")?;
         }
