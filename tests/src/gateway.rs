@@ -11,7 +11,12 @@ use tempfile::TempDir;
 use crate::PATIENCE;
 use crate::certificate::Authority;
 use crate::client::Client;
+use crate::dialog::ScriptedAnswer;
 use crate::log::Log;
+use crate::player::script::sidecar;
+
+/// The name of the plugin that gives scripted answers.
+pub const SCRIPTED: &str = "10-scripted";
 
 /// The configuration and the plugins of a gateway. By default, it relays `example.org` to a Maildir.
 pub struct Setup {
@@ -115,6 +120,18 @@ impl Setup {
         plugins.iter().fold(self, |setup, (name, guest, sidecar)| {
             setup.plugin(name, guest, sidecar)
         })
+    }
+
+    /// Adds the guest `scripted` with these answers, each as in a `P:` line of a dialog.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an answer is malformed.
+    #[must_use]
+    pub fn scripted(self, answers: &[&str]) -> Self {
+        let parsed = answers.iter().map(|answer| answer.parse());
+        let answers: Vec<ScriptedAnswer> = parsed.collect::<Result<_, _>>().expect("answers");
+        self.plugin(SCRIPTED, "guests/scripted", &sidecar(&answers))
     }
 
     /// Writes a file into the plugin directory as a plugin.

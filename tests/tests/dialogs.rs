@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::slice;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 use postgate_tests::backend::Backend;
 use postgate_tests::certificate::Authority;
 use postgate_tests::dialog::{Dialog, Scope};
-use postgate_tests::gateway::{Setup, repository};
+use postgate_tests::gateway::{Gateway, SCRIPTED, Setup, repository};
 use postgate_tests::player::core::Core;
 use postgate_tests::player::play;
+use postgate_tests::player::script::sidecar;
 use postgate_tests::player::wire::{Clients, Wire};
 use proptest::prelude::*;
 
@@ -131,14 +135,12 @@ const SESSION: &[u8] = b"EHLO client.example\r\n\
     BDAT 8 LAST\r\n\n..two\r\n\
     QUIT\r\n";
 
-/// One gateway for all dialogs that need the same settings, and a new connection for each.
+/// One gateway for all dialogs that need the same settings and no answers of a plugin, and a new
+/// connection for each.
 #[test]
 fn the_program_over_tcp() {
     let mut groups: BTreeMap<String, Vec<Dialog>> = BTreeMap::new();
-    for dialog in dialogs()
-        .into_iter()
-        .filter(|dialog| dialog.scope != Scope::Core)
-    {
+    for dialog in wire_dialogs().filter(|dialog| !is_scripted(dialog)) {
         groups
             .entry(dialog.settings.to_string())
             .or_default()
@@ -150,6 +152,60 @@ fn the_program_over_tcp() {
     report(&played.collect::<Vec<_>>());
 }
 
+/// The same policy as in the core, given by a compiled plugin.
+#[test]
+fn the_program_over_tcp_with_a_plugin_that_answers() {
+    let dialogs: Vec<_> = wire_dialogs().filter(is_scripted).collect();
+    assert!(dialogs.len() >= 40, "{} dialogs", dialogs.len());
+    let next = Mutex::new(dialogs.iter());
+    let mismatches = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(dialog) = { next.lock().expect("no panic").next() } {
+                    let played = play_with_answers(dialog);
+                    mismatches.lock().expect("no panic").extend(played);
+                }
+            });
+        }
+    });
+    report(&mismatches.into_inner().expect("no panic"));
+}
+
+fn wire_dialogs() -> impl Iterator<Item = Dialog> {
+    let dialogs = dialogs().into_iter();
+    dialogs.filter(|dialog| dialog.scope != Scope::Core)
+}
+
+fn is_scripted(dialog: &Dialog) -> bool {
+    dialog.script().next().is_some()
+}
+
+fn play_with_answers(dialog: &Dialog) -> Vec<String> {
+    let setup = Setup::new().dialog_settings(&dialog.settings);
+    let setup = setup.plugin(SCRIPTED, "guests/scripted", &sidecar(dialog.script()));
+    let played = Played::with(slice::from_ref(dialog), setup);
+    if !played.mismatches.is_empty() {
+        return played.mismatches;
+    }
+    let end = played
+        .gateway
+        .log()
+        .wait_for("the end of the script", |line| {
+            line["plugin"] == SCRIPTED
+                && line["says"]
+                    .as_str()
+                    .is_some_and(|says| says.contains("unused: "))
+        });
+    match end["says"]
+        .as_str()
+        .and_then(|says| says.trim_matches('"').strip_prefix("unused: "))
+    {
+        Some("") => Vec::new(),
+        unused => vec![format!("{dialog}: nobody asked {unused:?}")],
+    }
+}
+
 #[test]
 fn the_first_plugin_of_the_examples() {
     let file = repository().join("examples/01-no-plus/dialog.smtp");
@@ -159,23 +215,39 @@ fn the_first_plugin_of_the_examples() {
 }
 
 fn play_over_tcp(dialogs: &[Dialog], setup: Setup) -> Vec<String> {
-    let backend = Backend::working();
-    let authority = Authority::new("dialogs");
-    let clients = Clients::of(&authority);
-    let listener = dialogs[0].settings.get("listener");
-    let tls = listener.and_then(|listener| listener.get("tls")?.as_str());
-    let setup = match tls {
-        None | Some("off") => setup,
-        Some(_) => setup
-            .certified_by(&authority)
-            .listener("client-certificates = \"optional\"\nclient-ca = \"ca.pem\""),
-    };
-    let gateway = setup.backend(&backend.smtp()).start();
-    let played = dialogs
-        .iter()
-        .map(|dialog| play(dialog, &mut Wire::connect_as(gateway.address(), &clients)));
-    played
-        .filter_map(Result::err)
-        .map(|mismatch| mismatch.to_string())
-        .collect()
+    Played::with(dialogs, setup).mismatches
+}
+
+/// Dialogs after they were played, and their gateway.
+struct Played {
+    gateway: Gateway,
+    mismatches: Vec<String>,
+}
+
+impl Played {
+    fn with(dialogs: &[Dialog], setup: Setup) -> Self {
+        let backend = Backend::working();
+        let authority = Authority::new("dialogs");
+        let clients = Clients::of(&authority);
+        let listener = dialogs[0].settings.get("listener");
+        let tls = listener.and_then(|listener| listener.get("tls")?.as_str());
+        let setup = match tls {
+            None | Some("off") => setup,
+            Some(_) => setup
+                .certified_by(&authority)
+                .listener("client-certificates = \"optional\"\nclient-ca = \"ca.pem\""),
+        };
+        let gateway = setup.backend(&backend.smtp()).start();
+        let played = dialogs
+            .iter()
+            .map(|dialog| play(dialog, &mut Wire::connect_as(gateway.address(), &clients)));
+        let mismatches = played
+            .filter_map(Result::err)
+            .map(|mismatch| mismatch.to_string())
+            .collect();
+        Self {
+            gateway,
+            mismatches,
+        }
+    }
 }

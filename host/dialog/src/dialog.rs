@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::pattern::Pattern;
 use crate::policy::ScriptedAnswer;
+use crate::scope::Scope;
 
 /// A conversation between a client and the gateway.
 #[derive(Clone, Debug)]
@@ -19,17 +20,6 @@ pub struct Dialog {
     pub scope: Scope,
     /// The lines, in order.
     pub lines: Vec<Line>,
-}
-
-/// The servers for which a dialog is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The protocol core only, because the dialog scripts a policy.
-    Core,
-    /// The protocol core and the program.
-    Everywhere,
-    /// The program only, because the dialog depends on more than the protocol core.
-    Wire,
 }
 
 /// A line of a dialog.
@@ -86,6 +76,14 @@ impl Dialog {
             _ => None,
         });
         sent.collect::<Vec<_>>().concat()
+    }
+
+    /// The answers of the policy, in order.
+    pub fn script(&self) -> impl Iterator<Item = &ScriptedAnswer> {
+        self.lines.iter().filter_map(|line| match &line.action {
+            Action::Script(answer) => Some(answer),
+            _ => None,
+        })
     }
 }
 

@@ -9,9 +9,11 @@ mod pattern;
 pub mod play;
 mod policy;
 mod rules;
+mod scope;
 
-pub use self::dialog::{Action, Certificate, Dialog, HANDSHAKE, Line, Scope};
+pub use self::dialog::{Action, Certificate, Dialog, HANDSHAKE, Line};
 pub use self::load::LoadError;
 pub use self::parse::ParseError;
 pub use self::pattern::Pattern;
 pub use self::policy::{ScriptedAnswer, ScriptedReply, Verdict};
+pub use self::scope::Scope;

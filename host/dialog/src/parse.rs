@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::dialog::{Action, Certificate, Dialog, Line, Scope};
+use crate::dialog::{Action, Certificate, Dialog, Line};
 use crate::pattern::Pattern;
+use crate::policy::ScriptedAnswer;
+use crate::scope::Scope;
 
 /// A malformed line.
 #[derive(Debug)]
@@ -57,13 +59,16 @@ pub(super) fn dialogs(file: &Path, text: &str) -> Result<Vec<Dialog>, ParseError
     Ok(dialogs)
 }
 
-/// Sets the scope: the policy can be scripted for the core only, and plugins exist in the program only.
+/// Narrows the scope to the servers that have what the dialog needs: plugins exist in the program only,
+/// and not every scripted answer can be given by every policy.
 fn confine(dialog: &mut Dialog) {
-    let is_scripted = |line: &Line| matches!(line.action, Action::Script(_));
     if dialog.settings.contains_key("plugin") {
         dialog.scope = Scope::Wire;
-    } else if dialog.scope == Scope::Everywhere && dialog.lines.iter().any(is_scripted) {
-        dialog.scope = Scope::Core;
+    }
+    let scopes = dialog.script().map(ScriptedAnswer::scope);
+    let needed = scopes.filter(|scope| *scope != Scope::Everywhere).last();
+    if let (Scope::Everywhere, Some(needed)) = (dialog.scope, needed) {
+        dialog.scope = needed;
     }
 }
 
@@ -80,6 +85,11 @@ fn read_line(dialog: &mut Dialog, number: usize, line: &str) -> Result<(), Strin
         return Ok(());
     }
     let action = action(mark, rest)?;
+    // A plugin has its answers before the client connects.
+    let is_script = |line: &Line| matches!(line.action, Action::Script(_));
+    if mark == "P:" && !dialog.lines.iter().all(is_script) {
+        return Err("answers of the policy stand before the conversation".to_owned());
+    }
     dialog.lines.push(Line { number, action });
     Ok(())
 }
@@ -223,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_file_holds_several_dialogs_and_shared_settings() {
-        let text = "@limits.errors = 3\n== one\nC: NOOP\nS: 250 …\n\n== two\n@limits.recipients = 1\nP: rcpt refuse 550 no\n";
+        let text = "@limits.errors = 3\n== one\nC: NOOP\nS: 250 …\n\n== two\n@limits.recipients = 1\nP: rcpt accept 250 yes\n";
         let dialogs = dialogs(Path::new("x.smtp"), text).unwrap();
         let shown: Vec<_> = dialogs
             .iter()
@@ -264,7 +274,15 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_line() {
-        let error = dialogs(Path::new("x.smtp"), "== one\nC: NOOP\nZ: what\n").unwrap_err();
-        assert_eq!(error.to_string(), "3: cannot read \"Z: what\"");
+        for (text, expected) in [
+            ("== one\nC: NOOP\nZ: what\n", "3: cannot read \"Z: what\""),
+            (
+                "== one\nC: NOOP\nP: helo proceed\n",
+                "3: answers of the policy stand before the conversation",
+            ),
+        ] {
+            let error = dialogs(Path::new("x.smtp"), text).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 }

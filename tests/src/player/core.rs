@@ -17,7 +17,7 @@ use postgate_proto::session::{
 use super::reply::reply;
 use super::settings::{EXPORTER, settings};
 use crate::dialog::play::{Heard, Server};
-use crate::dialog::{Action, Certificate, Dialog, Line, ScriptedAnswer, ScriptedReply, Verdict};
+use crate::dialog::{Certificate, Dialog, ScriptedAnswer, ScriptedReply, Verdict};
 
 /// A session of the protocol core as the server of a dialog.
 pub struct Core<Cuts> {
@@ -44,7 +44,7 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
     /// the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
         let (settings, mut offers) = settings(dialog, &dialog.settings);
-        if dialog.lines.iter().any(is_about_keys) {
+        if dialog.script().any(|answer| answer.event() == "auth-keys") {
             offers.questions.insert(OptionalQuestion::AuthKeys);
         }
         let settings = Arc::new(settings);
@@ -203,11 +203,6 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
     }
 }
 
-/// True if a line scripts the answer to a key lookup, for which SCRAM must be offered.
-fn is_about_keys(line: &Line) -> bool {
-    matches!(&line.action, Action::Script(answer) if answer.question.starts_with("auth-keys"))
-}
-
 /// Answers from the script, and accepts everything else.
 #[derive(Default)]
 struct Policy {
@@ -290,6 +285,9 @@ fn answer(verdict: Verdict) -> Answer {
             Answer::Proceed(Some(accepted))
         }
         Verdict::Authenticated => Answer::Authenticated,
+        Verdict::Defer(_) | Verdict::Discard(_) | Verdict::Edit(..) | Verdict::Quarantine(_) => {
+            panic!("{verdict:?} is for a plugin to say")
+        }
         Verdict::Disconnect(text) => Answer::Reject(Rejection::Disconnect(refusal(&text))),
         Verdict::Keys(text) => Answer::Keys(ScramLookup::Known(keys(&text))),
         Verdict::Proceed => Answer::Proceed(None),

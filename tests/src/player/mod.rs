@@ -2,6 +2,7 @@
 
 pub mod core;
 mod reply;
+pub mod script;
 mod settings;
 pub mod wire;
 

@@ -79,7 +79,7 @@ impl Server for Wire<'_> {
     }
 
     fn script(&mut self, _: &ScriptedAnswer) {
-        unreachable!("a dialog with a scripted policy is not played over TCP");
+        // The guest `scripted` has had its answers since it was loaded.
     }
 
     fn is_quiet(&mut self) -> Option<bool> {
