@@ -7,15 +7,15 @@ use std::sync::Arc;
 use postgate_config::{Backend, BackendAddress};
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::client::Protocol;
-use postgate_proto::envelope::Envelope;
+use postgate_proto::envelope::Recipient;
 use postgate_proto::reply::Refusal;
 use postgate_tls::Reloaded;
+use tracing::warn;
 
 use crate::error::{DeliveryError, SetupError};
 use crate::maildir::Maildir;
-use crate::memory::{DeferredRefusals, DeliveredRecipients, Fingerprint};
-use crate::message::OriginalMessage;
-use crate::rest::Rest;
+use crate::memory::{DeferredRefusals, Fingerprint, Standing, UnfinishedAttempts};
+use crate::rest::{Attempt, Rest};
 use crate::smtp::{Relay, Server, Socket};
 use crate::transaction::{BackendTransaction, Route};
 
@@ -24,7 +24,7 @@ use crate::transaction::{BackendTransaction, Route};
 pub struct Delivery {
     store: Store,
     deferred: Arc<DeferredRefusals>,
-    delivered: Arc<DeliveredRecipients>,
+    unfinished: Arc<UnfinishedAttempts>,
 }
 
 impl Delivery {
@@ -62,7 +62,7 @@ impl Delivery {
         Self {
             store,
             deferred: Arc::default(),
-            delivered: Arc::default(),
+            unfinished: Arc::default(),
         }
     }
 
@@ -74,69 +74,106 @@ impl Delivery {
                 accepted: Vec::new(),
             },
             Store::NoBackend => Route::NoBackend,
-            Store::Server(server) => {
-                let delivered = Arc::clone(&self.delivered);
-                Route::Server(Relay::new(Arc::clone(server), delivered))
-            }
+            Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
         })
     }
 
-    /// Finds out which recipients of the envelope still have to get the message, after earlier
-    /// attempts of the client.
+    /// Finds out which recipients still have to get the message, after earlier attempts of the
+    /// client.
     ///
     /// # Errors
     ///
     /// Fails if the message cannot be read.
-    pub async fn rest<'a>(
-        &self,
-        envelope: &'a Envelope,
-        original: OriginalMessage<'_>,
-    ) -> Result<Rest<'a>, DeliveryError> {
-        let recipients = envelope.recipients.iter();
-        if self.delivered.is_empty() {
-            return Ok(Rest {
-                recipients: recipients.collect(),
-                delivered: Vec::new(),
-                message: None,
-            });
+    pub async fn rest<'a>(&self, attempt: Attempt<'a>) -> Result<Rest<'a>, DeliveryError> {
+        let mut message = None;
+        if !self.unfinished.is_empty() {
+            let known = Fingerprint::of(attempt.message).await;
+            let known = known.map_err(DeliveryError::Content)?;
+            let is_retry = self.unfinished.is_retry(&known, attempt.named());
+            message = is_retry.then_some(known);
         }
-        let message = fingerprint(original).await?;
-        let (delivered, recipients) =
-            recipients.partition(|recipient| self.delivered.contains(&message, &recipient.path));
+        let has_message = |recipient: &&Recipient| {
+            let message = message.as_ref();
+            message.is_some_and(|message| self.unfinished.is_delivered(message, &recipient.path))
+        };
+        let (delivered, recipients) = attempt.recipients.iter().partition(has_message);
         Ok(Rest {
+            attempt,
             recipients,
             delivered,
-            message: Some(message),
+            message,
         })
     }
 
-    /// Forgets who has the message: the client has got the final reply to it.
-    pub fn complete(&self, rest: Rest<'_>) {
-        if let Some(message) = rest.message {
-            for recipient in rest.delivered {
-                self.delivered.remove(&message, &recipient.path);
+    /// True if [`rest`](Self::rest) may need to know whom else the client has named.
+    pub fn remembers_attempts(&self) -> bool {
+        !self.unfinished.is_empty()
+    }
+
+    /// Forgets who has the message: the client is told that all have it, and does not come again.
+    pub fn complete(&self, rest: &Rest<'_>) {
+        if let Some(message) = &rest.message {
+            for path in rest.attempt.named() {
+                self.unfinished.remove(message, path);
             }
         }
     }
 
-    /// Remembers for the next attempt of the client that all recipients have its message.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the message cannot be read.
-    pub async fn delivered(
-        &self,
-        rest: Rest<'_>,
-        original: OriginalMessage<'_>,
-    ) -> Result<(), DeliveryError> {
-        let message = match rest.message {
-            Some(message) => message,
-            None => fingerprint(original).await?,
+    /// Remembers for the next attempt of the client that all recipients have its message, and that
+    /// these others are refused, by policy.
+    pub async fn delivered(&self, rest: &Rest<'_>, refused: &[(ForwardPath, Refusal)]) {
+        let has = rest.attempt.recipients.iter();
+        let has = has.map(|recipient| (&recipient.path, Standing::Delivered));
+        let waits = refused.iter().map(|(path, _)| (path, Standing::Waiting));
+        self.note(rest, has.chain(waits)).await;
+    }
+
+    /// Remembers what became of the message where the delivery failed with this error: who has it,
+    /// and who was refused for good although the client is asked to try again. Returns the error to
+    /// report.
+    pub async fn failed(&self, rest: &Rest<'_>, error: DeliveryError) -> DeliveryError {
+        let mixed = match rest.mixed(error) {
+            Ok(mixed) => mixed,
+            Err(error) => return error,
         };
-        for recipient in rest.delivered.iter().chain(&rest.recipients) {
-            self.delivered.add(&message, &recipient.path);
+        let Attempt {
+            client, message, ..
+        } = rest.attempt;
+        for (path, refusal) in mixed.refused_permanently() {
+            self.deferred.add(client, message.sender, path, refusal);
         }
-        Ok(())
+        if !mixed.delivered.is_empty() {
+            let standings = rest.attempt.recipients.iter().map(|recipient| {
+                let standing = match mixed.delivered.contains(&recipient.path) {
+                    true => Standing::Delivered,
+                    false => Standing::Waiting,
+                };
+                (&recipient.path, standing)
+            });
+            let others = rest.attempt.others.iter();
+            let others = others.map(|path| (*path, Standing::Waiting));
+            self.note(rest, standings.chain(others)).await;
+        }
+        DeliveryError::Mixed(mixed)
+    }
+
+    async fn note<'a>(
+        &self,
+        rest: &Rest<'_>,
+        standings: impl Iterator<Item = (&'a ForwardPath, Standing)> + Send,
+    ) {
+        let message = match &rest.message {
+            Some(message) => Ok(message.clone()),
+            None => Fingerprint::of(rest.attempt.message).await,
+        };
+        match message {
+            Ok(message) => standings
+                .for_each(|(path, standing)| self.unfinished.note(&message, path, standing)),
+            Err(error) => warn!(
+                %error,
+                "a message cannot be read, and its recipients may get it twice"
+            ),
+        }
     }
 
     /// Remembers the refusals of policy for some recipients, for the next attempt of the client.
@@ -151,8 +188,9 @@ impl Delivery {
         }
     }
 
-    /// Removes and returns the refusal that [`refused_in_part`](Self::refused_in_part) has kept for
-    /// this recipient. The client is to read it in the reply to RCPT.
+    /// Removes and returns the refusal that [`refused_in_part`](Self::refused_in_part) or
+    /// [`failed`](Self::failed) has kept for this recipient. The client is to read it in the reply to
+    /// RCPT.
     pub fn take_refusal(
         &self,
         client: IpAddr,
@@ -194,10 +232,4 @@ enum Store {
     Maildir(Maildir),
     NoBackend,
     Server(Arc<Server>),
-}
-
-async fn fingerprint(original: OriginalMessage<'_>) -> Result<Fingerprint, DeliveryError> {
-    Fingerprint::of(original)
-        .await
-        .map_err(DeliveryError::Content)
 }

@@ -30,10 +30,10 @@ mod tests;
 mod transaction;
 
 pub use self::delivery::Delivery;
-pub use self::error::{DeliveryError, PasswordFault, SetupError, TlsFailure};
+pub use self::error::{DeliveryError, Mixed, PasswordFault, SetupError, TlsFailure};
 pub use self::maildir::Maildir;
 pub use self::message::{Message, OriginalMessage};
 pub use self::reload::{reload, watch};
 pub use self::replies::delivered_before;
-pub use self::rest::Rest;
+pub use self::rest::{Attempt, Rest};
 pub use self::transaction::BackendTransaction;

@@ -10,23 +10,17 @@ pub struct Message<'a> {
     pub head: &'a [u8],
     /// The body.
     pub body: &'a Content,
-    /// The same message before the gateway changed it.
-    pub original: OriginalMessage<'a>,
 }
 
 impl<'a> Message<'a> {
-    /// A message that the gateway has not changed.
-    pub const fn new(sender: &'a ReversePath, head: &'a [u8], body: &'a Content) -> Self {
-        Self {
-            head,
-            body,
-            original: OriginalMessage { sender, head, body },
-        }
+    /// A message of these parts.
+    pub const fn new(head: &'a [u8], body: &'a Content) -> Self {
+        Self { head, body }
     }
 }
 
-/// A message as the client sent it. It is the same at every attempt of the client, so that retries
-/// are recognised by it.
+/// A message as the client sent it, before plugins and the gateway changed it. It is nearly the same
+/// at every attempt of the client, so that retries are recognised by it.
 #[derive(Clone, Copy, Debug)]
 pub struct OriginalMessage<'a> {
     /// The sender that the client named.

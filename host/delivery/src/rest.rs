@@ -1,14 +1,41 @@
-//! The recipients of a message that still have to get it.
+//! One attempt of a client to send a message, and what is left of it to deliver.
 
+use std::net::IpAddr;
+
+use postgate_proto::address::ForwardPath;
 use postgate_proto::envelope::Recipient;
 
-use crate::error::DeliveryError;
+use crate::error::{DeliveryError, Mixed};
 use crate::memory::Fingerprint;
+use crate::message::OriginalMessage;
+
+/// One attempt of a client to send a message.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// The client.
+    pub client: IpAddr,
+    /// The message as the client sent it.
+    pub message: OriginalMessage<'a>,
+    /// The recipients who are to get the message.
+    pub recipients: &'a [Recipient],
+    /// Recipients whom the client has named in this session and who are not to get the message,
+    /// because they were refused. They may show that the attempt is a retry.
+    pub others: Vec<&'a ForwardPath>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Everybody whom the client has named, and whom plugins have added.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &'a ForwardPath> {
+        let recipients = self.recipients.iter().map(|recipient| &recipient.path);
+        recipients.chain(self.others.iter().copied())
+    }
+}
 
 /// The recipients of a message, divided into those who have it from earlier attempts of the client
 /// and those who do not.
 #[derive(Debug)]
 pub struct Rest<'a> {
+    pub(crate) attempt: Attempt<'a>,
     pub(crate) recipients: Vec<&'a Recipient>,
     pub(crate) delivered: Vec<&'a Recipient>,
     /// `None` if no message had to be recognised.
@@ -31,20 +58,32 @@ impl<'a> Rest<'a> {
         self.recipients.len() + self.delivered.len()
     }
 
-    /// The error for the whole message if the delivery to [`recipients`](Self::recipients) failed
-    /// with this one. A refusal is not passed on if some recipients have the message.
-    pub fn failure(&self, error: DeliveryError) -> DeliveryError {
-        let (before, recipients) = (self.delivered.len(), self.count());
-        match error {
-            DeliveryError::Mixed { delivered, .. } => DeliveryError::Mixed {
-                delivered: before + delivered,
-                recipients,
+    /// What became of the message for each recipient, if the delivery to
+    /// [`recipients`](Self::recipients) failed with this error.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error as it is if it is all that there is to say: nobody has the message, and all
+    /// are told the same.
+    pub(crate) fn mixed(&self, error: DeliveryError) -> Result<Mixed, DeliveryError> {
+        let before = self.delivered.iter().map(|recipient| &recipient.path);
+        let mut mixed = match error {
+            DeliveryError::Mixed(mixed) => mixed,
+            error if self.delivered.is_empty() => return Err(error),
+            DeliveryError::Refused(refusal) => {
+                let paths = self.recipients.iter().map(|recipient| &recipient.path);
+                Mixed {
+                    refused: paths.map(|path| (path.clone(), refusal.clone())).collect(),
+                    ..Mixed::default()
+                }
+            }
+            error => Mixed {
+                cause: Some(Box::new(error)),
+                ..Mixed::default()
             },
-            DeliveryError::Refused(_) if before > 0 => DeliveryError::Mixed {
-                delivered: before,
-                recipients,
-            },
-            error => error,
-        }
+        };
+        mixed.delivered.extend(before.cloned());
+        mixed.recipients = self.count();
+        Ok(mixed)
     }
 }

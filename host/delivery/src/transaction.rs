@@ -60,7 +60,8 @@ impl BackendTransaction {
     ///
     /// Fails unless the backend has taken the message for all recipients. Over LMTP it may have
     /// taken it for some of them ([`DeliveryError::Mixed`]);
-    /// [`Delivery::rest`](crate::Delivery::rest) leaves those out at the next attempt. A permanent
+    /// after [`Delivery::failed`](crate::Delivery::failed), [`Delivery::rest`](crate::Delivery::rest)
+    /// leaves those out at the next attempt. A permanent
     /// refusal is [`DeliveryError::Added`] if the envelope was refused after a recipient was added
     /// to it.
     pub async fn deliver(

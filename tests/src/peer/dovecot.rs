@@ -32,6 +32,27 @@ impl Dovecot {
         })
     }
 
+    /// Starts an LMTP server without TLS whose mailboxes take this much, such as `100k`. It refuses a
+    /// message to a full one after the end of the data.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn with_quota(storage: &str) -> Self {
+        let quota = format!(
+            "mail_plugins = quota
+plugin {{
+  quota = count:User quota
+  quota_vsizes = yes
+  quota_rule = *:storage={storage}
+}}
+"
+        );
+        Self::with(move |directory, address| {
+            configuration(directory, &Tls::No) + &quota + &lmtp(address)
+        })
+    }
+
     /// Starts an LMTP server that offers STARTTLS with this certificate, but does not require it.
     ///
     /// # Panics

@@ -1,11 +1,15 @@
 //! Why a delivery failed, and the reply to the client.
 
-use std::io;
+use std::{fmt, io};
 
+use postgate_proto::address::ForwardPath;
 use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
-use postgate_proto::reply::{Enhanced, Refusal, Reply};
+use postgate_proto::reply::{Refusal, Reply};
 use postgate_spool::{NO_ROOM, is_full};
 
+use super::replies::{
+    BAD_CONNECTION, BAD_TLS, NO_BACKEND, NO_ENTRY, NO_RECIPIENTS, NO_TLS, NOT_FOR_ALL, UNREACHABLE,
+};
 use super::tls::TlsFailure;
 
 /// Why a recipient or a message was not accepted.
@@ -47,14 +51,10 @@ pub enum DeliveryError {
     /// The backend violated the protocol.
     #[error("{0}")]
     Fault(#[from] ClientFault),
-    /// Some recipients of an LMTP backend have the message now, and others do not.
-    #[error("the backend took the message for {delivered} of {recipients} recipients")]
-    Mixed {
-        /// The number of recipients who have the message.
-        delivered: usize,
-        /// The number of all recipients.
-        recipients: usize,
-    },
+    /// One reply to the client cannot say what became of the message: some recipients have it and
+    /// others do not, or an LMTP backend refused some of them permanently and others for now.
+    #[error("{0}")]
+    Mixed(Mixed),
     /// No backend is configured.
     #[error("no backend is configured")]
     NoBackend,
@@ -70,6 +70,10 @@ pub enum DeliveryError {
     /// The backend refused the transaction, a recipient or the message.
     #[error("the backend refused: {}", .0.reply())]
     Refused(Refusal),
+    /// The backend refused an envelope that it had accepted before, when the gateway opened the
+    /// transaction anew. The refusal is about the sender or one of the recipients.
+    #[error("the backend refused an envelope that it has accepted before: {}", .0.reply())]
+    Reopened(Refusal),
     /// The message cannot be written to the Maildir.
     #[error("the message cannot be stored: {0}")]
     Store(#[source] io::Error),
@@ -101,7 +105,9 @@ impl DeliveryError {
     #[must_use]
     pub fn about_added(self) -> Self {
         match self {
-            Self::Refused(refusal) if !refusal.is_temporary() => Self::Added(refusal),
+            Self::Refused(refusal) | Self::Reopened(refusal) if !refusal.is_temporary() => {
+                Self::Added(refusal)
+            }
             Self::NoRecipients => Self::Added(NO_RECIPIENTS),
             error => error,
         }
@@ -111,7 +117,8 @@ impl DeliveryError {
     /// others.
     pub const fn is_in_part(&self) -> bool {
         match self {
-            Self::Deferred { delivered, .. } | Self::Mixed { delivered, .. } => *delivered > 0,
+            Self::Deferred { delivered, .. } => *delivered > 0,
+            Self::Mixed(mixed) => mixed.delivered() > 0,
             _ => false,
         }
     }
@@ -131,16 +138,89 @@ impl DeliveryError {
             Self::Added(_) | Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => {
                 Refusal::TRY_LATER
             }
-            Self::Deferred { .. } | Self::Mixed { .. } => NOT_FOR_ALL,
+            Self::Deferred { .. } => NOT_FOR_ALL,
+            Self::Mixed(mixed) => mixed.refusal(),
             Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
-            Self::Refused(refusal) => about_mail(refusal),
+            Self::Refused(refusal) | Self::Reopened(refusal) => about_mail(refusal),
             Self::Store(error) if is_full(error) => NO_ROOM,
             Self::Store(_) => Refusal::TRY_LATER,
             Self::Unreachable(_) => UNREACHABLE,
         }
     }
 }
+
+/// What became of a message for its recipients, where one reply cannot say it. The client is asked to
+/// try again.
+#[derive(Debug, Default)]
+pub struct Mixed {
+    /// The recipients who have the message, from this attempt of the client or an earlier one.
+    pub(crate) delivered: Vec<ForwardPath>,
+    /// The recipients whom the server has refused the message, and its replies.
+    pub(crate) refused: Vec<(ForwardPath, Refusal)>,
+    /// The number of all recipients. Of some, nothing may be known.
+    pub(crate) recipients: usize,
+    /// Why the server has not answered for all of them.
+    pub(crate) cause: Option<Box<DeliveryError>>,
+}
+
+impl Mixed {
+    /// The number of recipients who have the message.
+    pub const fn delivered(&self) -> usize {
+        self.delivered.len()
+    }
+
+    /// The number of all recipients.
+    pub const fn recipients(&self) -> usize {
+        self.recipients
+    }
+
+    /// Why the server has not answered for all recipients. Returns `None` if it has.
+    pub fn cause(&self) -> Option<&DeliveryError> {
+        self.cause.as_deref()
+    }
+
+    /// The recipients who will never get the message, and why.
+    pub(crate) fn refused_permanently(&self) -> impl Iterator<Item = (&ForwardPath, &Refusal)> {
+        let refused = self.refused.iter().map(|(path, refusal)| (path, refusal));
+        refused.filter(|(_, refusal)| !refusal.is_temporary())
+    }
+
+    /// The reply to the client, which is always temporary: it must come again, at least to hear who
+    /// is refused.
+    fn refusal(&self) -> Refusal {
+        let mut refusals = self.refused.iter().map(|(_, refusal)| refusal);
+        let told = match &self.cause {
+            Some(cause) => Some(cause.refusal()),
+            None if self.delivered.is_empty() => {
+                refusals.find(|refusal| refusal.is_temporary()).cloned()
+            }
+            None => None,
+        };
+        let told = told.filter(Refusal::is_temporary);
+        told.unwrap_or(NOT_FOR_ALL)
+    }
+}
+
+impl fmt::Display for Mixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (delivered, recipients) = (self.delivered(), self.recipients);
+        write!(
+            f,
+            "the backend took the message for {delivered} of {recipients} recipients"
+        )?;
+        for (path, refusal) in self.refused.iter().take(SHOWN) {
+            write!(f, "; {path} {}", refusal.reply())?;
+        }
+        match &self.cause {
+            Some(cause) => write!(f, "; {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many refusals a line of the log shows.
+const SHOWN: usize = 10;
 
 /// The same refusal, with 550 in place of 521: that is about a host, and ends the session of a client
 /// (RFC 7504 §3).
@@ -154,70 +234,15 @@ fn about_mail(refusal: &Refusal) -> Refusal {
     permanent.unwrap_or_else(|_| refusal.clone())
 }
 
-/// The details are in the log only: they do not concern the client.
-const BAD_TLS: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 7, 5),
-    "Mail store cannot be reached securely, try again later",
-);
-
-const BAD_CONNECTION: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 4, 2),
-    "Mail store did not answer, try again later",
-);
-
-/// The message requires verified TLS (RFC 8689 §4.2.1).
-pub(crate) const NEEDS_TLS: Refusal =
-    Refusal::fixed(550, Enhanced::new(5, 7, 30), "REQUIRETLS support required");
-
-/// An address or the message needs SMTPUTF8, which the backend does not offer (RFC 6531 §3.5).
-pub(crate) const NEEDS_UTF8: Refusal = Refusal::fixed(
-    550,
-    Enhanced::new(5, 6, 7),
-    "Mail store does not take internationalized mail",
-);
-
-const NO_BACKEND: Refusal = Refusal::fixed(452, Enhanced::new(4, 3, 1), "No storage backend");
-
-/// The message is binary, and the backend does not offer BINARYMIME (RFC 3030 §3).
-pub(crate) const NO_CONVERSION: Refusal =
-    Refusal::fixed(554, Enhanced::new(5, 6, 1), "Conversion is not possible");
-
-/// Not 4.7.8, which would be about the client's own credentials.
-const NO_ENTRY: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 7, 0),
-    "Mail store does not let the gateway in, try again later",
-);
-
-const NO_TLS: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 7, 4),
-    "Mail store cannot be reached securely, try again later",
-);
-
-const NO_RECIPIENTS: Refusal = Refusal::fixed(554, Enhanced::new(5, 5, 1), "No valid recipients");
-
-const NOT_FOR_ALL: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 3, 0),
-    "Not yet delivered to all recipients, try again later",
-);
-
-const UNREACHABLE: Refusal = Refusal::fixed(
-    451,
-    Enhanced::new(4, 4, 1),
-    "Mail store cannot be reached, try again later",
-);
-
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
 
+    use postgate_proto::reply::Enhanced;
     use rustls::{AlertDescription, CertificateError};
 
     use super::*;
+    use crate::error::replies::{NEEDS_UTF8, NO_CONVERSION};
 
     fn refusal(code: u16, class: u8) -> Refusal {
         Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
@@ -242,11 +267,8 @@ mod tests {
             (DeliveryError::NoBackend, "452 4.3.1 No storage backend"),
             (DeliveryError::NoRecipients, "554 5.5.1"),
             (
-                DeliveryError::Mixed {
-                    delivered: 1,
-                    recipients: 2,
-                },
-                "451 4.3.0",
+                DeliveryError::Mixed(Mixed::default()),
+                "451 4.3.0 Not yet delivered to all",
             ),
             (
                 DeliveryError::Refused(refusal(550, 5)),

@@ -25,7 +25,7 @@ async fn a_message_is_stored_as_it_is() {
         ("", "Return-Path: <>\r\n"),
     ] {
         let sender = ReversePath::parse(sender, Charset::Ascii).unwrap();
-        let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &content);
+        let message = Message::new(b"A: b\r\n\r\n", &content);
         maildir.store(&sender, &message).await.unwrap();
         let expected = [expected.as_bytes(), b"A: b\r\n\r\n", &body].concat();
         assert!(stored(&path).contains(&expected));
@@ -45,7 +45,7 @@ async fn a_message_can_be_stored_with_its_recipients() {
     let recipients = recipients.each_ref();
     let body = Content::default();
     let head = b"x-envelope-to: <x@y>\r\nA: b\r\n\r\n";
-    let message = Message::new(&sender, head, &body);
+    let message = Message::new(head, &body);
     let stored_it = maildir.store_with_envelope(&sender, &recipients, &message);
     stored_it.await.unwrap();
     let expected = "X-Envelope-To: <c@d>\r\nX-Envelope-To: <e@f>\r\nReturn-Path: <a@b>\r\n\
@@ -83,7 +83,7 @@ async fn a_message_that_can_not_be_stored_leaves_nothing_behind() {
     symlink("/proc", directory.path().join("new")).unwrap();
     let maildir = Maildir::new(directory.path(), "mx");
     let content = Content::default();
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n", &content);
+    let message = Message::new(b"A: b\r\n", &content);
     maildir
         .store(&ReversePath::Null, &message)
         .await
@@ -140,7 +140,7 @@ async fn leftovers_of_interrupted_deliveries_are_removed() {
     }
     let maildir = Maildir::new(directory.path(), "mx");
     let content = Content::default();
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n", &content);
+    let message = Message::new(b"A: b\r\n", &content);
     let stored_it = maildir.store(&ReversePath::Null, &message);
     stored_it.await.unwrap();
     let mut left: Vec<_> = fs::read_dir(&tmp)

@@ -1,8 +1,9 @@
-//! Refusals of plugins that the client gets at its next attempt.
+//! Refusals of plugins and of LMTP servers that the client gets at its next attempt.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use postgate_address::canonical;
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::reply::{Refusal, Reply};
 use sha2::{Digest, Sha256};
@@ -66,13 +67,13 @@ fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> CacheKe
         IpAddr::V6(address) => hash.update(&address.octets()[..8]),
     }
     hash.update([0]);
-    hash.update(sender.as_str().as_bytes());
+    hash.update(canonical(sender.as_str()).as_bytes());
     hash.update([0]);
-    hash.update(recipient.as_str().as_bytes());
+    hash.update(canonical(recipient.as_str()).as_bytes());
     hash.finalize().into()
 }
 
-/// Cuts a refusal: plugins can make it as long as they like.
+/// Cuts a refusal: plugins and servers can make it as long as they like.
 fn short(refusal: &Refusal) -> Refusal {
     let reply = refusal.reply();
     let line = |line: &str| line[..line.floor_char_boundary(MAX_LINE)].to_owned();

@@ -1,8 +1,10 @@
 //! What is remembered between the attempts of a client to send a message.
 
 mod deferred_refusals;
-mod delivered_recipients;
+mod fingerprint;
 mod ttl_cache;
+mod unfinished_attempts;
 
 pub(crate) use self::deferred_refusals::DeferredRefusals;
-pub(crate) use self::delivered_recipients::{DeliveredRecipients, Fingerprint};
+pub(crate) use self::fingerprint::Fingerprint;
+pub(crate) use self::unfinished_attempts::{Standing, UnfinishedAttempts};

@@ -115,7 +115,6 @@ const MAX_LINE: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use postgate_proto::address::ReversePath;
 
     use super::*;
 
@@ -156,7 +155,7 @@ mod tests {
         for (head, body, expected) in table {
             let body: String = body;
             let content = Content::from(body.clone().into_bytes());
-            let message = Message::new(&ReversePath::Null, head.as_bytes(), &content);
+            let message = Message::new(head.as_bytes(), &content);
             assert_eq!(
                 needs_utf8(&message).await.unwrap(),
                 expected,
@@ -183,7 +182,7 @@ mod tests {
         ];
         for (body, expected) in table {
             let content = Content::from(body.clone().into_bytes());
-            let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &content);
+            let message = Message::new(b"A: b\r\n\r\n", &content);
             assert_eq!(is_lines(&message).unwrap(), expected, "{body:?}");
         }
     }

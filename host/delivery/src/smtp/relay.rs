@@ -10,10 +10,9 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
 use super::connection::{Connection, Opened};
-use super::lmtp_replies::combined;
+use super::lmtp_replies::{broken, combined};
 use super::server::Server;
 use crate::error::DeliveryError;
-use crate::memory::{DeliveredRecipients, Fingerprint};
 use crate::message::Message;
 
 /// One transaction. Dropped between two calls, it leaves its connection to the next transaction;
@@ -21,16 +20,13 @@ use crate::message::Message;
 #[derive(Debug)]
 pub(crate) struct Relay {
     server: Arc<Server>,
-    /// Where recipients are noted who have a message that the client is told to send again.
-    delivered: Arc<DeliveredRecipients>,
     state: State,
 }
 
 impl Relay {
-    pub(crate) const fn new(server: Arc<Server>, delivered: Arc<DeliveredRecipients>) -> Self {
+    pub(crate) const fn new(server: Arc<Server>) -> Self {
         Self {
             server,
-            delivered,
             state: State::New,
         }
     }
@@ -172,11 +168,11 @@ impl Relay {
             Opened::Answered(Ok(_)) => Ok(connection),
             Opened::Answered(Err(refusal)) => {
                 self.server.pool.put(connection);
-                Err(DeliveryError::Refused(refusal))
+                Err(DeliveryError::Reopened(refusal))
             }
             Opened::Refused(refusal) => {
                 self.keep(connection, &refusal);
-                Err(DeliveryError::Refused(refusal))
+                Err(DeliveryError::Reopened(refusal))
             }
         }
     }
@@ -222,57 +218,45 @@ impl Relay {
             }
         };
         if let Err(refusal) = answer {
-            self.server.pool.put(connection);
+            self.keep(connection, &refusal);
             return Err(DeliveryError::Refused(refusal));
         }
         connection.send(message).await?;
         match self.server.peer.protocol {
             Protocol::Smtp => {
                 let answer = connection.result().await?;
-                self.server.pool.put(connection);
+                match &answer {
+                    Ok(_) => self.server.pool.put(connection),
+                    Err(refusal) => self.keep(connection, refusal),
+                }
                 answer.map_err(DeliveryError::Refused)
             }
-            Protocol::Lmtp => {
-                let answers = self.answers(connection, recipients, message).await?;
-                combined(answers)
-            }
+            Protocol::Lmtp => self.answers(connection, recipients).await,
         }
     }
 
-    /// Reads the reply for each recipient. If not all of them get the message, notes those who do.
+    /// Reads the reply for each recipient, and makes one of them.
     async fn answers(
         &self,
         mut connection: Connection,
         recipients: &[&Recipient],
-        message: &Message<'_>,
-    ) -> Result<Vec<Result<Acceptance, Refusal>>, DeliveryError> {
+    ) -> Result<Acceptance, DeliveryError> {
         let mut answers = Vec::with_capacity(recipients.len());
-        let mut failure = None;
-        for _ in recipients {
+        for recipient in recipients {
             match connection.result().await {
-                Ok(answer) => answers.push(answer),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+                Ok(answer) => answers.push((&recipient.path, answer)),
+                Err(error) => return Err(broken(answers, recipients.len(), error)),
             }
         }
-        if failure.is_some() || answers.iter().any(Result::is_err) {
-            let fingerprint = Fingerprint::of(message.original).await;
-            let fingerprint = fingerprint.map_err(DeliveryError::Content)?;
-            for (recipient, answer) in recipients.iter().zip(&answers) {
-                if answer.is_ok() {
-                    self.delivered.add(&fingerprint, &recipient.path);
-                }
-            }
+        // The connection is well if the server has taken the message for anybody on it.
+        let is_temporary = |(_, answer): &(_, Result<_, Refusal>)| {
+            answer.as_ref().is_err_and(Refusal::is_temporary)
+        };
+        match answers.iter().all(is_temporary) {
+            true => connection.quit(),
+            false => self.server.pool.put(connection),
         }
-        match failure {
-            Some(error) => Err(error),
-            None => {
-                self.server.pool.put(connection);
-                Ok(answers)
-            }
-        }
+        combined(answers)
     }
 
     /// Ends the transaction: every later call gets the same answer.

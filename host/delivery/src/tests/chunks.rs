@@ -1,5 +1,4 @@
 use postgate_config::BackendAddress;
-use postgate_proto::address::ReversePath;
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_spool::Content;
 
@@ -92,7 +91,7 @@ async fn a_large_chunk_arrives_whole() {
     let mut mail = begin(&delivery);
     mail.offer("c@d").await;
     let body = Content::from(body.into_bytes());
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+    let message = Message::new(b"A: b\r\n\r\n", &body);
     assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
     drop((mail, delivery));
     playing.await.unwrap();
@@ -118,7 +117,7 @@ async fn a_binary_message_goes_as_it_is() {
     let mut mail = begin_with(&delivery, "a@b", binary());
     mail.offer("c@d").await;
     let body = Content::from(b"\n\r.\r\0x\r.".to_vec());
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+    let message = Message::new(b"A: b\r\n\r\n", &body);
     assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
     drop((mail, delivery));
     playing.await.unwrap();
@@ -145,7 +144,7 @@ async fn a_binary_message_is_refused_where_it_can_not_go_as_it_is() {
         let mut mail = begin_with(&delivery, "a@b", binary());
         assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
         let body = Content::from(b"a\nb\r\n".to_vec());
-        let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+        let message = Message::new(b"A: b\r\n\r\n", &body);
         assert_eq!(
             mail.deliver_message(&message).await,
             "554 5.6.1 Conversion is not possible"
@@ -183,7 +182,7 @@ async fn a_maildir_takes_a_binary_message() {
     let mut mail = begin_with(&delivery, "a@b", binary());
     mail.offer("c@d").await;
     let body = Content::from(b".\n\r\0.\r".to_vec());
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+    let message = Message::new(b"A: b\r\n\r\n", &body);
     assert_eq!(
         mail.deliver_message(&message).await,
         "250 2.0.0 Message stored"
@@ -254,7 +253,7 @@ async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
     let reply = mail
-        .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
+        .deliver_message(&Message::new(b"A: b\r\n\r\n", &body))
         .await;
     // The last reply of the backend may be lost if the system resets the connection.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];

@@ -1,5 +1,4 @@
 use postgate_config::BackendAddress;
-use postgate_proto::address::ReversePath;
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_spool::Content;
 
@@ -209,7 +208,7 @@ async fn a_message_that_does_not_need_smtputf8_goes_without() {
         let mut mail = begin_with(&delivery, "a@b", utf8());
         assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
         let body = Content::from(body.as_bytes().to_vec());
-        let message = Message::new(&ReversePath::Null, head.as_bytes(), &body);
+        let message = Message::new(head.as_bytes(), &body);
         let reply = mail.deliver_message(&message).await;
         assert!(reply.starts_with(expected), "{head}: {reply}");
     }
@@ -318,7 +317,7 @@ async fn a_large_message_arrives_whole() {
     let mut mail = begin(&delivery);
     mail.offer("c@d").await;
     let body = Content::from(body.into_bytes());
-    let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+    let message = Message::new(b"A: b\r\n\r\n", &body);
     assert_eq!(mail.deliver_message(&message).await, "250 2.6.0 queued");
     playing.await.unwrap();
 }

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use postgate_config::{Backend, BackendAddress};
-use postgate_proto::address::ReversePath;
 use postgate_proto::reply::Refusal;
 use postgate_spool::Content;
 
@@ -94,7 +93,13 @@ async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up_at_the_message() {
             "554 5.7.1 no",
         ),
         (
-            greeted(&[until_data.as_slice(), &["S: 452 4.3.1 full", "end"]].concat()),
+            greeted(
+                &[
+                    until_data.as_slice(),
+                    &["S: 452 4.3.1 full", "C: QUIT", "end"],
+                ]
+                .concat(),
+            ),
             "452 4.3.1 full",
         ),
         (greeted(&all), "451 4.4.2 "),
@@ -111,7 +116,7 @@ async fn a_backend_that_refuses_or_talks_nonsense_or_hangs_up_at_the_message() {
             "451 4.3.0 ",
         ),
         (
-            greeted(&[all.as_slice(), &["S: 450 4.2.0 no", "end"]].concat()),
+            greeted(&[all.as_slice(), &["S: 450 4.2.0 no", "C: QUIT", "end"]].concat()),
             "450 4.2.0 no",
         ),
         (
@@ -138,7 +143,7 @@ async fn a_message_that_the_backend_does_not_read_to_its_end() {
     // More than the buffers of both systems hold.
     let body = Content::from(b"octets\r\n".repeat(4 * 1024 * 1024));
     let reply = mail
-        .deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
+        .deliver_message(&Message::new(b"A: b\r\n\r\n", &body))
         .await;
     // The last reply of the backend may be lost if the system resets the connection.
     let expected = ["552 5.3.4 too big", "451 4.4.2 "];

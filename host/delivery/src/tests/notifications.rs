@@ -91,7 +91,7 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
         "S: 250 ok",
         "S: 250 ok",
         "C: DATA",
-        "S: 450 4.2.0 busy",
+        "S: 550 5.2.0 no",
         "C: RSET",
         "C: MAIL FROM:<> RET=HDRS ENVID=QQ3",
         "C: RCPT TO:<c@d> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;c@d",
@@ -99,7 +99,7 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
         "S: 250 ok",
         "S: 250 ok",
         "C: DATA",
-        "S: 450 4.2.0 busy",
+        "S: 550 5.2.0 no",
         "end",
     ];
     let (address, playing) = play(vec![offering(&DSN, &script)]).await;
@@ -108,7 +108,7 @@ async fn an_amended_envelope_keeps_what_was_asked_for() {
     mail.offer_with("c@d", &original()).await;
     for (sender, recipients) in [("x@y", ["e@f", "c@d"].as_slice()), ("", &["c@d"])] {
         mail.amend(sender, recipients);
-        assert_eq!(mail.deliver().await, "450 4.2.0 busy");
+        assert_eq!(mail.deliver().await, "550 5.2.0 no");
     }
     drop((mail, delivery));
     playing.await.unwrap();

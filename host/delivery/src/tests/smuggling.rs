@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use postgate_config::{BackendAddress, HostPort};
-use postgate_proto::address::ReversePath;
 use postgate_spool::{Content, Spool, SpoolSettings};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -133,7 +132,7 @@ async fn one_message_stays_one() {
                 let body = content([before, end, SECOND].concat().as_bytes());
                 let mut mail = begin(&delivery);
                 assert_eq!(mail.offer("c@d").await, "250 2.0.0 ok");
-                let message = Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body);
+                let message = Message::new(b"A: b\r\n\r\n", &body);
                 let reply = mail.deliver_message(&message).await;
                 assert_eq!(reply, "250 2.0.0 ok", "{}", end.escape_default());
                 commands.extend(["MAIL", "RCPT", begin_message]);

@@ -1,5 +1,6 @@
 //! Drives transactions as the gateway does. Calls return the reply to the client.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use postgate_config::{Backend, BackendAddress};
@@ -9,7 +10,7 @@ use postgate_proto::parameters::{MailParameters, Parameter};
 use postgate_proto::reply::Acceptance;
 use postgate_spool::Content;
 
-use crate::{BackendTransaction, Delivery, DeliveryError, Message};
+use crate::{Attempt, BackendTransaction, Delivery, DeliveryError, Message, OriginalMessage};
 
 /// A backend whose timeouts only turn a hang into a failure.
 pub(super) fn backend(address: BackendAddress) -> Backend {
@@ -90,7 +91,7 @@ impl Mail {
     /// Hands over a short message; returns the reply to the client.
     pub(super) async fn deliver(&mut self) -> String {
         let body = Content::from(b".body\r\n".to_vec());
-        self.deliver_message(&Message::new(&ReversePath::Null, b"A: b\r\n\r\n", &body))
+        self.deliver_message(&Message::new(b"A: b\r\n\r\n", &body))
             .await
     }
 
@@ -114,15 +115,27 @@ pub(super) fn reply(result: Result<Acceptance, DeliveryError>) -> String {
 fn calls_can_be_made_in_tasks() {
     async fn session(delivery: Delivery, mut mail: Mail, body: Content) {
         mail.offer("c@d").await;
-        let message = Message::new(&mail.envelope.sender, b"\r\n", &body);
-        let rest = delivery.rest(&mail.envelope, message.original).await;
-        let rest = rest.unwrap();
+        let message = Message::new(b"\r\n", &body);
+        let attempt = Attempt {
+            client: Ipv4Addr::LOCALHOST.into(),
+            message: OriginalMessage {
+                sender: &mail.envelope.sender,
+                head: b"\r\n",
+                body: &body,
+            },
+            recipients: &mail.envelope.recipients,
+            others: Vec::new(),
+        };
+        let rest = delivery.rest(attempt).await.unwrap();
         let recipients = rest.recipients();
         let delivered = mail
             .transaction
             .deliver(&mail.envelope, recipients, &message);
-        reply(delivered.await.map_err(|error| rest.failure(error)));
-        delivery.delivered(rest, message.original).await.unwrap();
+        if let Err(error) = delivered.await {
+            delivery.failed(&rest, error).await;
+        }
+        delivery.delivered(&rest, &[]).await;
+        delivery.complete(&rest);
         crate::reload(&delivery).await;
         crate::watch(delivery, Duration::ZERO).await;
     }

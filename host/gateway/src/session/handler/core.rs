@@ -7,6 +7,7 @@ use postgate_config::Submission;
 use postgate_contract::Event;
 use postgate_delivery::BackendTransaction;
 use postgate_dns::ReverseName;
+use postgate_proto::address::ForwardPath;
 use postgate_proto::auth::Mechanism;
 use postgate_proto::session::{
     ClientIdentity, ClientTrust, Counters, Ending, Offers, OptionalQuestion, Preamble, Profile, Tls,
@@ -34,6 +35,9 @@ pub struct Handler {
     pub(super) shutdown: Shutdown,
     /// The transaction at the backend; `None` before its first recipient.
     pub(super) backend: Option<BackendTransaction>,
+    /// Recipients whom the client has named and who were refused, while the delivery remembers
+    /// attempts: they may show that a message is a retry.
+    pub(super) turned_away: Vec<ForwardPath>,
     pub(super) incoming: IncomingMessage,
     /// The SCRAM exchange in progress.
     pub(super) exchange: Option<ScramExchange>,
@@ -79,6 +83,7 @@ impl Handler {
             submission,
             shutdown,
             backend: None,
+            turned_away: Vec::new(),
             exchange: None,
         }
     }

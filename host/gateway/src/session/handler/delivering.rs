@@ -1,6 +1,7 @@
 //! The disposition of a message: delivery to the backend, quarantine, discarding or refusal.
 
-use postgate_delivery::{self as delivery, DeliveryError, OriginalMessage, Rest};
+use postgate_delivery::{self as delivery, Attempt, DeliveryError, OriginalMessage, Rest};
+use postgate_proto::address::ForwardPath;
 use postgate_proto::envelope::Recipient;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
 use postgate_proto::session::Rejection;
@@ -71,31 +72,34 @@ impl Handler {
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let context = self.context.clone();
-        let message = outgoing(&context, &transaction, &head, given);
+        let message = delivery::Message::new(&head, &context.message.body);
         let delivery = self.services.delivery.clone();
-        let rest = delivery
-            .rest(&transaction.envelope, message.original)
-            .await?;
+        let turned_away = self.turned_away.clone();
+        let attempt = attempt(&context, &transaction, &turned_away, given);
+        let rest = delivery.rest(attempt).await?;
         // There is no transaction at the backend yet if the refusal of every recipient was deferred.
         let backend = self.backend.get_or_insert_with(|| delivery.begin());
         let has_named = transaction
             .envelope
             .paths()
             .any(|path| backend.has_accepted(path));
-        let dispatched = self.dispatch(fate, &transaction, &rest, &message).await;
-        let disposition = dispatched.map_err(|error| match has_named {
-            true => rest.failure(error),
-            false => error.about_added(),
-        })?;
-        if disposition.fate == Fate::Refused {
-            return Ok(disposition);
-        }
+        let disposition = match self.dispatch(fate, &transaction, &rest, &message).await {
+            Ok(disposition) if disposition.fate == Fate::Refused => return Ok(disposition),
+            Ok(disposition) => disposition,
+            Err(error) => {
+                let error = delivery.failed(&rest, error).await;
+                return Err(match has_named {
+                    true => error,
+                    false => error.about_added(),
+                });
+            }
+        };
         let Some((_, refusal)) = refused.last() else {
-            delivery.complete(rest);
+            delivery.complete(&rest);
             return Ok(disposition);
         };
         let (delivered, recipients) = (rest.count(), rest.count() + refused.len());
-        delivery.delivered(rest, message.original).await?;
+        delivery.delivered(&rest, refused).await;
         if !has_named {
             // All recipients of the client are refused, so the refusal can be its reply now.
             return Ok(Disposition::refused(refusal.clone()));
@@ -177,21 +181,23 @@ impl Handler {
     }
 }
 
-/// Combines the message after the edits of plugins with the original of the client.
-fn outgoing<'a>(
+/// The attempt of the client: its message before the edits of plugins, and everybody it has named.
+fn attempt<'a>(
     context: &'a Context,
     transaction: &'a Transaction,
-    head: &'a [u8],
+    turned_away: &'a [ForwardPath],
     given: &'a Content,
-) -> delivery::Message<'a> {
-    delivery::Message {
-        head,
-        body: &context.message.body,
-        original: OriginalMessage {
+) -> Attempt<'a> {
+    let refused = transaction.refused.iter().map(|(path, _)| path);
+    Attempt {
+        client: context.session.remote.ip(),
+        message: OriginalMessage {
             sender: &transaction.given_sender,
             head: context.message.headers.given(),
             body: given,
         },
+        recipients: &transaction.envelope.recipients,
+        others: refused.chain(turned_away).collect(),
     }
 }
 

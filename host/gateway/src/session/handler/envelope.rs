@@ -57,7 +57,26 @@ impl Handler {
             path: recipient,
             parameters,
         };
-        let verdict = self.ask(Subject::Recipient(&mut recipient)).await;
+        let answer = self.answer_rcpt(&mut recipient).await;
+        if let Answer::Reject(_) = answer {
+            self.turn_away(recipient.path);
+        }
+        answer
+    }
+
+    /// Notes a recipient who was refused.
+    fn turn_away(&mut self, path: ForwardPath) {
+        if !self.services.delivery.remembers_attempts() {
+            return;
+        }
+        if self.turned_away.len() >= MAX_TURNED_AWAY {
+            self.turned_away.remove(0);
+        }
+        self.turned_away.push(path);
+    }
+
+    async fn answer_rcpt(&mut self, recipient: &mut Recipient) -> Answer {
+        let verdict = self.ask(Subject::Recipient(recipient)).await;
         let deferred = match verdict {
             Verdict::Next => None,
             Verdict::Defer(refused) => Some(refused.refusal),
@@ -68,14 +87,14 @@ impl Handler {
         }
         if let Some(refusal) = deferred {
             if let Some(transaction) = self.transaction_mut() {
-                transaction.refused.push((recipient.path, refusal));
+                transaction.refused.push((recipient.path.clone(), refusal));
             }
             return Answer::Proceed(None);
         }
-        match self.offer(&recipient).await {
+        match self.offer(recipient).await {
             Ok(acceptance) => {
                 if let Some(transaction) = self.transaction_mut() {
-                    transaction.envelope.recipients.push(recipient);
+                    transaction.envelope.recipients.push(recipient.clone());
                 }
                 // A recipient with a deferred refusal gets the standard reply. The wording of the
                 // backend would show the client the difference.
@@ -121,3 +140,6 @@ impl Handler {
         })
     }
 }
+
+/// How many refused recipients a session remembers.
+const MAX_TURNED_AWAY: usize = 100;

@@ -54,7 +54,12 @@ pub(super) fn log_delivery_error(context: &Context, error: &DeliveryError) {
         DeliveryError::Deferred { .. } => {
             info!(session, error = %shown, "delivered in part; the client has to try again");
         }
-        DeliveryError::Refused(_) => info!(session, error = %shown, "not taken by the backend"),
+        DeliveryError::Mixed(mixed) if mixed.cause().is_none() => {
+            info!(session, error = %shown, "delivered in part; the client has to try again");
+        }
+        DeliveryError::Refused(_) | DeliveryError::Reopened(_) => {
+            info!(session, error = %shown, "not taken by the backend");
+        }
         _ => warn!(session, error = %shown, "backend failed"),
     }
 }
