@@ -163,6 +163,12 @@ impl Client {
         client
     }
 
+    /// Returns the address from which the client has connected.
+    pub fn local_address(&self) -> SocketAddr {
+        let socket = self.reader.get_ref().socket();
+        socket.local_addr().expect("a socket has an address")
+    }
+
     /// Sends octets unchanged.
     pub fn write(&mut self, octets: &[u8]) {
         self.try_write(octets)

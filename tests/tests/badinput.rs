@@ -261,7 +261,8 @@ fn more_clients_than_allowed() {
     let gateway = Setup::new().set("limits.connections = 3").start();
     let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(gateway.address())).collect();
     let mut last = gateway.connect();
-    last.expect("421 4.3.2");
+    let reply = last.expect("421 4.3.2");
+    assert!(reply.contains("Too busy"), "{reply}");
     last.expect_close();
     for client in &mut clients {
         client.says("NOOP", "250");

@@ -139,6 +139,8 @@ fn every_fact_can_be_read_at_every_event() {
     client.says("RCPT TO:<carol@example.org> NOTIFY=NEVER XRCPT=r", "250");
     client.says("RCPT TO:<dave@example.org>", "250");
     assert!(client.message(MIXED).starts_with("250"));
+    let ports =
+        [client.local_address(), gateway.address()].map(|address| address.port().to_string());
     client.says("QUIT", "221");
     let said = said(&gateway, 1);
     assert_conforms(&said);
@@ -160,6 +162,8 @@ fn every_fact_can_be_read_at_every_event() {
         ("listener", "", "connect", "main"),
         ("hostname", "", "connect", "mx.example.org"),
         ("remote-ip", "", "connect", "127.0.0.1"),
+        ("remote-port", "", "connect", ports[0].as_str()),
+        ("local-port", "", "connect", ports[1].as_str()),
         ("remote-host", "", "connect", "127.0.0.1"),
         ("remote-host-check", "", "connect", "HostCheck::Unknown"),
         ("local-ip", "", "connect", "127.0.0.1"),
@@ -244,6 +248,105 @@ fn every_fact_can_be_read_at_every_event() {
     let id = facts[&("mail", "transaction-id")];
     assert_eq!(facts[&("message", "message-id")], id);
     assert_eq!(facts[&("outcome", "message-id")], format!("conform-{id}"));
+}
+
+/// SMTP after HELO, ESMTP after EHLO, and what was first is forgotten.
+#[test]
+fn a_plugin_sees_which_greeting_it_was() {
+    let (gateway, _backend) = start("dump = true");
+    for (number, (greetings, kind, protocol)) in [
+        (&["HELO client.example"][..], "HeloKind::Helo", "SMTP"),
+        (&["EHLO client.example"], "HeloKind::Ehlo", "ESMTP"),
+        (
+            &["HELO client.example", "EHLO client.example"],
+            "HeloKind::Ehlo",
+            "ESMTP",
+        ),
+        (
+            &["EHLO client.example", "HELO client.example"],
+            "HeloKind::Helo",
+            "SMTP",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = gateway.connect();
+        client.expect("220");
+        for greeting in greetings {
+            client.says(greeting, "250");
+        }
+        client.says("MAIL FROM:<alice@client.example>", "250");
+        client.says("QUIT", "221");
+        let said = said(&gateway, number + 1);
+        assert_conforms(&said);
+        let facts = facts(&said);
+        for (event, kind, protocol) in [
+            ("connect", "HeloKind::None", "SMTP"),
+            ("helo", kind, protocol),
+            ("mail", kind, protocol),
+        ] {
+            assert_eq!(facts[&(event, "helo")], kind, "{greetings:?} at {event}");
+            assert_eq!(
+                facts[&(event, "protocol")],
+                protocol,
+                "{greetings:?} at {event}"
+            );
+        }
+    }
+}
+
+/// The envelope of the second message begins empty; the name, TLS and the user stay.
+#[test]
+fn the_message_after_another_begins_with_nothing() {
+    let authority = Authority::new("tests");
+    let backend = Backend::working();
+    let sidecar = "grants = [\"clock\", \"random\", \"store\"]\nlimits.log-lines = 1000\n[config]\ndump = true";
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .certified_by(&authority)
+        .listener("tls = \"optional\"\nauth = \"optional\"")
+        .plugin("10-conformance", "guests/conformance", sidecar)
+        .start();
+    let config = authority.client();
+    let mut client = Client::start_tls(gateway.address(), &config, "mx.example.org");
+    client.says("EHLO client.example", "250");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "235");
+    for (sender, recipients) in [
+        ("alice", &["bob@example.org", "carol@example.org"][..]),
+        ("dora", &["emil@example.org"]),
+    ] {
+        client.envelope(&format!("{sender}@client.example"), recipients);
+        let reply = client.message(format!("X-Of: {sender}\r\n\r\n").as_bytes());
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    client.says("QUIT", "221");
+    let said = said(&gateway, 1);
+    assert_conforms(&said);
+    let facts = facts(&said);
+    for (name, value) in [
+        ("sender", "<dora@client.example>"),
+        ("recipients", "emil@example.org"),
+        ("helo-name", "client.example"),
+        ("protocol", "ESMTPSA"),
+        ("tls-version", "TLSv1.3"),
+        ("authenticated-as", "bob"),
+    ] {
+        assert_eq!(facts[&("message", name)], value, "{name}");
+    }
+    let taken = backend.taken();
+    assert_eq!(taken.len(), 2);
+    assert!(taken[1].mail.starts_with("MAIL FROM:<dora@client.example>"));
+    assert_eq!(taken[1].recipients, ["RCPT TO:<emil@example.org>"]);
+    for (mail, sender) in taken.iter().zip(["alice", "dora"]) {
+        let content = String::from_utf8_lossy(&mail.content);
+        assert!(content.contains(" with ESMTPSA id"), "{content}");
+        let of: Vec<_> = content
+            .lines()
+            .filter(|line| line.starts_with("X-Of:"))
+            .collect();
+        assert_eq!(of, [format!("X-Of: {sender}")]);
+    }
 }
 
 /// The same at events that are none of a transaction's own, in the middle of one and after it.

@@ -3,7 +3,7 @@
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_tests::mail::{fields, split};
+use postgate_tests::mail::{fields, maildir, split};
 
 const CLEAR_AUTH: &str = "auth = \"optional\"\nauth-in-clear = true";
 /// `\0bob\0secret`.
@@ -86,6 +86,43 @@ fn a_sender_can_become_null() {
         senders[1].starts_with("MAIL FROM:<later@client.example>"),
         "{senders:?}"
     );
+}
+
+/// A sender that a plugin rewrites is the sender from then on: for the plugins behind, the log, the
+/// backend, and the Return-Path of a final delivery. A trace field names no sender (RFC 5321 section 4.4),
+/// and so neither the new nor the old one.
+#[test]
+fn a_rewritten_sender_is_the_sender() {
+    let backend = Backend::working();
+    let start = |setup: Setup| {
+        let setup = setup.scripted(&["mail <A@B.EXAMPLE> edit rewrite-sender a@b.example"]);
+        setup.plugin("20-recorder", "guests/recorder", "").start()
+    };
+    let relaying = start(Setup::new().backend(&backend.smtp()));
+    let storing = start(Setup::new());
+    for gateway in [&relaying, &storing] {
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("A@B.EXAMPLE", &["bob@example.org"]);
+        assert!(client.message(b"Subject: x\r\n\r\n").starts_with("250"));
+        gateway.log().wait_for("the plugin behind", |line| {
+            line["plugin"] == "20-recorder"
+                && line["says"].to_string().contains("mail <a@b.example>")
+        });
+        gateway.log().wait_for("the message", |line| {
+            line["message"] == "message" && line["sender"].to_string().contains("a@b.example")
+        });
+    }
+    let mail = backend.taken().remove(0);
+    assert!(
+        mail.mail.starts_with("MAIL FROM:<a@b.example>"),
+        "{}",
+        mail.mail
+    );
+    let stored = maildir(&storing.maildir()).remove(0);
+    assert_eq!(fields(&stored)[0], "Return-Path: <a@b.example>");
+    for content in [mail.content, stored] {
+        assert!(!String::from_utf8_lossy(&content).contains("A@B.EXAMPLE"));
+    }
 }
 
 /// An edit that would relay to strangers is a failure, not a relay.

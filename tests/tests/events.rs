@@ -148,6 +148,32 @@ fn a_broken_connection_is_a_disconnect() {
     assert!(recorded.last().unwrap().contains("Closed"), "{recorded:#?}");
 }
 
+/// In the middle of a message, too: nothing of it is delivered, and the plugin hears the end once.
+#[test]
+fn a_client_that_leaves_in_the_middle_of_a_message_is_a_disconnect() {
+    let (gateway, backend) = start(&[("10-recorder", "guests/recorder", "")]);
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    client.says("DATA", "354");
+    client.write(b"Subject: half\r\n\r\nthe rest never");
+    drop(client);
+    let recorded = recorded(&gateway);
+    let ends: Vec<_> = recorded
+        .iter()
+        .filter(|line| line.starts_with("disconnect "))
+        .collect();
+    assert_eq!(ends.len(), 1, "{recorded:#?}");
+    assert!(
+        ends[0].contains("Closed") && ends[0].ends_with("messages=0"),
+        "{ends:?}"
+    );
+    assert!(
+        !recorded.iter().any(|line| line.starts_with("message ")),
+        "{recorded:#?}"
+    );
+    assert_eq!(backend.taken(), []);
+}
+
 /// The header block is shown once, whatever it ends with.
 #[test]
 fn a_header_block_without_end_or_body_is_shown_once() {

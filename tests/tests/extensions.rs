@@ -1,6 +1,7 @@
 //! What a client says by the extensions of SMTP reaches the plugins and the backend.
 
 use postgate_tests::backend::{Act, Backend, Step};
+use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
 use postgate_tests::mail::{awkward, digest, split};
@@ -145,6 +146,27 @@ fn notifications_are_seen_and_passed_on() {
     for sign in [" NOTIFY=SUCCESS,DELAY", " ORCPT=rfc822;bob@example.org"] {
         assert!(mail.recipients[0].contains(sign), "{:?}", mail.recipients);
     }
+}
+
+/// Where the connection is encrypted. That the message then goes nowhere without TLS is for the backend's
+/// side.
+#[test]
+fn a_plugin_sees_that_tls_is_required() {
+    let authority = Authority::new("tests");
+    let gateway = Setup::new()
+        .certified_by(&authority)
+        .listener("tls = \"optional\"")
+        .plugin("10-recorder", "guests/recorder", "")
+        .start();
+    let config = authority.client();
+    let mut client = Client::start_tls(gateway.address(), &config, "mx.example.org");
+    let ehlo = client.ask("EHLO client.example");
+    assert!(ehlo.contains("\n250-REQUIRETLS\n"), "{ehlo}");
+    client.says("MAIL FROM:<alice@client.example> REQUIRETLS", "250");
+    seen(
+        &gateway,
+        &["mail ", "alice@client.example", "\"REQUIRETLS\""],
+    );
 }
 
 /// A message that comes in chunks is a message like any other.

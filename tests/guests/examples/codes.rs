@@ -1,4 +1,5 @@
-//! Answers VRFY and HELP with the code that the client asks for.
+//! Answers VRFY and HELP with the code that the client asks for, and RCPT with the ready-made refusal that
+//! the local part names.
 
 use postgate_plugin::prelude::*;
 
@@ -17,6 +18,18 @@ impl OnHelp for Codes {
     }
 }
 
+impl OnRcpt for Codes {
+    fn on_rcpt(&mut self, recipient: &Recipient) -> RcptAnswer {
+        match recipient.local_part() {
+            "mailbox-full" => RcptAnswer::refuse(Refusal::mailbox_full()),
+            "mailbox-full-for-now" => RcptAnswer::refuse(Refusal::mailbox_full_for_now()),
+            "no-such-mailbox" => RcptAnswer::refuse(Refusal::no_such_mailbox()),
+            "relay-denied" => RcptAnswer::refuse(Refusal::relay_denied()),
+            _ => RcptAnswer::next(),
+        }
+    }
+}
+
 fn answer(wanted: &str) -> QueryAnswer {
     let Ok(code) = wanted.parse() else {
         return QueryAnswer::next();
@@ -25,4 +38,4 @@ fn answer(wanted: &str) -> QueryAnswer {
     QueryAnswer::reply(code, &enhanced, [format!("this is {code}")])
 }
 
-postgate_plugin::export!(Codes: OnVrfy, OnHelp);
+postgate_plugin::export!(Codes: OnRcpt, OnVrfy, OnHelp);

@@ -91,6 +91,10 @@ impl OnConnect for Scripted {
     fn on_connect(&mut self) -> ConnectAnswer {
         self.step("connect", |answer: ConnectAnswer, entry| {
             match entry.name.as_str() {
+                "add-ehlo-keyword" => answer.add_ehlo_keyword(entry.value),
+                "add-mail-parameter" => answer.add_mail_parameter(entry.value),
+                "add-rcpt-parameter" => answer.add_rcpt_parameter(entry.value),
+                "add-verb" => answer.add_verb(entry.value),
                 "set-banner" => answer.set_banner(entry.value),
                 "set-greeting" => answer.set_greeting(entry.value),
                 _ => session_edit(answer, &entry),
@@ -109,7 +113,9 @@ impl OnHelo for Scripted {
         self.step(&question, |answer: HeloAnswer, entry| {
             match entry.name.as_str() {
                 "set-greeting" => answer.set_greeting(entry.value),
-                "limit-auth-mechanisms" => answer.limit_auth_mechanisms(entry.value.split(' ')),
+                "limit-auth-mechanisms" => {
+                    answer.limit_auth_mechanisms(entry.value.split_whitespace())
+                }
                 _ => session_edit(answer, &entry),
             }
         })

@@ -44,8 +44,12 @@ impl<Cuts: FnMut() -> usize> Core<Cuts> {
     /// the client's octets arrive.
     pub fn new(dialog: &Dialog, cuts: Cuts) -> Self {
         let (settings, mut offers) = settings(dialog, &dialog.settings);
-        if dialog.script().any(|answer| answer.event() == "auth-keys") {
-            offers.questions.insert(OptionalQuestion::AuthKeys);
+        for answer in dialog.script() {
+            match answer.event() {
+                "auth-keys" => offers.questions.insert(OptionalQuestion::AuthKeys),
+                "command" => offers.questions.insert(OptionalQuestion::Command),
+                _ => {}
+            }
         }
         let settings = Arc::new(settings);
         Self {
