@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postgate_proto::address::Charset;
+use postgate_proto::client::Extension;
 use toml::de::DeValue;
 
 use super::address::BackendAddress;
@@ -17,6 +18,8 @@ pub struct Backend {
     pub name: String,
     /// The protocol and address.
     pub address: BackendAddress,
+    /// Extensions that are not used, even if the backend offers them.
+    pub unused_extensions: Vec<Extension>,
     /// Encryption of connections. If `None`, they are not encrypted.
     pub tls: Option<BackendTls>,
     /// The credentials for AUTH. If `None`, the gateway does not authenticate.

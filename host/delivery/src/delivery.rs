@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use postgate_config::{Backend, BackendAddress};
 use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::client::Protocol;
+use postgate_proto::client::{Capabilities, Protocol};
 use postgate_proto::envelope::Recipient;
 use postgate_proto::reply::Refusal;
 use postgate_tls::Reloaded;
@@ -198,6 +198,13 @@ impl Delivery {
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
         self.deferred.take(client, sender, recipient)
+    }
+
+    /// What the backend has offered on the newest connection, without the extensions that are switched
+    /// off or that it was found not to honour. Returns `None` before the first connection, and for a
+    /// backend without extensions, such as a Maildir, which takes any message.
+    pub fn capabilities(&self) -> Option<Arc<Capabilities>> {
+        self.server()?.capabilities()
     }
 
     /// Reads certificates, authorities and the password again, for new connections. If any of them

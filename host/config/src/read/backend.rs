@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use postgate_proto::client::Extension;
+
 use crate::address::{BackendAddress, HostPort};
 use crate::backend::{
     Backend, BackendCertificate, BackendLogin, BackendTls, BackendTrust, CertificateName,
@@ -30,6 +32,7 @@ pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
 fn backend(section: &mut Section<'_>) -> Option<Backend> {
     let name = section.value_or("name", "backend".to_owned());
     let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
+    let unused_extensions = section.table("extensions", unused_extensions);
     let tls = tls(section, address.as_ref());
     let login = login(section, address.as_ref(), tls.is_some());
     let connect_timeout = section.timeout("connect-timeout", Duration::from_secs(10));
@@ -44,6 +47,7 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
     Some(Backend {
         name,
         address,
+        unused_extensions,
         tls,
         login,
         connect_timeout,
@@ -52,6 +56,31 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
         max_idle,
         idle_timeout,
     })
+}
+
+/// The extensions that are switched off.
+fn unused_extensions(section: &mut Section<'_>) -> Vec<Extension> {
+    let chunking = section.value_or("chunking", true);
+    let binarymime: Option<bool> = section.value("binarymime");
+    if binarymime == Some(true) && !chunking {
+        let text = "needs `chunking = true`, since such messages are sent with BDAT only";
+        section.conflict("binarymime", text.to_owned());
+    }
+    let switches = [
+        (Extension::BinaryMime, binarymime.unwrap_or(chunking)),
+        (Extension::Chunking, chunking),
+        (Extension::Dsn, section.value_or("dsn", true)),
+        (
+            Extension::EightBitMime,
+            section.value_or("eight-bit-mime", true),
+        ),
+        (Extension::Pipelining, section.value_or("pipelining", true)),
+        (Extension::RequireTls, section.value_or("requiretls", true)),
+        (Extension::Size, section.value_or("size", true)),
+        (Extension::SmtpUtf8, section.value_or("smtputf8", true)),
+    ];
+    let off = switches.into_iter().filter(|(_, is_on)| !is_on);
+    off.map(|(extension, _)| extension).collect()
 }
 
 fn tls(section: &mut Section<'_>, address: Option<&BackendAddress>) -> Option<BackendTls> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use postgate_proto::client::Extension;
+
 use super::*;
 use crate::{BackendTls, BackendTrust, TlsStart, TlsVersion};
 
@@ -137,4 +139,43 @@ fn conflicting_keys_are_mistakes() {
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert!(mistakes[0].starts_with(expected), "{mistakes:?}");
     }
+}
+
+#[test]
+fn extensions_are_used_unless_they_are_switched_off() {
+    let unused = |keys: &str| {
+        let text = format!("address = \"smtp://mail.example.org:25\"\n{keys}");
+        parse_backend(&text).map(|backend| backend.unused_extensions)
+    };
+    assert_eq!(unused(""), Ok(vec![]));
+    assert_eq!(
+        unused("extensions.chunking = false\nextensions.pipelining = false"),
+        Ok(vec![
+            Extension::BinaryMime,
+            Extension::Chunking,
+            Extension::Pipelining
+        ])
+    );
+    let keys = [
+        "binarymime",
+        "chunking",
+        "dsn",
+        "eight-bit-mime",
+        "pipelining",
+        "requiretls",
+        "size",
+        "smtputf8",
+    ];
+    let lines = keys.map(|key| format!("extensions.{key} = false\n"));
+    let all = unused(&lines.concat()).unwrap();
+    assert_eq!(all.len(), keys.len());
+    let mistakes = unused("[backend.extensions]\nchunking = false\nbinarymime = true");
+    assert_eq!(
+        mistakes,
+        Err(vec![
+            "6 backend[0].extensions.binarymime needs `chunking = true`, since such messages are \
+             sent with BDAT only"
+                .to_owned()
+        ])
+    );
 }

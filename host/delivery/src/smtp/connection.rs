@@ -14,11 +14,11 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::chunking::Chunking;
 use super::peer::Peer;
 use super::stream::Stream;
 use super::terms::TransactionTerms;
 use crate::error::{DeliveryError, NEEDS_TLS, NEEDS_UTF8, TlsFailure};
-use crate::message::Message;
 use crate::security::ConnectionSecurity;
 
 /// A connection to a server that has greeted the gateway.
@@ -30,8 +30,9 @@ pub(super) struct Connection {
     /// What the connection was made with.
     pub(super) security: Arc<ConnectionSecurity>,
     /// The terms of an open transaction, which RSET must end before the next one.
-    open: Option<TransactionTerms>,
-    buffer: Box<[u8]>,
+    pub(super) open: Option<TransactionTerms>,
+    pub(super) chunking: Chunking,
+    pub(super) buffer: Box<[u8]>,
 }
 
 impl Connection {
@@ -47,6 +48,7 @@ impl Connection {
             client,
             security,
             open: None,
+            chunking: Chunking::Unproven,
             buffer: vec![0; READ_BUFFER].into(),
             peer,
         }
@@ -109,56 +111,18 @@ impl Connection {
         self.command(Stage::Rcpt).await
     }
 
-    /// Begins the message: with BDAT if the server offers it, which saves the round trip of DATA. A
-    /// message that needs an extension that the server does not offer is refused without asking it.
-    pub(super) async fn begin(
-        &mut self,
-        message: &Message<'_>,
-    ) -> Result<Result<(), Refusal>, DeliveryError> {
-        self.check_quiet(Stage::Message)?;
-        let unmet = self.open.unwrap_or_default().unmet(message).await;
-        if let Some(refusal) = unmet.map_err(DeliveryError::Content)? {
-            return Ok(Err(refusal));
-        }
-        if !self.client.capabilities().offers("CHUNKING") {
-            return self.data().await;
-        }
-        let chunk = self.open.unwrap_or_default().chunk(message);
-        let chunk = chunk.map_err(DeliveryError::Content)?;
-        self.client.request(Request::Bdat(chunk));
-        Ok(Ok(()))
+    /// True if the server may take a chunk for the beginning of a command, so that the connection can
+    /// only be closed.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.chunking == Chunking::Doubtful
     }
 
-    /// Sends the message after [`begin`](Self::begin). The last part of it is written by the first
-    /// [`result`](Self::result). The error may be the refusal of a server that did not wait for the
-    /// end of the message.
-    pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
-        let mut chunks = message.body.chunks();
-        let mut buffered = message.head.len();
-        self.write(message.head);
-        while let Some(chunk) = chunks.next().map_err(DeliveryError::Content)? {
-            if buffered >= WRITE_AT {
-                self.flush().await?;
-                buffered = 0;
-            }
-            self.write(chunk);
-            buffered += chunk.len();
-        }
-        // What the server has said by now must not become its reply to the message.
-        if !self.is_quiet() {
-            return Err(self.early().await);
-        }
-        if let Some(writer) = self.client.message() {
-            let finished = writer.finish().map_err(io::Error::other);
-            finished.map_err(DeliveryError::Content)?;
-        }
-        self.open = None;
-        Ok(())
-    }
-
-    /// Reads the reply to the message; over LMTP, the reply for the next recipient.
-    pub(super) async fn result(&mut self) -> Result<Result<Acceptance, Refusal>, DeliveryError> {
-        self.accepted(Stage::Message, self.peer.data_timeout).await
+    /// True if the next message would ask whether the server honours BDAT, and another connection has
+    /// shown that it does not.
+    pub(super) fn needs_proof(&self) -> bool {
+        self.chunking != Chunking::Proven
+            && self.client.capabilities().offers("CHUNKING")
+            && self.peer.extensions.lacks_chunking()
     }
 
     /// True if the server has neither closed the connection nor sent anything since its last reply.
@@ -168,7 +132,7 @@ impl Connection {
 
     /// Fails if the server has closed the connection, or has sent what the next command would be
     /// mistaken to be answered by.
-    fn check_quiet(&mut self, stage: Stage) -> Result<(), DeliveryError> {
+    pub(super) fn check_quiet(&mut self, stage: Stage) -> Result<(), DeliveryError> {
         match self.is_quiet() {
             true => Ok(()),
             false => Err(DeliveryError::Closed {
@@ -178,26 +142,11 @@ impl Connection {
         }
     }
 
-    /// Reads what the server has sent before the end of the message, of which no more is sent: the
-    /// refusal of a server that did not wait, or a violation of the protocol.
-    async fn early(&mut self) -> DeliveryError {
-        let stage = Stage::Message;
-        let read = self.stream.read(&mut self.buffer);
-        match timeout(self.peer.command_timeout, read).await {
-            Ok(Ok(count)) => self.client.receive(&self.buffer[..count]),
-            Ok(Err(cause)) => return DeliveryError::Closed { stage, cause },
-            Err(_) => return DeliveryError::Timeout { stage },
-        }
-        match self.answer(stage, self.peer.command_timeout).await {
-            Ok(Answer::Refused(refusal)) => DeliveryError::Refused(refusal),
-            Ok(Answer::Accepted(_) | Answer::GoAhead) => ClientFault::Unsolicited.into(),
-            Err(error) => error,
-        }
-    }
-
     /// Sends QUIT and closes the connection without waiting for the reply.
     pub(super) fn quit(self) {
-        self.stream.close_with(b"QUIT\r\n");
+        if !self.is_doubtful() {
+            self.stream.close_with(b"QUIT\r\n");
+        }
     }
 
     /// The parameters of MAIL, with SMTPUTF8 also if a plugin has rewritten an address so that it
@@ -250,20 +199,6 @@ impl Connection {
         self.stream.tls().is_some() && tls.is_some_and(|tls| tls.is_verified)
     }
 
-    /// Sends DATA.
-    async fn data(&mut self) -> Result<Result<(), Refusal>, DeliveryError> {
-        let stage = Stage::Data;
-        self.client.request(Request::Data);
-        match self.answer(stage, self.peer.command_timeout).await? {
-            Answer::GoAhead => Ok(Ok(())),
-            Answer::Refused(refusal) => Ok(Err(refusal)),
-            Answer::Accepted(acceptance) => {
-                let code = acceptance.reply().code();
-                Err(ClientFault::Code { stage, code }.into())
-            }
-        }
-    }
-
     /// Reads the reply to RSET. A server that refuses it cannot be used (RFC 5321 §4.1.1.5).
     async fn reset(&mut self) -> Result<(), DeliveryError> {
         let stage = Stage::Reset;
@@ -293,7 +228,11 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, stage: Stage, limit: Duration) -> Result<Answer, DeliveryError> {
+    pub(super) async fn answer(
+        &mut self,
+        stage: Stage,
+        limit: Duration,
+    ) -> Result<Answer, DeliveryError> {
         let answer = timeout(limit, self.converse(stage))
             .await
             .unwrap_or(Err(DeliveryError::Timeout { stage }))?;
@@ -336,39 +275,6 @@ impl Connection {
             }
         }
     }
-
-    fn write(&mut self, octets: &[u8]) {
-        if let Some(mut writer) = self.client.message() {
-            writer.write(octets);
-        }
-    }
-
-    /// Writes a part of the message.
-    async fn flush(&mut self) -> Result<(), DeliveryError> {
-        if !self.is_quiet() {
-            return Err(self.early().await);
-        }
-        let stage = Stage::Message;
-        let answer = match self.client.step()? {
-            ClientStep::Idle | ClientStep::Read | ClientStep::StartTls => return Ok(()),
-            ClientStep::Answered(_, answer) => answer,
-            ClientStep::Write(octets) => {
-                let writing = self.stream.write_all(octets);
-                match timeout(self.peer.data_timeout, writing).await {
-                    Ok(Ok(())) => return Ok(()),
-                    Ok(Err(cause)) => {
-                        debug!(backend = self.peer.address, %stage, %cause, "not written");
-                        self.answer(stage, self.peer.command_timeout).await?
-                    }
-                    Err(_) => return Err(DeliveryError::Timeout { stage }),
-                }
-            }
-        };
-        Err(match answer {
-            Answer::Refused(refusal) => DeliveryError::Refused(refusal),
-            Answer::Accepted(_) | Answer::GoAhead => ClientFault::Unsolicited.into(),
-        })
-    }
 }
 
 /// The answer to a new transaction.
@@ -381,5 +287,3 @@ pub(super) enum Opened {
 }
 
 const READ_BUFFER: usize = 4096;
-/// The size in octets from which a part of a message is written.
-const WRITE_AT: usize = 64 * 1024;

@@ -24,6 +24,7 @@ impl Connection {
         security: Arc<ConnectionSecurity>,
     ) -> Result<Self, DeliveryError> {
         let client = Client::new(peer.protocol, peer.name.clone());
+        let client = client.without(&peer.extensions.unused());
         let stream = match &security.tls {
             Some(tls) if tls.start == TlsStart::Implicit => encrypt(stream, tls, &peer).await?,
             Some(_) | None => stream,
@@ -40,6 +41,7 @@ impl Connection {
         if let Some(credentials) = &security.credentials {
             connection.authenticate(credentials).await?;
         }
+        peer.extensions.note(connection.client.capabilities());
         Ok(connection)
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use postgate_proto::client::{ClientName, Protocol};
 
+use super::extensions::ServerExtensions;
+
 /// The server at the other end of connections, and how long to wait for it.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -12,6 +14,7 @@ pub(super) struct Peer {
     pub(super) protocol: Protocol,
     /// The name by which the gateway introduces itself.
     pub(super) name: ClientName,
+    pub(super) extensions: ServerExtensions,
     /// How long to wait for a connection, then for TLS, and then for the greeting.
     pub(super) connect_timeout: Duration,
     /// How long to wait for the reply to a command.

@@ -44,6 +44,10 @@ impl Pool {
     /// Keeps a connection for the next transaction, and closes the oldest one if there are too
     /// many.
     pub(super) fn put(self: &Arc<Self>, connection: Connection) {
+        // Not even QUIT would be understood.
+        if connection.is_doubtful() {
+            return;
+        }
         // There is no runtime only if the program is about to end.
         let Ok(runtime) = Handle::try_current() else {
             return;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postgate_config::{Backend, HostPort};
-use postgate_proto::client::{ClientName, Protocol};
+use postgate_proto::client::{Capabilities, ClientName, Protocol};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::connection::Connection;
+use super::extensions::ServerExtensions;
 use super::peer::Peer;
 use super::pool::Pool;
 use super::stream::Stream;
@@ -44,6 +45,7 @@ impl Server {
             address: backend.address.to_string(),
             protocol,
             name: ClientName::new(hostname)?,
+            extensions: ServerExtensions::new(backend.unused_extensions.clone()),
             connect_timeout: backend.connect_timeout,
             command_timeout: backend.command_timeout,
             data_timeout: backend.data_timeout,
@@ -58,16 +60,24 @@ impl Server {
         })
     }
 
-    /// Takes a pooled connection. Those that were made before the last reload are closed.
+    /// Takes a pooled connection. Those that were made before the last reload are closed, and those
+    /// that would use BDAT without having shown that they can, once another one has shown that the
+    /// server does not honour it.
     pub(super) fn pooled(&self) -> Option<Connection> {
         let security = self.security.get();
         while let Some(connection) = self.pool.take() {
-            match Arc::ptr_eq(&connection.security, &security) {
+            let is_current = Arc::ptr_eq(&connection.security, &security);
+            match is_current && !connection.needs_proof() {
                 true => return Some(connection),
                 false => connection.quit(),
             }
         }
         None
+    }
+
+    /// What can be used with the server, as far as the newest connection has shown.
+    pub(crate) fn capabilities(&self) -> Option<Arc<Capabilities>> {
+        self.peer.extensions.seen()
     }
 
     /// Makes a new connection. The addresses of a name are tried in turn until one works.

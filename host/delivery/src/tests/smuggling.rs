@@ -50,6 +50,7 @@ struct Got {
 async fn serve(stream: TcpStream, keyword: &str) -> io::Result<Got> {
     let mut stream = BufReader::new(stream);
     let mut got = Got::default();
+    let mut chunks = Vec::new();
     stream.write_all(b"220 hi\r\n").await?;
     loop {
         let line = line(&mut stream).await?;
@@ -65,10 +66,15 @@ async fn serve(stream: TcpStream, keyword: &str) -> io::Result<Got> {
             }
             "BDAT" => {
                 let size = command.strip_prefix("BDAT ").unwrap();
-                let size = size.strip_suffix(" LAST").unwrap().parse().unwrap();
-                let mut message = vec![0; size];
-                stream.read_exact(&mut message).await?;
-                got.messages.push(message);
+                let last = size.strip_suffix(" LAST");
+                let start = chunks.len();
+                chunks.resize(start + last.unwrap_or(size).parse::<usize>().unwrap(), 0);
+                stream.read_exact(&mut chunks[start..]).await?;
+                match last {
+                    Some(_) => got.messages.push(std::mem::take(&mut chunks)),
+                    // The first octet, with which a connection shows that it honours BDAT.
+                    None => assert_eq!(got.messages.len(), 0),
+                }
                 "250 ok\r\n".into()
             }
             _ => "250 ok\r\n".into(),
@@ -124,6 +130,7 @@ async fn one_message_stays_one() {
         });
         let delivery = delivery(BackendAddress::Smtp(address));
         let mut commands = vec!["EHLO"];
+        let mut proof = (begin_message == "BDAT").then_some("BDAT");
         let mut sent = 0;
         for end in ENDS {
             // At the start, in the middle, and across the end of a chunk that is read from the
@@ -135,7 +142,9 @@ async fn one_message_stays_one() {
                 let message = Message::new(b"A: b\r\n\r\n", &body);
                 let reply = mail.deliver_message(&message).await;
                 assert_eq!(reply, "250 2.0.0 ok", "{}", end.escape_default());
-                commands.extend(["MAIL", "RCPT", begin_message]);
+                commands.extend(["MAIL", "RCPT"]);
+                commands.extend(proof.take());
+                commands.push(begin_message);
                 sent += 1;
             }
         }

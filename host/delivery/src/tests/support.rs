@@ -22,6 +22,7 @@ pub(super) fn backend(address: BackendAddress) -> Backend {
         data_timeout: Duration::from_secs(60),
         max_idle: 4,
         idle_timeout: Duration::from_secs(60),
+        unused_extensions: Vec::new(),
         tls: None,
         login: None,
     }
