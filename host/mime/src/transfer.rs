@@ -26,7 +26,7 @@ impl Transfer {
     /// Decodes the next piece and appends the result to `out`.
     pub(super) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Base64(base64) => octets.iter().for_each(|octet| base64.octet(*octet, out)),
+            Self::Base64(base64) => base64.octets(octets, out),
             Self::None => out.extend_from_slice(octets),
             Self::QuotedPrintable(quoted) => octets.iter().for_each(|o| quoted.octet(*o, out)),
         }
@@ -68,6 +68,26 @@ pub(super) struct Base64 {
 }
 
 impl Base64 {
+    fn octets(&mut self, mut octets: &[u8], out: &mut Vec<u8>) {
+        out.reserve(octets.len() / 4 * 3);
+        while let [octet, rest @ ..] = octets {
+            // Nearly all of a line are whole groups.
+            if self.count == 0
+                && !self.is_padded
+                && let Some((group, rest)) = octets.split_first_chunk::<4>()
+                && let digits = group.map(|octet| u32::from(DIGITS[usize::from(octet)]))
+                && digits.iter().all(|digit| *digit < 64)
+            {
+                let bits = digits.iter().fold(0, |bits, digit| bits << 6 | digit);
+                out.extend_from_slice(&bits.to_be_bytes()[1..]);
+                octets = rest;
+                continue;
+            }
+            self.octet(*octet, out);
+            octets = rest;
+        }
+    }
+
     fn octet(&mut self, octet: u8, out: &mut Vec<u8>) {
         match DIGITS[usize::from(octet)] {
             NO_DIGIT if octet == b'=' => {
