@@ -3,6 +3,7 @@
 //!
 //! Everything here panics with a description if it does not find what a test expects.
 
+pub mod attachment;
 pub mod fuzz;
 pub mod player;
 

@@ -2,8 +2,10 @@
 //! `tests/attachments`, and others in which each syntax for a name and each encoding occurs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use postgate_tests::attachment::{Archive, Encoding, File, Method, Zip, message, packed};
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, repository};
@@ -23,7 +25,11 @@ fn deliver(gateway: &Gateway, message: &[u8]) -> String {
 
 /// The messages in a folder of `tests/attachments`, with CRLF.
 fn messages(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let directory = repository().join("tests/attachments").join(folder);
+    read(&repository().join("tests/attachments").join(folder))
+}
+
+/// The messages in a directory, with CRLF.
+fn read(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(directory).expect("the folder can be read");
     let paths = entries.map(|entry| entry.expect("the folder can be read").path());
     let read = |path: PathBuf| {
@@ -56,6 +62,64 @@ fn clean_messages_are_taken_whatever_type_they_claim() {
     for (path, message) in messages("taken") {
         let reply = deliver(&gateway, &message);
         assert!(reply.starts_with("250"), "{}: {reply}", path.display());
+    }
+}
+
+#[test]
+fn messages_of_common_libraries_are_judged_by_what_is_packed_in_them() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let script = repository().join("tests/tests/clients/attachments.py");
+    let status = Command::new("python3")
+        .arg(script)
+        .arg(directory.path())
+        .status();
+    assert!(status.expect("python3 can be started").success());
+    let (gateway, _backend) = start("");
+    let mut wrong = Vec::new();
+    for (folder, expected) in [("refused", "550 5.7.1 attachment"), ("taken", "250")] {
+        let messages = read(&directory.path().join(folder));
+        assert!(messages.len() > 30);
+        for (path, message) in messages {
+            let reply = deliver(&gateway, &message);
+            if !reply.starts_with(expected) {
+                wrong.push(format!("{}: {reply}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A message of the largest size is judged within the limits of one call, whatever is in it. The limit on
+/// CPU time is raised: a slow machine that does other work needs more than the usual half of a second.
+#[test]
+fn the_work_is_bounded_whatever_the_content() {
+    let (gateway, _backend) = start("[limits]\nmessage-cpu = \"5s\"");
+    let size = 17 << 20;
+    let of = |pattern: &[u8]| pattern.repeat(size / pattern.len());
+    let member = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x01\0\xfe\xffx\0\0\0\0\0\0\0\0";
+    let packed = |name: &str, content: &[u8]| {
+        let file = File::new(name, content);
+        let archive = Archive::Zip(Zip::usual(Method::Deflated));
+        packed(&archive, &file, "a.zip").content
+    };
+    let table = [
+        (of(b"\n"), "250"),
+        (of(b"\nbe"), "250"),
+        (of(b"PK"), "250"),
+        (of(b"begin 644 a\n"), "550"),
+        (of(b"=ybegin name=a\n"), "550"),
+        (of(member), "550"),
+        (of(b"PK\x03\x04\x14\0\0\0\0\0"), "550"),
+        (packed("b.zip", &vec![0; 100 << 20]), "550"),
+        (of(&packed("b.txt", &of(b"0123456789")[..65_536])), "550"),
+        (of(&packed("b.zip", b"hello")), "550"),
+    ];
+    for (number, (content, expected)) in table.into_iter().enumerate() {
+        let file = File::new("a.dat", content);
+        let fields = "Content-Type: application/octet-stream; name=\"{name}\"";
+        let message = message(&file, Encoding::Base64, fields, &[]);
+        let reply = deliver(&gateway, &message);
+        assert!(reply.starts_with(expected), "{number}: {reply}");
     }
 }
 

@@ -6,20 +6,23 @@ use postgate_plugin::Pattern;
 use serde::Deserialize;
 
 use crate::extensions::DANGEROUS;
+use crate::name;
 
 /// The `[config]` table.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     pub(crate) action: Action,
-    /// What happens to what mail programs may read in several ways, or nobody can look into.
+    /// What happens to what mail programs may read in several ways.
     pub(crate) undecided: Undecided,
+    /// What happens to what nobody can look into.
+    pub(crate) closed: Undecided,
     pub(crate) extensions: Extensions,
     pub(crate) content_types: Vec<Pattern>,
     /// Whether to detect programs by their content, whatever their name.
     pub(crate) programs: bool,
-    /// Whether to check the names inside ZIP archives.
-    pub(crate) look_into_zip: bool,
+    /// Whether to check the names and files inside archives.
+    pub(crate) look_into_archives: bool,
     pub(crate) max_attachments: Option<u32>,
     /// The largest attachment, in octets.
     pub(crate) max_size: Option<u32>,
@@ -30,13 +33,23 @@ impl Default for Config {
         Self {
             action: Action::Refuse,
             undecided: Undecided::Block,
+            closed: Undecided::Block,
             extensions: Extensions::default(),
             content_types: Vec::new(),
             programs: true,
-            look_into_zip: true,
+            look_into_archives: true,
             max_attachments: None,
             max_size: None,
         }
+    }
+}
+
+impl Config {
+    /// True if the file name has an extension that is blocked.
+    pub(crate) fn is_blocked(&self, filename: &str) -> bool {
+        name::extensions(filename)
+            .iter()
+            .any(|found| self.extensions.contains(found))
     }
 }
 

@@ -1,17 +1,22 @@
-//! Keeps dangerous attachments out: by name, by type, by content, and inside ZIP archives. What mail
+//! Keeps dangerous attachments out: by name, by type, by content, and inside archives. What mail
 //! programs may read in several ways is judged in all of them, or blocked.
 
 mod config;
 mod content;
+mod examine;
 mod extensions;
+mod formats;
+mod inflate;
 mod name;
 mod scan;
+mod source;
 
 use postgate_plugin::message::{Part, PartDefect};
 use postgate_plugin::prelude::*;
 
 use config::{Action, Config, Undecided};
-use scan::{Finding, Source, scan};
+use examine::{Examiner, Item, Label, Nature};
+use source::{Body, Content};
 
 /// The rules.
 pub struct AttachmentBlocker {
@@ -48,32 +53,38 @@ impl AttachmentBlocker {
     /// The first reason found for which the message is blocked.
     fn objection(&self) -> Option<String> {
         let mut attachments = 0;
+        let mut examiner = Examiner::new(&self.config);
         for (index, part) in message::parts() {
-            if part.container {
-                if let Some(objection) = self.object_to_kind(&part) {
-                    return Some(objection);
-                }
-                continue;
-            }
-            if is_attachment(&part) {
+            if is_attachment(&part) && !part.container {
                 attachments += 1;
-                if self
-                    .config
-                    .max_attachments
-                    .is_some_and(|max| attachments > max)
-                {
-                    return Some(format!("more than {} of them", attachments - 1));
-                }
-                if self.config.max_size.is_some_and(|max| part.size > max) {
-                    return Some(format!("{} is too large", label(&part)));
+                if let Some(objection) = self.object_to_size(attachments, &part) {
+                    return Some(objection);
                 }
             }
             let objection = self.object_to_kind(&part);
-            if let Some(objection) = objection.or_else(|| self.object_to_content(index, &part)) {
-                return Some(objection);
+            let objection = objection.or_else(|| match part.container {
+                true => None,
+                false => examine(&mut examiner, index, &part),
+            });
+            // What is between the parts of a multipart is text for programs that know no MIME.
+            let objection = objection.or_else(|| match index == 0 && part.container {
+                true => examiner.examine_text(&Item::new(&Body, label(&part), Nature::Text)),
+                false => None,
+            });
+            if objection.is_some() {
+                return objection;
             }
         }
         None
+    }
+
+    /// Checks the number of the attachment, counted from 1, and its size.
+    fn object_to_size(&self, number: u32, part: &Part) -> Option<String> {
+        if self.config.max_attachments.is_some_and(|max| number > max) {
+            return Some(format!("more than {} of them", number - 1));
+        }
+        let is_too_large = self.config.max_size.is_some_and(|max| part.size > max);
+        is_too_large.then(|| format!("{} is too large", label(part)))
     }
 
     /// Checks the declared names and type of a part, and how it can be read.
@@ -81,57 +92,31 @@ impl AttachmentBlocker {
         if part.content_type == message::UNPARSED {
             return Some("more parts than can be looked into".into());
         }
-        if let Some(blocked) = part.filenames.iter().find(|name| self.is_blocked(name)) {
-            return Some(shown(blocked));
+        let mut names = part.filenames.iter();
+        if let Some(blocked) = names.find(|name| self.config.is_blocked(name)) {
+            return Some(name::shown(blocked));
         }
         let mut patterns = self.config.content_types.iter();
         if patterns.any(|pattern| pattern.matches(&part.content_type)) {
-            return Some(format!(
-                "{} of type {}",
-                label(part),
-                shown(&part.content_type)
-            ));
+            let shown = name::shown(&part.content_type);
+            return Some(format!("{} of type {shown}", label(part)));
         }
-        self.undecided(part, ambiguity(part))
-    }
-
-    /// The objection to what cannot be decided.
-    fn undecided(&self, part: &Part, reason: Option<&str>) -> Option<String> {
-        let reason = reason.filter(|_| self.config.undecided == Undecided::Block)?;
+        let reason = ambiguity(part).filter(|_| self.config.undecided == Undecided::Block)?;
         Some(format!("{} is {reason}", label(part)))
     }
+}
 
-    /// Checks the content of a part.
-    fn object_to_content(&self, index: u32, part: &Part) -> Option<String> {
-        let content = Content(index);
-        let start = content.read(0, content::START);
-        if self.config.programs {
-            let script = is_attachment(part) && content::is_script(&start);
-            let kind = content::executable(&start).or_else(|| script.then_some("a script"));
-            if let Some(kind) = kind {
-                return Some(format!("{} is {kind}", label(part)));
-            }
-        }
-        if !self.config.look_into_zip {
-            return None;
-        }
-        if let Some(objection) = self.undecided(part, content::closed(&start)) {
-            return Some(objection);
-        }
-        scan(&content, |finding| match finding {
-            Finding::Name(name) if self.is_blocked(&name) => {
-                Some(format!("{} in {}", shown(&name), label(part)))
-            }
-            Finding::Name(_) => None,
-            Finding::Closed(reason) => self.undecided(part, Some(reason)),
-        })
-    }
-
-    fn is_blocked(&self, filename: &str) -> bool {
-        name::extensions(filename)
-            .iter()
-            .any(|found| self.config.extensions.contains(found))
-    }
+/// Examines the content of a part.
+fn examine(examiner: &mut Examiner<'_>, index: u32, part: &Part) -> Option<String> {
+    let nature = match is_attachment(part) {
+        true => Nature::File,
+        false => Nature::Text,
+    };
+    let content = Content {
+        part: index,
+        size: part.size,
+    };
+    examiner.examine(&Item::new(&content, label(part), nature))
 }
 
 /// Why mail programs may read a part in different ways; `None` if they do not.
@@ -148,7 +133,8 @@ fn ambiguity(part: &Part) -> Option<&'static str> {
         PartDefect::AmbiguousType => Some("of more than one type"),
         // Text that is shown may be damaged, for example by the footer of a mailing list.
         PartDefect::MalformedContent => (!is_shown).then_some("not encoded correctly"),
-        PartDefect::NoParts => Some("without its parts"),
+        // A notification may end after the header block of the message that it is about.
+        PartDefect::NoParts => (part.size > 0).then_some("without its parts"),
     })
 }
 
@@ -157,22 +143,10 @@ fn is_attachment(part: &Part) -> bool {
 }
 
 /// The name of a part in an answer.
-fn label(part: &Part) -> String {
-    part.filename()
-        .map_or_else(|| "a part without name".into(), shown)
-}
-
-/// A name from the message, shortened and in ASCII, because it goes into a reply.
-fn shown(name: &str) -> String {
-    name.escape_default().take(80).collect()
-}
-
-/// The content of the part with this index.
-struct Content(u32);
-
-impl Source for Content {
-    fn read(&self, offset: u32, length: u32) -> Vec<u8> {
-        message::read_part(self.0, offset, length)
+fn label(part: &Part) -> Label<'_> {
+    Label {
+        name: part.filename().unwrap_or("a part without name"),
+        holder: None,
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn extensions(name: &str) -> Vec<String> {
     found
 }
 
+/// A name from the message, shortened and in ASCII, because it goes into a reply.
+pub(crate) fn shown(name: &str) -> String {
+    name.escape_default().take(80).collect()
+}
+
 fn add(name: &str, found: &mut Vec<String>) {
     let blank = |c: char| c.is_whitespace() || matches!(c, '.' | '\'' | '"');
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
