@@ -33,39 +33,32 @@ impl Path {
 
 #[test]
 fn a_dangerous_file_is_refused_however_it_is_packed() {
-    let paths = (
-        dangerous(),
-        archives(odd_zip(), &ODD_NAMES),
-        odd_encoding(),
-        wrappings(),
-    );
-    let paths = paths.prop_map(|(file, archives, (encoding, fields), wrappings)| Path {
-        file,
-        archives,
-        encoding,
-        fields,
-        wrappings,
-    });
-    check(&paths.boxed(), "550 5.7.1 attachment not accepted");
+    let paths = paths(dangerous(), archives(odd_zip(), &ODD_NAMES), odd_encoding());
+    check(&paths, "550 5.7.1 attachment not accepted");
 }
 
 #[test]
 fn a_clean_file_is_taken_in_all_usual_ways() {
-    let usual = select(&USUAL_ENCODINGS);
-    let paths = (
-        clean(),
-        archives(usual_zip(), &USUAL_NAMES),
-        usual,
-        wrappings(),
-    );
-    let paths = paths.prop_map(|(file, archives, (encoding, fields), wrappings)| Path {
-        file,
-        archives,
-        encoding,
-        fields,
-        wrappings,
-    });
-    check(&paths.boxed(), "250");
+    let encodings = select(&USUAL_ENCODINGS);
+    let paths = paths(clean(), archives(usual_zip(), &USUAL_NAMES), encodings);
+    check(&paths, "250");
+}
+
+/// Every way in which such a file gets into a message, in such archives and encodings.
+fn paths(
+    file: impl Strategy<Value = File> + 'static,
+    archives: impl Strategy<Value = Vec<(Archive, &'static str)>> + 'static,
+    encoding: impl Strategy<Value = (Encoding, &'static str)> + 'static,
+) -> BoxedStrategy<Path> {
+    (file, archives, encoding, wrappings())
+        .prop_map(|(file, archives, (encoding, fields), wrappings)| Path {
+            file,
+            archives,
+            encoding,
+            fields,
+            wrappings,
+        })
+        .boxed()
 }
 
 fn check(paths: &BoxedStrategy<Path>, expected: &str) {
