@@ -36,9 +36,22 @@ fn defective_messages_are_taken() {
         let shown = message.escape_ascii();
         assert!(reply.starts_with("250 2.0.0"), "{shown}: {reply}");
         let content = backend.taken().pop().unwrap().content;
-        assert_eq!(without_trace(&content).escape_ascii().to_string(), shown.to_string());
+        // A message without a header block gets the empty line that is missing.
+        let is_body = BODIES.iter().any(|start| message.starts_with(start));
+        let missing = if is_body { "\\r\\n" } else { "" };
+        let got = without_trace(&content).escape_ascii().to_string();
+        assert_eq!(got, format!("{missing}{shown}"));
     }
 }
+
+/// The first lines of messages above that are no fields.
+const BODIES: [&[u8]; 5] = [
+    b"no header",
+    b"Subject no",
+    b": no",
+    b" starts",
+    b"Sub\xe9ct",
+];
 
 /// The message without the one field that the gateway puts into it, wherever it stands.
 fn without_trace(message: &[u8]) -> Vec<u8> {

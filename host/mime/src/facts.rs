@@ -87,7 +87,8 @@ impl Facts {
                 .map(|id| id.trim_matches(['<', '>']).to_owned()),
             description: part.content_description().map(Into::into),
             defects: Vec::new(),
-            boundary: parameter("boundary"),
+            // A boundary does not end with white space (RFC 2046 §5.1.1).
+            boundary: parameter("boundary").map(|boundary| boundary.trim_ascii_end().to_owned()),
             charset: parameter("charset"),
             has_name: content_type.is_some_and(|content_type| content_type.has_attribute("name")),
             is_cut: false,

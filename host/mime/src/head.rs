@@ -1,7 +1,7 @@
 //! Reads the header block of a part: only the fields that describe content, within limits.
 
 use mail_parser::MessageParser;
-use postgate_proto::header::HeaderBlock;
+use postgate_proto::header::{HeaderBlock, HeaderLine};
 
 use super::facts::Facts;
 use super::names::SIMPLE;
@@ -25,21 +25,25 @@ impl Head {
         for line in octets.split(|octet| matches!(octet, b'\r' | b'\n')) {
             // An empty line is either the middle of a CRLF or the end of the block.
             if !line.is_empty() {
-                head.line(line, line.len() as u64);
+                head.line(HeaderLine::of(line), line, line.len() as u64);
             }
         }
         head
     }
 
-    /// Adds a line without its ending. `text` may be cut; `length` is that of the whole line.
-    pub(super) fn line(&mut self, text: &[u8], length: u64) {
+    /// Adds a line of this kind without its ending. `text` may be cut; `length` is that of the whole
+    /// line.
+    pub(super) fn line(&mut self, kind: HeaderLine, text: &[u8], length: u64) {
         self.length += length + 2;
         self.is_cut |= self.length > MAX_HEAD;
-        if !matches!(text, [b' ' | b'\t', ..]) {
-            let colon = text.iter().take(MAX_NAME).position(|octet| *octet == b':');
-            let name = colon.map(|colon| text[..colon].trim_ascii_end());
-            self.is_kept = name.is_some_and(describes_content);
-        }
+        self.is_kept = match kind {
+            HeaderLine::Continuation => self.is_kept,
+            HeaderLine::Field { name, .. } => describes_content(&text[..name]),
+            HeaderLine::Blank
+            | HeaderLine::Mailbox { .. }
+            | HeaderLine::Text
+            | HeaderLine::Unnamed => false,
+        };
         if self.is_kept {
             self.keep(text);
         }
@@ -67,16 +71,37 @@ impl Head {
     /// Parses the fields. Without a Content-Type, the type is `default_type`.
     pub(super) fn facts(mut self, default_type: &str) -> Facts {
         self.fields.extend_from_slice(b"\r\n");
-        let message = MessageParser::new().parse_headers(&self.fields);
+        let fields = HeaderBlock::parse(self.fields);
+        let first = first_fields(&fields);
+        let message = MessageParser::new().parse_headers(&first);
         let mut facts = match message.as_ref().and_then(|message| message.parts.first()) {
             None => Facts::new(default_type),
             Some(part) => Facts::of(part, default_type),
         };
-        drop(message);
-        facts.compare(&HeaderBlock::parse(self.fields));
+        facts.compare(&fields);
         facts.is_cut = self.is_cut;
         facts
     }
+}
+
+/// The block with the first of all fields of the same name. The parser would use the last one.
+fn first_fields(fields: &HeaderBlock) -> Vec<u8> {
+    let mut first = Vec::new();
+    // There are only a few names that describe content.
+    let mut seen: Vec<&str> = Vec::new();
+    for field in fields.fields() {
+        let name = field.name();
+        if seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        seen.push(name);
+        first.extend_from_slice(name.as_bytes());
+        first.push(b':');
+        first.extend_from_slice(field.value());
+        first.extend_from_slice(b"\r\n");
+    }
+    first.extend_from_slice(b"\r\n");
+    first
 }
 
 fn describes_content(name: &[u8]) -> bool {
@@ -100,5 +125,3 @@ const MAX_FIELDS: usize = 8_192;
 /// The number of semicolons and apostrophes in these fields. The parser compares each parameter
 /// with all others, so that its work grows with the square of this number.
 const MAX_MARKS: usize = 256;
-/// Longer than the name of any Content-* field and white space after it.
-const MAX_NAME: usize = 80;

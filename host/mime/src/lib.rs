@@ -16,6 +16,7 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 
+mod boundary;
 mod charset;
 mod decoded;
 mod defect;

@@ -4,7 +4,9 @@ use std::io;
 use std::mem;
 
 use memchr::memchr2;
+use postgate_proto::header::HeaderLine;
 
+use super::boundary::{Open, boundary};
 use super::facts::Facts;
 use super::found::{Found, Kind, Scan};
 use super::head::Head;
@@ -29,14 +31,6 @@ pub(super) struct Scanner {
     line_length: u64,
     /// True if the last line ended with a CR, so that an LF belongs to the same line ending.
     is_after_cr: bool,
-}
-
-/// A multipart or message whose end was not reached yet.
-#[derive(Debug)]
-struct Open {
-    part: usize,
-    /// `None` for a message.
-    boundary: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -152,7 +146,15 @@ impl Scanner {
             self.take_line(&line, self.line_length);
         }
         self.begin_line(length);
-        self.end_last(length, length);
+        let is_opaque = self.scan.parts.last().is_some_and(|part| part.is_opaque);
+        let is_in_multipart = self.open.iter().any(|open| open.boundary.is_some());
+        let is_cut = is_in_multipart && !is_opaque && self.line_length == 0;
+        let end = match &self.state {
+            // The missing boundary would take the last line ending.
+            State::Body | State::Message if is_cut => self.text_end,
+            _ => length,
+        };
+        self.end_last(length, end);
         self.close(0, length);
         self.scan
     }
@@ -177,42 +179,74 @@ impl Scanner {
         }
         let (start, end) = (self.start, self.start + length);
         self.begin_line(start);
-        if let Some(rest) = text.strip_prefix(b"--")
-            && let Some((index, is_last)) = self.boundary(rest)
-        {
-            let before = self.text_end;
-            self.end_last(start, before);
-            let parent = self.open[index].part;
-            match is_last {
-                true => {
-                    self.close(index, before);
-                    self.state = State::Outside;
-                }
-                false => {
-                    self.close(index + 1, before);
-                    self.begin_part(Some(parent));
-                }
-            }
+        if self.take_boundary(text) {
             return end;
         }
-        if matches!(self.state, State::Message) {
-            let parent = self.scan.parts.len() - 1;
-            self.begin_part(Some(parent));
-            self.begin_line(start);
-        }
-        if let State::Head(head) = &mut self.state {
-            if !text.is_empty() {
-                head.line(text, length);
-                return end;
+        loop {
+            match &mut self.state {
+                State::Message => {
+                    let parent = self.scan.parts.len() - 1;
+                    self.begin_part(Some(parent));
+                    self.begin_line(start);
+                }
+                State::Head(head) => {
+                    let kind = HeaderLine::of(text);
+                    if kind.is_in_part() {
+                        head.line(kind, text, length);
+                        return end;
+                    }
+                    let head = mem::take(head);
+                    let facts = head.facts(self.default_type());
+                    self.end_head(&facts);
+                    if let Some(part) = self.scan.parts.last_mut() {
+                        part.head.end = start;
+                    }
+                    if kind == HeaderLine::Blank {
+                        return end;
+                    }
+                    // The content begins with this line, perhaps with the boundary of this part.
+                    self.begin_line(start);
+                    if self.take_boundary(text) {
+                        return end;
+                    }
+                }
+                State::Body | State::Full | State::Outside => return end,
             }
-            let head = mem::take(head);
-            let facts = head.facts(self.default_type());
-            self.end_head(&facts);
-            if let Some(part) = self.scan.parts.last_mut() {
-                part.head.end = start;
+        }
+    }
+
+    /// Begins or ends parts if the line is a boundary.
+    fn take_boundary(&mut self, text: &[u8]) -> bool {
+        let Some((index, is_last)) = boundary(&self.open, text) else {
+            return false;
+        };
+        let parent = self.open[index].part;
+        if self.begins_head_in(parent) {
+            // Boundaries in a row are one, because a part has at least a blank line.
+            self.next_line = NextLine::Head;
+            return true;
+        }
+        let before = self.text_end;
+        self.end_last(self.start, before);
+        match is_last {
+            true => {
+                self.close(index, before);
+                self.state = State::Outside;
+            }
+            false => {
+                self.close(index + 1, before);
+                self.begin_part(Some(parent));
             }
         }
-        end
+        true
+    }
+
+    /// True if a part of this parent begins with the current line.
+    fn begins_head_in(&self, parent: usize) -> bool {
+        let part = self.scan.parts.last();
+        let is_in_head = matches!(self.state, State::Head(_));
+        is_in_head
+            && part.is_some_and(|part| part.parent == parent && part.head.start == self.start)
     }
 
     /// Begins at `start` what was to begin with the next line.
@@ -228,24 +262,6 @@ impl Scanner {
             }
             NextLine::None => {}
         }
-    }
-
-    /// The open multipart whose boundary the line is, and true if it is the closing one. A line
-    /// needs only to begin with a boundary (RFC 2046 §5.1.2). The longest boundary wins, and the
-    /// innermost of equal ones.
-    fn boundary(&self, rest: &[u8]) -> Option<(usize, bool)> {
-        let mut found: Option<(usize, &[u8])> = None;
-        for (index, open) in self.open.iter().enumerate().rev() {
-            let Some(boundary) = open.boundary.as_deref() else {
-                continue;
-            };
-            if rest.starts_with(boundary)
-                && found.is_none_or(|(_, longest)| boundary.len() > longest.len())
-            {
-                found = Some((index, boundary));
-            }
-        }
-        found.map(|(index, boundary)| (index, rest[boundary.len()..].starts_with(b"--")))
     }
 
     /// Adds a part that begins with the next line.
@@ -351,25 +367,43 @@ impl Scanner {
             return;
         };
         match &mut self.state {
-            State::Body | State::Full | State::Message => {
+            State::Body | State::Full => part.body.end = before.max(part.body.start),
+            State::Message => {
                 part.body.end = before.max(part.body.start);
+                self.add_empty(line);
             }
             State::Head(head) => {
                 let head = mem::take(head);
                 part.head.end = line;
                 part.body = line..line;
                 let facts = head.facts(self.default_type());
-                self.set_kind(&facts);
+                if self.set_kind(&facts) == Kind::Message && !facts.is_cut {
+                    self.add_empty(line);
+                }
             }
             State::Outside => {}
         }
     }
 
-    /// Closes the open parts from `index` on.
+    /// Adds the message without any octets that the last part contains.
+    fn add_empty(&mut self, at: u64) {
+        let parent = self.scan.parts.len() - 1;
+        self.begin_part(Some(parent));
+        self.begin_line(at);
+        self.set_kind(&Facts::new("text/plain"));
+        self.state = State::Outside;
+    }
+
+    /// Closes the open parts from `index` on. One that turns out to have no parts keeps its last line
+    /// ending.
     fn close(&mut self, index: usize, end: u64) {
         for open in self.open.drain(index..) {
-            let body = &mut self.scan.parts[open.part].body;
-            body.end = end.max(body.start);
+            let part = &mut self.scan.parts[open.part];
+            let end = match part.container {
+                true => end,
+                false => self.start.max(end),
+            };
+            part.body.end = end.max(part.body.start);
         }
     }
 }

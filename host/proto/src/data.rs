@@ -1,21 +1,32 @@
-//! The DATA decoder: finds the end of a message and removes dot-stuffing (RFC 5321 §4.5.2).
+//! The decoder of messages: finds the end of DATA, removes dot-stuffing (RFC 5321 §4.5.2), and checks or
+//! mends line endings, also those of BDAT.
 
 use std::ops::Range;
 
 use memchr::memchr2;
 
-/// Decodes the octets that follow a 354 reply, in pieces of any size.
+/// Decodes the octets that follow a 354 reply, or those of chunks of text, in pieces of any size.
 ///
 /// Only CRLF ends a line, and only `CRLF . CRLF` ends the message, except with
 /// [`LineEndings::EnsureLegacy`]. A bare CR or LF is recorded as a [`Flaw`], and decoding continues to
 /// the real end: after an early end, the rest of the message would be read as commands.
 #[derive(Debug)]
 pub struct DataDecoder {
+    dots: Dots,
     line_endings: LineEndings,
     state: State,
     flaw: Option<Flaw>,
     line: usize,
     longest_line: usize,
+}
+
+/// The meaning of a dot at the start of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dots {
+    /// It is removed, or ends the message: DATA.
+    Stuffed,
+    /// None: BDAT.
+    Text,
 }
 
 /// The treatment of a CR or LF that is not part of a CRLF.
@@ -57,9 +68,20 @@ pub enum Flaw {
 }
 
 impl DataDecoder {
-    /// A decoder at the start of a message.
+    /// A decoder at the start of a message sent with DATA.
     pub const fn new(line_endings: LineEndings) -> Self {
+        Self::with(Dots::Stuffed, line_endings)
+    }
+
+    /// A decoder at the start of a message of text sent with BDAT (RFC 3030 §2). Its end is not in the
+    /// octets: [`finish`](Self::finish) follows the last chunk.
+    pub const fn of_chunks(line_endings: LineEndings) -> Self {
+        Self::with(Dots::Text, line_endings)
+    }
+
+    const fn with(dots: Dots, line_endings: LineEndings) -> Self {
         Self {
+            dots,
             line_endings,
             state: State::LineStart,
             flaw: None,
@@ -75,6 +97,7 @@ impl DataDecoder {
         let mut at = 0;
         while let Some(&byte) = input.get(at) {
             match (self.state, byte) {
+                (State::LineStart, b'.') if self.dots == Dots::Text => self.state = State::Text,
                 (State::LineStart, b'.') if start < at => break,
                 (State::LineStart, b'.') => {
                     at += 1;
@@ -125,6 +148,20 @@ impl DataDecoder {
         match start < at {
             true => (at, Decoded::Text(start..at)),
             false => (at, Decoded::NeedMore),
+        }
+    }
+
+    /// Ends a message sent with BDAT. Returns the line ending that its last line lacks, unless line
+    /// endings are left as they are, and then [`Decoded::End`].
+    pub fn finish(&mut self) -> Decoded {
+        if matches!(self.state, State::Cr | State::HeldCr) {
+            self.flaw.get_or_insert(Flaw::BareCr);
+        }
+        let is_incomplete = self.line > 0 && self.line_endings != LineEndings::Leave;
+        self.end_line();
+        match is_incomplete {
+            true => Decoded::Fixed(b"\r\n"),
+            false => Decoded::End,
         }
     }
 
@@ -184,9 +221,10 @@ impl DataDecoder {
 
     fn correct_lf(&mut self, at: usize) -> (usize, Decoded) {
         self.flaw.get_or_insert(Flaw::BareLf);
-        match self.line_endings {
-            LineEndings::EnsureLegacy => self.end_line(),
-            _ => self.state = State::Text,
+        self.end_line();
+        if self.line_endings != LineEndings::EnsureLegacy {
+            // A dot after it has no meaning.
+            self.state = State::Text;
         }
         (at + 1, Decoded::Fixed(b"\r\n"))
     }
@@ -210,170 +248,4 @@ enum State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// The decoded text, and the rest of the input after the end of the message, if there is one.
-    fn decoded(
-        line_endings: LineEndings,
-        input: &[u8],
-        chunk: usize,
-    ) -> (Vec<u8>, Option<Vec<u8>>, Option<Flaw>) {
-        let mut decoder = DataDecoder::new(line_endings);
-        let mut text = Vec::new();
-        let mut position = 0;
-        for piece in input.chunks(chunk) {
-            let mut offset = 0;
-            loop {
-                let unread = &piece[offset..];
-                let (consumed, what) = decoder.decode(unread);
-                offset += consumed;
-                match what {
-                    Decoded::Text(range) => text.extend_from_slice(&unread[range]),
-                    Decoded::Fixed(octets) => text.extend_from_slice(octets),
-                    Decoded::NeedMore => break,
-                    Decoded::End => {
-                        let rest = input[position + offset..].to_vec();
-                        return (text, Some(rest), decoder.flaw());
-                    }
-                }
-            }
-            assert_eq!(offset, piece.len());
-            position += piece.len();
-        }
-        (text, None, decoder.flaw())
-    }
-
-    #[test]
-    fn only_crlf_dot_crlf_ends_a_message() {
-        use Flaw::{BareCr, BareLf};
-        type Row = (
-            &'static str,
-            &'static str,
-            Option<&'static str>,
-            Option<Flaw>,
-        );
-        let table: [Row; 22] = [
-            (".\r\n", "", Some(""), None),
-            ("hi\r\n.\r\n", "hi\r\n", Some(""), None),
-            ("hi\r\n.\r\nQUIT\r\n", "hi\r\n", Some("QUIT\r\n"), None),
-            ("..\r\n.\r\n", ".\r\n", Some(""), None),
-            ("..a\r\n.b\r\n.\r\n", ".a\r\nb\r\n", Some(""), None),
-            ("a.\r\n.\r\n", "a.\r\n", Some(""), None),
-            ("\r\n.\r\n", "\r\n", Some(""), None),
-            ("", "", None, None),
-            (".", "", None, None),
-            (".\r", "", None, None),
-            ("hi\r\n.\n", "hi\r\n\n", None, Some(BareLf)),
-            ("hi\n.\n", "hi\n.\n", None, Some(BareLf)),
-            ("hi\n.\r\n", "hi\n.\r\n", None, Some(BareLf)),
-            ("hi\r.\r", "hi\r.\r", None, Some(BareCr)),
-            ("hi\r.\r\n", "hi\r.\r\n", None, Some(BareCr)),
-            ("hi\r\n.\r\r\n", "hi\r\n\r\r\n", None, Some(BareCr)),
-            ("hi\r\n.\r.\r\n", "hi\r\n\r.\r\n", None, Some(BareCr)),
-            ("hi\r\n\r.\r\n", "hi\r\n\r.\r\n", None, Some(BareCr)),
-            ("hi\r\r\n.\r\n", "hi\r\r\n", Some(""), Some(BareCr)),
-            ("hi\n\r\n.\r\n", "hi\n\r\n", Some(""), Some(BareLf)),
-            ("hi\r\n\0.\r\n", "hi\r\n\0.\r\n", None, None),
-            ("hi\r\n.\0\r\n", "hi\r\n\0\r\n", None, None),
-        ];
-        for (input, text, rest, flaw) in table {
-            for chunk in [1, 2, 3, 7, 64] {
-                let expected = (
-                    text.as_bytes().to_vec(),
-                    rest.map(|rest| rest.as_bytes().to_vec()),
-                    flaw,
-                );
-                assert_eq!(
-                    decoded(LineEndings::Strict, input.as_bytes(), chunk),
-                    expected,
-                    "{input:?} by {chunk}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn other_modes_mend_or_leave_line_endings() {
-        use LineEndings::{Ensure, EnsureLegacy, Leave};
-        type Row = (
-            LineEndings,
-            &'static str,
-            &'static str,
-            Option<&'static str>,
-        );
-        let table: [Row; 22] = [
-            (Ensure, "a\nb\r\n.\r\n", "a\r\nb\r\n", Some("")),
-            (Ensure, "a\rb\r\n.\r\n", "ab\r\n", Some("")),
-            (Ensure, "a\r\r\n.\r\n", "a\r\n", Some("")),
-            (Ensure, "\n.\r\n", "\r\n.\r\n", None),
-            (Ensure, "a\n.\nb", "a\r\n.\r\nb", None),
-            (Ensure, "a\r\n.\nb", "a\r\n\r\nb", None),
-            (Ensure, "a\r.\r\n", "a.\r\n", None),
-            (Ensure, "a\r\n.\r\r\nb", "a\r\n\r\nb", None),
-            (Ensure, "a\r\n.\rb\r\n", "a\r\nb\r\n", None),
-            (Ensure, "..a\r\n.\r\nQUIT", ".a\r\n", Some("QUIT")),
-            (Ensure, "a\r", "a", None),
-            (EnsureLegacy, "a\n.\nQUIT", "a\r\n", Some("QUIT")),
-            (EnsureLegacy, "a\n.\r\nQUIT", "a\r\n", Some("QUIT")),
-            (EnsureLegacy, "a\r\n.\nQUIT", "a\r\n", Some("QUIT")),
-            (EnsureLegacy, "a\n..b\n.\n", "a\r\n.b\r\n", Some("")),
-            (EnsureLegacy, "a\r.\r\r\n", "a.\r\n", None),
-            (Leave, "a\nb\rc\r\n.\r\n", "a\nb\rc\r\n", Some("")),
-            (Leave, "a\n.\n", "a\n.\n", None),
-            (Leave, "a\r\n.\n", "a\r\n\n", None),
-            (Leave, "a\n.\r\n", "a\n.\r\n", None),
-            (Leave, "a\r\n.\r\r\n", "a\r\n\r\r\n", None),
-            (Leave, "..a\r\n.\r\n", ".a\r\n", Some("")),
-        ];
-        for (mode, input, text, rest) in table {
-            for chunk in [1, 2, 3, 7, 64] {
-                let (got, left, _) = decoded(mode, input.as_bytes(), chunk);
-                let rest = rest.map(|rest| rest.as_bytes().to_vec());
-                let got = String::from_utf8(got).unwrap();
-                assert_eq!(
-                    (got.as_str(), left),
-                    (text, rest),
-                    "{mode:?} {input:?} by {chunk}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_longest_line_is_known() {
-        for chunk in [1, 3, 64] {
-            let mut decoder = DataDecoder::new(LineEndings::Strict);
-            for piece in b"four\r\nlonger\r\nend".chunks(chunk) {
-                let mut offset = 0;
-                while offset < piece.len() {
-                    offset += decoder.decode(&piece[offset..]).0;
-                }
-            }
-            assert_eq!(decoder.longest_line(), 6, "by {chunk}");
-        }
-    }
-
-    proptest! {
-        /// The result does not depend on how the input is cut, and all line endings are corrected.
-        #[test]
-        fn any_cut_gives_the_same(
-            input in prop::collection::vec(prop::sample::select(b"\r\n.ab\0".to_vec()), 0..60),
-            chunk in 1_usize..20,
-            mode in prop::sample::select(vec![
-                LineEndings::Strict,
-                LineEndings::Ensure,
-                LineEndings::EnsureLegacy,
-                LineEndings::Leave,
-            ]),
-        ) {
-            let whole = decoded(mode, &input, input.len().max(1));
-            prop_assert_eq!(&decoded(mode, &input, chunk), &whole);
-            if matches!(mode, LineEndings::Ensure | LineEndings::EnsureLegacy) {
-                let text = String::from_utf8(whole.0).unwrap().replace("\r\n", "");
-                prop_assert!(!text.contains(['\r', '\n']));
-            }
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use postgate_proto::client::{
     Protocol, Request,
 };
 use postgate_proto::data::LineEndings;
+use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Refusal;
@@ -245,7 +246,12 @@ impl Outcome {
                 Step::Ask(ask, asking) => {
                     // The stored part of a refused message depends on how the input is cut.
                     match ask {
-                        Ask::Headers | Ask::Message => self.asked.push((ask, stored.clone())),
+                        // So does how much of the body is stored with the header block.
+                        Ask::Headers => {
+                            let (block, _) = HeaderBlock::split(stored.clone());
+                            self.asked.push((ask, block.given().to_vec()));
+                        }
+                        Ask::Message => self.asked.push((ask, stored.clone())),
                         _ => {
                             stored.clear();
                             self.asked.push((ask, Vec::new()));

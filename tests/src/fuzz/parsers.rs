@@ -2,7 +2,7 @@
 
 use postgate_proto::address::{Charset, Mailbox};
 use postgate_proto::command::{Command, PathSyntax, Rules, parse_recipient, parse_sender};
-use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
+use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderScanner, HeaderValue};
 use postgate_proto::parameters::Extensions;
 use postgate_proto::proxy::{self, Parsed};
 use postgate_proto::reply::ReplyParser;
@@ -68,12 +68,19 @@ fn command_under(octets: &[u8], path: PathSyntax, default_domain: Option<&str>) 
     }
 }
 
-/// A header block without edits renders to its input, and an edit adds exactly one field.
+/// A header block without edits renders to its input, the one of a message ends where the scanner says,
+/// and an edit adds exactly one field.
 pub fn header(octets: &[u8]) {
-    let mut block = HeaderBlock::parse(octets.to_vec());
+    let whole = HeaderBlock::parse(octets.to_vec());
     let mut rendered = Vec::new();
-    block.render(&mut rendered);
+    whole.render(&mut rendered);
     assert_eq!(rendered, octets);
+    let (mut block, body) = HeaderBlock::split(Vec::from(octets));
+    assert_eq!([block.given(), &body].concat(), octets);
+    let mut scanner = HeaderScanner::new();
+    if octets.chunks(3).any(|piece| scanner.scan(piece)) {
+        assert_eq!(scanner.size(), block.given().len());
+    }
     let Ok(value) = HeaderValue::new(octets) else {
         return;
     };
@@ -82,7 +89,7 @@ pub fn header(octets: &[u8]) {
     block.apply(&HeaderEdit::Prepend(name, value));
     let mut rendered = Vec::new();
     block.render(&mut rendered);
-    let reread = HeaderBlock::parse(rendered);
+    let (reread, _) = HeaderBlock::split(rendered);
     assert_eq!(block.fields().count(), before + 1);
     assert_eq!(reread.fields().count(), before + 1);
 }

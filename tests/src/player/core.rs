@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postgate_proto::auth::{Decoy, ScramKeys};
+use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::Parameter;
 use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::{
@@ -194,7 +195,11 @@ impl<Cuts: FnMut() -> usize> Server for Core<Cuts> {
     }
 
     fn stored(&mut self) -> Option<Vec<u8>> {
-        Some(self.message.clone())
+        let (block, body) = HeaderBlock::split(self.message.clone());
+        let mut message = Vec::new();
+        block.render(&mut message);
+        message.extend_from_slice(&body);
+        Some(message)
     }
 
     fn leftovers(&mut self) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Conversion of the configuration to the settings of the protocol.
 
-use postgate_config::{AuthMode, Config, Listener, TlsMode};
+use postgate_config::{AuthMode, Backend, BackendAddress, Config, Listener, TlsMode};
+use postgate_proto::data::LineEndings;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::{Auth, Settings};
 
@@ -19,7 +20,7 @@ pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
         command_timeout: limits.command_timeout,
         default_domain: listener.default_domain.clone(),
         extensions: listener.extensions,
-        line_endings: listener.line_endings,
+        line_endings: line_endings(listener.line_endings, config.backend.as_ref()),
         lenient_commands: listener.lenient_commands,
         max_discarded: limits.endless_line as usize,
         max_errors: limits.errors,
@@ -37,5 +38,21 @@ pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
         strict_mail: listener.strict_mail,
         strict_rcpt: listener.strict_rcpt,
         tls_required: listener.tls == TlsMode::Required,
+    }
+}
+
+/// A server gets the message in lines, which cannot hold a lone CR or LF (RFC 5321 §2.3.8). What would be
+/// left to it is refused: a change would be one that plugins do not see.
+fn line_endings(configured: LineEndings, backend: Option<&Backend>) -> LineEndings {
+    let has_lines = backend.is_some_and(|backend| match backend.address {
+        BackendAddress::Lmtp(_)
+        | BackendAddress::LmtpUnix(_)
+        | BackendAddress::Smtp(_)
+        | BackendAddress::SmtpUnix(_) => true,
+        BackendAddress::Maildir(_) => false,
+    });
+    match configured {
+        LineEndings::Leave if has_lines => LineEndings::Strict,
+        configured => configured,
     }
 }

@@ -1,6 +1,8 @@
 //! Boundaries, nesting, and the parts that mail readers show.
 
-use super::{MULTIPART, parse, parts, read_all, summary};
+use postgate_proto::header::HeaderBlock;
+
+use super::{MULTIPART, Mime, parse, parts, read_all, summary};
 use crate::head::Head;
 use crate::scan::Scanner;
 use crate::search::MAX_PARTS;
@@ -90,8 +92,8 @@ fn text_outside_boundaries_and_missing_ends() {
             "before\r\n--a\r\n\r\none\r\n--a--\r\n--a\r\n\r\nafter",
             &[("one", 0)],
         ),
-        // The closing boundary is missing.
-        ("--a\r\n\r\none\r\n", &[("one\r\n", 0)]),
+        // The closing boundary is missing, and would take the last line ending.
+        ("--a\r\n\r\none\r\n", &[("one", 0)]),
         ("--a\r\n\r\none\r\n--a", &[("one", 0), ("", 0)]),
         ("--a\r\nX: y", &[("", 0)]),
         ("--a\r\nX: y\r\n--a\r\n\r\n--a--", &[("", 0), ("", 0)]),
@@ -138,8 +140,95 @@ fn an_outer_boundary_ends_inner_parts() {
     // A multipart without its boundary has no parts.
     assert_eq!(
         (parts[6].container, &*parts[6].content),
-        (false, b"three".as_slice())
+        (false, b"three\r\n".as_slice())
     );
+}
+
+#[test]
+fn a_head_ends_with_the_first_line_that_is_none() {
+    let table: [(&str, &[(&str, u32)]); 8] = [
+        ("--a\r\ntext\r\n--a--", &[("text", 0)]),
+        (
+            "--a\r\nX: y\r\ntext\r\n\r\nmore\r\n--a--",
+            &[("text\r\n\r\nmore", 0)],
+        ),
+        ("--a\r\nX : y\r\n\r\n--a--", &[("X : y\r\n", 0)]),
+        ("--a\r\n>From y\r\n--a--", &[(">From y", 0)]),
+        // These lines are passed over.
+        ("--a\r\n folded\r\nX: y\r\n\r\none\r\n--a--", &[("one", 0)]),
+        ("--a\r\n: y\r\nX: y\r\n\r\none\r\n--a--", &[("one", 0)]),
+        ("--a\r\nFrom y\r\nX: y\r\n\r\none\r\n--a--", &[("one", 0)]),
+        (
+            "--a\r\nX: y\r\n--a\r\n\r\none--a",
+            &[("", 0), ("one--a", 0)],
+        ),
+    ];
+    for (body, leaves) in table {
+        assert_leaves("a", body, leaves);
+    }
+}
+
+#[test]
+fn a_boundary_may_follow_the_head_at_once() {
+    let multipart = "Content-Type: multipart/mixed; boundary=b\r\n";
+    let body = format!(
+        "--a\r\n{multipart}--b\r\n\r\none\r\n--b--\r\n\
+        --a\r\nContent-Type: message/rfc822\r\n\r\n{multipart}--b\r\n\r\ntwo\r\n--a--\r\n"
+    );
+    let parts = parts(MULTIPART, &body);
+    assert_eq!(
+        summary(&parts),
+        [
+            ("multipart/mixed", String::new(), 0, true),
+            ("multipart/mixed", String::new(), 0, true),
+            ("text/plain", "one".into(), 1, false),
+            ("message/rfc822", String::new(), 0, true),
+            ("multipart/mixed", String::new(), 3, true),
+            ("text/plain", "two".into(), 4, false),
+        ]
+    );
+    let (headers, body) = HeaderBlock::split([multipart, "--b\r\n\r\none"].concat().into());
+    let mime = Mime::find(&headers, body, Vec::new()).unwrap();
+    assert_eq!(mime.parts().len(), 2);
+}
+
+#[test]
+fn boundaries_in_a_row_are_one() {
+    for body in [
+        "--a\r\n--a\r\n\r\none\r\n--a--",
+        "--a\r\n--a--\r\n--a\r\n\r\none\r\n--a--\r\ntext",
+    ] {
+        assert_leaves("a", body, &[("one", 0)]);
+    }
+}
+
+#[test]
+fn of_equal_boundaries_the_outermost_wins() {
+    let inner = "Content-Type: multipart/mixed; boundary=a\r\n\r\n";
+    let body = format!("--a\r\n{inner}--a\r\n\r\none\r\n--a--\r\n--a\r\n\r\ntwo");
+    let parts = parts(MULTIPART, &body);
+    assert_eq!(
+        summary(&parts),
+        [
+            ("multipart/mixed", String::new(), 0, true),
+            ("multipart/mixed", String::new(), 0, false),
+            ("text/plain", "one".into(), 0, false),
+        ]
+    );
+}
+
+#[test]
+fn a_message_without_octets_is_a_part() {
+    for body in ["", "\r\n"] {
+        let parts = parts("Content-Type: message/rfc822\r\n\r\n", body);
+        assert_eq!(
+            summary(&parts),
+            [
+                ("message/rfc822", String::new(), 0, true),
+                ("text/plain", String::new(), 0, false),
+            ]
+        );
+    }
 }
 
 #[test]

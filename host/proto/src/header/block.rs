@@ -6,19 +6,15 @@ use std::hash::RandomState;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use memchr::memchr2;
-
 use crate::header::edit::HeaderEdit;
 use crate::header::field::{HeaderName, HeaderValue, write_field};
 use crate::header::line::{Line, Tagged};
+use crate::header::scan::{HeaderLine, line_end};
 use crate::header::view::Field;
 
-/// The header block of a message, including the empty line that ends it.
+/// The header block of a message or of a part, including the empty line that ends it.
 ///
-/// What is not edited is kept octet for octet: folding, spacing, lines that are not fields, and the
-/// `From ` line of an mbox. A line ends with CRLF, a bare CR or a bare LF, because
-/// [`BodyEncoder`](crate::client::BodyEncoder) converts all of them to CRLF: the fields are those that
-/// the backend will see.
+/// What is not edited is kept octet for octet, except what [`split`](Self::split) mends.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderBlock {
     /// The original block, followed by the fields that edits have added.
@@ -37,28 +33,63 @@ pub struct HeaderBlock {
 }
 
 impl HeaderBlock {
-    /// Parses the octets of a message up to the first empty line and including it, if there is one.
-    /// Never fails: lines that are not fields are kept and not counted, and so is anything after the
-    /// empty line.
+    /// Takes the header block off the octets of a message, and returns what follows it: the body, as
+    /// far as there is any. Never fails. [`HeaderScanner`](crate::header::HeaderScanner) finds the same
+    /// end.
+    ///
+    /// Programs disagree on blocks that break the rules, so they are mended as Postfix does, and all
+    /// find the fields that this block has:
+    ///
+    /// - A line that is no field, continues none and is not empty is the first line of the body. The
+    ///   empty line that is missing before it is put in.
+    /// - White space between the name of a field and its colon is removed (RFC 5322 §4.5.8).
+    /// - A first line `From ` of an mbox, also behind `>`, becomes the field `X-Mailbox-Line`.
+    pub fn split(octets: Vec<u8>) -> (Self, Vec<u8>) {
+        let mut block = Self::index(octets, HeaderLine::is_in_message);
+        let body = block.buffer.split_off(block.given);
+        if !body.is_empty() {
+            block.separate();
+        }
+        block.mend();
+        (block, body)
+    }
+
+    /// Parses a whole block, for example that of a part. Never fails: lines that are not fields are kept
+    /// and not counted, and so is anything after the first empty line.
     pub fn parse(octets: Vec<u8>) -> Self {
+        let mut block = Self::index(octets, |line, _| line != HeaderLine::Blank);
+        let all = block.buffer.len();
+        if let Ending::Given(blank) = &mut block.ending {
+            blank.end = all;
+        }
+        block.given = all;
+        block
+    }
+
+    /// Indexes the lines of a block up to the first one that does not belong to it.
+    fn index(octets: Vec<u8>, belongs: impl Fn(HeaderLine, bool) -> bool) -> Self {
         let mut lines: VecDeque<Line> = VecDeque::new();
         let hasher = RandomState::new();
         let mut at = 0;
         let mut ending = Ending::None;
         while at < octets.len() {
-            let end = line_end(&octets, at);
-            match (octets[at], lines.back_mut()) {
-                (b'\r' | b'\n', _) => {
-                    ending = Ending::Given(at..octets.len());
-                    break;
+            let (text_end, end) = line_end(&octets, at);
+            let kind = HeaderLine::of(&octets[at..text_end]);
+            if !belongs(kind, lines.is_empty()) {
+                if kind == HeaderLine::Blank {
+                    ending = Ending::Given(at..end);
+                    at = end;
                 }
-                (b' ' | b'\t', Some(line)) => line.range.end = end,
-                _ => lines.push_back(Line::new(&octets, at..end, &hasher)),
+                break;
+            }
+            match (kind, lines.back_mut()) {
+                (HeaderLine::Continuation, Some(line)) => line.range.end = end,
+                _ => lines.push_back(Line::new(kind, &octets, at..end, &hasher)),
             }
             at = end;
         }
         Self {
-            given: octets.len(),
+            given: at,
             fields: lines.iter().filter(|line| line.is_field()).count(),
             buffer: octets,
             lines,
@@ -68,11 +99,37 @@ impl HeaderBlock {
         }
     }
 
+    /// Rewrites the lines of a message that programs disagree on.
+    fn mend(&mut self) {
+        for line in &mut self.lines {
+            let (text, range) = (line.text(&self.buffer), line.range.clone());
+            let start = self.buffer.len();
+            match line.colon() {
+                Some(colon) => {
+                    let name = text[..colon].trim_ascii_end().len();
+                    if name == colon {
+                        continue;
+                    }
+                    self.buffer
+                        .extend_from_within(range.start..range.start + name);
+                    self.buffer
+                        .extend_from_within(range.start + colon..range.end);
+                }
+                None => {
+                    self.buffer.extend_from_slice(b"X-Mailbox-Line: ");
+                    self.buffer.extend_from_within(range);
+                }
+            }
+            *line = Line::of_field(&self.buffer, start..self.buffer.len(), &self.hasher);
+        }
+        self.fields = self.lines.len();
+    }
+
     /// Applies an edit.
     pub fn apply(&mut self, edit: &HeaderEdit) {
         self.places = OnceLock::new();
         match edit {
-            HeaderEdit::Prepend(name, value) => self.insert(self.top(), name, value),
+            HeaderEdit::Prepend(name, value) => self.insert(0, name, value),
             HeaderEdit::Append(name, value) => self.insert(self.lines.len(), name, value),
             HeaderEdit::Insert { index, name, value } => {
                 self.insert(self.line_before(*index), name, value);
@@ -163,7 +220,8 @@ impl HeaderBlock {
     }
 
     /// Appends the block with its edits, including the empty line that ends it. Without edits, the
-    /// output is the input of [`parse`](Self::parse).
+    /// output is the input of [`parse`](Self::parse), and that of [`split`](Self::split) without the body
+    /// if nothing had to be mended.
     pub fn render(&self, out: &mut Vec<u8>) {
         out.reserve(self.size());
         for piece in self.pieces() {
@@ -175,7 +233,7 @@ impl HeaderBlock {
         let start = self.buffer.len();
         let name = name.as_str().as_bytes();
         write_field(name, value, &mut self.buffer);
-        let added = Line::new(&self.buffer, start..self.buffer.len(), &self.hasher);
+        let added = Line::of_field(&self.buffer, start..self.buffer.len(), &self.hasher);
         self.lines.insert(line, added);
         self.fields += 1;
     }
@@ -187,7 +245,7 @@ impl HeaderBlock {
         let name = field.name.to_vec();
         let start = self.buffer.len();
         write_field(&name, value, &mut self.buffer);
-        self.lines[line] = Line::new(&self.buffer, start..self.buffer.len(), &self.hasher);
+        self.lines[line] = Line::of_field(&self.buffer, start..self.buffer.len(), &self.hasher);
     }
 
     fn remove_all_but(&mut self, kept: Option<usize>, name: &HeaderName) {
@@ -203,21 +261,9 @@ impl HeaderBlock {
         self.fields -= before - self.lines.len();
     }
 
-    /// The index at which fields are prepended: 0, or 1 after a first line that must stay first. The
-    /// `From ` line of an mbox after a field would be read as the start of the body, and a folded line
-    /// would continue the prepended field.
-    fn top(&self) -> usize {
-        let stays_first = self.lines.front().is_some_and(|line| {
-            let text = &self.buffer[line.range.clone()];
-            let prefixes: [&[u8]; 4] = [b"From ", b">From ", b" ", b"\t"];
-            !line.is_field() && prefixes.iter().any(|prefix| text.starts_with(prefix))
-        });
-        usize::from(stays_first)
-    }
-
     fn line_before(&self, field: usize) -> usize {
         match field {
-            0 => self.top(),
+            0 => 0,
             _ if field >= self.fields => self.lines.len(),
             _ if self.fields == self.lines.len() => field,
             _ => {
@@ -307,18 +353,6 @@ enum Ending {
     /// There is no blank line: the message ends with its header block.
     #[default]
     None,
-}
-
-/// The end of the line that begins at `start`, including its line ending.
-fn line_end(octets: &[u8], start: usize) -> usize {
-    let Some(length) = memchr2(b'\r', b'\n', &octets[start..]) else {
-        return octets.len();
-    };
-    let end = start + length;
-    match octets[end..].starts_with(b"\r\n") {
-        true => end + 2,
-        false => end + 1,
-    }
 }
 
 #[cfg(test)]

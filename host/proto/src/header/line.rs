@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::header::field::{is_name_byte, is_white_space};
+use crate::header::scan::HeaderLine;
 use crate::header::view::Field;
 
 /// A field with its continuation lines, or a line that is not a field.
@@ -35,23 +35,44 @@ impl<'a> Tagged<'a> {
 }
 
 impl Line {
-    pub(super) fn new(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
-        let line = &buffer[range.clone()];
-        // A line with a name of 4 GiB is not a field.
-        let colon = find_colon(line).and_then(|colon| u32::try_from(colon).ok());
-        let colon = colon.and_then(NonZeroU32::new);
-        Self {
-            range,
-            colon,
-            tag: match colon {
-                None => 0,
-                Some(colon) => tag(line[..colon.get() as usize].trim_ascii_end(), hasher),
-            },
-        }
+    /// A line of this kind.
+    pub(super) fn new(
+        kind: HeaderLine,
+        buffer: &[u8],
+        range: Range<usize>,
+        hasher: &RandomState,
+    ) -> Self {
+        let HeaderLine::Field { name, colon } = kind else {
+            return Self {
+                range,
+                colon: None,
+                tag: 0,
+            };
+        };
+        let tag = tag(&buffer[range.start..range.start + name], hasher);
+        // Lossless: the name is shorter than a line.
+        let colon = NonZeroU32::new(colon as u32);
+        Self { range, colon, tag }
+    }
+
+    /// A field that was written by [`write_field`](super::field::write_field) or mended.
+    pub(super) fn of_field(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
+        let kind = HeaderLine::of(&buffer[range.clone()]);
+        Self::new(kind, buffer, range, hasher)
     }
 
     pub(super) const fn is_field(&self) -> bool {
         self.colon.is_some()
+    }
+
+    /// The offset of the colon. `None` if the line is not a field.
+    pub(super) fn colon(&self) -> Option<usize> {
+        // Lossless: the name is shorter than a line.
+        self.colon.map(|colon| colon.get() as usize)
+    }
+
+    pub(super) fn text<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        &buffer[self.range.clone()]
     }
 
     pub(super) fn is_named(&self, buffer: &[u8], name: Tagged<'_>) -> bool {
@@ -62,8 +83,8 @@ impl Line {
     }
 
     pub(super) fn field<'a>(&self, buffer: &'a [u8]) -> Option<Field<'a>> {
-        let colon = self.colon?.get() as usize;
-        let line = &buffer[self.range.clone()];
+        let colon = self.colon()?;
+        let line = self.text(buffer);
         let value = &line[colon + 1..];
         Some(Field {
             name: line[..colon].trim_ascii_end(),
@@ -93,13 +114,3 @@ fn tag(name: &[u8], hasher: &RandomState) -> u32 {
 
 /// The maximum length of a name that is hashed without an allocation, in octets.
 const SHORT_NAME: usize = 80;
-
-/// The offset of the colon after a field name and optional white space (RFC 5322 §4.5).
-fn find_colon(line: &[u8]) -> Option<usize> {
-    let name = line.iter().position(|byte| !is_name_byte(*byte))?;
-    let space = line[name..]
-        .iter()
-        .position(|byte| !is_white_space(*byte))?;
-    let colon = name + space;
-    (name > 0 && line[colon] == b':').then_some(colon)
-}

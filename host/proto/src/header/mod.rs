@@ -4,6 +4,7 @@ mod block;
 mod edit;
 mod field;
 mod line;
+mod scan;
 mod view;
 
 pub use self::block::{Fields, HeaderBlock};
@@ -11,4 +12,5 @@ pub use self::edit::HeaderEdit;
 pub use self::field::{
     HeaderName, HeaderValue, InvalidHeader, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_HEADER_WORD,
 };
+pub use self::scan::{HeaderLine, HeaderScanner};
 pub use self::view::Field;

@@ -51,7 +51,8 @@ pub enum Ask {
     /// not implemented.
     Expn(Box<str>),
     /// Is the header block acceptable? All of it has been stored, including the blank line after it if
-    /// the message has one.
+    /// the message has one, and perhaps the first octets of the body:
+    /// [`HeaderBlock::split`](crate::header::HeaderBlock::split) divides them.
     Headers,
     /// May the client introduce itself by this name? Ends an open transaction.
     ///

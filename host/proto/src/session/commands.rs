@@ -137,7 +137,9 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
         LegalCommand::Auth(mechanism, initial) => {
             return authentication::begin(mechanism, initial, core);
         }
-        LegalCommand::Bdat { size, last, fault } => return begin_chunk(phase, size, last, fault),
+        LegalCommand::Bdat { size, last, fault } => {
+            return begin_chunk(phase, size, last, fault, core);
+        }
         LegalCommand::Data(helo, envelope) => (Ask::Data, Question::Data(helo, envelope)),
         LegalCommand::Expn(list) => (Ask::Expn(list.into()), Question::Expn(phase)),
         LegalCommand::Helo(kind, name) => {
@@ -184,10 +186,13 @@ fn carry_out(phase: Phase, command: LegalCommand<'_>, core: &mut Core) -> State 
 }
 
 /// Receives the octets of a chunk, or discards them if it is refused.
-fn begin_chunk(phase: Phase, size: u64, last: bool, fault: Option<Fault>) -> State {
+fn begin_chunk(phase: Phase, size: u64, last: bool, fault: Option<Fault>, core: &Core) -> State {
     let (helo, mut receiver) = match (fault, phase) {
         (None, Phase::Chunks(helo, receiver)) => (helo, receiver),
-        (None, Phase::Transaction(helo, _)) => (helo, Box::new(MessageReceiver::of_chunks())),
+        (None, Phase::Transaction(helo, envelope)) => {
+            let receiver = MessageReceiver::of_chunks(envelope.body, core.settings.line_endings);
+            (helo, Box::new(receiver))
+        }
         (fault, phase) => {
             return State::DiscardingChunk(DiscardedChunk {
                 phase,

@@ -6,6 +6,8 @@ use memchr::memchr;
 
 use crate::data::{DataDecoder, Decoded, LineEndings};
 use crate::fault::Fault;
+use crate::header::HeaderScanner;
+use crate::parameters::Body;
 use crate::reply::{Enhanced, Refusal};
 use crate::session::input::Input;
 use crate::session::settings::Settings;
@@ -57,18 +59,23 @@ impl Octets {
 /// How the end of the message is found.
 #[derive(Debug)]
 enum Framing {
-    /// The size of a chunk: BDAT (RFC 3030 §2).
-    Chunk { size: u64, left: u64, last: bool },
+    /// The size of a chunk: BDAT (RFC 3030 §2). Without BODY=BINARYMIME, its octets are text.
+    Chunk {
+        size: u64,
+        left: u64,
+        last: bool,
+        text: Option<DataDecoder>,
+    },
     /// A line with a single dot: DATA (RFC 5321 §4.5.2).
     Dot(DataDecoder),
 }
 
 /// The part of the message that comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Part {
-    /// The header block, with the content of the current line so far.
-    Header(CurrentLine),
-    /// The blank line was read, and the end of the header block was not reported.
+    /// The header block, as far as it was scanned.
+    Header(HeaderScanner),
+    /// The end of the header block was read and not reported.
     HeaderEnd,
     Body,
     /// The end of the message was read in the header block.
@@ -77,44 +84,43 @@ enum Part {
     End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CurrentLine {
-    Cr,
-    Empty,
-    Text,
-}
-
 impl MessageReceiver {
     /// A receiver for DATA.
     pub(super) const fn of_data(line_endings: LineEndings) -> Self {
         Self::new(Framing::Dot(DataDecoder::new(line_endings)))
     }
 
-    /// A receiver for BDAT. [`begin_chunk`](Self::begin_chunk) begins the first chunk.
-    pub(super) const fn of_chunks() -> Self {
+    /// A receiver for BDAT with this BODY parameter. [`begin_chunk`](Self::begin_chunk) begins the first
+    /// chunk.
+    pub(super) const fn of_chunks(body: Option<Body>, line_endings: LineEndings) -> Self {
         Self::new(Framing::Chunk {
             size: 0,
             left: 0,
             last: false,
+            text: match body {
+                Some(Body::BinaryMime) => None,
+                _ => Some(DataDecoder::of_chunks(line_endings)),
+            },
         })
     }
 
     const fn new(framing: Framing) -> Self {
         Self {
             framing,
-            part: Part::Header(CurrentLine::Empty),
+            part: Part::Header(HeaderScanner::new()),
             size: 0,
             refusal: None,
         }
     }
 
     /// Begins the next chunk.
-    pub(super) const fn begin_chunk(&mut self, size: u64, last: bool) {
-        self.framing = Framing::Chunk {
-            size,
-            left: size,
-            last,
-        };
+    pub(super) const fn begin_chunk(&mut self, octets: u64, is_last: bool) {
+        if let Framing::Chunk {
+            size, left, last, ..
+        } = &mut self.framing
+        {
+            (*size, *left, *last) = (octets, octets, is_last);
+        }
     }
 
     /// Refuses the message after its end. If it is refused several times, the first refusal is kept.
@@ -148,6 +154,7 @@ impl MessageReceiver {
                 }
                 Part::End => return self.complete(Received::Message, settings),
                 Part::Header(_) | Part::Body => {
+                    let is_used_up = input.unused().is_empty();
                     let octets = match self.take(input) {
                         Taken::End => {
                             self.part = match self.part {
@@ -157,12 +164,13 @@ impl MessageReceiver {
                             continue;
                         }
                         Taken::EndOfChunk(size) => {
+                            self.note_flaws(settings);
                             return match self.refusal.take() {
                                 Some(refusal) => Received::Refused(refusal),
                                 None => Received::Chunk(size),
                             };
                         }
-                        Taken::Nothing if input.unused().is_empty() => return Received::NeedMore,
+                        Taken::Nothing if is_used_up => return Received::NeedMore,
                         Taken::Nothing => continue,
                         Taken::Octets(octets) => octets,
                     };
@@ -176,40 +184,49 @@ impl MessageReceiver {
     }
 
     /// Takes the next octets of the message out of the input. In the header block they end with a
-    /// line, so that nothing of the body is stored before policy is asked about the header block.
+    /// line, so that little of the body is stored before policy is asked about the header block: its
+    /// first line, if no blank line comes before it, or lines that end with a lone CR.
     fn take(&mut self, input: &mut Input) -> Taken {
         let unused = input.unused();
         let reach = match self.part {
             Part::Header(_) => memchr(b'\n', unused).map_or(unused.len(), |index| index + 1),
             _ => unused.len(),
         };
-        match &mut self.framing {
+        let (decoder, reach) = match &mut self.framing {
             Framing::Chunk {
                 left: 0,
                 last: true,
+                text,
                 ..
-            } => Taken::End,
-            Framing::Chunk { left: 0, size, .. } => Taken::EndOfChunk(*size),
-            Framing::Chunk { left, .. } => {
-                let count = usize::try_from(*left).map_or(reach, |left| left.min(reach));
-                // A usize has at most 64 bits, and the count is at most `left`.
-                *left -= count as u64;
-                match input.take(count) {
-                    range if range.is_empty() => Taken::Nothing,
-                    range => Taken::Octets(Octets::Input(range)),
-                }
+            } => {
+                return match text.as_mut().map(DataDecoder::finish) {
+                    Some(Decoded::Fixed(octets)) => Taken::Octets(Octets::Fixed(octets)),
+                    _ => Taken::End,
+                };
             }
-            Framing::Dot(decoder) => {
-                let (consumed, decoded) = decoder.decode(&unused[..reach]);
-                let start = input.take(consumed).start;
-                match decoded {
-                    Decoded::End => Taken::End,
-                    Decoded::Fixed(octets) => Taken::Octets(Octets::Fixed(octets)),
-                    Decoded::NeedMore => Taken::Nothing,
-                    Decoded::Text(range) => {
-                        Taken::Octets(Octets::Input(start + range.start..start + range.end))
-                    }
-                }
+            Framing::Chunk { left: 0, size, .. } => return Taken::EndOfChunk(*size),
+            Framing::Chunk { left, text, .. } => {
+                let count = usize::try_from(*left).map_or(reach, |left| left.min(reach));
+                (text.as_mut(), count)
+            }
+            Framing::Dot(decoder) => (Some(decoder), reach),
+        };
+        let (consumed, decoded) = match decoder {
+            Some(decoder) => decoder.decode(&unused[..reach]),
+            None if reach == 0 => (0, Decoded::NeedMore),
+            None => (reach, Decoded::Text(0..reach)),
+        };
+        if let Framing::Chunk { left, .. } = &mut self.framing {
+            // A usize has at most 64 bits, and the count is at most `left`.
+            *left -= consumed as u64;
+        }
+        let start = input.take(consumed).start;
+        match decoded {
+            Decoded::End => Taken::End,
+            Decoded::Fixed(octets) => Taken::Octets(Octets::Fixed(octets)),
+            Decoded::NeedMore => Taken::Nothing,
+            Decoded::Text(range) => {
+                Taken::Octets(Octets::Input(start + range.start..start + range.end))
             }
         }
     }
@@ -221,18 +238,17 @@ impl MessageReceiver {
         if self.size > settings.max_message_size {
             self.refuse_for(Fault::MessageTooLarge, settings);
         }
-        let Part::Header(line) = self.part else {
+        let Part::Header(scanner) = &mut self.part else {
             return;
         };
-        if self.size > settings.max_header_size {
+        let has_ended = scanner.scan(octets);
+        let is_large = scanner.size() > settings.max_header_size as usize;
+        if has_ended {
+            self.part = Part::HeaderEnd;
+        }
+        if is_large {
             self.refuse(HEADER_TOO_LARGE);
         }
-        self.part = match (line, octets) {
-            (CurrentLine::Empty, b"\r\n" | b"\n") | (CurrentLine::Cr, b"\n") => Part::HeaderEnd,
-            (CurrentLine::Empty, b"\r") => Part::Header(CurrentLine::Cr),
-            (_, [.., b'\n']) => Part::Header(CurrentLine::Empty),
-            _ => Part::Header(CurrentLine::Text),
-        };
     }
 
     fn complete(&mut self, received: Received, settings: &Settings) -> Received {
@@ -244,7 +260,12 @@ impl MessageReceiver {
     }
 
     fn note_flaws(&mut self, settings: &Settings) {
-        let Framing::Dot(decoder) = &self.framing else {
+        let (Framing::Dot(decoder)
+        | Framing::Chunk {
+            text: Some(decoder),
+            ..
+        }) = &self.framing
+        else {
             return;
         };
         let flawed = decoder.flaw().is_some() && settings.line_endings == LineEndings::Strict;

@@ -23,8 +23,8 @@ use crate::error_chain::Chain;
 use crate::message::submission;
 
 impl Handler {
-    /// Stores octets of the message. They belong to the header block until the question about it is
-    /// answered, and to the body after that.
+    /// Stores octets of the message: until the question about the header block, those of the header
+    /// block and perhaps the first ones of the body, and after it those of the body.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Handler {
 
     pub(super) async fn headers(&mut self) -> Answer {
         let head = self.incoming.head.take().unwrap_or_default();
-        let mut headers = HeaderBlock::parse(head);
+        let (mut headers, body) = HeaderBlock::split(head);
         if headers.named("Received").nth(MAX_HOPS).is_some() {
             return Answer::Reject(Rejection::Refuse(LOOP));
         }
@@ -124,7 +124,12 @@ impl Handler {
         Arc::make_mut(&mut self.context).message =
             Message::of_headers(headers, self.incoming.started_at);
         self.pipeline.apply_deferred_headers(&mut self.context);
-        let answer = answer_of(self.ask(Question::Headers).await);
+        let mut answer = answer_of(self.ask(Question::Headers).await);
+        if !matches!(answer, Answer::Reject(_))
+            && let Err(rejection) = self.store(&body).await
+        {
+            answer = Answer::Reject(rejection);
+        }
         // If the session continues, it calls `abort_transaction` once the client has sent the rest.
         if let Answer::Reject(rejection) = &answer
             && rejection.closes()

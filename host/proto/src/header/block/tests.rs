@@ -127,20 +127,65 @@ fn edits() {
 }
 
 #[test]
+fn a_message_is_divided_and_mended() {
+    let table = [
+        ("", "", ""),
+        ("\r\n", "\r\n", ""),
+        ("\r\nbody", "\r\n", "body"),
+        ("A: b\r\n", "A: b\r\n", ""),
+        ("A: b\r\n\r\nbody\r\n", "A: b\r\n\r\n", "body\r\n"),
+        ("A: b\n\nbody", "A: b\n\n", "body"),
+        ("A: b\r\rbody", "A: b\r\r", "body"),
+        // The empty line is missing.
+        ("body\r\n", "\r\n", "body\r\n"),
+        ("A: b\r\n--b\r\n", "A: b\r\n\r\n", "--b\r\n"),
+        ("A: b\r--b\r", "A: b\r\r\n", "--b\r"),
+        ("A: b\r\nbody", "A: b\r\n\r\n", "body"),
+        ("A: b\r\n: c\r\n\r\n", "A: b\r\n\r\n", ": c\r\n\r\n"),
+        (" fold\r\nA: b\r\n", "\r\n", " fold\r\nA: b\r\n"),
+        ("A: b\r\nFrom a\r\n", "A: b\r\n\r\n", "From a\r\n"),
+        // White space before the colon.
+        (
+            "A : b\r\nC\t :d\r\n e\r\n\r\n",
+            "A: b\r\nC:d\r\n e\r\n\r\n",
+            "",
+        ),
+        ("From : a@b\r\n", "From: a@b\r\n", ""),
+        // The line of an mbox.
+        (
+            "From a\r\n b\r\nA: b\r\n",
+            "X-Mailbox-Line: From a\r\n b\r\nA: b\r\n",
+            "",
+        ),
+        (">From a\n\nA: b", "X-Mailbox-Line: >From a\n\n", "A: b"),
+        ("From ", "X-Mailbox-Line: From ", ""),
+    ];
+    for (given, head, body) in table {
+        let (mut block, rest) = HeaderBlock::split(given.into());
+        let before = rendered(&block);
+        assert_eq!(
+            (before.as_str(), rest.as_slice()),
+            (head, body.as_bytes()),
+            "{given:?}"
+        );
+        assert!(given.as_bytes().starts_with(block.given()), "{given:?}");
+        block.apply(&HeaderEdit::Prepend(name("T"), value("t")));
+        assert_eq!(rendered(&block), format!("T: t\r\n{head}"), "{given:?}");
+    }
+}
+
+#[test]
 fn fields_added_to_odd_blocks() {
     let table = [
         ("", "T: t\r\nE: e\r\n"),
         ("\r\n", "T: t\r\nE: e\r\n\r\n"),
         ("A: b", "T: t\r\nA: b\r\nE: e\r\n"),
-        ("From a\r\nA: b\r\n", "From a\r\nT: t\r\nA: b\r\nE: e\r\n"),
-        (">From a\r\nA: b\r\n", ">From a\r\nT: t\r\nA: b\r\nE: e\r\n"),
-        (" fold\r\nA: b\r\n", " fold\r\nT: t\r\nA: b\r\nE: e\r\n"),
         ("From: a\r\n", "T: t\r\nFrom: a\r\nE: e\r\n"),
-        ("text\r\n", "T: t\r\ntext\r\nE: e\r\n"),
-        ("A: b\n\nbody", "T: t\r\nA: b\nE: e\r\n\nbody"),
+        ("text\r\n", "T: t\r\nE: e\r\n\r\n"),
+        ("A: b\n\n", "T: t\r\nA: b\nE: e\r\n\n"),
     ];
     for (given, expected) in table {
-        let mut block = HeaderBlock::parse(given.into());
+        let (mut block, _) = HeaderBlock::split(given.into());
         block.apply(&HeaderEdit::Prepend(name("T"), value("t")));
         block.apply(&HeaderEdit::Append(name("E"), value("e")));
         assert_eq!(rendered(&block), expected, "{given:?}");
@@ -224,17 +269,17 @@ impl Plain {
         self.0[line] = Self::line(name, value);
     }
 
-    fn apply(&mut self, edit: &HeaderEdit, top: usize) {
+    fn apply(&mut self, edit: &HeaderEdit) {
         let end = self.0.len();
         match edit {
             HeaderEdit::Prepend(name, value) => {
-                self.0.insert(top, Self::line(name.as_str(), value));
+                self.0.insert(0, Self::line(name.as_str(), value));
             }
             HeaderEdit::Append(name, value) => self.0.push(Self::line(name.as_str(), value)),
             HeaderEdit::Insert { index, name, value } => {
                 let mut fields = (0..end).filter(|line| self.0[*line].0.is_some());
                 let line = match index {
-                    0 => top,
+                    0 => 0,
                     _ => fields.nth(*index).unwrap_or(end),
                 };
                 self.0.insert(line, Self::line(name.as_str(), value));
@@ -284,10 +329,10 @@ proptest! {
         octets in any_block(),
         edits in prop::collection::vec(any_edit(), 0..24),
     ) {
-        let mut block = HeaderBlock::parse(octets);
+        let (mut block, _) = HeaderBlock::split(octets);
         let mut plain = Plain::of(&block);
         for edit in &edits {
-            plain.apply(edit, block.top());
+            plain.apply(edit);
             block.apply(edit);
             let lines = block.lines.iter().map(|line| &block.buffer[line.range.clone()]);
             prop_assert!(lines.eq(plain.0.iter().map(|line| line.1.as_slice())), "{:?}", edit);
@@ -324,7 +369,7 @@ proptest! {
         octets in any_block(),
         edits in prop::collection::vec(any_edit(), 0..8),
     ) {
-        let mut block = HeaderBlock::parse(octets);
+        let (mut block, body) = HeaderBlock::split(octets);
         for edit in &edits {
             let before = block.len();
             block.apply(edit);
@@ -343,8 +388,25 @@ proptest! {
         }
         let mut out = Vec::new();
         block.render(&mut out);
-        let read = HeaderBlock::parse(out);
+        out.extend_from_slice(&body);
+        let (read, rest) = HeaderBlock::split(out);
         prop_assert!(block.fields().eq(read.fields()));
+        prop_assert_eq!(rest, body);
+    }
+
+    /// Nothing is lost, and what was mended has no faults left.
+    #[test]
+    fn a_message_is_mended_once(octets in any_block()) {
+        let (block, body) = HeaderBlock::split(octets.clone());
+        let mut mended = Vec::new();
+        block.render(&mut mended);
+        prop_assert_eq!([block.given(), &body].concat(), octets);
+        let (again, rest) = HeaderBlock::split([mended.as_slice(), &body].concat());
+        prop_assert_eq!(again.given(), &mended);
+        prop_assert_eq!(rest, body);
+        let mut out = Vec::new();
+        again.render(&mut out);
+        prop_assert_eq!(out, mended);
     }
 
     #[test]
