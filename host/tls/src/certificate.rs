@@ -3,22 +3,23 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use postgate_config::CertificateFiles;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::chain;
 use crate::error::{CertificateError, CertificateFault};
 use crate::pem;
+use crate::printable::printable;
+use crate::provider::crypto_provider;
 
 /// A certificate of the gateway, and its key.
 #[derive(Clone)]
@@ -59,20 +60,19 @@ impl Certificate {
     ///
     /// Fails if a file cannot be used, or if the key does not belong to the first certificate.
     pub fn load(files: &CertificateFiles) -> Result<Self, CertificateError> {
-        let error = |key: &str, file: &Path, fault| CertificateError {
+        let error = |key: &str, file: &Path, fault: CertificateFault| CertificateError {
             key: format!("certificate {}: {key}", files.name),
             file: file.to_owned(),
             fault,
         };
-        let in_chain = |fault| error("chain", &files.chain, fault);
-        let in_key = |fault| error("key", &files.key, fault);
-        let chain = pem::certificates(&files.chain).map_err(in_chain)?;
-        let facts = CertificateFacts::of(&chain[0]).map_err(in_chain)?;
-        let key = pem::key(&files.key).map_err(in_key)?;
-        let key = certified_key(chain, key, &files.chain).map_err(in_key)?;
+        let key = read_pair(&files.chain, &files.key).map_err(|(part, fault)| match part {
+            Part::Chain => error("chain", &files.chain, fault),
+            Part::Key => error("key", &files.key, fault),
+        })?;
+        let facts = CertificateFacts::of(&key.cert[0]);
         Ok(Self {
             name: files.name.clone(),
-            facts,
+            facts: facts.map_err(|fault| error("chain", &files.chain, fault))?,
             is_self_signed: false,
             key: Arc::new(key),
         })
@@ -103,7 +103,7 @@ impl CertificateFacts {
     ///
     /// Fails if the certificate is malformed.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, CertificateFault> {
-        let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
+        let parsed = chain::parse(certificate)?;
         let time = |time: x509_parser::time::ASN1Time| {
             Timestamp::from_second(time.timestamp()).map_err(malformed)
         };
@@ -139,12 +139,36 @@ impl CertificateFacts {
     }
 }
 
-/// Combines a key with the chain that was read from this file.
+/// One of the two files of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Chain,
+    Key,
+}
+
+/// Reads a chain and its key, which may be in one file.
 ///
 /// # Errors
 ///
-/// Fails if the key cannot be used, or does not belong to the first certificate.
-pub fn certified_key(
+/// Fails with the file at fault if one of them cannot be used, if the key does not belong to the first
+/// certificate, or if the certificates do not fit together.
+pub(crate) fn read_pair(
+    chain_file: &Path,
+    key_file: &Path,
+) -> Result<CertifiedKey, (Part, CertificateFault)> {
+    let of_chain = |fault| (Part::Chain, fault);
+    let of_key = |fault| (Part::Key, fault);
+    let chain = pem::certificates(chain_file).map_err(of_chain)?;
+    let key = pem::key(key_file).map_err(of_key)?;
+    let certificates = chain.iter().map(|certificate| certificate.der.clone());
+    // The key first: where it belongs to another certificate of the chain, that is all to be said.
+    let key = certified_key(certificates.collect(), key, chain_file).map_err(of_key)?;
+    chain::check(&chain).map_err(of_chain)?;
+    Ok(key)
+}
+
+/// Combines a key with the chain that was read from this file.
+fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     file: &Path,
@@ -173,22 +197,8 @@ pub fn certified_key(
     }
 }
 
-/// The cryptography of all TLS connections of the gateway.
-pub fn crypto_provider() -> Arc<CryptoProvider> {
-    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-        LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    Arc::clone(&PROVIDER)
-}
-
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> CertificateFault {
     CertificateFault::Malformed(Box::new(error))
-}
-
-/// Limits a text from a certificate, and replaces its control characters, which could begin a new
-/// line in the log.
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().take(MAX_TEXT).map(shown).collect()
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
@@ -230,97 +240,5 @@ fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// The most characters of a name that are kept.
-const MAX_TEXT: usize = 1024;
-
 #[cfg(test)]
-mod tests {
-    use std::error::Error as _;
-    use std::fs;
-
-    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-
-    use super::*;
-
-    fn issue(name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2030, 1, 1);
-        (params.self_signed(&key).unwrap(), key)
-    }
-
-    /// Loads a certificate from files with these texts.
-    fn load(chain: &str, key: &str) -> Result<Certificate, CertificateFault> {
-        let directory = tempfile::tempdir().unwrap();
-        let files = CertificateFiles {
-            name: "mx".into(),
-            chain: directory.path().join("mx.pem"),
-            key: directory.path().join("mx.key"),
-        };
-        fs::write(&files.chain, chain).unwrap();
-        fs::write(&files.key, key).unwrap();
-        Certificate::load(&files).map_err(|error| error.fault)
-    }
-
-    #[test]
-    fn a_certificate_is_loaded_with_its_facts() {
-        let (certificate, key) = issue("MX.example");
-        let loaded = load(&certificate.pem(), &key.serialize_pem()).unwrap();
-        assert_eq!(loaded.facts.names, ["mx.example"]);
-        assert_eq!(loaded.facts.not_before.to_string(), "2020-01-01T00:00:00Z");
-        assert_eq!(loaded.facts.fingerprint.len(), 64);
-        assert_eq!(loaded.pem(), certificate.pem().replace("\r\n", "\n"));
-        let at = |text: &str| loaded.facts.check_time(text.parse().unwrap());
-        at("2025-01-01T00:00:00Z").unwrap();
-        let early = at("2019-12-31T23:59:59Z");
-        assert!(matches!(early, Err(CertificateFault::NotYetValid(_))));
-        let late = at("2030-01-01T00:00:01Z");
-        assert!(matches!(late, Err(CertificateFault::Expired(_))));
-    }
-
-    #[test]
-    fn a_key_must_belong_to_the_first_certificate() {
-        let (certificate, key) = issue("mx.example");
-        let (other, _) = issue("other.example");
-        let key = key.serialize_pem();
-        let swapped = load(&(other.pem() + &certificate.pem()), &key);
-        assert!(matches!(swapped, Err(CertificateFault::NotFirst(2))));
-        let alien = load(&other.pem(), &key);
-        assert!(matches!(alien, Err(CertificateFault::NotItsKey(_))));
-    }
-
-    #[test]
-    fn faults_name_the_mistake_and_keep_their_cause() {
-        let (certificate, key) = issue("mx.example");
-        let (certificate, key) = (certificate.pem(), key.serialize_pem());
-        let encrypted = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
-        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        let cut = &certificate[..certificate.len() / 2];
-        for (chain, key, expected, has_cause) in [
-            (" ", &key, "the file is empty", false),
-            (&key, &key, "expected a certificate in PEM", false),
-            (garbage, &key, "the certificate is malformed (", true),
-            (
-                cut,
-                &key,
-                "not PEM: there is no -----END CERTIFICATE-----",
-                true,
-            ),
-            (
-                &certificate,
-                &certificate,
-                "expected a private key in PEM",
-                false,
-            ),
-            (&certificate, &encrypted, "the key is encrypted; ", false),
-        ] {
-            let fault = load(chain, key).unwrap_err();
-            assert!(fault.to_string().starts_with(expected), "{fault}");
-            assert_eq!(fault.source().is_some(), has_cause, "{fault}");
-        }
-        let missing = pem::key(Path::new("/nowhere/at/all")).unwrap_err();
-        assert!(missing.to_string().starts_with("cannot be read: "));
-        assert!(missing.source().is_some());
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use rustls::pki_types::pem;
+use crate::sections::PemError;
 
 /// A certificate or a key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub struct CertificateError {
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFault {
+    /// The certificate is not as its authority has signed it.
+    #[error("the certificate was altered: its signature is wrong; get it anew")]
+    Altered,
     /// The private key is protected by a passphrase.
     #[error(
         "the key is encrypted; write it without a passphrase: openssl pkey -in ENCRYPTED -out KEY"
@@ -33,9 +36,21 @@ pub enum CertificateFault {
     /// The certificate has expired.
     #[error("the certificate expired on {0}; renew it")]
     Expired(String),
+    /// The certificate that begins in this line of the file, or the section, has this fault.
+    #[error("line {line}: {fault}")]
+    InLine {
+        /// The number of the line, from 1.
+        line: usize,
+        /// What is wrong there.
+        #[source]
+        fault: Box<Self>,
+    },
     /// The certificate cannot be parsed.
     #[error("the certificate is malformed ({0}); get it anew")]
     Malformed(#[source] Box<dyn Error + Send + Sync>),
+    /// The list of revoked certificates cannot be parsed.
+    #[error("the revocation list is malformed; get it anew")]
+    MalformedList,
     /// The file has no certificate, but these kinds of sections.
     #[error("expected a certificate in PEM (-----BEGIN CERTIFICATE-----), found {0}")]
     NoCertificate(String),
@@ -44,23 +59,57 @@ pub enum CertificateFault {
         "expected a private key in PEM (-----BEGIN PRIVATE KEY-----), found {0}; name its file in `key`"
     )]
     NoKey(String),
-    /// The file has no list of revoked certificates.
-    #[error("expected a revocation list in PEM (-----BEGIN X509 CRL-----), found none")]
-    NoRevocationList,
+    /// The file has no list of revoked certificates, but these kinds of sections.
+    #[error("expected a revocation list in PEM (-----BEGIN X509 CRL-----), found {0}")]
+    NoRevocationList(String),
     /// The key belongs to the certificate at this position of the chain, not to the first.
     #[error(
         "the key belongs to certificate {0} of the chain; it must be the first, before those that lead to its root"
     )]
     NotFirst(usize),
+    /// The certificate did not issue the one before it.
+    #[error(
+        "the certificate of {subject:?} did not issue that in line {issued}, which is from {issuer:?}; \
+         put the issuer of each certificate behind it, and leave out others"
+    )]
+    NotIssuer {
+        /// The subject of the certificate.
+        subject: String,
+        /// The line where the certificate before it begins.
+        issued: usize,
+        /// The issuer of the certificate before it.
+        issuer: String,
+    },
+    /// The certificate is not signed with the key of the one in this line.
+    #[error(
+        "the signature is not of the certificate in line {0}; one of them was altered, or the key of \
+         the authority has changed: get both anew"
+    )]
+    NotSigned(usize),
     /// The key does not belong to the certificate in this file.
     #[error("the key does not belong to the certificate in {}", .0.display())]
     NotItsKey(PathBuf),
     /// The certificate is not valid yet.
     #[error("the certificate is not valid before {0}; is the clock of this machine right?")]
     NotYetValid(String),
-    /// The text is not PEM.
-    #[error("not PEM: {}", pem_syntax(.0))]
-    Syntax(#[from] pem::Error),
+    /// The file has a line that cannot be accounted for.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// The certificate follows itself; the number is that of the line where it begins before.
+    #[error("this is the certificate of line {0} again; remove one of them")]
+    Repeated(usize),
+    /// The file has another key, at this line.
+    #[error("a second private key, after that in line {0}; keep the one of the certificate")]
+    SeveralKeys(usize),
+    /// The certificate has settings of OpenSSL, which would be ignored.
+    #[error(
+        "this is a certificate with settings of OpenSSL; write it without them: \
+         openssl x509 -in TRUSTED -out CERTIFICATE"
+    )]
+    TrustedCertificate,
+    /// The section is of this kind, which is of no use.
+    #[error("a section of the kind {0:?} is of no use here; remove it")]
+    UnknownSection(String),
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
@@ -72,19 +121,10 @@ pub enum CertificateFault {
     UnusableAuthority(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// The error of the PEM parser in words.
-fn pem_syntax(error: &pem::Error) -> String {
-    match error {
-        pem::Error::MissingSectionEnd { end_marker } => {
-            format!(
-                "there is no -----END {}-----",
-                String::from_utf8_lossy(end_marker)
-            )
-        }
-        pem::Error::IllegalSectionStart { line } => {
-            format!("a section begins with {}", String::from_utf8_lossy(line))
-        }
-        pem::Error::Base64Decode(what) => format!("a section is not base64 ({what})"),
-        error => error.to_string(),
+impl CertificateFault {
+    /// The same fault, of what begins in a line of the file.
+    pub(crate) fn in_line(self, line: usize) -> Self {
+        let fault = Box::new(self);
+        Self::InLine { line, fault }
     }
 }

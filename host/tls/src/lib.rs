@@ -7,13 +7,19 @@
 
 pub mod backend;
 mod certificate;
+mod chain;
 mod error;
 mod file_changes;
 pub mod pem;
+mod printable;
+mod provider;
 mod reload;
+mod sections;
 
 pub use self::backend::BackendTlsError;
-pub use self::certificate::{Certificate, CertificateFacts, certified_key, crypto_provider};
+pub use self::certificate::{Certificate, CertificateFacts};
 pub use self::error::{CertificateError, CertificateFault};
 pub use self::file_changes::FileChanges;
+pub use self::provider::crypto_provider;
 pub use self::reload::Reloaded;
+pub use self::sections::{PemError, PemFault};

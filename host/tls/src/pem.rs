@@ -1,93 +1,206 @@
-//! Reading certificates and keys from PEM files (RFC 7468).
+//! Reading certificates, keys and revocation lists from PEM files (RFC 7468).
+//!
+//! Each section of a file is read, or passed over because it is of another known kind: a file may have
+//! a certificate together with its key. Everything else is refused.
 
 use std::fs;
 use std::path::Path;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs1KeyDer,
+    PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 use zeroize::Zeroizing;
 
-use super::error::CertificateFault;
+use crate::chain::{self, FileCertificate};
+use crate::error::CertificateFault;
+use crate::sections::{Section, sections};
 
-/// Reads the certificates of a file, in their order.
+/// The authorities of a file.
+#[derive(Clone, Debug)]
+pub struct Authorities {
+    /// Their certificates, in the order of the file. There is at least one.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// The same as a store that has only these.
+    pub roots: RootCertStore,
+}
+
+/// Reads the certificates of a file, in their order. Each is parsed.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read or parsed, or has no certificate.
-pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
-    let text = read(file)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(CertificateFault::Syntax)?;
+/// Fails if the file cannot be read, has anything that cannot be accounted for, or has no certificate.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<FileCertificate>, CertificateFault> {
+    let (found, kinds) = read(file)?;
+    let mut certificates = Vec::new();
+    for section in found
+        .iter()
+        .filter(|section| section.kind == Kind::Certificate)
+    {
+        let der = CertificateDer::from(section.content().to_vec());
+        chain::parse(&der).map_err(|fault| fault.in_line(section.line()))?;
+        let line = section.line();
+        certificates.push(FileCertificate { line, der });
+    }
     match certificates.is_empty() {
-        true => Err(CertificateFault::NoCertificate(found_in(&text))),
+        true => Err(CertificateFault::NoCertificate(kinds)),
         false => Ok(certificates),
     }
 }
 
-/// Makes a store of authorities that has only these.
+/// Reads the authorities of a file.
 ///
 /// # Errors
 ///
-/// Fails if one of them cannot be an authority.
-pub fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, CertificateFault> {
+/// Fails as for other certificates, and if one of them cannot be an authority.
+pub fn authorities(file: &Path) -> Result<Authorities, CertificateFault> {
+    let found = certificates(file)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates {
+    for certificate in &found {
+        let in_line = |fault: CertificateFault| fault.in_line(certificate.line);
+        chain::check_own_signature(&certificate.der).map_err(in_line)?;
         roots
-            .add(certificate.clone())
-            .map_err(|error| CertificateFault::UnusableAuthority(error.into()))?;
+            .add(certificate.der.clone())
+            .map_err(|error| in_line(CertificateFault::UnusableAuthority(error.into())))?;
     }
-    Ok(roots)
+    let certificates = found.into_iter().map(|certificate| certificate.der);
+    Ok(Authorities {
+        certificates: certificates.collect(),
+        roots,
+    })
 }
 
-/// Reads the first private key of a file.
+/// Reads the private key of a file.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read or parsed, has no key, or has one that is encrypted.
-pub fn key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
-    let text = read(file)?;
-    match PrivateKeyDer::pem_slice_iter(&text).next() {
-        // The traditional format says in its headers that a key is encrypted, and parses as a key.
-        _ if is_encrypted(&text) => Err(CertificateFault::EncryptedKey),
-        Some(key) => key.map_err(CertificateFault::Syntax),
-        None => Err(CertificateFault::NoKey(found_in(&text))),
+/// Fails if the file cannot be read, has anything that cannot be accounted for, has no key or several,
+/// or has one that is encrypted.
+pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateFault> {
+    let (found, kinds) = read(file)?;
+    let mut keys = found.iter().filter_map(|section| match section.kind {
+        Kind::Key(form) => Some((form, section)),
+        _ => None,
+    });
+    let Some((form, key)) = keys.next() else {
+        return Err(CertificateFault::NoKey(kinds));
+    };
+    if let Some((_, second)) = keys.next() {
+        return Err(CertificateFault::SeveralKeys(key.line()).in_line(second.line()));
+    }
+    // The traditional format says in its headers that a key is encrypted.
+    if key.section.is_encrypted {
+        return Err(CertificateFault::EncryptedKey.in_line(key.line()));
+    }
+    let content = key.content().to_vec();
+    match form {
+        KeyForm::Encrypted => Err(CertificateFault::EncryptedKey.in_line(key.line())),
+        KeyForm::Pkcs1 => Ok(PrivatePkcs1KeyDer::from(content).into()),
+        KeyForm::Pkcs8 => Ok(PrivatePkcs8KeyDer::from(content).into()),
+        KeyForm::Sec1 => Ok(PrivateSec1KeyDer::from(content).into()),
     }
 }
 
-/// Reads a file into memory that is wiped when dropped: any of these files may have a key.
-fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFault> {
+/// Reads the lists of revoked certificates of a file.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, has anything that cannot be accounted for, or has no list.
+pub(crate) fn revocation_lists(
+    file: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, CertificateFault> {
+    let (found, kinds) = read(file)?;
+    let mut lists = Vec::new();
+    for section in found
+        .iter()
+        .filter(|section| section.kind == Kind::RevocationList)
+    {
+        match CertificateRevocationList::from_der(section.content()) {
+            Ok(([], _)) => lists.push(section.content().to_vec().into()),
+            _ => return Err(CertificateFault::MalformedList.in_line(section.line())),
+        }
+    }
+    match lists.is_empty() {
+        true => Err(CertificateFault::NoRevocationList(kinds)),
+        false => Ok(lists),
+    }
+}
+
+/// A section of a known kind.
+struct KnownSection {
+    kind: Kind,
+    section: Section,
+}
+
+impl KnownSection {
+    const fn line(&self) -> usize {
+        self.section.line
+    }
+
+    fn content(&self) -> &[u8] {
+        &self.section.content
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Certificate,
+    Key(KeyForm),
+    /// What `openssl ecparam` and `dhparam` write. ECDHE and the keys themselves make it superfluous.
+    Parameters,
+    RevocationList,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyForm {
+    Encrypted,
+    Pkcs1,
+    Pkcs8,
+    Sec1,
+}
+
+impl Kind {
+    fn of(label: &str) -> Result<Self, CertificateFault> {
+        Ok(match label {
+            "CERTIFICATE" | "X509 CERTIFICATE" => Self::Certificate,
+            "PRIVATE KEY" => Self::Key(KeyForm::Pkcs8),
+            "RSA PRIVATE KEY" => Self::Key(KeyForm::Pkcs1),
+            "EC PRIVATE KEY" => Self::Key(KeyForm::Sec1),
+            "ENCRYPTED PRIVATE KEY" => Self::Key(KeyForm::Encrypted),
+            "EC PARAMETERS" | "DH PARAMETERS" | "X9.42 DH PARAMETERS" => Self::Parameters,
+            "X509 CRL" => Self::RevocationList,
+            // It has settings of OpenSSL behind the certificate, which would be ignored.
+            "TRUSTED CERTIFICATE" => return Err(CertificateFault::TrustedCertificate),
+            other => return Err(CertificateFault::UnknownSection(other.to_owned())),
+        })
+    }
+}
+
+/// Reads the sections of a file, and names their kinds for operators.
+fn read(file: &Path) -> Result<(Vec<KnownSection>, String), CertificateFault> {
+    // Any of these files may have a key.
     let text = Zeroizing::new(fs::read(file)?);
-    match text.trim_ascii().is_empty() {
-        true => Err(CertificateFault::Empty),
-        false => Ok(text),
+    if text.trim_ascii().is_empty() {
+        return Err(CertificateFault::Empty);
     }
-}
-
-fn is_encrypted(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    labels(&text).any(|label| label == "ENCRYPTED PRIVATE KEY")
-        || text
-            .lines()
-            .any(|line| line.starts_with("Proc-Type:") && line.contains("ENCRYPTED"))
-}
-
-/// The kinds of sections of a text, in words.
-fn found_in(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut found: Vec<_> = labels(&text).collect();
-    found.dedup();
-    match found.is_empty() {
-        true => "something else".to_owned(),
-        false => found.join(", "),
+    let mut found = Vec::new();
+    let mut kinds: Vec<String> = Vec::new();
+    for section in sections(&text)? {
+        let kind = Kind::of(&section.label).map_err(|fault| fault.in_line(section.line))?;
+        if !kinds.contains(&section.label) {
+            kinds.push(section.label.clone());
+        }
+        found.push(KnownSection { kind, section });
     }
-}
-
-fn labels(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| {
-        line.trim_end()
-            .strip_prefix("-----BEGIN ")?
-            .strip_suffix("-----")
-    })
+    let kinds = match (found.is_empty(), text.first()) {
+        (false, _) => kinds.join(", "),
+        // The tag of a SEQUENCE, with which certificates and keys begin.
+        (true, Some(0x30)) if text.contains(&0) => {
+            "DER; `openssl x509 -inform DER` converts it".into()
+        }
+        (true, _) => "something else".into(),
+    };
+    Ok((found, kinds))
 }

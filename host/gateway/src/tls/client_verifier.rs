@@ -159,13 +159,13 @@ impl PartialEq for ClientVerifier {
 }
 
 fn load_authorities(file: &Path) -> Result<TrustedAuthorities, CertificateFault> {
-    let authorities = pem::certificates(file)?;
-    let roots = Arc::new(pem::roots(&authorities)?);
+    let found = pem::authorities(file)?;
+    let roots = Arc::new(found.roots);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider())
         .build()
         .map_err(|error| CertificateFault::UnusableAuthority(error.into()))?;
     Ok(TrustedAuthorities {
-        authorities,
+        authorities: found.certificates,
         verifier,
     })
 }

@@ -1,6 +1,5 @@
 //! The TLS configuration of connections to a backend.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,8 +7,7 @@ use postgate_config::{BackendCertificate, BackendTls, BackendTrust, TlsVersion};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateRevocationListDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -17,9 +15,10 @@ use rustls_native_certs::CertificateResult;
 
 use super::error::BackendTlsError;
 use super::verifier::{AcceptAny, VerifyByAuthorities};
-use crate::certificate::{certified_key, crypto_provider};
+use crate::certificate::{Part, read_pair};
 use crate::error::{CertificateError, CertificateFault};
 use crate::pem;
+use crate::provider::crypto_provider;
 
 /// Reads and checks the files of a backend with this name, and makes the configuration of its
 /// connections. TLS sessions are resumed only among connections that share the result.
@@ -69,12 +68,11 @@ fn identity(
     backend: &str,
     BackendCertificate { chain, key }: &BackendCertificate,
 ) -> Result<SingleCertAndKey, CertificateError> {
-    let in_chain = |fault| error(backend, "tls-certificate", chain, fault);
-    let in_key = |fault| error(backend, "tls-key", key, fault);
-    let certificates = pem::certificates(chain).map_err(in_chain)?;
-    let private = pem::key(key).map_err(in_key)?;
-    let key = certified_key(certificates, private, chain).map_err(in_key)?;
-    Ok(key.into())
+    let pair = read_pair(chain, key).map_err(|(part, fault)| match part {
+        Part::Chain => error(backend, "tls-certificate", chain, fault),
+        Part::Key => error(backend, "tls-key", key, fault),
+    })?;
+    Ok(pair.into())
 }
 
 fn verifier(
@@ -90,8 +88,8 @@ fn verifier(
         None => (system_roots(backend)?, Vec::new()),
         Some(file) => {
             let in_file = |fault| error(backend, "tls-ca", file, fault);
-            let certificates = pem::certificates(file).map_err(in_file)?;
-            (pem::roots(&certificates).map_err(in_file)?, certificates)
+            let found = pem::authorities(file).map_err(in_file)?;
+            (found.roots, found.certificates)
         }
     };
     let mut builder =
@@ -99,8 +97,8 @@ fn verifier(
     let source = match revoked {
         None => ("tls-ca", file.unwrap_or_else(|| Path::new("the system"))),
         Some(file) => {
-            let lists =
-                revocation_lists(file).map_err(|fault| error(backend, "tls-crl", file, fault))?;
+            let lists = pem::revocation_lists(file)
+                .map_err(|fault| error(backend, "tls-crl", file, fault))?;
             builder = builder.with_crls(lists).only_check_end_entity_revocation();
             ("tls-crl", file)
         }
@@ -128,19 +126,6 @@ fn system_roots(backend: &str) -> Result<RootCertStore, BackendTlsError> {
             backend: backend.to_owned(),
             cause: found.errors.into_iter().next(),
         }),
-    }
-}
-
-fn revocation_lists(
-    file: &Path,
-) -> Result<Vec<CertificateRevocationListDer<'static>>, CertificateFault> {
-    let text = fs::read(file)?;
-    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(CertificateFault::Syntax)?;
-    match lists.is_empty() {
-        true => Err(CertificateFault::NoRevocationList),
-        false => Ok(lists),
     }
 }
 
