@@ -9,6 +9,7 @@ use postgate_tests::Over;
 use postgate_tests::certificate::{Authority, Issued, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
+use postgate_tests::peer::{converse, s_client_starttls};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use serde_json::Value;
@@ -103,6 +104,21 @@ fn what_is_broken_leaves_the_old_in_its_place() {
             "expected a certificate in PEM",
         ),
         (&issued.certificate, &String::new(), "the file is empty"),
+        (
+            &issued.certificate.replacen("\nMII", "\nM!I", 1),
+            &issued.key,
+            "mx.pem: line 2: this is no base64",
+        ),
+        (
+            &format!("{}{}", issued.certificate, &authority.pem()[..200]),
+            &issued.key,
+            "`-----BEGIN CERTIFICATE-----` without `-----END CERTIFICATE-----`; the file is cut",
+        ),
+        (
+            &format!("{}{}", issued.certificate, Authority::new("other").pem()),
+            &issued.key,
+            "did not issue that in line 1",
+        ),
     ] {
         let (certificate, key) = (certificate.clone(), key.clone());
         replace(&gateway, &Issued { certificate, key });
@@ -128,6 +144,84 @@ fn what_is_broken_leaves_the_old_in_its_place() {
     replace(&gateway, &issued);
     replaced_by(&gateway, &issued);
     assert_eq!(shown(&gateway, &config), issued.fingerprint());
+}
+
+/// What editors and `cat` make of files does no harm: the whole chain is shown.
+#[test]
+fn files_that_look_unusual_are_read_as_a_whole() {
+    let root = Authority::new("root");
+    let below = root.intermediate("below");
+    let setup = Setup::new().listener("tls = \"optional\"");
+    let setup = setup.certified_by(&root).set("tls = { rescan = \"0s\" }");
+    let gateway = setup.start();
+    let config = without_memory(&root);
+    let odd: [fn(&str, &str) -> String; 6] = [
+        |own, above| format!("{own}{above}"),
+        |own, above| format!("{}{above}", own.trim_end()),
+        |own, above| {
+            format!("\u{feff}{own}\u{feff}{above}")
+                .trim_end()
+                .to_owned()
+        },
+        |own, above| {
+            format!("{own}{above}")
+                .replace("\r\n", "\n")
+                .replace('\n', "\r")
+        },
+        |own, above| format!("  {}", format!("{own}{above}").replace('\n', "\t\n  ")),
+        |own, above| {
+            format!("Bag Attributes\n  x: y\nsubject=CN = mx\n{own}\nissuer: caf\u{e9}\n{above}")
+        },
+    ];
+    for written in odd {
+        let mut issued = below.issue(&[NAME]);
+        let expected = issued.fingerprint();
+        issued.certificate = written(&issued.certificate, &below.pem());
+        replace(&gateway, &issued);
+        gateway.hang_up();
+        gateway.log().wait_for("the new certificate", |line| {
+            line["message"] == "certificate replaced" && line["new"] == expected.as_str()
+        });
+        // The client knows the root only: without the authority in between it would fail.
+        let client = Client::start_tls(gateway.address(), &config, NAME);
+        assert_eq!(fingerprint(&client), expected);
+        assert_eq!(client.tls().peer_certificates().map(<[_]>::len), Some(2));
+    }
+}
+
+/// Authorities that are lost would let clients fail, or be taken for strangers.
+#[test]
+fn authorities_for_clients_stay_until_all_can_be_read() {
+    let authority = Authority::new("tests");
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let setup = Setup::new().certified_by(&authority).listener(
+        "tls = \"optional\"\nclient-certificates = \"required\"\nclient-ca = \"clients.pem\"",
+    );
+    let file = setup.directory().join("clients.pem");
+    fs::write(&file, first.pem()).expect("the authorities");
+    let gateway = setup.set("tls = { rescan = \"0s\" }").start();
+    let is_let_in = |of: &Authority| {
+        let issued = of.issue_to_client("alice@client.example");
+        let (chain, key) = issued.write(gateway.directory(), "alice");
+        let mut command = s_client_starttls(gateway.address());
+        command.arg("-cert").arg(chain).arg("-key").arg(key);
+        let (_, said) = converse(&mut command, "EHLO client.example\nQUIT\n");
+        said.contains("221 2.0.0")
+    };
+    assert!(is_let_in(&first) && !is_let_in(&second));
+    let broken = first.pem() + &second.pem().replace("-----END CERTIFICATE-----", "");
+    fs::write(&file, &broken).expect("the authorities");
+    gateway.hang_up();
+    let told = "clients.pem: line ";
+    gateway.log().wait_for(told, |line| {
+        let error = line["error"].as_str();
+        line["level"] == "ERROR" && error.is_some_and(|error| error.contains(told))
+    });
+    assert!(is_let_in(&first) && !is_let_in(&second));
+    fs::write(&file, first.pem().trim_end().to_owned() + &second.pem()).expect("the authorities");
+    gateway.hang_up();
+    gateway.log().wait_for_message("certificates reloaded");
+    assert!(is_let_in(&first) && is_let_in(&second));
 }
 
 /// Whoever issued a certificate may have a clock that is ahead of the gateway's.

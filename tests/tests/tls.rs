@@ -11,6 +11,7 @@ use postgate_tests::client::Client;
 use postgate_tests::control::SOCKET;
 use postgate_tests::gateway::{Gateway, Setup, program as gateway};
 use postgate_tests::peer::{converse, program, run, s_client, s_client_starttls, swaks};
+use postgate_tests::rogue::Rogue;
 use serde_json::Value;
 
 /// A gateway with a certificate for mx.example.org of this authority.
@@ -184,6 +185,157 @@ fn versions_are_those_of_the_profile() {
     }
 }
 
+/// The cipher suites of TLS 1.2 that openssl knows, by their names there.
+fn suites_of_openssl() -> Vec<String> {
+    let mut command = program("openssl");
+    let output = run(command.args([
+        "ciphers",
+        "-s",
+        "-tls1_2",
+        "ALL:COMPLEMENTOFALL:@SECLEVEL=0",
+    ]));
+    let names = String::from_utf8(output.stdout).expect("text");
+    names.trim().split(':').map(str::to_owned).collect()
+}
+
+/// Of all suites of TLS 1.2, a profile has those with forward secrecy and authenticated encryption, or
+/// none. With TLS 1.3 there is nothing else.
+#[test]
+fn ciphers_are_those_of_the_profile() {
+    let authority = Authority::new("tests");
+    let suites = suites_of_openssl();
+    assert!(suites.len() > 20, "{suites:?}");
+    for (profile, expected) in [
+        (
+            "compatible",
+            &[
+                "ECDHE-ECDSA-AES128-GCM-SHA256",
+                "ECDHE-ECDSA-AES256-GCM-SHA384",
+                "ECDHE-ECDSA-CHACHA20-POLY1305",
+                "ECDHE-RSA-AES128-GCM-SHA256",
+                "ECDHE-RSA-AES256-GCM-SHA384",
+                "ECDHE-RSA-CHACHA20-POLY1305",
+            ][..],
+        ),
+        ("modern", &[]),
+    ] {
+        let setup = Setup::new().certified_by(&authority);
+        made_by_openssl(setup.directory(), "rsa", &["-newkey", "rsa:2048"]);
+        let setup = setup.set(
+            "certificate = [{ chain = \"mx.pem\", key = \"mx.key\" },\
+             { chain = \"rsa.pem\", key = \"rsa.key\" }]",
+        );
+        let settings = format!("tls = \"implicit\"\ntls-profile = \"{profile}\"");
+        let gateway = setup.listener(&settings).start();
+        let is_served = |arguments: &[&str]| {
+            let (_, said) = converse(s_client(gateway.address()).args(arguments), QUIT);
+            said.contains("221 2.0.0")
+        };
+        let mut taken: Vec<_> = suites.iter().map(String::as_str).collect();
+        taken.retain(|suite| {
+            let suite = format!("{suite}:@SECLEVEL=0");
+            is_served(&["-tls1_2", "-cipher", &suite])
+        });
+        taken.sort_unstable();
+        assert_eq!(taken, expected, "{profile}");
+        for suite in [
+            "TLS_AES_128_GCM_SHA256",
+            "TLS_AES_256_GCM_SHA384",
+            "TLS_CHACHA20_POLY1305_SHA256",
+        ] {
+            assert!(
+                is_served(&["-tls1_3", "-ciphersuites", suite]),
+                "{profile} {suite}"
+            );
+        }
+        let ccm = ["-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"];
+        assert!(!is_served(&ccm), "{profile}");
+    }
+}
+
+/// Has openssl make a self-signed certificate for mx.example.org, as `NAME.pem` and `NAME.key`.
+fn made_by_openssl(directory: &Path, name: &str, kind: &[&str]) {
+    let path = |extension: &str| directory.join(format!("{name}.{extension}"));
+    let mut command = program("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-nodes",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=mx.example.org",
+    ]);
+    command
+        .args(["-addext", "subjectAltName=DNS:mx.example.org"])
+        .args(kind);
+    command
+        .arg("-keyout")
+        .arg(path("key"))
+        .arg("-out")
+        .arg(path("pem"));
+    let (is_well, told) = said(&mut command);
+    assert!(is_well, "{told}");
+}
+
+/// Keys of all kinds and in all forms that openssl writes, and the text that it writes around them.
+#[test]
+fn files_of_openssl_are_read() {
+    let setup = Setup::new().listener("tls = \"implicit\"");
+    let directory = setup.directory().to_owned();
+    let openssl = |arguments: &str| {
+        let mut command = program("openssl");
+        command.current_dir(&directory).args(arguments.split(' '));
+        let (is_well, told) = said(&mut command);
+        assert!(is_well, "{arguments}: {told}");
+    };
+    made_by_openssl(&directory, "rsa", &["-newkey", "rsa:2048"]);
+    made_by_openssl(&directory, "ed", &["-newkey", "ed25519"]);
+    openssl("ecparam -name prime256v1 -genkey -out ec.key");
+    openssl(
+        "req -x509 -key ec.key -days 30 -subj /CN=mx.example.org -addext subjectAltName=DNS:mx.example.org -out ec.pem",
+    );
+    openssl("rsa -in rsa.key -traditional -out pkcs1.key");
+    openssl("pkcs12 -export -in rsa.pem -inkey rsa.key -passout pass:x -out rsa.p12");
+    openssl("pkcs12 -in rsa.p12 -nodes -passin pass:x -out bag.pem");
+    openssl("x509 -in rsa.pem -text -out text.pem");
+    for (file, sign) in [
+        ("ec.key", "BEGIN EC PARAMETERS"),
+        ("ec.key", "BEGIN EC PRIVATE KEY"),
+        ("pkcs1.key", "BEGIN RSA PRIVATE KEY"),
+        ("rsa.key", "BEGIN PRIVATE KEY"),
+        ("bag.pem", "Bag Attributes"),
+        ("text.pem", "Signature Algorithm"),
+    ] {
+        let text = fs::read_to_string(directory.join(file)).unwrap();
+        assert!(text.contains(sign), "no {sign} in {text}");
+    }
+    let mut setup = setup;
+    for (chain, key) in [
+        ("rsa.pem", "rsa.key"),
+        ("rsa.pem", "pkcs1.key"),
+        ("text.pem", "rsa.key"),
+        ("bag.pem", "bag.pem"),
+        ("ec.pem", "ec.key"),
+        ("ed.pem", "ed.key"),
+    ] {
+        setup = setup.set(&format!(
+            "certificate = [{{ chain = \"{chain}\", key = \"{key}\" }}]"
+        ));
+        let mut command = gateway();
+        let (is_well, told) = said(command.args(["check", "--config"]).arg(setup.write()));
+        assert!(is_well, "{chain}, {key}: {told}");
+    }
+    let gateway = setup.set("certificate = [{ chain = \"bag.pem\" }]").start();
+    for (name, expected) in [("mx.example.org", true), ("mx.example.net", false)] {
+        let mut command = s_client(gateway.address());
+        command.arg("-CAfile").arg(directory.join("rsa.pem"));
+        command.args(["-verify_return_error", "-verify_hostname", name]);
+        let (_, said) = converse(&mut command, QUIT);
+        assert_eq!(said.contains("221 2.0.0"), expected, "{name}: {said}");
+    }
+}
+
 #[test]
 fn certificates_come_as_two_files_a_chain_or_one() {
     let root = Authority::new("root");
@@ -329,35 +481,172 @@ fn seen(gateway: &Gateway, event: &str) -> String {
     line["says"].as_str().unwrap_or_default().replace('\\', "")
 }
 
+/// What the guest `sealed` has logged in the session of a gateway, once that is over, as pairs of an event
+/// and what it saw there. `kind` is how its lines begin: `state ` or nothing.
+fn all_seen(gateway: &Gateway, kind: &str) -> Vec<(String, String)> {
+    let says = |line: &Value| {
+        let says = line["says"].as_str().unwrap_or_default().trim_matches('"');
+        let says = says
+            .strip_prefix(kind)
+            .filter(|_| line["session"] != "load");
+        let (event, rest) = says?.split_once(' ')?;
+        Some((event.to_owned(), rest.replace('\\', "")))
+    };
+    let is_end = |line: &Value| says(line).is_some_and(|(event, _)| event == "disconnect");
+    gateway.log().wait_for("the end of the session", is_end);
+    let lines = gateway.log().find(|line| says(line).is_some());
+    let lines = lines.iter().filter_map(says);
+    lines.filter(|(event, _)| event != "state").collect()
+}
+
+/// A gateway that offers STARTTLS and AUTH, in front of this backend, with the guest `sealed`.
+fn sealed(authority: &Authority, backend: &Backend) -> Gateway {
+    let setup = Setup::new().backend(&backend.smtp());
+    let setup = setup.certified_by(authority);
+    let setup = setup.listener("tls = \"optional\"\nauth = \"optional\"");
+    let sidecar = "limits.log-lines = 1000";
+    setup.plugin("10-sealed", "guests/sealed", sidecar).start()
+}
+
+/// The events of a session after its handshake.
+const LATER_EVENTS: [&str; 16] = [
+    "helo",
+    "auth-keys",
+    "auth",
+    "vrfy",
+    "expn",
+    "help",
+    "mail",
+    "rcpt",
+    "reset",
+    "data",
+    "headers",
+    "body-chunk",
+    "message",
+    "outcome",
+    "command",
+    "disconnect",
+];
+
 #[test]
 fn plugins_see_how_a_session_is_encrypted() {
     let authority = Authority::new("tests");
-    let setup = Setup::new().certified_by(&authority);
-    let setup = setup.listener("tls = \"optional\"");
-    let gateway = setup.plugin("10-sealed", "guests/sealed", "").start();
-    let config = authority.client();
-    let mut client = Client::start_tls(gateway.address(), &config, "mx.example.org");
+    let backend = Backend::working();
+    let gateway = sealed(&authority, &backend);
+    let began = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_secs();
+    let mut client = Client::start_tls(gateway.address(), &authority.client(), "mx.example.org");
+    client.says("AUTH SCRAM-SHA-256 biwsbj1ub2JvZHkscj14", "334 ");
+    client.says("*", "501 ");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "235 ");
+    client.says("VRFY bob", "252 ");
+    client.ask("EXPN staff");
+    client.says("HELP", "214 ");
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    client.says("RSET", "250 ");
     client.envelope("alice@client.example", &["bob@example.org"]);
     assert!(client.message(MESSAGE).starts_with("250"));
-    for event in ["connect", "starttls"] {
-        let seen = seen(&gateway, event);
-        assert!(seen.contains(&format!("{event} false")), "{seen}");
-        assert!(seen.contains(" nothing"), "{seen}");
+    client.says("QUIT", "221 ");
+    let seen = all_seen(&gateway, "");
+    // The client greets, begins TLS, and greets again.
+    let handshake = 1 + seen
+        .iter()
+        .position(|(event, _)| event == "starttls")
+        .unwrap();
+    let (before, after) = seen.split_at(handshake);
+    for (event, facts) in before {
+        assert!(facts.starts_with("false "), "{event}: {facts}");
+        assert!(facts.ends_with(" nothing"), "{event}: {facts}");
     }
-    for event in ["mail", "message"] {
-        let seen = seen(&gateway, event);
-        assert!(seen.contains(&format!("{event} true ESMTPS ")), "{seen}");
-        for fact in [
-            "version: \"TLSv1.3\"",
-            "cipher: \"TLS_AES_256_GCM_SHA384\"",
-            "server-name: Some(\"mx.example.org\")",
-            "alpn: None",
-            "client-certificate: None",
-            "since: 1",
-        ] {
-            assert!(seen.contains(fact), "no {fact} in {seen}");
-        }
+    let (_, first) = &after[0];
+    let facts = &first[first.find("TlsFacts").unwrap()..];
+    for fact in [
+        "version: \"TLSv1.3\"",
+        "cipher: \"TLS_AES_256_GCM_SHA384\"",
+        "server-name: Some(\"mx.example.org\")",
+        "alpn: None",
+        "client-certificate: None",
+    ] {
+        assert!(facts.contains(fact), "no {fact} in {facts}");
     }
+    let since = facts.split_once("since: ").unwrap().1.split(',').next();
+    let since: u64 = since.unwrap().parse().unwrap();
+    assert!(since >= began && since < began + 600, "{since}");
+    for (event, seen) in after {
+        assert!(seen.starts_with("true "), "{event}: {seen}");
+        assert!(seen.ends_with(facts), "{event}: {seen}");
+    }
+    let events = after.iter().map(|(event, _)| event.as_str());
+    let events: std::collections::BTreeSet<_> = events.collect();
+    let missing = LATER_EVENTS.iter().filter(|event| !events.contains(*event));
+    assert_eq!(missing.count(), 0, "{events:?}");
+}
+
+#[test]
+fn rset_ends_the_transaction_and_keeps_the_session() {
+    let authority = Authority::new("tests");
+    let backend = Backend::working();
+    let gateway = sealed(&authority, &backend);
+    let mut client = Client::start_tls(gateway.address(), &authority.client(), "mx.example.org");
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "235 ");
+    client.envelope(
+        "alice@client.example",
+        &["bob@example.org", "carol@example.org"],
+    );
+    client.says("RSET", "250 2.0.0 ");
+    client.says("RCPT TO:<dave@example.org>", "503 5.5.1 ");
+    client.says("DATA", "503 5.5.1 ");
+    client.says("RSET", "250 2.0.0 ");
+    // Neither a greeting nor another login is asked for, and neither is possible again.
+    client.says("AUTH PLAIN AGJvYgBzZWNyZXQ=", "503 5.5.1 ");
+    client.envelope("erin@client.example", &["dave@example.org"]);
+    assert!(client.message(MESSAGE).starts_with("250"));
+    client.says("QUIT", "221 ");
+    let taken = backend.taken();
+    assert_eq!(taken.len(), 1);
+    assert!(taken[0].mail.starts_with("MAIL FROM:<erin@client.example>"));
+    assert_eq!(taken[0].recipients.len(), 1);
+    assert!(taken[0].recipients[0].starts_with("RCPT TO:<dave@example.org>"));
+    let states = all_seen(&gateway, "state ");
+    let at = |wanted: &str| {
+        let states = states.iter().filter(|(event, _)| event == wanted);
+        states.map(|(_, state)| state.clone()).collect::<Vec<_>>()
+    };
+    let (mail, reset) = (at("mail"), at("reset"));
+    let parts = |state: &str| {
+        let (transaction, rest) = state.split_once(" helo=").unwrap();
+        (transaction.to_owned(), rest.to_owned())
+    };
+    let ((first, before), (second, after)) = (parts(&mail[0]), parts(&mail[1]));
+    assert!(at("rcpt")[1].ends_with("recipients=1"));
+    assert_ne!(first, second);
+    assert!(first.len() > "transaction=".len() && second.len() > "transaction=".len());
+    assert!(
+        before.starts_with("client.example as=Some(\"bob\") "),
+        "{before}"
+    );
+    // Nothing of the first transaction is left.
+    assert_eq!(
+        before.split_once(" sender=").unwrap().0,
+        after.split_once(" sender=").unwrap().0
+    );
+    assert!(
+        !after.contains("alice") && after.ends_with("recipients=0"),
+        "{after}"
+    );
+    // One transaction has ended; where there was none, there is nothing to tell.
+    assert_eq!(reset.len(), 1, "{reset:?}");
+    assert!(reset[0].ends_with("sender=None recipients=0"), "{reset:?}");
+    let encrypted = all_seen(&gateway, "");
+    let encrypted = encrypted.iter().filter(|(event, _)| event == "mail");
+    let encrypted: Vec<_> = encrypted.map(|(_, facts)| facts).collect();
+    assert!(
+        encrypted[0].starts_with("true ESMTPSA TlsFacts"),
+        "{encrypted:?}"
+    );
+    assert_eq!(encrypted[0], encrypted[1]);
 }
 
 #[test]
@@ -370,12 +659,21 @@ fn a_plugin_may_refuse_starttls() {
     client.expect("220 ");
     client.says("EHLO refuse", "250");
     client.says("STARTTLS", "454 4.7.0 not for you");
+    client.says("MAIL FROM:<alice@client.example>", "250");
     client.says("EHLO client.example", "250");
     client.says("STARTTLS", "220 ");
     client
         .handshake(&authority.client(), "mx.example.org")
         .unwrap();
     client.says("NOOP", "250");
+}
+
+#[test]
+fn starttls_is_not_available_while_its_plugin_fails() {
+    let behaviour = "trap@starttls";
+    let rogue = Rogue::start(&[behaviour], "");
+    let reply = rogue.provoke(behaviour);
+    assert!(reply.starts_with("454 4.7.0 TLS not available"), "{reply}");
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn a_client_that_stops_in_the_midst_of_its_hello_is_not_waited_for() {
     gateway.log().wait_for_all("the deadline", 4, is_it);
 }
 
-/// What `postgate serve` says with these files as chain and key, which it must refuse to start with.
+/// What `postgate serve` says with these files as chain and key, which it must refuse to start with, as
+/// `postgate check` refuses them.
 fn refused(directory: &Setup, chain: &[u8], key: Option<&[u8]>) -> String {
     let path = |name: &str| directory.directory().join(name);
     fs::write(path("mx.pem"), chain).expect("the chain");
@@ -149,9 +150,17 @@ fn refused(directory: &Setup, chain: &[u8], key: Option<&[u8]>) -> String {
         // An error says that it is not there, which is what is wanted.
         None => _ = fs::remove_file(path("mx.key")),
     }
-    let output = run(gateway().args(["serve", "--config"]).arg(directory.write()));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(64), "{said}");
+    refused_configuration(&directory.write())
+}
+
+fn refused_configuration(file: &Path) -> String {
+    let [said, checked] = ["serve", "check"].map(|command| {
+        let output = run(gateway().args([command, "--config"]).arg(file));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{command}: {said}");
+        said
+    });
+    assert_eq!(said, checked);
     said
 }
 
@@ -169,6 +178,27 @@ fn certificates_that_cannot_be_used_are_mistakes() {
     let cut = &certificate[..certificate.len() / 2];
     let garbage = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let encrypted = encrypted(setup.directory(), key);
+    let two_keys = [key, other.key.as_bytes()].concat();
+    let (lines, middle) = (lines_of(certificate), root.intermediate("middle"));
+    let below = middle.issue(&["mx.example.org"]);
+    let gap = [below.certificate.as_bytes(), root.pem().as_bytes()].concat();
+    let lost = String::from_utf8_lossy(certificate);
+    let lost = lost.replacen("-----END CERTIFICATE-----", "", 1) + &root.pem();
+    let same_line = lost.replacen(
+        "-----BEGIN CERTIFICATE-----",
+        "# -----BEGIN CERTIFICATE-----",
+        1,
+    );
+    let other_character = [
+        certificate,
+        root.pem().replacen("\nMII", "\nM?I", 1).as_bytes(),
+    ]
+    .concat();
+    let bad_character = format!("mx.pem: line {}: this is no base64", lines + 2);
+    let not_issuer = format!(
+        "mx.pem: line {}: the certificate of \"CN=root\" did not issue that in line 1",
+        lines_of(below.certificate.as_bytes()) + 1
+    );
     for (chain, key, told) in [
         (certificate, None, "certificate mx: key: "),
         (certificate, None, "mx.key: cannot be read: No such file"),
@@ -183,9 +213,30 @@ fn certificates_that_cannot_be_used_are_mistakes() {
         (
             cut,
             Some(key),
-            "mx.pem: not PEM: there is no -----END CERTIFICATE-----",
+            "mx.pem: line 1: `-----BEGIN CERTIFICATE-----` without `-----END CERTIFICATE-----`; the file",
         ),
-        (garbage, Some(key), "mx.pem: the certificate is malformed"),
+        (
+            garbage,
+            Some(key),
+            "mx.pem: line 1: the certificate is malformed",
+        ),
+        (
+            lost.as_bytes(),
+            Some(key),
+            "mx.pem: line 1: `-----BEGIN CERTIFICATE-----` without",
+        ),
+        (
+            same_line.as_bytes(),
+            Some(key),
+            "mx.pem: line 1: what marks a section is",
+        ),
+        (&other_character, Some(key), &bad_character),
+        (&gap, Some(below.key.as_bytes()), &not_issuer),
+        (
+            certificate,
+            Some(&two_keys),
+            "mx.key: line 6: a second private key, after that in line 1",
+        ),
         (
             &wrong_order,
             Some(key),
@@ -199,7 +250,7 @@ fn certificates_that_cannot_be_used_are_mistakes() {
         (
             certificate,
             Some(&encrypted),
-            "mx.key: the key is encrypted; write it without",
+            "mx.key: line 1: the key is encrypted; write it without",
         ),
     ] {
         let said = refused(&setup, chain, key);
@@ -210,11 +261,15 @@ fn certificates_that_cannot_be_used_are_mistakes() {
 
 /// Whoever may read every file cannot read a directory.
 #[test]
-fn a_directory_is_no_certificate() {
+fn files_that_are_missing_or_unreadable_are_mistakes() {
     let issued = Authority::new("tests").issue(&["mx.example.org"]);
-    for (chain, key, told) in [
-        ("live", "mx.key", "certificate mx: chain: "),
-        ("mx.pem", "live", "certificate mx: key: "),
+    let directory = "live: cannot be read: Is a directory";
+    let nothing = "absent: cannot be read: No such file";
+    for (chain, key, told, why) in [
+        ("live", "mx.key", "certificate mx: chain: ", directory),
+        ("mx.pem", "live", "certificate mx: key: ", directory),
+        ("absent", "mx.key", "certificate mx: chain: ", nothing),
+        ("mx.pem", "absent", "certificate mx: key: ", nothing),
     ] {
         let setup = Setup::new().listener("tls = \"optional\"");
         issued.write(setup.directory(), "mx");
@@ -222,14 +277,52 @@ fn a_directory_is_no_certificate() {
         let setup = setup.set(&format!(
             "certificate = [{{ name = \"mx\", chain = \"{chain}\", key = \"{key}\" }}]"
         ));
-        let output = run(gateway().args(["serve", "--config"]).arg(setup.write()));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(64), "{said}");
-        assert!(said.contains(told), "{said}");
-        assert!(
-            said.contains("live: cannot be read: Is a directory"),
-            "{said}"
-        );
+        let said = refused_configuration(&setup.write());
+        assert!(said.contains(told) && said.contains(why), "{said}");
+    }
+}
+
+fn lines_of(text: &[u8]) -> usize {
+    String::from_utf8_lossy(text).lines().count()
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_mistakes() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority).listener(
+        "tls = \"optional\"\nclient-certificates = \"optional\"\nclient-ca = \"clients.pem\"",
+    );
+    let Issued { key, .. } = authority.issue(&["mx.example.org"]);
+    let other = Authority::new("other").pem();
+    let second = lines_of(authority.pem().as_bytes()) + 1;
+    let altered = other.replacen("\nMII", "\nMIA", 1);
+    for (text, told) in [
+        (
+            "# none yet\n".to_owned(),
+            "expected a certificate in PEM".to_owned(),
+        ),
+        (
+            key,
+            "expected a certificate in PEM (-----BEGIN CERTIFICATE-----), found PRIVATE KEY"
+                .to_owned(),
+        ),
+        (
+            authority.pem() + &altered,
+            format!("line {second}: the certificate is malformed"),
+        ),
+        (
+            authority.pem() + &other.replace("BEGIN CERTIFICATE", "BEGIN CERT"),
+            format!(
+                "line {}: `-----END CERTIFICATE-----` behind",
+                second + lines_of(other.as_bytes()) - 1
+            ),
+        ),
+    ] {
+        fs::write(setup.directory().join("clients.pem"), text).expect("the file");
+        let said = refused_configuration(&setup.write());
+        let told = format!("clients.pem: {told}");
+        assert!(said.contains("listener main: client-ca: "), "{said}");
+        assert!(said.contains(&told), "no {told:?} in {said}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Logs at each event how the session is encrypted. Lets a client begin TLS unless its HELO name is
-//! `refuse`.
+//! Logs at each event how the session is encrypted, and the state that `RSET` keeps or ends. Lets a client
+//! begin TLS unless its HELO name is `refuse`, and authenticate as whoever it says to be.
 
 use postgate_plugin::prelude::*;
 
@@ -30,6 +30,20 @@ impl OnStarttls for Sealed {
     }
 }
 
+impl OnAuthKeys for Sealed {
+    fn on_auth_keys(&mut self, _: &str) -> Option<ScramKeys> {
+        tell("auth-keys");
+        None
+    }
+}
+
+impl OnAuth for Sealed {
+    fn on_auth(&mut self, credentials: &Credentials) -> AuthAnswer {
+        tell("auth");
+        AuthAnswer::accept(credentials.identity.clone())
+    }
+}
+
 impl OnMail for Sealed {
     fn on_mail(&mut self, _: &Sender) -> MailAnswer {
         tell("mail");
@@ -37,10 +51,84 @@ impl OnMail for Sealed {
     }
 }
 
+impl OnRcpt for Sealed {
+    fn on_rcpt(&mut self, _: &Recipient) -> RcptAnswer {
+        tell("rcpt");
+        RcptAnswer::next()
+    }
+}
+
+impl OnData for Sealed {
+    fn on_data(&mut self) -> DataAnswer {
+        tell("data");
+        DataAnswer::next()
+    }
+}
+
+impl OnHeaders for Sealed {
+    fn on_headers(&mut self) -> HeadersAnswer {
+        tell("headers");
+        HeadersAnswer::next()
+    }
+}
+
+impl OnBodyChunk for Sealed {
+    fn on_body_chunk(&mut self, _: &BodyChunk) -> BodyChunkAnswer {
+        tell("body-chunk");
+        BodyChunkAnswer::next()
+    }
+}
+
 impl OnMessage for Sealed {
     fn on_message(&mut self) -> MessageAnswer {
         tell("message");
         MessageAnswer::next()
+    }
+}
+
+impl OnOutcome for Sealed {
+    fn on_outcome(&mut self, _: &Outcome) {
+        tell("outcome");
+    }
+}
+
+impl OnReset for Sealed {
+    fn on_reset(&mut self, _: Cause) {
+        tell("reset");
+    }
+}
+
+impl OnVrfy for Sealed {
+    fn on_vrfy(&mut self, _: &str) -> QueryAnswer {
+        tell("vrfy");
+        QueryAnswer::next()
+    }
+}
+
+impl OnExpn for Sealed {
+    fn on_expn(&mut self, _: &str) -> QueryAnswer {
+        tell("expn");
+        QueryAnswer::next()
+    }
+}
+
+impl OnHelp for Sealed {
+    fn on_help(&mut self, _: &str) -> QueryAnswer {
+        tell("help");
+        QueryAnswer::next()
+    }
+}
+
+impl OnCommand for Sealed {
+    fn on_command(&mut self, _: &Command) -> QueryAnswer {
+        tell("command");
+        QueryAnswer::next()
+    }
+}
+
+impl OnDisconnect for Sealed {
+    fn on_disconnect(&mut self, _: &Summary) {
+        tell("disconnect");
     }
 }
 
@@ -54,6 +142,17 @@ fn tell(event: &str) {
         session::encrypted(),
         session::protocol()
     ));
+    log::info(format!(
+        "state {event} transaction={} helo={} as={:?} sender={:?} recipients={}",
+        session::transaction_id(),
+        session::helo_name(),
+        session::authenticated_as(),
+        session::sender().map(|sender| sender.to_string()),
+        session::recipients().len()
+    ));
 }
 
-postgate_plugin::export!(Sealed: OnConnect, OnHelo, OnStarttls, OnMail, OnMessage);
+postgate_plugin::export!(
+    Sealed: OnConnect, OnHelo, OnStarttls, OnAuthKeys, OnAuth, OnMail, OnRcpt, OnData, OnHeaders,
+        OnBodyChunk, OnMessage, OnOutcome, OnReset, OnVrfy, OnExpn, OnHelp, OnCommand, OnDisconnect
+);

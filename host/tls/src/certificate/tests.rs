@@ -206,6 +206,10 @@ fn chains_that_do_not_fit_together_are_refused() {
         .replace("END C", "END TRUSTED C");
     let request = leaf.replace("CERTIFICATE", "CERTIFICATE REQUEST");
     let long = leaf.replace('=', "");
+    let locked =
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n\
+        MQ==\n-----END EC PRIVATE KEY-----"
+            .to_owned();
     for (chain, key, expected) in [
         (
             format!("{leaf}{root}"),
@@ -267,9 +271,7 @@ fn chains_that_do_not_fit_together_are_refused() {
         ),
         (
             leaf.clone(),
-            &format!(
-                "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMQ==\n-----END EC PRIVATE KEY-----"
-            ),
+            &locked,
             "line 1: the key is encrypted; ".into(),
         ),
     ] {
@@ -284,7 +286,7 @@ fn chains_that_do_not_fit_together_are_refused() {
 /// What may happen to one line of a file.
 fn damages(line: &str) -> Vec<String> {
     let middle = line.len() / 2;
-    let mut damaged = vec![
+    vec![
         String::new(),
         line[..middle].to_owned(),
         line[middle..].to_owned(),
@@ -304,8 +306,7 @@ fn damages(line: &str) -> Vec<String> {
         "-----END CERTIFICATE----------BEGIN CERTIFICATE-----".to_owned(),
         "-----BEGIN PRIVATE KEY-----".to_owned(),
         "-----END PRIVATE KEY-----".to_owned(),
-    ];
-    damaged
+    ]
 }
 
 /// What may happen to one character of a line.
