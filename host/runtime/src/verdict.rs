@@ -37,6 +37,8 @@ pub enum Verdict {
     Answer(Acceptance),
     /// Accept the credentials. The client acts as this authorization identity.
     Authenticate(String),
+    /// The user is unknown, and shall look like one whose keys have this shape (SCRAM).
+    Decoy(KeyShape),
     /// Refuse this recipient, but only after the message was received.
     Defer(Refused),
     /// Accept the message, and drop it. The reason is for the log.
@@ -59,6 +61,7 @@ impl fmt::Display for Verdict {
             Self::Accept => f.write_str("accept"),
             Self::Answer(acceptance) => write!(f, "answer {}", acceptance.reply().code()),
             Self::Authenticate(_) => f.write_str("authenticate"),
+            Self::Decoy(_) => f.write_str("next"),
             Self::Defer(refused) => write!(f, "defer {}", refused.refusal.reply().code()),
             Self::Discard(_) => f.write_str("discard"),
             Self::Disconnect(refused) => write!(f, "disconnect {}", refused.refusal.reply().code()),

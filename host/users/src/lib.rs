@@ -19,7 +19,7 @@ mod user;
 
 pub use self::file::{AddError, EncodingError, File, Line, parse_line, without_mark};
 pub use self::password::{EmptyPassword, Password};
-pub use self::secret::{CannotVerify, Cost, ScramKeys, Secret, SecretError};
+pub use self::secret::{Budget, CannotVerify, Cost, ScramKeys, Secret, SecretError, TooCostly};
 pub use self::user::{LineError, NameError, User, canonical_name, check_name};
 
 /// True if the password is that of the user. If the decoy costs as much as the secrets of users, the

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use crate::password::{Password, prepared};
 
-pub use self::cost::{CannotVerify, Cost};
+pub use self::cost::{Budget, CannotVerify, Cost, TooCostly};
 pub use self::scram::ScramKeys;
 
 /// A password hash or SCRAM keys. `Debug` shows the scheme only.
@@ -84,6 +84,19 @@ impl Secret {
             fits |= verify(password.as_bytes())?;
         }
         Ok(fits && !prepared.is_empty())
+    }
+
+    /// Checks, by its parameters alone, that verifying a password stays within a budget.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it takes more memory or time.
+    pub fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
+        match self {
+            Self::Argon2id(hash) => hash.check_cost(budget),
+            Self::Bcrypt(hash) => hash.check_cost(budget),
+            Self::Scram(keys) => keys.check_cost(budget),
+        }
     }
 
     const fn scheme(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::secret::{ScramKeys, Secret, SecretError};
+use crate::secret::{Budget, ScramKeys, Secret, SecretError, TooCostly};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct User {
 /// Why a line is malformed. Never contains the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
+    /// A secret takes more than is allowed.
+    #[error(transparent)]
+    Cost(#[from] TooCostly),
     /// The line is not UTF-8.
     #[error("a line is UTF-8; only comments may have another encoding")]
     Encoding,
@@ -142,6 +145,16 @@ impl User {
             (all, scram) if scram > 1 || all - scram > 1 => Err(LineError::Twice),
             _ => Ok(user),
         }
+    }
+
+    /// Checks that verifying a password stays within a budget, whichever secret it is verified with.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a secret takes more.
+    pub fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
+        let mut secrets = self.secrets.iter();
+        secrets.try_for_each(|secret| secret.check_cost(budget))
     }
 
     /// The secret for passwords: the hash, or the SCRAM keys if there is no hash. Returns `None` without

@@ -9,12 +9,16 @@ use std::ops::ControlFlow;
 
 use postgate_plugin::{Pattern, files, log};
 use postgate_users::{
-    EncodingError, Secret, User, canonical_name, check_name, parse_line, without_mark,
+    Budget, EncodingError, LineError, ScramKeys, Secret, User, canonical_name, check_name,
+    parse_line, without_mark,
 };
 
 /// The users of a file.
 pub(crate) struct Directory {
     file: String,
+    /// What verifying a password may take. Who has a secret that takes more cannot log in: trying it
+    /// would end the call, and in time take the plugin out of service for all.
+    budget: Budget,
 }
 
 /// The file cannot be used, and the operator has to fix it.
@@ -36,11 +40,14 @@ impl fmt::Display for Unavailable {
 }
 
 impl Directory {
-    pub(crate) fn new(file: &str) -> Self {
-        Self { file: file.into() }
+    pub(crate) fn new(file: &str, budget: Budget) -> Self {
+        Self {
+            file: file.into(),
+            budget,
+        }
     }
 
-    /// The user with this name, in whatever spelling. A malformed line is nobody's.
+    /// The user with this name, in whatever spelling. A line that cannot be used is nobody's.
     pub(crate) fn find(&self, name: &str) -> Result<Option<User>, Unavailable> {
         let name = canonical_name(name);
         if check_name(&name).is_err() {
@@ -48,7 +55,7 @@ impl Directory {
         }
         let found = files::find_line(&self.file, &format!("{name}:"));
         let line = found.map_err(|error| self.unavailable(error))?;
-        match line.and_then(|line| parse_line(&line)) {
+        match line.and_then(|line| self.parse(&line)) {
             None => Ok(None),
             Some(Ok(user)) => Ok(Some(user)),
             // The number of the line is in the log since the file was checked. Finding it here would
@@ -60,49 +67,97 @@ impl Directory {
         }
     }
 
+    /// Parses a line, whose secrets must be within the budget.
+    fn parse(&self, line: &[u8]) -> Option<Result<User, LineError>> {
+        let user = parse_line(line)?;
+        Some(user.and_then(|user| {
+            user.check_cost(self.budget)?;
+            Ok(user)
+        }))
+    }
+
     /// A secret of the file for somebody who is not in it, so that checking strangers takes the same
     /// work as checking users. A name always gets the same secret as long as the file stays the same,
     /// and one kind of secrets is taken as often as it is there: several attempts show no more than
     /// one. If the file has no secret, it is a new one of usual cost.
     pub(crate) fn decoy(&self, name: &str) -> Result<Secret, Unavailable> {
-        let size = files::size(&self.file).map_err(|error| self.unavailable(error))?;
-        let place = hash_of(&canonical_name(name)) % u64::from(size.max(1));
-        let place = u32::try_from(place).unwrap_or_default();
-        let found = match self.first_secret(place)? {
-            None if place > 0 => self.first_secret(0)?,
-            found => found,
-        };
+        let found = self.of_somebody(name, usize::MAX, |line| {
+            let user = self.parse(line)?.ok()?;
+            user.password_secret().cloned()
+        })?;
         Ok(found.unwrap_or_else(Secret::decoy))
     }
 
-    /// The first secret after an offset, which may be in the middle of a line.
-    fn first_secret(&self, offset: u32) -> Result<Option<Secret>, Unavailable> {
+    /// Keys of the file for somebody who has none, for the same reason. There may be none, or none near
+    /// the place that the name selects.
+    pub(crate) fn decoy_keys(&self, name: &str) -> Result<Option<ScramKeys>, Unavailable> {
+        self.of_somebody(name, MAX_SEARCH, |line| {
+            // Most lines of some files have none, and need not be parsed.
+            let mut windows = line.windows(SCRAM.len());
+            let is_candidate = windows.any(|window| window.eq_ignore_ascii_case(SCRAM));
+            let user = is_candidate.then(|| self.parse(line))??.ok()?;
+            user.scram_keys().cloned()
+        })
+    }
+
+    /// What a user has whom a name selects: the first behind a place in the file who has it, or else the
+    /// first of the file. Both searches end after a number of octets.
+    fn of_somebody<T>(
+        &self,
+        name: &str,
+        max_search: usize,
+        pick: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Unavailable> {
+        let size = files::size(&self.file).map_err(|error| self.unavailable(error))?;
+        let place = hash_of(&canonical_name(name)) % u64::from(size.max(1));
+        let place = u32::try_from(place).unwrap_or_default();
+        match self.first_behind(place, max_search, &pick)? {
+            None if place > 0 => self.first_behind(0, max_search, &pick),
+            found => Ok(found),
+        }
+    }
+
+    /// What is picked of the first line after an offset, which may be in the middle of a line.
+    fn first_behind<T>(
+        &self,
+        offset: u32,
+        max_search: usize,
+        pick: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Unavailable> {
         let mut found = None;
         let mut is_first = offset > 0;
+        let mut searched = 0;
         self.each_line(offset, FIRST_READ, |line| {
-            if !mem::take(&mut is_first)
-                && let Some(Ok(user)) = parse_line(line)
-            {
-                found = user.password_secret().cloned();
+            searched += line.len() + 1;
+            if !mem::take(&mut is_first) {
+                found = pick(line);
             }
-            match found {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
+            match found.is_some() || searched > max_search {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         })?;
         Ok(found)
     }
 
-    /// Reads the file from its beginning to its end, logs what is wrong with it, and counts the users.
+    /// Reads the file, logs what is wrong with it, and counts the users. Of a very large file, only the
+    /// beginning: a file that a running plugin serves must not keep it from starting again.
     pub(crate) fn check(&self) -> Result<usize, Unavailable> {
         without_mark(&self.read(0, 4)?)
             .map_err(|error| Unavailable::Encoding(self.file.clone(), error))?;
         let mut users = 0;
         let mut number = 0;
         let mut names = HashMap::new();
+        let mut checked = 0;
         self.each_line(0, MAX_READ, |line| {
             number += 1;
-            match parse_line(line) {
+            checked += line.len() + 1;
+            if checked > MAX_CHECKED {
+                let text = "the file is large: lines from here on are checked when they are used";
+                log::info(format!("file {:?}, line {number}: {text}", self.file));
+                return ControlFlow::Break(());
+            }
+            match self.parse(line) {
                 None => {}
                 Some(Err(error)) => self.warn(number, &error),
                 Some(Ok(user)) => match names.entry(hash_of(&user.name)) {
@@ -202,5 +257,11 @@ fn matches(patterns: &[String], text: &str) -> bool {
 const FIRST_READ: u32 = 4_096;
 /// The most octets that the host returns in one call.
 const MAX_READ: u32 = 262_144;
+/// How the scheme of SCRAM keys begins, in any case.
+const SCRAM: &[u8] = b"{SCRAM-SHA-256}";
+/// How much of the file is searched for keys of somebody, in octets.
+const MAX_SEARCH: usize = 262_144;
+/// How much of the file is checked at the start, in octets. The default of `limits.file-size` is as much.
+const MAX_CHECKED: usize = 16 << 20;
 /// The longest line in octets, as for `find-line`.
 const MAX_LINE: usize = 65_536;

@@ -26,7 +26,7 @@ impl Plugin for AuthFile {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        let directory = Directory::new(&config.file);
+        let directory = Directory::new(&config.file, config.budget());
         Ok(Self { config, directory })
     }
 }
@@ -43,15 +43,19 @@ impl OnSelfTest for AuthFile {
 
 impl OnAuthKeys for AuthFile {
     fn on_auth_keys(&mut self, identity: &str) -> Option<ScramKeys> {
-        // If the file cannot be read, the attempt fails at its end, in on_auth.
-        let user = self.directory.find(identity).ok()??;
-        let keys = user.scram_keys()?;
-        Some(ScramKeys {
-            salt: keys.salt.clone(),
-            iterations: keys.iterations,
-            stored_key: keys.stored_key.to_vec(),
-            server_key: keys.server_key.to_vec(),
-        })
+        // If the file cannot be read, the attempt fails at its end, in on_auth. The decoy is looked for
+        // even if the user has keys, so that the time is the same.
+        let decoy = self.directory.decoy_keys(identity).ok()?;
+        let user = self.directory.find(identity).ok()?;
+        match user.as_ref().and_then(User::scram_keys) {
+            Some(keys) => Some(ScramKeys {
+                salt: keys.salt.clone(),
+                iterations: keys.iterations,
+                stored_key: keys.stored_key.to_vec(),
+                server_key: keys.server_key.to_vec(),
+            }),
+            None => decoy.map(|keys| ScramKeys::of_nobody(keys.iterations, keys.salt.len())),
+        }
     }
 }
 

@@ -19,6 +19,10 @@ fn users(lines: &str) {
     testing::file("users", lines);
 }
 
+fn directory() -> Directory {
+    Directory::new("users", Config::default().budget())
+}
+
 fn pencil() -> Password {
     Password::new("pencil").unwrap()
 }
@@ -192,8 +196,10 @@ fn keys_are_those_of_the_file() {
     let mut plugin = plugin("{}");
     let keys = plugin.on_auth_keys("Alice").unwrap();
     assert_eq!((keys.iterations, keys.salt), (4_096, vec![2; 16]));
-    assert_eq!(plugin.on_auth_keys("dave"), None);
-    assert_eq!(plugin.on_auth_keys("carol"), None);
+    // Whoever has none looks like somebody who has.
+    let nobody = Some(ScramKeys::of_nobody(4_096, 16));
+    assert_eq!(plugin.on_auth_keys("dave"), nobody);
+    assert_eq!(plugin.on_auth_keys("carol"), nobody);
     let verified = |identity| credentials(identity, "", Proof::Verified);
     assert_eq!(accepted(&plugin.on_auth(&verified("alice"))), Some("alice"));
     assert_eq!(accepted(&plugin.on_auth(&verified("dave"))), None);
@@ -319,7 +325,7 @@ fn kind_of(secret: &Secret) -> &'static str {
 
 #[test]
 fn a_decoy_is_a_secret_of_the_file_wherever_it_is() {
-    let directory = Directory::new("users");
+    let directory = directory();
     users("");
     assert_eq!(directory.decoy("carol"), Ok(Secret::decoy()));
     users("# nobody\n");
@@ -352,7 +358,7 @@ fn strangers_have_all_kinds_of_secrets() {
         _ => format!("user{number}:{bcrypt}\n"),
     });
     users(&lines.collect::<String>());
-    let directory = Directory::new("users");
+    let directory = directory();
     let mut counts = std::collections::BTreeMap::new();
     for number in 0..400 {
         let name = format!("stranger{number}");
@@ -376,7 +382,7 @@ fn a_large_file_is_checked_in_pieces() {
     content += "garbled\r\nuser7@example.org:{BLF-CRYPT}";
     content += bcrypt;
     users(&content);
-    assert_eq!(Directory::new("users").check(), Ok(100_000));
+    assert_eq!(directory().check(), Ok(100_000));
     let logs = testing::logs();
     let warnings: Vec<_> = logs.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(
@@ -396,7 +402,7 @@ fn files_of_other_editors() {
     for content in [windows.into_bytes(), marked, latin1] {
         testing::file("users", content);
         let mut plugin = plugin("{}");
-        assert_eq!(Directory::new("users").check(), Ok(1));
+        assert_eq!(directory().check(), Ok(1));
         let proof = Proof::Password("pencil".into());
         let answer = plugin.on_auth(&credentials("alice", "", proof));
         assert_eq!(accepted(&answer), Some("alice"));
@@ -438,4 +444,128 @@ fn names_have_many_spellings() {
         let answer = plugin.on_auth(&credentials(name, name, proof));
         assert_eq!(accepted(&answer), Some("bücher"), "{name:?}");
     }
+}
+
+/// Of users with keys of two kinds, strangers have both, and each always the same: whatever others do, it
+/// follows from the name and the file.
+#[test]
+fn strangers_have_keys_like_users() {
+    let keys = |iterations: u32, length: usize| {
+        let cost = Cost {
+            iterations: 4_096,
+            ..Cost::DEFAULT
+        };
+        let Secret::Scram(keys) = Secret::scram(&pencil(), [2; 16], cost) else {
+            panic!("these are keys");
+        };
+        let salt = vec![7; length];
+        Secret::Scram(UserKeys {
+            salt,
+            iterations,
+            ..keys
+        })
+    };
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let lines = (0..200).map(|number| match number % 4 {
+        0 => format!("user{number}:{bcrypt}\n"),
+        1 => format!("user{number}:{}\n", keys(10_000, 24)),
+        _ => format!("user{number}:{}\n", keys(4_096, 16)),
+    });
+    users(&lines.collect::<String>());
+    let mut plugin = plugin("{}");
+    let mut counts = std::collections::BTreeMap::new();
+    for number in 0..400 {
+        let name = format!("stranger{number}");
+        let shown = plugin.on_auth_keys(&name).unwrap();
+        assert!(shown.stored_key.is_empty() && shown.server_key.is_empty());
+        assert_eq!(plugin.on_auth_keys("user1").unwrap().iterations, 10_000);
+        let again = plugin.on_auth_keys(&name.to_uppercase()).unwrap();
+        assert_eq!(again, shown, "{name}");
+        *counts
+            .entry((shown.iterations, shown.salt.len()))
+            .or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 2, "{counts:?}");
+    assert!(
+        counts[&(10_000, 24)] > 80 && counts[&(4_096, 16)] > 150,
+        "{counts:?}"
+    );
+    users(&format!("dave:{bcrypt}\n"));
+    assert_eq!(plugin.on_auth_keys("dave"), None);
+}
+
+/// A secret that would end the call disables its user, before anything is tried, and is nobody's decoy.
+#[test]
+fn secrets_that_cost_too_much_are_nobodys() {
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let costly = bcrypt.replace("$05$", "$31$");
+    let argon2id =
+        "{ARGON2ID}$argon2id$v=19$m=4194304,t=1,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AQEBAQEBAQEBAQEBAQEBAQ";
+    let scram = alice()
+        .split_once(' ')
+        .unwrap()
+        .1
+        .replace("}4096,", "}1000000,");
+    let scram = scram.split(':').next().unwrap().to_owned();
+    let kinds = [
+        (
+            &*costly,
+            "a secret takes 6291456 times as long as one of `postgate user`, and 16 times is allowed",
+        ),
+        (
+            argon2id,
+            "a hash needs 4194304 KiB of memory, and 24576 are allowed",
+        ),
+        (
+            &*scram,
+            "a secret takes 20 times as long as one of `postgate user`, and 16 times is allowed",
+        ),
+    ];
+    for (secret, reason) in kinds {
+        Session::new().install();
+        users(&format!("{}eve:{secret}\n", alice()));
+        let mut plugin = plugin("{}");
+        assert_eq!(directory().check(), Ok(1));
+        let logs = testing::logs();
+        let expected = format!("file \"users\", line 2: {reason}");
+        assert!(logs.iter().any(|(_, text)| *text == expected), "{logs:?}");
+        VERIFIED.take();
+        for name in ["eve", "stranger", "alice", "eva", "mallory"] {
+            let proof = Proof::Password("pencil".into());
+            let answer = plugin.on_auth(&credentials(name, "", proof));
+            assert_eq!(accepted(&answer).is_some(), name == "alice", "{name}");
+        }
+        let answer = plugin.on_auth(&credentials("eve", "", Proof::Verified));
+        assert_eq!(accepted(&answer), None);
+        let verified = VERIFIED.take();
+        assert_eq!(verified.len(), 5);
+        assert!(
+            verified.iter().all(|cost| cost.contains("m=64,t=1")),
+            "{verified:?}"
+        );
+    }
+    // Who allows more gets more.
+    users(&format!("eve:{scram}\n"));
+    let mut plugin = plugin(r#"{"max-work": 20}"#);
+    let proof = Proof::Password("pencil".into());
+    assert_eq!(
+        accepted(&plugin.on_auth(&credentials("eve", "", proof))),
+        None
+    );
+    assert_eq!(VERIFIED.take(), ["{SCRAM-SHA-256}1000000"]);
+}
+
+/// Where a lookup ends is not where the file ends.
+#[test]
+fn a_search_for_a_decoy_has_an_end() {
+    let bcrypt = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+    let lines = (0..20_000).map(|number| format!("user{number}@example.org:{bcrypt}\n"));
+    let lines: String = lines.collect();
+    users(&format!("{lines}{}", alice()));
+    // Far from the only keys, there are none; near them, there are.
+    let mut plugin = plugin("{}");
+    let shown = (0..200).map(|number| plugin.on_auth_keys(&format!("stranger{number}")));
+    let count = shown.flatten().count();
+    assert!((1..150).contains(&count), "{count}");
+    assert_eq!(plugin.on_auth_keys("alice").unwrap().iterations, 4_096);
 }

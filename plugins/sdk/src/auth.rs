@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::Zeroize as _;
 
 use crate::bindings::auth::exports::postgate::plugin::on_auth as raw;
+use crate::bindings::auth_keys::exports::postgate::plugin::on_auth_keys::ScramKeys;
 
 /// Credentials of a client. `Debug` hides the secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,20 @@ impl Credentials {
         match &self.proof {
             Proof::Token(token) => Some(token),
             _ => None,
+        }
+    }
+}
+
+impl ScramKeys {
+    /// What an unknown user shall look like: keys with this number of iterations, 4,096 to 1,000,000, and
+    /// a salt of this length, 8 to 64 octets. The gateway makes up the salt from the name. Other plugins
+    /// are asked, as after `None`.
+    pub fn of_nobody(iterations: u32, salt_length: usize) -> Self {
+        Self {
+            salt: vec![0; salt_length],
+            iterations,
+            stored_key: Vec::new(),
+            server_key: Vec::new(),
         }
     }
 }

@@ -36,7 +36,7 @@ pub enum PasswordFault {
     #[error("expected one line with the password and nothing else")]
     NotOneLine,
     /// The file is not UTF-8.
-    #[error("expected a text in UTF-8")]
+    #[error("expected one line in UTF-8; save the file as UTF-8")]
     NotText(#[from] Utf8Error),
     /// The text cannot be a password.
     #[error(transparent)]

@@ -57,9 +57,11 @@ impl PasswordFile {
     }
 }
 
-/// The only line of a text, without its line end.
+/// The only line of a text, without its line end and without the byte order mark of some editors, which
+/// the backend would take for a part of the password.
 fn one_line(text: &[u8]) -> Result<&str, PasswordFault> {
     let text = str::from_utf8(text)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     match line.is_empty() || line.contains(['\r', '\n']) {
@@ -82,6 +84,11 @@ mod tests {
             (b"secret\n", Some("secret")),
             (b"secret\r\n", Some("secret")),
             (b" s cret \n", Some(" s cret ")),
+            (b"\xef\xbb\xbfsecret\r\n", Some("secret")),
+            (b"secret\xef\xbb\xbf", Some("secret\u{feff}")),
+            (b"\xef\xbb\xbf\n", None),
+            (b"\xff\xfes\0", None),
+            (b"secret\rmore\r", None),
             (b"", None),
             (b"\n", None),
             (b"secret\n\n", None),

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
-use postgate_proto::auth::{Decoy, ScramKeys};
-use postgate_users::Cost;
+use postgate_proto::auth::{Decoy, KeyShape};
+use postgate_users::{Cost, canonical_name};
 use sha2::Sha256;
 
 use super::secret_file::{self, AuthSecretError};
@@ -20,8 +20,6 @@ pub(crate) struct Secrets {
     key: [u8; 64],
     decoy: [u8; 32],
     sessions: AtomicU64,
-    /// The iteration count and salt length of known users, packed by [`pack`].
-    decoy_parameters: AtomicU64,
 }
 
 impl Secrets {
@@ -38,11 +36,6 @@ impl Secrets {
             key,
             decoy,
             sessions: AtomicU64::new(0),
-            // The parameters of `postgate user`, until the keys of a known user have others.
-            decoy_parameters: AtomicU64::new(pack(
-                Cost::DEFAULT.iterations,
-                Decoy::default().salt_length,
-            )),
         })
     }
 
@@ -67,27 +60,21 @@ impl Secrets {
         hmac.finalize().into_bytes().into()
     }
 
-    /// Returns the decoy for unknown users, with the parameters of the last known user.
-    pub(crate) fn decoy(&self) -> Decoy {
-        let packed = self.decoy_parameters.load(Ordering::Relaxed);
-        let [salt_length, _, _, _, iterations @ ..] = packed.to_be_bytes();
+    /// Returns the decoy for an unknown user. It depends on the name, whatever its spelling, and on the
+    /// shape of keys that plugins have named; by default, that is the shape of `postgate user`. Nothing
+    /// else changes it: a decoy that followed the logins of others would be known by that.
+    pub(crate) fn decoy(&self, identity: &str, shape: Option<KeyShape>) -> Decoy {
+        let mut hmac = Hmac::<Sha256>::new(&self.decoy.into());
+        hmac.update(canonical_name(identity).as_bytes());
+        let shape_of_new_users = || {
+            let salt_length = usize::from(KeyShape::default().salt_length());
+            KeyShape::new(salt_length, Cost::DEFAULT.iterations).unwrap_or_default()
+        };
         Decoy {
-            secret: self.decoy,
-            iterations: u32::from_be_bytes(iterations),
-            salt_length,
+            secret: hmac.finalize().into_bytes().into(),
+            shape: shape.unwrap_or_else(shape_of_new_users),
         }
     }
-
-    /// Gives decoys the parameters of these keys of a known user.
-    pub(crate) fn adopt_parameters(&self, keys: &ScramKeys) {
-        let packed = pack(keys.iterations(), keys.salt_length());
-        self.decoy_parameters.store(packed, Ordering::Relaxed);
-    }
-}
-
-/// Packs both parameters into one number, so that an atomic can hold them.
-fn pack(iterations: u32, salt_length: u8) -> u64 {
-    u64::from(salt_length) << 56 | u64::from(iterations)
 }
 
 impl fmt::Debug for Secrets {
@@ -104,11 +91,15 @@ mod tests {
     fn seeds_differ_and_decoys_do_not() {
         let secrets = Secrets::generate().unwrap();
         assert_ne!(secrets.seed(), secrets.seed());
-        assert_eq!(secrets.decoy().secret, secrets.decoy().secret);
-        let keys = ScramKeys::new(vec![1; 24], 10_000, &[2; 32], &[3; 32]).unwrap();
-        secrets.adopt_parameters(&keys);
-        let decoy = secrets.decoy();
-        assert_eq!((decoy.iterations, decoy.salt_length), (10_000, 24));
+        let decoy = secrets.decoy("bücher", None);
+        for spelling in ["BÜCHER", "bu\u{308}cher", "b\u{ad}ücher"] {
+            assert_eq!(secrets.decoy(spelling, None), decoy, "{spelling:?}");
+        }
+        assert_ne!(secrets.decoy("bucher", None).secret, decoy.secret);
+        assert_eq!(decoy.shape.iterations(), Cost::DEFAULT.iterations);
+        let shape = KeyShape::new(24, 10_000).unwrap();
+        let other = secrets.decoy("bücher", Some(shape));
+        assert_eq!((other.secret, other.shape), (decoy.secret, shape));
         assert_ne!(secrets.seed(), Secrets::generate().unwrap().seed());
     }
 
@@ -121,7 +112,7 @@ mod tests {
             secrets.with_decoy_secret_from(&file).unwrap()
         };
         let (first, second) = (generate(), generate());
-        assert_eq!(first.decoy(), second.decoy());
+        assert_eq!(first.decoy("eve", None), second.decoy("eve", None));
         assert_ne!(first.seed(), second.seed());
     }
 }

@@ -1,5 +1,7 @@
 //! CRAM-MD5 (RFC 2195).
 
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use zeroize::Zeroizing;
 
 use crate::auth::credentials::{Credentials, Proof, identity};
@@ -16,12 +18,16 @@ pub(super) fn challenge(terms: &ExchangeTerms<'_>) -> Vec<u8> {
     format!("<{digits}@{}>", terms.hostname).into_bytes()
 }
 
-/// Parses `user digest`. A user name may contain spaces.
+/// Parses `user digest`. A user name may contain spaces. Anybody can compute the digest of the empty
+/// password, so it is refused, whatever passwords plugins know.
 pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Credentials, Fault> {
     let (user, digest) = text.rsplit_once(' ').ok_or(Fault::AuthEncoding)?;
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if user.is_empty() || digest.len() != 32 || !digest.bytes().all(is_digit) {
         return Err(Fault::AuthEncoding);
+    }
+    if digest == of_empty_password(&challenge) {
+        return Err(Fault::AuthRejected);
     }
     Ok(Credentials {
         mechanism: Mechanism::CramMd5,
@@ -32,6 +38,15 @@ pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Credentials, Fa
             digest: Zeroizing::new(digest.to_owned()),
         },
     })
+}
+
+/// The digest with the empty password as its key, in hexadecimal digits.
+fn of_empty_password(challenge: &[u8]) -> String {
+    // An empty key is padded with zeros to the block size (RFC 2104 §2).
+    let mut hmac = Hmac::<Md5>::new(&[0; 64].into());
+    hmac.update(challenge);
+    let digest = hmac.finalize().into_bytes();
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -60,6 +75,14 @@ mod tests {
             };
             assert_eq!(user.as_deref(), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn nobody_has_the_empty_password() {
+        let of_nobody = "tim 1f38caa9f91a66169c1c7cc6276d601c";
+        let refused = response(b"<1@x>".to_vec(), of_nobody);
+        assert_eq!(refused.map(|_| ()), Err(Fault::AuthRejected));
+        assert!(response(b"<2@x>".to_vec(), of_nobody).is_ok());
     }
 
     #[test]

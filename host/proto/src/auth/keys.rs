@@ -29,12 +29,7 @@ impl ScramKeys {
         stored_key: &[u8],
         server_key: &[u8],
     ) -> Result<Self, InvalidKeys> {
-        if !(8..=64).contains(&salt.len()) {
-            return Err(InvalidKeys::Salt);
-        }
-        if !(MIN_ITERATIONS..=1_000_000).contains(&iterations) {
-            return Err(InvalidKeys::Iterations);
-        }
+        KeyShape::new(salt.len(), iterations)?;
         Ok(Self {
             salt,
             iterations,
@@ -42,16 +37,53 @@ impl ScramKeys {
             server_key: server_key.try_into().map_err(|_| InvalidKeys::Key)?,
         })
     }
+}
 
-    /// The number of iterations.
-    pub const fn iterations(&self) -> u32 {
-        self.iterations
+/// What keys of different users have in common, and a client sees before it has proved anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyShape {
+    salt_length: u8,
+    iterations: u32,
+}
+
+impl KeyShape {
+    /// The shape of keys with a salt of 8 to 64 octets, and 4,096 to 1,000,000 iterations (RFC 7677 §4).
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value is out of its range.
+    pub fn new(salt_length: usize, iterations: u32) -> Result<Self, InvalidKeys> {
+        let salt_length = u8::try_from(salt_length).map_err(|_| InvalidKeys::Salt)?;
+        if !(8..=64).contains(&salt_length) {
+            return Err(InvalidKeys::Salt);
+        }
+        if !(MIN_ITERATIONS..=1_000_000).contains(&iterations) {
+            return Err(InvalidKeys::Iterations);
+        }
+        Ok(Self {
+            salt_length,
+            iterations,
+        })
     }
 
-    /// The length of the salt in octets.
-    pub fn salt_length(&self) -> u8 {
-        // At most 64, as `new` has checked.
-        u8::try_from(self.salt.len()).unwrap_or(u8::MAX)
+    /// The length of the salt in octets, 8 to 64.
+    pub const fn salt_length(self) -> u8 {
+        self.salt_length
+    }
+
+    /// The number of iterations, 4,096 to 1,000,000.
+    pub const fn iterations(self) -> u32 {
+        self.iterations
+    }
+}
+
+/// 16 octets of salt, and the least iterations.
+impl Default for KeyShape {
+    fn default() -> Self {
+        Self {
+            salt_length: 16,
+            iterations: MIN_ITERATIONS,
+        }
     }
 }
 
@@ -91,40 +123,24 @@ impl fmt::Display for InvalidKeys {
 
 impl std::error::Error for InvalidKeys {}
 
-/// The source of keys for unknown users, which a client cannot distinguish from known ones. A name has
-/// the same salt in every session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The source of keys for one unknown user, whom a client cannot distinguish from a known one.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Decoy {
-    /// Random octets, the same in every session.
+    /// Octets that nobody can guess. They are different for each name, and the same in every session.
     pub secret: [u8; 32],
-    /// The number of iterations of known users.
-    pub iterations: u32,
-    /// The length of the salt of known users in octets, at most 64.
-    pub salt_length: u8,
+    /// The shape of the keys, that of known users.
+    pub shape: KeyShape,
 }
 
 impl Decoy {
-    fn salt_length(&self) -> usize {
-        usize::from(self.salt_length).min(64)
-    }
-
-    pub(super) fn keys(&self, identity: &str) -> ScramKeys {
-        let made = |what: &[u8]| hmac(&self.secret, &[what, b"\0", identity.as_bytes()]);
+    pub(super) fn keys(&self) -> ScramKeys {
+        let made = |what: &[u8]| hmac(&self.secret, &[what]);
+        let salt_length = usize::from(self.shape.salt_length);
         ScramKeys {
-            salt: [made(b"salt"), made(b"more salt")].concat()[..self.salt_length()].to_vec(),
-            iterations: self.iterations,
+            salt: [made(b"salt"), made(b"more salt")].concat()[..salt_length].to_vec(),
+            iterations: self.shape.iterations,
             stored_key: made(b"stored key"),
             server_key: made(b"server key"),
-        }
-    }
-}
-
-impl Default for Decoy {
-    fn default() -> Self {
-        Self {
-            secret: [0; 32],
-            iterations: MIN_ITERATIONS,
-            salt_length: 16,
         }
     }
 }
@@ -170,21 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_user_has_the_same_salt_each_time() {
-        let decoy = Decoy::default();
-        assert_eq!(decoy.keys("eve"), decoy.keys("eve"));
-        assert_ne!(decoy.keys("eve").salt, decoy.keys("mallory").salt);
-        let longer = Decoy {
-            salt_length: 40,
-            ..decoy
+    fn decoys_look_like_keys_and_differ() {
+        let decoy = |octet, salt_length| Decoy {
+            secret: [octet; 32],
+            shape: KeyShape::new(salt_length, 5_000).unwrap(),
         };
-        let (short, long) = (decoy.keys("eve"), longer.keys("eve"));
-        assert_eq!((short.salt.len(), long.salt.len()), (16, 40));
-        assert!(long.salt.starts_with(&short.salt));
-        let other = Decoy {
-            secret: [1; 32],
-            ..decoy
-        };
-        assert_ne!(decoy.keys("eve").salt, other.keys("eve").salt);
+        for salt_length in [8, 33, 64] {
+            let keys = decoy(1, salt_length).keys();
+            assert_eq!((keys.salt.len(), keys.iterations), (salt_length, 5_000));
+            assert_eq!(keys, decoy(1, salt_length).keys());
+            assert_ne!(keys.salt, decoy(2, salt_length).keys().salt);
+        }
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 
 pub use self::credentials::{Credentials, Proof};
 pub(crate) use self::exchange::{AuthProgress, Exchange, write_challenge};
-pub use self::keys::{Decoy, InvalidKeys, ScramKeys, ScramLookup};
+pub use self::keys::{Decoy, InvalidKeys, KeyShape, ScramKeys, ScramLookup};
 pub use self::mechanism::Mechanism;
 pub(crate) use self::nonce::NonceSequence;
 pub(crate) use self::scram::AwaitsKeys;

@@ -149,7 +149,7 @@ impl AwaitsKeys {
     pub(super) fn with_keys(self, lookup: ScramLookup) -> (Vec<u8>, Challenged) {
         let (keys, user) = match lookup {
             ScramLookup::Known(keys) => (keys, User::Known),
-            ScramLookup::Unknown(decoy) => (decoy.keys(&self.account()), User::Unknown),
+            ScramLookup::Unknown(decoy) => (decoy.keys(), User::Unknown),
         };
         let salt = STANDARD.encode(&keys.salt);
         let message = format!("r={},s={salt},i={}", self.nonce, keys.iterations);

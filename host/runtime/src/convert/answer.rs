@@ -1,7 +1,7 @@
 //! Converts the answer of each event function, and checks it.
 
 use postgate_proto::address::Charset;
-use postgate_proto::auth::ScramKeys;
+use postgate_proto::auth::{KeyShape, ScramKeys};
 use zeroize::Zeroizing;
 
 use super::edit::{
@@ -76,9 +76,15 @@ pub(crate) fn auth_keys(
         Zeroizing::new(keys.stored_key),
         Zeroizing::new(keys.server_key),
     );
-    let keys = ScramKeys::new(keys.salt, keys.iterations, &stored_key, &server_key);
+    let verdict = match stored_key.is_empty() && server_key.is_empty() {
+        true => Verdict::Decoy(KeyShape::new(keys.salt.len(), keys.iterations)?),
+        false => {
+            let keys = ScramKeys::new(keys.salt, keys.iterations, &stored_key, &server_key);
+            Verdict::Keys(keys?)
+        }
+    };
     Ok(PluginAnswer {
-        verdict: Verdict::Keys(keys?),
+        verdict,
         edits: Vec::new(),
     })
 }

@@ -87,7 +87,8 @@ impl<P: Plugin> Pipeline<P> {
     }
 
     /// Asks the plugins in order. Each plugin sees the edits of those before it. The first verdict other than
-    /// [`Verdict::Next`] decides, and later plugins are not asked. All plugins get a notice.
+    /// [`Verdict::Next`] and [`Verdict::Decoy`] decides, and later plugins are not asked. All plugins get
+    /// a notice.
     pub async fn ask(
         &mut self,
         subject: impl Into<Subject<'_>>,
@@ -120,6 +121,7 @@ impl<P: Plugin> Pipeline<P> {
             delay: Duration::ZERO,
         };
         let mut has_failed = false;
+        let mut decoy = None;
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             if !slot.is_asked(event) || !is_selected(slot) {
@@ -135,6 +137,8 @@ impl<P: Plugin> Pipeline<P> {
             };
             match verdict {
                 Verdict::Next => {}
+                // Another plugin may know the user.
+                Verdict::Decoy(shape) => decoy = decoy.or(Some(shape)),
                 Verdict::Accept => break,
                 verdict => {
                     outcome.verdict = verdict;
@@ -146,6 +150,9 @@ impl<P: Plugin> Pipeline<P> {
         if is_about_credentials && has_failed && outcome.verdict == Verdict::Next {
             // The plugin that failed might have known the client.
             outcome.verdict = Verdict::Refuse(Refused::from(AUTH_LATER));
+        }
+        if let (Verdict::Next, Some(shape)) = (&outcome.verdict, decoy) {
+            outcome.verdict = Verdict::Decoy(shape);
         }
         outcome
     }

@@ -258,6 +258,7 @@ impl<P: Plugin> PluginSlot<P> {
             Verdict::Accept
             | Verdict::Answer(_)
             | Verdict::Authenticate(_)
+            | Verdict::Decoy(_)
             | Verdict::Keys(_)
             | Verdict::Next => return,
         };

@@ -33,6 +33,7 @@ fn verdict(verdict: &Verdict) -> Value {
         Verdict::Authenticate(identity) => {
             json!({ "verdict": "authenticate", "identity": identity })
         }
+        Verdict::Decoy(_) => json!({ "verdict": "decoy" }),
         Verdict::Defer(refused) => refusal("defer", refused),
         Verdict::Discard(reason) => json!({ "verdict": "discard", "reason": reason }),
         Verdict::Disconnect(refused) => refusal("disconnect", refused),

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::secret::cost::{CannotVerify, Cost};
+use crate::secret::cost::{Budget, CannotVerify, Cost, TooCostly, Work};
 
 /// An Argon2id hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +57,17 @@ impl Hash {
             && (16..=64).contains(&hash.hash.len())
             && hash.params().is_some();
         is_good.then_some(hash)
+    }
+
+    /// Checks that verifying a password stays within a budget.
+    pub(super) fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
+        if self.memory > budget.memory {
+            return Err(TooCostly::Memory {
+                needed: self.memory,
+                allowed: budget.memory,
+            });
+        }
+        Work::argon2id(self.memory, self.passes).check(budget)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> Result<bool, CannotVerify> {

@@ -9,6 +9,8 @@ use base64::engine::general_purpose::NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::secret::cost::{Budget, TooCostly, Work};
+
 /// A bcrypt hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash {
@@ -40,6 +42,11 @@ impl Hash {
         };
         let is_good = parts.next().is_none() && COSTS.contains(&cost);
         is_good.then_some(hash)
+    }
+
+    /// Checks that verifying a password stays within a budget.
+    pub(super) fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
+        Work::bcrypt(self.cost).check(budget)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {

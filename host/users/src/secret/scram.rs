@@ -9,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::secret::cost::{Budget, TooCostly, Work};
+
 /// Keys for SCRAM-SHA-256. They do not reveal the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
@@ -60,6 +62,11 @@ impl ScramKeys {
     /// as verifying a password.
     pub fn are_of_empty_password(&self) -> bool {
         self.verify(b"")
+    }
+
+    /// Checks that verifying a password stays within a budget.
+    pub(super) fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
+        Work::scram(self.iterations).check(budget)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {

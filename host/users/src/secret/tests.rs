@@ -173,3 +173,56 @@ fn the_empty_password_fits_nothing() {
     };
     assert!(!keys.are_of_empty_password());
 }
+
+#[test]
+fn what_costs_too_much_is_known_by_its_parameters() {
+    let budget = Budget {
+        memory: 24 << 10,
+        work: 16,
+    };
+    let argon2id = |memory, passes| {
+        let cost = Cost {
+            memory,
+            passes,
+            ..CHEAP
+        };
+        Secret::Argon2id(argon2id::Hash::decoy(cost))
+    };
+    let bcrypt = |cost: &str| {
+        let text = "$2y$05$rRUTOHWSEcs7RJK0ISopMukiht7IBQ6fkmdA8W5XQdHOG/5sZYAeK";
+        text.replace("$05$", cost).parse::<Secret>().unwrap()
+    };
+    let scram = |iterations| {
+        let keys = ScramKeys::new(b"x", vec![1; 16], 4_096);
+        Secret::Scram(ScramKeys { iterations, ..keys })
+    };
+    let too_large = |needed| TooCostly::Memory {
+        needed,
+        allowed: 24 << 10,
+    };
+    let too_long = |needed| TooCostly::Work {
+        needed,
+        allowed: 16,
+    };
+    let table = [
+        (Secret::decoy(), Ok(())),
+        (argon2id(19_456, 2), Ok(())),
+        (argon2id(24 << 10, 20), Ok(())),
+        (argon2id(24 << 10, 24), Err(too_long(17))),
+        (argon2id((24 << 10) + 1, 1), Err(too_large((24 << 10) + 1))),
+        (argon2id(4_194_303, 1), Err(too_large(4_194_303))),
+        (argon2id(8, 4_294_967_295), Err(too_long(958_699))),
+        (bcrypt("$05$"), Ok(())),
+        (bcrypt("$12$"), Ok(())),
+        (bcrypt("$13$"), Err(too_long(24))),
+        (bcrypt("$31$"), Err(too_long(6_291_456))),
+        (scram(600_000), Ok(())),
+        (scram(800_000), Ok(())),
+        (scram(1_000_000), Err(too_long(20))),
+    ];
+    _ = super::work::take_work();
+    for (secret, expected) in table {
+        assert_eq!(secret.check_cost(budget), expected, "{secret}");
+    }
+    assert!(super::work::take_work().is_empty());
+}

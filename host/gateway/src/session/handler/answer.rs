@@ -58,9 +58,11 @@ pub(super) fn answer_of(verdict: Verdict) -> Answer {
         Verdict::Answer(acceptance) => Answer::Proceed(Some(acceptance)),
         Verdict::Authenticate(_) => Answer::Authenticated,
         Verdict::Disconnect(refused) => Answer::Reject(Rejection::Disconnect(refused.refusal)),
-        Verdict::Accept | Verdict::Discard(_) | Verdict::Next | Verdict::Quarantine(_) => {
-            Answer::Proceed(None)
-        }
+        Verdict::Accept
+        | Verdict::Decoy(_)
+        | Verdict::Discard(_)
+        | Verdict::Next
+        | Verdict::Quarantine(_) => Answer::Proceed(None),
         Verdict::Keys(keys) => Answer::Keys(ScramLookup::Known(keys)),
         // At the events where a refusal can be deferred, the caller has handled `Defer`.
         Verdict::Defer(refused) | Verdict::Refuse(refused) => {

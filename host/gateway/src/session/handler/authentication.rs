@@ -68,11 +68,11 @@ impl Handler {
         };
         let verdict = self.ask(Question::AuthKeys(&identity)).await;
         let keys = match verdict {
-            Verdict::Keys(keys) => {
-                self.services.secrets.adopt_parameters(&keys);
-                ScramLookup::Known(keys)
+            Verdict::Keys(keys) => ScramLookup::Known(keys),
+            Verdict::Decoy(shape) => {
+                ScramLookup::Unknown(self.services.secrets.decoy(&identity, Some(shape)))
             }
-            Verdict::Next => ScramLookup::Unknown(self.services.secrets.decoy()),
+            Verdict::Next => ScramLookup::Unknown(self.services.secrets.decoy(&identity, None)),
             verdict => {
                 // A plugin has failed or refused, and the proof of the client was not verified.
                 attempt.undecided();

@@ -25,6 +25,7 @@ impl Handler {
             Verdict::Accept
             | Verdict::Answer(_)
             | Verdict::Authenticate(_)
+            | Verdict::Decoy(_)
             | Verdict::Keys(_)
             | Verdict::Next => Fate::Delivered,
             Verdict::Discard(_) => Fate::Discarded,

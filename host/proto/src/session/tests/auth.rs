@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::auth::{Decoy, Mechanism};
+use crate::auth::{Decoy, KeyShape, Mechanism};
 
 /// The replies to this input. Policy limits the mechanisms at the first HELO, and accepts all
 /// credentials.
@@ -100,15 +100,14 @@ fn nobody_else_lists_what_the_session_lists_by_itself() {
 }
 
 #[test]
-fn unknown_users_look_like_those_that_are_known_by_then() {
+fn unknown_users_look_like_users() {
     let settings = Settings {
         auth: Auth::Optional,
         auth_in_clear: true,
         ..Settings::default()
     };
     let decoy = Decoy {
-        iterations: 9_999,
-        salt_length: 24,
+        shape: KeyShape::new(24, 9_999).unwrap(),
         ..Decoy::default()
     };
     let mut driver = Driver::default();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::{BreakerRules, Event, OnFailure};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::auth::{Credentials, Mechanism, Proof, ScramKeys};
+use postgate_proto::auth::{Credentials, KeyShape, Mechanism, Proof, ScramKeys};
 use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
