@@ -64,7 +64,10 @@ impl Secrets {
     /// shape of keys that plugins have named; by default, that is the shape of `postgate user`. Nothing
     /// else changes it: a decoy that followed the logins of others would be known by that.
     pub(crate) fn decoy(&self, identity: &str, shape: Option<KeyShape>) -> Decoy {
-        let mut hmac = Hmac::<Sha256>::new(&self.decoy.into());
+        // A key is padded with zeros to the block size (RFC 2104 section 2).
+        let mut key = [0; 64];
+        key[..self.decoy.len()].copy_from_slice(&self.decoy);
+        let mut hmac = Hmac::<Sha256>::new(&key.into());
         hmac.update(canonical_name(identity).as_bytes());
         let shape_of_new_users = || {
             let salt_length = usize::from(KeyShape::default().salt_length());
