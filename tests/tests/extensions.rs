@@ -1,5 +1,7 @@
 //! What a client says by the extensions of SMTP reaches the plugins and the backend.
 
+use std::sync::{Arc, Mutex};
+
 use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::certificate::Authority;
 use postgate_tests::client::Client;
@@ -122,6 +124,79 @@ fn smtputf8_that_is_not_needed_is_not_asked_of_the_backend() {
     for mail in taken {
         assert_eq!(mail.mail, "MAIL FROM:<alice@client.example>");
     }
+}
+
+/// The keywords of the reply to EHLO that depend on the backend.
+fn announced(client: &mut Client) -> Vec<String> {
+    let reply = client.says("EHLO client.example", "250");
+    let keywords = reply.lines().map(|line| line[4..].to_owned());
+    let of_the_backend = ["8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"];
+    keywords
+        .filter(|keyword| of_the_backend.contains(&keyword.as_str()))
+        .collect()
+}
+
+/// Sends a message, which must be accepted.
+fn deliver(client: &mut Client, parameters: &str) {
+    client.says(
+        &format!("MAIL FROM:<alice@client.example>{parameters}"),
+        "250",
+    );
+    client.says("RCPT TO:<bob@example.org>", "250");
+    let reply = client.message(b"Subject: x\r\n\r\n");
+    assert!(reply.starts_with("250"), "{parameters}: {reply}");
+}
+
+/// What is announced follows the newest connection to the backend; a client that does not care is not
+/// refused for it.
+#[test]
+fn what_the_backend_lacks_is_not_announced() {
+    let offer = Arc::new(Mutex::new("250 backend.example\r\n"));
+    let offered = Arc::clone(&offer);
+    let backend = Backend::scripted(move |event| match event.step {
+        Step::Helo(_) => Act::Say((*offered.lock().unwrap()).to_owned()),
+        _ => Act::Work,
+    });
+    let gateway = Setup::new().backend(&backend.smtp()).start();
+    let mut early = Client::greeted(gateway.address());
+    let all = ["8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"];
+    assert_eq!(announced(&mut early), all, "before the first connection");
+    deliver(&mut early, "");
+
+    let mut client = Client::greeted(gateway.address());
+    assert_eq!(announced(&mut client), ["CHUNKING"]);
+    assert_eq!(announced(&mut early), ["CHUNKING"], "at the next EHLO");
+    for parameters in [" BODY=8BITMIME", " SMTPUTF8", " RET=HDRS"] {
+        deliver(&mut client, parameters);
+    }
+    for mail in backend.taken() {
+        assert_eq!(mail.mail, "MAIL FROM:<alice@client.example>");
+    }
+
+    *offer.lock().unwrap() = "250-backend.example\r\n250-DSN\r\n250 SMTPUTF8\r\n";
+    backend.close_connections();
+    deliver(&mut client, "");
+    assert_eq!(announced(&mut client), ["SMTPUTF8", "CHUNKING", "DSN"]);
+}
+
+/// REQUIRETLS is announced over TLS, unless the backend cannot keep it.
+#[test]
+fn requiretls_is_not_announced_before_a_backend_in_the_clear() {
+    let backend = Backend::working();
+    let authority = Authority::new("root");
+    let gateway = Setup::new()
+        .certified_by(&authority)
+        .listener("tls = \"optional\"")
+        .backend(&backend.smtp())
+        .start();
+    let mut client = Client::start_tls(gateway.address(), &authority.client(), "mx.example.org");
+    let reply = client.says("EHLO client.example", "250");
+    assert!(reply.contains("REQUIRETLS"), "{reply}");
+    deliver(&mut client, "");
+    let reply = client.says("EHLO client.example", "250");
+    assert!(!reply.contains("REQUIRETLS"), "{reply}");
+    client.says("MAIL FROM:<alice@client.example> REQUIRETLS", "250");
+    client.says("RCPT TO:<bob@example.org>", "550 5.7.30");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use postgate_config::{Backend, BackendAddress};
 use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::client::{Capabilities, Protocol};
 use postgate_proto::envelope::Recipient;
+use postgate_proto::parameters::Extensions;
 use postgate_proto::reply::Refusal;
 use postgate_tls::Reloaded;
 use tracing::warn;
@@ -76,6 +77,13 @@ impl Delivery {
             Store::NoBackend => Route::NoBackend,
             Store::Server(server) => Route::Server(Relay::new(Arc::clone(server))),
         })
+    }
+
+    /// The extensions that the gateway can announce to clients, because the backend offered them on the
+    /// newest connection to it or need not know them. Before the first connection, all of them.
+    pub fn extensions(&self) -> Extensions {
+        let server = self.server();
+        server.map_or(Extensions::ALL, |server| server.announced())
     }
 
     /// Finds out which recipients still have to get the message, after earlier attempts of the

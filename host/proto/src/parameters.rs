@@ -24,18 +24,38 @@ pub struct Extensions {
     pub vrfy: bool,
 }
 
+impl Extensions {
+    /// All extensions.
+    pub const ALL: Self = Self {
+        binarymime: true,
+        chunking: true,
+        dsn: true,
+        eight_bit_mime: true,
+        pipelining: true,
+        requiretls: true,
+        smtputf8: true,
+        vrfy: true,
+    };
+
+    /// The extensions that both have.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            binarymime: self.binarymime && other.binarymime,
+            chunking: self.chunking && other.chunking,
+            dsn: self.dsn && other.dsn,
+            eight_bit_mime: self.eight_bit_mime && other.eight_bit_mime,
+            pipelining: self.pipelining && other.pipelining,
+            requiretls: self.requiretls && other.requiretls,
+            smtputf8: self.smtputf8 && other.smtputf8,
+            vrfy: self.vrfy && other.vrfy,
+        }
+    }
+}
+
 impl Default for Extensions {
     fn default() -> Self {
-        Self {
-            binarymime: true,
-            chunking: true,
-            dsn: true,
-            eight_bit_mime: true,
-            pipelining: true,
-            requiretls: true,
-            smtputf8: true,
-            vrfy: true,
-        }
+        Self::ALL
     }
 }
 

@@ -187,7 +187,7 @@ impl Connection {
     /// True if a message that requires TLS is encrypted on this connection and on every later one
     /// (RFC 8689 §4.2.1). LMTP is the final delivery, so that there is no later one, and a Unix
     /// socket does not leave this machine.
-    fn keeps_tls(&self) -> bool {
+    pub(super) fn keeps_tls(&self) -> bool {
         let is_final = self.peer.protocol == Protocol::Lmtp;
         let is_safe = self.is_verified() || self.stream.is_local();
         is_safe && (is_final || self.client.capabilities().offers("REQUIRETLS"))

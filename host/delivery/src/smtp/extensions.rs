@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use postgate_proto::client::{Capabilities, Extension};
+use postgate_proto::parameters::{Body, Extensions};
 use postgate_proto::reply::Refusal;
 use tracing::warn;
 
@@ -17,6 +18,8 @@ pub(super) struct ServerExtensions {
     lacks_chunking: AtomicBool,
     /// What the server has offered on the newest connection.
     seen: ArcSwapOption<Capabilities>,
+    /// True if a message with REQUIRETLS could be sent on the newest connection.
+    keeps_tls: AtomicBool,
 }
 
 impl ServerExtensions {
@@ -25,6 +28,7 @@ impl ServerExtensions {
             switched_off,
             lacks_chunking: AtomicBool::new(false),
             seen: ArcSwapOption::empty(),
+            keeps_tls: AtomicBool::new(true),
         }
     }
 
@@ -59,8 +63,10 @@ impl ServerExtensions {
         }
     }
 
-    /// Notes what the server offers on a new connection, without what is not used.
-    pub(super) fn note(&self, capabilities: &Capabilities) {
+    /// Notes what the server offers on a new connection, without what is not used. `keeps_tls` is true if
+    /// a message with REQUIRETLS can be sent on it.
+    pub(super) fn note(&self, capabilities: &Capabilities, keeps_tls: bool) {
+        self.keeps_tls.store(keeps_tls, Ordering::Relaxed);
         let is_same = self.seen().is_some_and(|seen| *seen == *capabilities);
         if !is_same {
             self.seen.store(Some(Arc::new(capabilities.clone())));
@@ -72,7 +78,81 @@ impl ServerExtensions {
     pub(super) fn seen(&self) -> Option<Arc<Capabilities>> {
         self.seen.load_full()
     }
+
+    /// The extensions that the reply to EHLO can announce to clients: those that can be used with the
+    /// server, as far as the newest connection has shown, and those that need no server. Sessions read it
+    /// at each EHLO, without a lock.
+    ///
+    /// Before the first connection, all of them: a client that is not offered an extension gives up at
+    /// once, while one whose message needs it of a server that lacks it is refused then.
+    pub(super) fn announced(&self) -> Extensions {
+        let Some(seen) = &*self.seen.load() else {
+            return Extensions::ALL;
+        };
+        Extensions {
+            binarymime: seen.take(Body::BinaryMime),
+            dsn: seen.offers("DSN"),
+            eight_bit_mime: seen.offers("8BITMIME"),
+            requiretls: self.keeps_tls.load(Ordering::Relaxed),
+            smtputf8: seen.offers("SMTPUTF8"),
+            // Chunks are put together here, and passed on as the server likes.
+            ..Extensions::ALL
+        }
+    }
 }
 
 /// BINARYMIME needs CHUNKING (RFC 3030 §3).
 const OF_CHUNKING: [Extension; 2] = [Extension::BinaryMime, Extension::Chunking];
+
+#[cfg(test)]
+mod tests {
+    use postgate_proto::reply::Reply;
+
+    use super::*;
+
+    fn capabilities(keywords: &[&str]) -> Capabilities {
+        let lines = ["hi"].iter().chain(keywords).map(ToString::to_string);
+        Capabilities::parse(&Reply::plain(250, lines.collect()).unwrap())
+    }
+
+    #[test]
+    fn what_a_server_lacks_is_not_announced() {
+        let none = Extensions {
+            binarymime: false,
+            dsn: false,
+            eight_bit_mime: false,
+            requiretls: false,
+            smtputf8: false,
+            ..Extensions::ALL
+        };
+        let dsn = Extensions { dsn: true, ..none };
+        let requiretls = Extensions {
+            requiretls: true,
+            ..none
+        };
+        let texts = Extensions {
+            eight_bit_mime: true,
+            smtputf8: true,
+            ..none
+        };
+        let binarymime = Extensions {
+            binarymime: true,
+            ..none
+        };
+        let table = [
+            (&[][..], false, none),
+            (&["CHUNKING", "PIPELINING"], false, none),
+            (&["BINARYMIME"], false, none),
+            (&["dsn"], false, dsn),
+            (&[], true, requiretls),
+            (&["8BITMIME", "SMTPUTF8"], false, texts),
+            (&["BINARYMIME", "CHUNKING"], false, binarymime),
+        ];
+        let newest = ServerExtensions::new(Vec::new());
+        assert_eq!(newest.announced(), Extensions::ALL);
+        for (keywords, keeps_tls, expected) in table {
+            newest.note(&capabilities(keywords), keeps_tls);
+            assert_eq!(newest.announced(), expected, "{keywords:?}");
+        }
+    }
+}

@@ -41,7 +41,9 @@ impl Connection {
         if let Some(credentials) = &security.credentials {
             connection.authenticate(credentials).await?;
         }
-        peer.extensions.note(connection.client.capabilities());
+        let keeps_tls = connection.keeps_tls();
+        let capabilities = connection.client.capabilities();
+        peer.extensions.note(capabilities, keeps_tls);
         Ok(connection)
     }
 

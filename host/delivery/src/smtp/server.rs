@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use postgate_config::{Backend, HostPort};
 use postgate_proto::client::{Capabilities, ClientName, Protocol};
+use postgate_proto::parameters::Extensions;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::warn;
@@ -78,6 +79,11 @@ impl Server {
     /// What can be used with the server, as far as the newest connection has shown.
     pub(crate) fn capabilities(&self) -> Option<Arc<Capabilities>> {
         self.peer.extensions.seen()
+    }
+
+    /// The extensions that can be announced to clients, as far as the newest connection has shown.
+    pub(crate) fn announced(&self) -> Extensions {
+        self.peer.extensions.announced()
     }
 
     /// Makes a new connection. The addresses of a name are tried in turn until one works.

@@ -59,7 +59,7 @@ impl Core {
             .collect();
         let offers_auth =
             settings.auth != Auth::Off && !self.is_authenticated() && !mechanisms.is_empty();
-        let extensions = self.extensions();
+        let extensions = self.extensions().and(self.profile.announced());
         let size = match settings.max_message_size {
             // RFC 1870 §3: no fixed limit.
             u32::MAX => 0,

@@ -2,6 +2,7 @@
 
 use crate::auth::Mechanism;
 use crate::command::split_verb;
+use crate::parameters::Extensions;
 
 /// What policy sets for the rest of a session: texts, extensions and allowed mechanisms.
 ///
@@ -16,6 +17,7 @@ pub struct Profile {
     rcpt_parameters: Vec<Box<str>>,
     /// `None` without a limit.
     mechanisms: Option<Vec<Mechanism>>,
+    announced: Extensions,
 }
 
 impl Profile {
@@ -68,6 +70,17 @@ impl Profile {
     /// True if the mechanisms are restricted.
     pub const fn limits_mechanisms(&self) -> bool {
         self.mechanisms.is_some()
+    }
+
+    /// Restricts what the reply to EHLO announces to these extensions. A client that uses another one
+    /// of its listener nevertheless is not refused for it.
+    pub const fn announce(&mut self, extensions: Extensions) {
+        self.announced = extensions;
+    }
+
+    /// The extensions that the reply to EHLO may announce: by default all.
+    pub const fn announced(&self) -> Extensions {
+        self.announced
     }
 
     /// The text after the host name in the banner. Returns `None` if policy has set none.

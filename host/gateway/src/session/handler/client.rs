@@ -32,10 +32,20 @@ impl Handler {
             kind,
             name: name.into(),
         };
+        self.announce_what_can_be_kept();
         let answer = answer_of(self.ask(Question::Helo(&introduction)).await);
         let is_accepted = matches!(answer, Answer::Proceed(_));
         Arc::make_mut(&mut self.context).introduction = is_accepted.then_some(introduction);
         answer
+    }
+
+    /// Announces only extensions that the backend has, as far as it is known.
+    fn announce_what_can_be_kept(&mut self) {
+        let extensions = self.services.delivery.extensions();
+        if self.context.profile.announced() != extensions {
+            let profile = &mut Arc::make_mut(&mut self.context).profile;
+            Arc::make_mut(profile).announce(extensions);
+        }
     }
 
     /// Removes the limit that a plugin has set on the mechanisms. It applies until the next HELO or EHLO.
