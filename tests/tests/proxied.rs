@@ -1,9 +1,9 @@
-//! Clients that come through a proxy, made by hand, by swaks and by HAProxy.
+//! Clients that come through a proxy, made by hand, by swaks, by HAProxy and by Nginx.
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_tests::peer::{HaProxy, run, swaks};
+use postgate_tests::peer::{HaProxy, Nginx, NginxModule, run, swaks};
 
 const TRUSTED: &str = "proxy-from = [\"127.0.0.1\"]";
 
@@ -21,10 +21,11 @@ fn behind(gateway: &Gateway, header: &[u8]) -> Client {
     client
 }
 
-/// Waits until the plugin has written this.
+/// Waits until the plugin has written this, but for quotation marks.
 fn assert_seen(gateway: &Gateway, text: &str) {
     gateway.log().wait_for(text, |line| {
-        line["plugin"] == "10-proxied" && line["says"].to_string().contains(text)
+        let says = line["says"].to_string().replace(['\\', '"'], "");
+        line["plugin"] == "10-proxied" && says.contains(text)
     });
 }
 
@@ -40,7 +41,9 @@ fn without_the_setting_a_header_is_an_unknown_command() {
 #[test]
 fn a_header_says_who_the_client_is() {
     let gateway = setup("required").start();
-    let table: [(&[u8], &str); 8] = [
+    let mut large_check = b"\r\n\r\n\0\r\nQUIT\n\x20\x11\xff\xff".to_vec();
+    large_check.resize(large_check.len() + 0xffff, b'\n');
+    let table: [(&[u8], &str); 10] = [
         (
             b"PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\n",
             "connect 1.1.1.1 ",
@@ -58,6 +61,12 @@ fn a_header_says_who_the_client_is() {
             b"\r\n\r\n\0\r\nQUIT\n\x20\xff\0\x05QUIT\n",
             "connect 127.0.0.1 ",
         ),
+        (&large_check, "connect 127.0.0.1 "),
+        // Datagrams, by which no client of SMTP comes.
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\x05\x05\x05\x05\x06\x06\x06\x06\x01\x02\x03\x04",
+            "connect 127.0.0.1 ",
+        ),
         // A port that the proxy does not know.
         (b"PROXY TCP4 1.1.1.3 2.2.2.2 0 2222\r\n", "connect 1.1.1.3 "),
     ];
@@ -67,9 +76,11 @@ fn a_header_says_who_the_client_is() {
         client.says("QUIT", "221");
         assert_seen(&gateway, seen);
     }
-    let whole = "source_ip: Some(1.1.1.1), source_port: 1111, destination_ip: Some(2.2.2.2), \
-                 destination_port: 2222";
-    assert_seen(&gateway, whole);
+    let addresses = "source_ip: Some(1.1.1.1), source_port: 1111, destination_ip: Some(2.2.2.2), \
+                     destination_port: 2222";
+    assert_seen(&gateway, &format!("protocol: TCP4, {addresses}"));
+    assert_seen(&gateway, "protocol: TCP6, source_ip: Some(3::3)");
+    assert_seen(&gateway, "protocol: UNKNOWN, source_ip: None");
 }
 
 #[test]
@@ -217,6 +228,22 @@ fn haproxy_stands_in_front_of_an_unprivileged_gateway() {
         let reply = client.message(b"Subject: through a proxy\r\n\r\n");
         assert!(reply.starts_with("250"), "{header}: {reply}");
         assert_eq!(backend.taken().len(), 1, "{header}");
+        let port = format!("destination_port: {}", proxy.address().port());
+        assert_seen(&gateway, &port);
+    }
+}
+
+#[test]
+fn nginx_stands_in_front_of_the_gateway() {
+    for module in [NginxModule::Stream, NginxModule::Mail] {
+        let backend = Backend::working();
+        let gateway = setup("required").backend(&backend.smtp()).start();
+        let proxy = Nginx::start(gateway.address(), module);
+        let mut client = Client::greeted(proxy.address());
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        let reply = client.message(b"Subject: through a proxy\r\n\r\n");
+        assert!(reply.starts_with("250"), "{module:?}: {reply}");
+        assert_eq!(backend.taken().len(), 1, "{module:?}");
         let port = format!("destination_port: {}", proxy.address().port());
         assert_seen(&gateway, &port);
     }

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use ppp::v2::{self, Type};
+use ppp::v2::{self, Protocol, Type};
 use ppp::{HeaderResult, PartialResult, v1};
 
 /// A PROXY header.
@@ -13,7 +13,8 @@ pub struct ProxyHeader {
     /// The version of the protocol, 1 or 2.
     pub version: u8,
     /// The source and destination of the client's connection. `None` if the proxy does not know them,
-    /// or if the connection is its own: then those of the socket apply.
+    /// if they are not those of a TCP connection, or if the connection is the proxy's own: then those
+    /// of the socket apply.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
     /// The server name that the client requested in TLS (SNI).
     pub authority: Option<String>,
@@ -61,8 +62,8 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2 and the command LOCAL: a connection of the proxy itself, such as a health check.
 const LOCAL: u8 = 0x20;
 
-/// The maximum length of a header of version 2 in octets.
-pub const MAX_HEADER: usize = 4_096;
+/// The maximum length of a header in octets: what the length field of version 2 can say.
+pub const MAX_HEADER: usize = SIGNATURE.len() + 4 + u16::MAX as usize;
 
 /// The maximum length of a header of version 1 in octets, including CRLF.
 const MAX_VERSION_1: usize = 107;
@@ -106,10 +107,9 @@ fn local(octets: &[u8]) -> Option<Parsed> {
         return Some(Parsed::Incomplete);
     };
     let length = SIGNATURE.len() + 4 + usize::from(u16::from_be_bytes([high, low]));
-    Some(match length {
-        ..=MAX_HEADER if octets.len() < length => Parsed::Incomplete,
-        ..=MAX_HEADER => Parsed::Header(ProxyHeader::without_addresses(2), length),
-        _ => Parsed::Invalid,
+    Some(match octets.len() < length {
+        true => Parsed::Incomplete,
+        false => Parsed::Header(ProxyHeader::without_addresses(2), length),
     })
 }
 
@@ -135,17 +135,18 @@ fn version_1(header: &v1::Header<'_>) -> Option<(ProxyHeader, usize)> {
 }
 
 fn version_2(header: &v2::Header<'_>) -> Option<(ProxyHeader, usize)> {
-    // The command is PROXY: `local` has taken the other one.
-    let addresses = match &header.addresses {
-        v2::Addresses::IPv4(ip) => Some((
+    // The command is PROXY: `local` has taken the other one. No client of SMTP comes by datagrams, and
+    // as HAProxy does, the addresses of the socket are used instead.
+    let addresses = match (header.protocol, &header.addresses) {
+        (Protocol::Stream, v2::Addresses::IPv4(ip)) => Some((
             (ip.source_address, ip.source_port).into(),
             (ip.destination_address, ip.destination_port).into(),
         )),
-        v2::Addresses::IPv6(ip) => Some((
+        (Protocol::Stream, v2::Addresses::IPv6(ip)) => Some((
             (ip.source_address, ip.source_port).into(),
             (ip.destination_address, ip.destination_port).into(),
         )),
-        v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
+        _ => None,
     };
     let mut said = ProxyHeader {
         addresses,
@@ -243,8 +244,11 @@ mod tests {
         const IPV4: [u8; 12] = [1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 174];
         const BAD_TLV: [u8; 3] = [4, 0xff, 0xff];
         let bad_tlv_after_addresses = [IPV4.as_slice(), &BAD_TLV].concat();
-        let table: [(u8, u8, &[u8], Option<&str>); 13] = [
+        let table: [(u8, u8, &[u8], Option<&str>); 16] = [
             (0x21, 0x11, &IPV4, Some("1.1.1.1:0 2.2.2.2:2222")),
+            (0x21, 0x12, &IPV4, Some("-")),
+            (0x21, 0x10, &IPV4, Some("-")),
+            (0x21, 0x13, &IPV4, None),
             (0x21, 0x00, &[], Some("-")),
             (0x21, 0x11, &bad_tlv_after_addresses, None),
             (0x21, 0x11, &IPV4[..11], None),
@@ -278,8 +282,26 @@ mod tests {
                 }
             }
         }
-        let too_long = [SIGNATURE, &[LOCAL, 0, 0x10, 0]].concat();
-        assert_eq!(parse(&too_long), Parsed::Invalid);
+    }
+
+    #[test]
+    fn a_header_is_as_long_as_it_says() {
+        // A TLV of type PP2_TYPE_NOOP as long as it can be behind the addresses.
+        let mut block = vec![1, 1, 1, 1, 2, 2, 2, 2, 4, 87, 8, 174, 4];
+        let rest = u16::MAX - 15;
+        block.extend(rest.to_be_bytes());
+        block.resize(usize::from(u16::MAX), 0);
+        for (command, port) in [(0x21, Some(1111)), (LOCAL, None)] {
+            let header = [SIGNATURE, &[command, 0x11, 0xff, 0xff], &block].concat();
+            assert_eq!(header.len(), MAX_HEADER);
+            let short = &header[..MAX_HEADER - 1];
+            assert_eq!(parse(short), Parsed::Incomplete, "{command}");
+            let Parsed::Header(said, length) = parse(&[&header[..], b"EHLO x"].concat()) else {
+                panic!("the header is complete");
+            };
+            assert_eq!(length, MAX_HEADER, "{command}");
+            assert_eq!(said.addresses.map(|(from, _)| from.port()), port);
+        }
     }
 
     #[test]
