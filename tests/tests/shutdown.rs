@@ -8,7 +8,7 @@ use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Setup, program, wait};
 use postgate_tests::log::Log;
-use postgate_tests::peer::{free_address, pause};
+use postgate_tests::peer::{free_address, pause, run};
 use tempfile::TempDir;
 
 #[test]
@@ -131,6 +131,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     let file = directory.path().join("postgate.toml");
     let config = format!(
         "hostname = \"mx.example.org\"\nlog = {{ level = \"trace\", format = \"json\" }}\n\
+         control = {{ socket = \"control.sock\" }}\n\
          [[listener]]\naddress = \"{address}\"\nlimits.errors = 0\n"
     );
     std::fs::write(&file, config).unwrap();
@@ -151,6 +152,13 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     for _ in 0..30_000 {
         client.says("NOPE", "500");
     }
+    // Meanwhile, a metric counts what is missing.
+    let metrics = run(program().args(["metrics", "--config"]).arg(&file));
+    let metrics = String::from_utf8_lossy(&metrics.stdout);
+    let dropped = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("postgate_dropped_log_lines_total "));
+    assert!(dropped.is_some_and(|count| count != "0"), "{metrics}");
     let log = Log::collect(pipe);
     log.wait_for("a report", |line| line["dropped"].is_u64());
     let process = child.id().to_string();

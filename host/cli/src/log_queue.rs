@@ -3,6 +3,7 @@
 //! A reader that stalls must stop neither the mail nor the end of the program. Lines for which the queue
 //! has no room are dropped and counted.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -21,12 +22,16 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     /// Whole lines, at most [`CAPACITY`] octets.
     lines: Vec<u8>,
     /// The number of lines that were dropped since the last report.
     dropped: u64,
+    /// The number of lines that were dropped before there was somebody to count them.
+    uncounted: u64,
+    /// Counts lines that are dropped.
+    counter: Option<Box<dyn Fn(u64) + Send>>,
     /// True while lines are being written.
     is_writing: bool,
 }
@@ -46,6 +51,14 @@ impl LogQueue {
         Ok(queue)
     }
 
+    /// Passes the number of lines that were dropped so far to `counter`, and from now on that of each
+    /// further ones. `counter` must neither wait nor write to the log.
+    pub(crate) fn count_dropped(&self, counter: impl Fn(u64) + Send + 'static) {
+        let mut queue = self.0.lock();
+        counter(std::mem::take(&mut queue.uncounted));
+        queue.counter = Some(Box::new(counter));
+    }
+
     /// Waits until all lines are written, at most `limit`.
     pub(crate) fn flush(&self, limit: Duration) {
         let queue = self.0.lock();
@@ -61,7 +74,7 @@ impl Shared {
         let mut queue = self.lock();
         match queue.lines.len() + line.len() <= CAPACITY {
             true => queue.lines.extend_from_slice(line),
-            false => queue.dropped = queue.dropped.saturating_add(1),
+            false => queue.drop_line(),
         }
         drop(queue);
         self.changed.notify_all();
@@ -100,6 +113,25 @@ impl Shared {
     }
 }
 
+impl Queue {
+    fn drop_line(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+        match &self.counter {
+            Some(counter) => counter(1),
+            None => self.uncounted = self.uncounted.saturating_add(1),
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("octets", &self.lines.len())
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Passes whole lines to a queue, and never waits or fails.
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -125,6 +157,7 @@ const CAPACITY: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::mpsc;
 
     use super::*;
@@ -158,7 +191,13 @@ mod tests {
         let mut writer = queue.clone();
         let line = [b'x'; CAPACITY / 4];
         // One to four lines wait in the thread, four in the queue; nothing here blocks.
-        for _ in 0..20 {
+        for _ in 0..10 {
+            writer.write_all(&line).unwrap();
+        }
+        let counted = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&counted);
+        queue.count_dropped(move |count| _ = counter.fetch_add(count, Ordering::Relaxed));
+        for _ in 0..10 {
             writer.write_all(&line).unwrap();
         }
         queue.flush(Duration::ZERO);
@@ -172,5 +211,6 @@ mod tests {
         let kept = text.matches('x').count() / line.len();
         assert!(text.contains(&format!("{} dropped\n", 20 - kept)), "{kept}");
         assert!((4..=8).contains(&kept), "{kept}");
+        assert_eq!(counted.load(Ordering::Relaxed), 20 - kept as u64);
     }
 }

@@ -1,10 +1,13 @@
 //! Where the log goes: to standard error, as text for people or as JSON for machines.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _};
+use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, warn};
+use tracing::{Subscriber, error, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -29,7 +32,23 @@ pub(crate) fn start_queued(log: &Log) -> io::Result<LogQueue> {
     let format = log.format;
     let queue = LogQueue::start(io::stderr(), move |dropped| report(format, dropped))?;
     start_with(log, queue.clone());
+    panic::set_hook(Box::new(log_panic));
     Ok(queue)
+}
+
+/// Writes a panic to the log, instead of text of its own to standard error. The task that panicked ends;
+/// what depends on it is told to try later.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
+    error!(
+        thread = thread.name(),
+        location = panic.location().map(tracing::field::display),
+        cause = panic.payload_as_str(),
+        backtrace = backtrace.as_ref().map(tracing::field::display),
+        "panicked"
+    );
 }
 
 /// The line of the log that says how many lines were dropped.
@@ -150,6 +169,31 @@ const PLUGIN_LOG: &str = "postgate_runtime::host";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Panics on other threads meanwhile are written to standard error as usual: this subscriber is that
+    /// of this thread, and the hook is called on theirs.
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        let line = LineBuffer::default();
+        let subscriber = tracing_subscriber::registry().with(layer(LogFormat::Json, line.clone()));
+        let usual = panic::take_hook();
+        let own = thread::current().id();
+        panic::set_hook(Box::new(move |panic| match thread::current().id() == own {
+            true => log_panic(panic),
+            false => usual(panic),
+        }));
+        let caught = tracing::subscriber::with_default(subscriber, || {
+            panic::catch_unwind(|| panic!("for this test"))
+        });
+        _ = panic::take_hook();
+        assert!(caught.is_err());
+        let text = String::from_utf8(line.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["message"], "panicked");
+        assert_eq!(line["cause"], "for this test");
+        assert!(line["location"].as_str().unwrap().contains("telemetry.rs:"));
+    }
 
     #[test]
     fn modules_are_found_in_their_crates() {

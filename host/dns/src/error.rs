@@ -7,6 +7,8 @@ pub enum DnsError {
     Failed,
     /// The name is not a domain name.
     Invalid,
+    /// No query could be sent, because the machine lacks descriptors or memory.
+    NoResources,
     /// The name does not exist, or has no records of this type.
     NotFound,
 }

@@ -4,6 +4,7 @@ mod error;
 mod name;
 mod resolver;
 mod reverse;
+mod sockets;
 
 pub use self::error::DnsError;
 pub use self::resolver::Dns;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::time;
 use tracing::{debug, warn};
@@ -14,13 +13,23 @@ use tracing::{debug, warn};
 use super::error::DnsError;
 use super::name::parse;
 use super::reverse::ReverseName;
+use super::sockets::Sockets;
 
 /// A resolver with a cache, shared by all sessions.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dns {
     /// `None` if it could not be set up. Every query fails then.
-    resolver: Option<TokioResolver>,
+    resolver: Option<Resolver<Sockets>>,
+    sockets: Sockets,
     timeout: Duration,
+}
+
+impl fmt::Debug for Dns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dns")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Dns {
@@ -34,16 +43,16 @@ impl Dns {
     /// A resolver that queries `servers`, or those of the system if the list is empty. Each query
     /// takes at most `timeout`.
     pub fn new(servers: &[SocketAddr], timeout: Duration) -> Self {
+        let sockets = Sockets::default();
         let resolver = match servers {
-            [] => TokioResolver::builder_tokio().and_then(|mut builder| {
+            [] => Resolver::builder(sockets.clone()).and_then(|mut builder| {
                 set_options(builder.options_mut(), timeout);
                 builder.build()
             }),
             servers => {
                 let servers = servers.iter().copied().map(name_server).collect();
                 let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-                let mut builder =
-                    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+                let mut builder = Resolver::builder_with_config(config, sockets.clone());
                 set_options(builder.options_mut(), timeout);
                 builder.build()
             }
@@ -51,7 +60,11 @@ impl Dns {
         let resolver = resolver
             .inspect_err(|error| warn!(%error, "cannot set up the resolver: every DNS query fails"))
             .ok();
-        Self { resolver, timeout }
+        Self {
+            resolver,
+            sockets,
+            timeout,
+        }
     }
 
     /// The IPv4 addresses of a name.
@@ -131,7 +144,7 @@ impl Dns {
         match found {
             Ok(Ok(name)) => ReverseName::Confirmed(name),
             Ok(Err(DnsError::NotFound | DnsError::Invalid)) => ReverseName::Unconfirmed,
-            Ok(Err(DnsError::Failed)) | Err(_) => ReverseName::Unanswered,
+            Ok(Err(DnsError::Failed | DnsError::NoResources)) | Err(_) => ReverseName::Unanswered,
         }
     }
 
@@ -145,7 +158,7 @@ impl Dns {
             match addresses {
                 Ok(addresses) if addresses.contains(&address) => return Ok(name),
                 // This name might have been the right one.
-                Err(DnsError::Failed) => failure = DnsError::Failed,
+                Err(error @ (DnsError::Failed | DnsError::NoResources)) => failure = error,
                 Ok(_) | Err(_) => {}
             }
         }
@@ -164,15 +177,18 @@ impl Dns {
             debug!(%name, %kind, %error, "DNS query failed");
             DnsError::Failed
         };
-        let lookup = resolver.lookup(name.clone(), kind);
-        let answer = match time::timeout(self.timeout, lookup).await {
-            Err(error) => return Err(failed(&error)),
-            Ok(Err(error)) if error.is_nx_domain() || error.is_no_records_found() => {
-                return Err(DnsError::NotFound);
+        let lookup = async {
+            let lookup = resolver.lookup(name.clone(), kind);
+            match time::timeout(self.timeout, lookup).await {
+                Ok(Err(error)) if error.is_nx_domain() || error.is_no_records_found() => Ok(None),
+                Ok(Ok(answer)) => Ok(Some(answer)),
+                Ok(Err(error)) => Err(failed(&error)),
+                Err(error) => Err(failed(&error)),
             }
-            Ok(Err(error)) => return Err(failed(&error)),
-            Ok(Ok(answer)) => answer,
         };
+        let answer = self.sockets.while_there_are(lookup).await;
+        let answer = answer.unwrap_or(Err(DnsError::NoResources))?;
+        let answer = answer.ok_or(DnsError::NotFound)?;
         let records: Vec<_> = answer
             .answers()
             .iter()

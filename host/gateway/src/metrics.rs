@@ -22,6 +22,8 @@ pub struct Metrics {
     pub accepted: Counter,
     /// Connections that exceeded a limit, by limit.
     denied: Family<[(&'static str, &'static str); 1], Counter>,
+    /// Lines of the log that were dropped because nobody read them.
+    pub dropped_log_lines: Counter,
     /// Messages by their fate.
     messages: Family<[(&'static str, &'static str); 1], Counter>,
     plugins: PluginMetricsFamily,
@@ -44,6 +46,7 @@ impl Metrics {
             sessions: Gauge::default(),
             accepted: Counter::default(),
             denied: Family::default(),
+            dropped_log_lines: Counter::default(),
             messages: Family::default(),
             plugins,
         };
@@ -72,6 +75,11 @@ impl Metrics {
             "turned_away_connections",
             "Connections that were closed for a limit",
             self.denied.clone(),
+        );
+        registry.register(
+            "dropped_log_lines",
+            "Lines of the log that were dropped, since nobody read them",
+            self.dropped_log_lines.clone(),
         );
         registry.register(
             "messages",
@@ -114,6 +122,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted.inc();
         metrics.count_denied("full");
+        metrics.dropped_log_lines.inc_by(3);
         metrics.count_message("delivered");
         metrics.count_message("delivered");
         let open = Counted::on(&metrics.connections);
@@ -123,6 +132,7 @@ mod tests {
             "postgate_sessions 0",
             "postgate_accepted_connections_total 1",
             "postgate_turned_away_connections_total{reason=\"full\"} 1",
+            "postgate_dropped_log_lines_total 3",
             "postgate_messages_total{fate=\"delivered\"} 2",
             "# EOF",
         ] {

@@ -29,6 +29,9 @@ pub enum HostFault {
     /// No shared instance was free in time.
     #[error("exceeded shared-instances: none was free within {0:?}")]
     Busy(Duration),
+    /// No DNS query could be sent for lack of a resource of the machine.
+    #[error("no DNS query could be sent")]
+    Dns,
     /// A listed file cannot be read for lack of a resource of the machine.
     #[error("a listed file cannot be read")]
     File,
@@ -47,11 +50,12 @@ pub enum HostFault {
 }
 
 impl HostFault {
-    /// Returns the class of the fault, for logs and metrics: `file`, `memory`, `message`, `random`,
-    /// `shared-instances`, `space` or `task`.
+    /// Returns the class of the fault, for logs and metrics: `dns`, `file`, `memory`, `message`,
+    /// `random`, `shared-instances`, `space` or `task`.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Busy(_) => "shared-instances",
+            Self::Dns => "dns",
             Self::File => "file",
             Self::Message(_) if self.is_lack_of_space() => "space",
             Self::Message(_) => "message",
@@ -65,6 +69,18 @@ impl HostFault {
     pub fn is_lack_of_space(&self) -> bool {
         matches!(self, Self::Message(error) if is_full(error))
     }
+}
+
+/// True if an error says that the machine lacks a resource, or that its disk fails.
+pub(crate) fn is_lack(error: &io::Error) -> bool {
+    let lacks = [
+        Errno::IO,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
 /// True if an error of the engine comes from the system or from the pool, and not from the guest.

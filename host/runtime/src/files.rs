@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use memchr::memmem;
-use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tracing::warn;
 
+use crate::error::is_lack;
 use postgate_config::file::{FileVersion, ReadError, read_bounded};
 
 /// The listed files of one plugin, shared by all its instances.
@@ -104,18 +104,6 @@ impl Files {
             None => Err(FileError::Unreadable),
         }
     }
-}
-
-/// True if an error says that the machine lacks a resource, or that its disk fails.
-fn is_lack(error: &io::Error) -> bool {
-    let lacks = [
-        Errno::IO,
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOMEM,
-        Errno::NOBUFS,
-    ];
-    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
 /// The content of a file, and the state of the file when it was read.

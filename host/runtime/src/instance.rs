@@ -110,6 +110,7 @@ fn host_error(error: wasmtime::Error, facts: &PluginFacts) -> PluginError {
     }
     let error = match error.downcast::<HostError>() {
         Ok(error @ HostError::NoSession) => return PluginError::Trap(error.into()),
+        Ok(HostError::Dns) => return HostFault::Dns.into(),
         Ok(HostError::File) => return HostFault::File.into(),
         Ok(HostError::Message(error)) => return HostFault::Message(error).into(),
         Ok(HostError::Random) => return HostFault::Random.into(),

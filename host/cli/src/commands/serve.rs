@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::config_source::ConfigSource;
 use super::failure::Failure;
+use crate::log_queue::LogQueue;
 use crate::telemetry;
 
 pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
@@ -34,7 +35,7 @@ pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().map_err(Failure::runtime)?;
-    let served = runtime.block_on(serve(config));
+    let served = runtime.block_on(serve(config, &log));
     match served {
         // Blocking tasks, such as the compilation of a plugin, cannot be cancelled.
         Ok(End::Stopped) | Err(_) => runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT),
@@ -66,7 +67,7 @@ enum End {
 }
 
 /// Serves until a signal. A signal during the start, and a second one after it, act at once.
-async fn serve(config: Config) -> Result<End, Failure> {
+async fn serve(config: Config, log: &LogQueue) -> Result<End, Failure> {
     // The handlers come first, since the default action of these signals ends the process.
     let mut stop = StopSignals::new().map_err(Failure::runtime)?;
     let hang_up = signal(SignalKind::hangup()).map_err(Failure::runtime)?;
@@ -78,6 +79,8 @@ async fn serve(config: Config) -> Result<End, Failure> {
             return Ok(End::AtOnce);
         }
     };
+    let controller = gateway.controller();
+    log.count_dropped(move |lines| controller.count_dropped_log_lines(lines));
     let mut reload = pin!(reload_on_signal(hang_up, gateway.controller()));
     let (stopping, stopped) = oneshot::channel::<()>();
     let mut serving = pin!(gateway.serve(async {
@@ -101,10 +104,10 @@ async fn serve(config: Config) -> Result<End, Failure> {
 
 fn failure(error: RunError) -> Failure {
     match error {
+        error if !error.is_configuration() => Failure::runtime(error),
         RunError::Plugins(errors) => Failure::input(errors),
         RunError::Tls(errors) => Failure::input(errors),
-        error if error.is_configuration() => Failure::input(vec![error]),
-        error => Failure::runtime(error),
+        error => Failure::input(vec![error]),
     }
 }
 

@@ -40,6 +40,13 @@ impl Controller {
         self.state.services.metrics.render()
     }
 
+    /// Counts lines of the log that were dropped because nobody read them, for
+    /// `postgate_dropped_log_lines_total`.
+    pub fn count_dropped_log_lines(&self, lines: u64) {
+        let metrics = &self.state.services.metrics;
+        metrics.dropped_log_lines.inc_by(lines);
+    }
+
     /// Reloads certificates, the files of the backend, and plugins. Unlike [`Self::reload_plugins`], this
     /// waits for plugin files that are still being written.
     pub async fn reload(&self) {

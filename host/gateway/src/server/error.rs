@@ -53,14 +53,12 @@ pub enum RunError {
 
 impl RunError {
     /// Returns true if the cause is in the configuration, the plugins or the files that it names.
-    pub const fn is_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::Services(ServicesError::AuthSecret(_))
-                | Self::Backend(_)
-                | Self::Plugins(_)
-                | Self::Tls(_)
-        )
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Plugins(errors) => errors.iter().all(|error| error.host_cause().is_none()),
+            Self::Services(ServicesError::AuthSecret(_)) | Self::Backend(_) | Self::Tls(_) => true,
+            Self::Bind { .. } | Self::Control { .. } | Self::Engine(_) | Self::Services(_) => false,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::error::HostError;
 use super::state::HostState;
 use crate::bindings::host::dns;
 use postgate_dns::DnsError;
@@ -69,10 +70,18 @@ impl HostState {
         ask: impl Future<Output = Result<Vec<T>, DnsError>>,
     ) -> Answer<T> {
         let unknown = || Err(RecordedError::Failed);
-        let ask = async { ask.await.map_err(RecordedError::from) };
+        let mut is_of_host = false;
+        let ask = async {
+            let found = ask.await;
+            is_of_host = matches!(found, Err(DnsError::NoResources));
+            found.map_err(RecordedError::from)
+        };
         let found = self
             .external_call(call, || json!([question]), unknown, ask)
             .await?;
+        if is_of_host {
+            return Err(HostError::Dns.into());
+        }
         Ok(found.map_err(dns::DnsError::from))
     }
 }
@@ -94,7 +103,7 @@ enum RecordedError {
 impl From<DnsError> for RecordedError {
     fn from(error: DnsError) -> Self {
         match error {
-            DnsError::Failed => Self::Failed,
+            DnsError::Failed | DnsError::NoResources => Self::Failed,
             DnsError::Invalid => Self::Invalid,
             DnsError::NotFound => Self::NotFound,
         }

@@ -7,6 +7,9 @@ use tokio::task::JoinError;
 /// Why a host function failed. All but [`Self::NoSession`] are faults of the host.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HostError {
+    /// No DNS query could be sent for lack of a resource of the machine.
+    #[error("no DNS query could be sent")]
+    Dns,
     /// A listed file cannot be read for lack of a resource of the machine.
     #[error("a listed file cannot be read")]
     File,

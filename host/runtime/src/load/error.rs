@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinError;
 
-use crate::error::PluginError;
+use crate::error::{PluginError, is_lack, is_of_host};
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 
-/// The reason why a plugin cannot be loaded. The operator or the author of the plugin has to fix it.
+/// The reason why a plugin cannot be loaded. The operator or the author of the plugin has to fix it,
+/// unless the host has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file contains no valid component.
@@ -96,11 +97,30 @@ pub enum LoadError {
 
 impl LoadError {
     /// True if the same file may load at another time: the machine or other sessions can be the cause.
-    pub(crate) const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Full(_) | Self::Io { .. } | Self::NoRoom { .. } | Self::Plugin { .. }
-        )
+    pub(crate) fn is_transient(&self) -> bool {
+        self.host_cause().is_some()
+            || matches!(
+                self,
+                Self::Io { .. } | Self::NoRoom { .. } | Self::Plugin { .. }
+            )
+    }
+
+    /// The cause in logs and metrics if the host has failed, and neither the file nor the plugin:
+    /// `file`, `instances`, `memory`, or a cause of [`HostFault::cause`](crate::HostFault::cause).
+    pub fn host_cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Component {
+                error: ComponentError::Invalid(error) | ComponentError::CoreModule(error),
+                ..
+            } if is_of_host(error) => Some("memory"),
+            Self::Full(_) => Some("instances"),
+            Self::Io { error, .. } if is_lack(error) => Some("file"),
+            Self::Plugin {
+                error: PluginError::Host(fault),
+                ..
+            } => Some(fault.cause()),
+            _ => None,
+        }
     }
 }
 
@@ -140,6 +160,54 @@ impl ComponentError {
         LoadError::Component {
             file: file.to_owned(),
             error: self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::error::HostFault;
+
+    #[test]
+    fn what_the_machine_lacks_is_not_the_fault_of_a_file() {
+        let file = || "10-a.wasm".into();
+        let io = |error: io::Error| LoadError::Io {
+            file: file(),
+            error,
+        };
+        let invalid = |error| LoadError::Component {
+            file: file(),
+            error: ComponentError::Invalid(error),
+        };
+        let plugin = |error| LoadError::Plugin {
+            file: file(),
+            error,
+        };
+        let no_memory = || io::Error::from(Errno::NOMEM);
+        let table = [
+            (io(Errno::MFILE.into()), Some("file")),
+            (io(Errno::IO.into()), Some("file")),
+            (io(ErrorKind::NotFound.into()), None),
+            (io(ErrorKind::PermissionDenied.into()), None),
+            (invalid(no_memory().into()), Some("memory")),
+            (invalid(wasmtime::Error::msg("not a component")), None),
+            (
+                plugin(HostFault::Room(no_memory().into()).into()),
+                Some("memory"),
+            ),
+            (plugin(HostFault::Dns.into()), Some("dns")),
+            (plugin(PluginError::Init("no".into())), None),
+            (LoadError::Full(file()), Some("instances")),
+            (LoadError::NoEvent(file()), None),
+        ];
+        for (error, cause) in table {
+            assert_eq!(error.host_cause(), cause, "{error}");
+            assert!(cause.is_none() || error.is_transient(), "{error}");
         }
     }
 }

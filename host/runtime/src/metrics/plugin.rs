@@ -54,7 +54,7 @@ impl PluginMetricsFamily {
         );
         registry.register(
             "plugin_host_faults",
-            "Calls without an answer for a failure of the host, by its cause",
+            "Calls and loads that failed through the fault of the host, by its cause",
             all.host_faults.clone(),
         );
         registry.register(
@@ -94,6 +94,16 @@ impl PluginMetricsFamily {
     pub fn refused(&self, plugin: &str) {
         let labels = [("plugin", plugin.to_owned())];
         self.refused.get_or_create(&labels).inc();
+    }
+
+    /// Counts a load of a plugin that failed through the fault of the host, with its cause.
+    pub fn load_failed(&self, plugin: &str, cause: &'static str) {
+        let labels = [
+            ("plugin", plugin.to_owned()),
+            ("event", "load".to_owned()),
+            ("cause", cause.to_owned()),
+        ];
+        self.host_faults.get_or_create(&labels).inc();
     }
 
     /// Returns the metrics of one plugin that handles these events.

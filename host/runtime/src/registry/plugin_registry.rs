@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::entry::SETTLE_TIME;
 use super::inventory::Inventory;
@@ -234,10 +234,18 @@ impl PluginRegistry {
         })
     }
 
-    /// Logs and counts that a plugin was refused.
+    /// Logs and counts that a plugin was refused, or that the host failed to load it.
     fn report_refusal(&self, table: &PluginTable, name: &OsStr, errors: &[LoadError]) {
         let plugin = plugin_name(name.as_ref());
+        let metrics = self.loader.runtime.metrics();
+        let mut is_refused = false;
         for error in errors {
+            if let Some(cause) = error.host_cause() {
+                warn!(plugin, %error, cause, "the host failed to load a plugin, and tries again");
+                metrics.load_failed(&plugin, cause);
+                continue;
+            }
+            is_refused = true;
             match table.active_sha256(name) {
                 Some(serves) => {
                     error!(plugin, %error, serves, "plugin refused, the previous version stays in service");
@@ -245,7 +253,9 @@ impl PluginRegistry {
                 None => error!(plugin, %error, "plugin refused"),
             }
         }
-        self.loader.runtime.metrics().refused(&plugin);
+        if is_refused {
+            metrics.refused(&plugin);
+        }
     }
 
     /// Publishes the state of the table: new sessions get a changed set as a whole.
