@@ -122,6 +122,63 @@ fn the_documentation_has_the_keys_and_defaults_of_the_code() {
     );
 }
 
+/// The host name alone is a configuration, in which every option has the documented default.
+#[test]
+fn a_minimal_configuration_has_the_documented_defaults() {
+    let file = Path::new("postgate.toml");
+    let minimal = "hostname = \"mx.example.org\"\n";
+    let config = parse(minimal, file);
+    let rows = documented("## The configuration file");
+    let is_there = |key: &str| !key.starts_with("backend.") && !key.starts_with("certificate.");
+    let (values, described): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .filter(|(key, _)| is_there(key))
+        .partition(|(_, default)| default.is_some());
+    let text = toml_of(&values, &[("", minimal.trim_end())]);
+    assert_eq!(parse(&text, file), config);
+
+    // Defaults that are no value of the key, in the words of the table.
+    let listener = &config.listeners[0];
+    let defaults = [
+        (
+            "hostname",
+            Config::parse("", file, &Overrides::default()).is_ok(),
+        ),
+        ("auth-secret-file", config.auth_secret_file.is_none()),
+        (
+            "listener.name",
+            listener.name == listener.address.to_string(),
+        ),
+        ("listener.certificates", listener.certificates.is_none()),
+        ("listener.client-ca", listener.client_ca.is_none()),
+        ("listener.default-domain", listener.default_domain.is_none()),
+        ("listener.only-keywords", listener.only_keywords.is_none()),
+        (
+            "listener.extensions.binarymime",
+            listener.extensions.binarymime,
+        ),
+        ("listener.limits", listener.limits == config.limits),
+        (
+            "tls.self-signed-names",
+            config.tls.self_signed_names.is_empty(),
+        ),
+        ("replies", config.replies.is_empty()),
+        ("quarantine.maildir", config.quarantine.is_none()),
+        ("plugins.directory", config.plugins.directory.is_none()),
+        ("plugins.cache", config.plugins.cache.is_none()),
+        ("plugins.instances", config.plugins.instances.is_none()),
+        ("control.socket", config.control_socket.is_none()),
+        ("runtime.workers", config.runtime.workers.is_none()),
+    ];
+    for (key, is_default) in defaults {
+        assert!(is_default, "{key}");
+    }
+    let described: Vec<_> = described.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(described, defaults.map(|(key, _)| key));
+    assert!(config.backend.is_none() && config.certificates.is_empty());
+    assert_eq!(config.listeners.len(), 1);
+}
+
 fn parse(text: &str, file: &Path) -> Config {
     Config::parse(text, file, &Overrides::default()).unwrap()
 }

@@ -17,7 +17,7 @@ use crate::document::{self, Section};
 use crate::error::{ConfigError, Mistake};
 use crate::file::text_of;
 use crate::overrides::Overrides;
-use crate::value::Octets;
+use crate::value::{Octets, Setting};
 
 /// The settings of one plugin. The defaults apply if there is no file beside the plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,8 +158,8 @@ pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
     Sidecar {
         on_failure: root.value_or("on-failure", OnFailure::default()),
         grants: root.list("grants").unwrap_or_default(),
-        events: root.list("events"),
-        listeners: root.list("listeners"),
+        events: non_empty(root, "events"),
+        listeners: non_empty(root, "listeners"),
         limits: root.table("limits", limits),
         isolation,
         shared_instances,
@@ -170,6 +170,17 @@ pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
             .free_table("config")
             .map_or_else(|| Value::Object(Map::new()), json_object),
     }
+}
+
+/// Reads a list of what the plugin is asked about. An empty one would leave out a filter without a word.
+fn non_empty<T: Setting>(root: &mut Section<'_>, key: &'static str) -> Option<Vec<T>> {
+    let list: Vec<T> = root.list(key)?;
+    if list.is_empty() {
+        let text = "is empty, so that the plugin would never be asked; remove the key for all of them, or \
+                    the plugin";
+        root.conflict(key, text.to_owned());
+    }
+    Some(list)
 }
 
 fn record(root: &mut Section<'_>) -> Option<PathBuf> {

@@ -79,6 +79,21 @@ fn listeners_and_events_are_checked() {
     assert_eq!(Sidecar::default().check_events(plugin, &[]), []);
 }
 
+/// A filter that is never asked passes what it would stop.
+#[test]
+fn a_plugin_that_would_never_be_asked_is_a_mistake() {
+    for key in ["events", "listeners"] {
+        let text = format!("{key} = []");
+        let errors = Sidecar::parse(&text, Path::new("10-a.toml")).unwrap_err();
+        let shown: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let start = format!("10-a.toml:1: {key}: is empty");
+        assert!(
+            shown.len() == 1 && shown[0].starts_with(&start),
+            "{shown:?}"
+        );
+    }
+}
+
 #[test]
 fn body_chunk_needs_an_instance_for_the_message() {
     let plugin = Path::new("plugins/10-a.wasm");
