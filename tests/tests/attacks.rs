@@ -4,6 +4,7 @@ use std::thread;
 
 use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::client::Client;
+use postgate_tests::control;
 use postgate_tests::gateway::Setup;
 use postgate_tests::process::peak_memory;
 
@@ -50,19 +51,50 @@ fn deep_and_wide_messages_do_no_harm() {
         ),
     ];
     let backend = Backend::working();
-    let mut gateway = filtering(Setup::new().backend(&backend.smtp())).start();
+    let setup = Setup::new().backend(&backend.smtp()).set(control::SOCKET);
+    let mut gateway = filtering(setup).start();
     let mut bystander = Client::greeted(gateway.address());
     bystander.envelope("alice@client.example", &["bob@example.org"]);
+    let before = peak_memory(&gateway);
+    let (mut taken, mut failed) = (0, 0);
     for (name, attack) in attacks {
         let mut client = Client::greeted(gateway.address());
         client.envelope("mallory@client.example", &["bob@example.org"]);
-        // Taken or refused, but answered.
+        // Taken, refused, or too much for the CPU time of a plugin.
         let reply = client.message(attack.as_bytes());
-        assert!(reply.starts_with(['2', '4', '5']), "{name}: {reply}");
+        match &reply[..3] {
+            "250" => taken += 1,
+            "451" => failed += 1,
+            code => assert!(code.starts_with('5'), "{name}: {reply}"),
+        }
         assert!(gateway.is_up(), "{name}");
+        let grown = peak_memory(&gateway) - before;
+        assert!(grown < 64 << 20, "{name}: {grown} octets more");
+        // The filters still stop what they are for.
+        let mut other = Client::greeted(gateway.address());
+        other.envelope("mallory@client.example", &["bob@example.org"]);
+        let reply = other.message(PROGRAM);
+        assert!(reply.starts_with("550"), "{name}: {reply}");
     }
     assert!(bystander.message(b"Subject: x\r\n\r\n").starts_with("250"));
+    assert_eq!(backend.taken().len(), taken + 1);
+    let failures = gateway
+        .log()
+        .find(|line| line["message"] == "plugin failed");
+    assert_eq!(failures.len(), failed, "{failures:#?}");
+    for failure in failures {
+        let cause = failure["cause"].as_str().unwrap_or_default();
+        assert!(cause.ends_with("cpu"), "{failure}");
+    }
+    let metrics = control::ask(&gateway, "metrics")["text"].to_string();
+    for absent in ["plugin_skipped_total{", "plugin_host_faults_total{"] {
+        assert!(!metrics.contains(absent), "{metrics}");
+    }
 }
+
+/// What `attachment-blocker` refuses.
+const PROGRAM: &[u8] = b"MIME-Version: 1.0\r\n\
+    Content-Type: application/octet-stream; name=\"x.exe\"\r\n\r\nMZ\r\n";
 
 const SESSIONS: usize = 20;
 const LINE: &[u8] = b"an ordinary line of text that stands in a message to make it a large one\r\n";

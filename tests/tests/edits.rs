@@ -179,3 +179,79 @@ fn a_message_can_have_another_name() {
         "{reply}"
     );
 }
+
+/// Long values are folded at blanks, and no line of a field that a plugin adds is longer than 998 octets
+/// (RFC 5322 §2.1.1). A word that no line can hold is an answer that is none.
+#[test]
+fn fields_of_plugins_are_folded() {
+    let ascii = "a word ".repeat(400);
+    let beyond = "größe ".repeat(200);
+    let tabs = "one\ttwo\t".repeat(100);
+    let long = "x".repeat(900);
+    let long_beyond = "é".repeat(450);
+    let between = format!("before {} after", "x".repeat(890));
+    let values = [
+        (&ascii, Some(78)),
+        (&beyond, Some(78)),
+        (&tabs, Some(78)),
+        (&long, Some(998)),
+        (&long_beyond, Some(998)),
+        (&between, Some(998)),
+        (&"x".repeat(901), None),
+        (&"é".repeat(451), None),
+    ];
+    let edits = [
+        ("data", "prepend"),
+        ("headers", "append"),
+        ("message", "set"),
+    ];
+    for (at, edit) in edits {
+        let cases: String = values
+            .iter()
+            .map(|(value, _)| {
+                format!(
+                    "[[config.cases]]\nat = \"{at}\"\nedit = \"{edit}\"\nname = \"X-Note\"\n\
+                     value = {value:?}\n"
+                )
+            })
+            .collect();
+        let backend = Backend::working();
+        let gateway = Setup::new()
+            .backend(&backend.smtp())
+            .plugin(
+                "10-bad-header",
+                "guests/bad-header",
+                &format!("breaker.failures = 0\n{cases}"),
+            )
+            .start();
+        for (number, (value, longest)) in values.iter().enumerate() {
+            let mut client = Client::greeted(gateway.address());
+            client.envelope("alice@client.example", &[&format!("{number}@example.org")]);
+            let Some(longest) = longest else {
+                let reply = match at {
+                    "data" => client.ask("DATA"),
+                    _ => client.message(b"Subject: x\r\n\r\n"),
+                };
+                assert!(reply.starts_with("451 4.3.0"), "{at} {number}: {reply}");
+                continue;
+            };
+            let reply = client.message(b"Subject: x\r\n\r\n");
+            assert!(reply.starts_with("250"), "{at} {number}: {reply}");
+            let content = backend.taken().pop().expect("the message").content;
+            let field = fields(&content)
+                .into_iter()
+                .find(|field| field.starts_with("X-Note: "))
+                .expect("the field");
+            for line in field.split("\r\n") {
+                assert!(line.len() <= *longest, "{at} {number}: {}", line.len());
+            }
+            let unfolded = field.replace("\r\n", "");
+            assert_eq!(
+                unfolded["X-Note: ".len()..],
+                *value.trim_end(),
+                "{at} {number}"
+            );
+        }
+        assert_eq!(backend.taken().len(), 6);
+    }
+}

@@ -142,3 +142,29 @@ fn a_client_is_known_after_its_greeting_only() {
     client.says("HELO client.example", "250");
     client.says("MAIL FROM:<alice@client.example>", "250");
 }
+
+/// 521 and 421 of a plugin take the place of the banner (RFC 7504 §3, RFC 5321 §3.8), and the client is
+/// not told why.
+#[test]
+fn a_plugin_turns_clients_away_and_the_log_says_why() {
+    let listener = |code| format!("{{ name = \"{code}\", address = \"127.0.0.1:0\" }}");
+    let gateway = Setup::new()
+        .set(&format!(
+            "listener = [{}, {}]",
+            listener(521),
+            listener(421)
+        ))
+        .plugin("10-doorkeeper", "guests/doorkeeper", "")
+        .start();
+    for (name, reply) in [("521", "521 5.3.2 not here"), ("421", "421 4.3.2 not here")] {
+        let mut client = Client::connect(gateway.address_of(name));
+        assert_eq!(client.reply(), reply);
+        client.expect_close();
+        let line = gateway.log().wait_for(name, |line| {
+            line["event"] == "connect" && line["reason"].to_string().contains(name)
+        });
+        let reason = line["reason"].to_string();
+        assert!(reason.contains("the client is on the blue list"), "{line}");
+        assert!(line["session"].is_string(), "{line}");
+    }
+}

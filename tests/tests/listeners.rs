@@ -1,10 +1,13 @@
 //! Where the gateway listens, and what it says of it.
 
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, program};
+use postgate_tests::log::Log;
 use postgate_tests::peer::{free_address, run};
+use postgate_tests::process::listening_sockets;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,6 +39,36 @@ fn an_empty_configuration_listens_on_loopback_only() {
     assert_eq!(listening.len(), 1, "{said}");
     assert!(listening[0].contains("127.0.0.1:2525"), "{said}");
     assert!(!said.contains("0.0.0.0"), "{said}");
+}
+
+/// The sockets of the process say where it listens. It has a network of its own, so that the port of the
+/// default address is free.
+#[test]
+fn with_an_empty_configuration_no_socket_listens_elsewhere() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("empty.toml");
+    std::fs::write(&file, "").unwrap();
+    let mut child = Command::new("unshare")
+        .args([
+            "--net",
+            "sh",
+            "-c",
+            "ip link set lo up && exec \"$0\" \"$@\"",
+        ])
+        .arg(program().get_program())
+        .args(["serve", "--log-format", "json", "--config"])
+        .arg(&file)
+        .current_dir(directory.path())
+        .env_remove("RUST_LOG")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unshare is there");
+    let log = Log::collect(child.stderr.take().expect("stderr is piped"));
+    log.wait_for_message("listening");
+    let sockets = listening_sockets(child.id());
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(sockets, ["tcp 127.0.0.1:2525"]);
 }
 
 #[test]
@@ -180,24 +213,65 @@ fn addresses_that_overlap_are_mistakes() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
-/// Mistakes that would change what a listener does, each found before anything is bound.
+/// Mistakes of each kind, each found before anything is bound: the address is taken, which is an error of
+/// another kind as soon as it is tried.
 #[test]
 fn mistakes_end_the_start() {
     let taken = free_address();
     let _holder = std::net::TcpListener::bind(taken).unwrap();
-    for (settings, sign) in [
+    let auth = "auth = \"optional\"\nauth-in-clear = true\n";
+    let unsupported = format!("{auth}auth-mechanisms = [\"NTLM\"]");
+    let certificate = "[{ name = \"mx\", chain = \"missing.pem\" }]";
+    let of_the_listener = [
         ("proxy = \"sometimes\"", "listener[0].proxy"),
         ("proxy = \"required\"", "listener[0].proxy"),
         ("auth = \"optional\"", "listener[0].auth"),
         ("line-endings = \"lax\"", "listener[0].line-endings"),
         ("bannner = \"x\"", "listener[0].bannner"),
         ("limits = { slots = 20, connections = 10 }", "slots"),
-    ] {
-        let address = format!("address = \"{taken}\"\n{settings}");
-        let setup = Setup::new().listener(&address);
-        let output = run(program().args(["serve", "--config"]).arg(setup.write()));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(64), "{settings}: {said}");
+        (unsupported.as_str(), "listener[0].auth-mechanisms"),
+        (
+            "tls = \"optional\"\nclient-certificates = \"optional\"\nclient-ca = \"missing.pem\"",
+            "missing.pem",
+        ),
+    ];
+    let general = [
+        (format!("certificate = {certificate}\n"), "missing.pem"),
+        ("limits.message-sise = 1".to_owned(), "limits.message-sise"),
+        (
+            "plugins.directory = \"nowhere\"".to_owned(),
+            "plugins.directory",
+        ),
+        ("log.level = \"loud\"".to_owned(), "log.level"),
+    ];
+    let setup = || Setup::new().listener(&format!("address = \"{taken}\""));
+    let of_the_listener = of_the_listener
+        .into_iter()
+        .map(|(settings, sign)| (setup().listener(settings), settings.to_owned(), sign));
+    let general = general.into_iter().map(|(settings, sign)| {
+        (
+            setup().listener("tls = \"optional\"").set(&settings),
+            settings,
+            sign,
+        )
+    });
+    for (setup, settings, sign) in of_the_listener.chain(general) {
+        let (code, said) = serve(&setup);
+        assert_eq!(code, Some(64), "{settings}: {said}");
         assert!(said.contains(sign), "{settings}: {said}");
+        assert!(!said.contains("cannot listen"), "{settings}: {said}");
     }
+    let (code, said) = serve(&setup());
+    assert_ne!(code, Some(64), "{said}");
+    assert!(said.contains("cannot listen"), "{said}");
+}
+
+/// The exit code of `serve`, and what it said.
+fn serve(setup: &Setup) -> (Option<i32>, String) {
+    let output = run(program()
+        .args(["serve", "--config"])
+        .arg(setup.write())
+        .current_dir(setup.directory()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said.into_owned())
 }
