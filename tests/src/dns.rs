@@ -1,6 +1,8 @@
 //! A name server with a fixed set of records.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A DNS record.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,8 @@ pub enum Record {
     Exchanger(u16, &'static str),
     /// A PTR record.
     Pointer(&'static str),
+    /// A TXT record in two strings.
+    Text(&'static str, &'static str),
     /// The server answers SERVFAIL.
     Failure,
 }
@@ -18,6 +22,7 @@ pub enum Record {
 /// A name server on a free loopback port. It runs as long as the test.
 pub struct NameServer {
     address: SocketAddr,
+    queries: Arc<AtomicUsize>,
     /// The socket of a server that does not answer. It keeps the port in use.
     silent: Option<UdpSocket>,
 }
@@ -27,9 +32,12 @@ impl NameServer {
     pub fn with(records: &[(&'static str, Record)]) -> Self {
         let (socket, address) = bound();
         let records = records.to_vec();
+        let queries = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&queries);
         std::thread::spawn(move || {
             let mut query = [0; 512];
             while let Ok((length, client)) = socket.recv_from(&mut query) {
+                count.fetch_add(1, Ordering::Relaxed);
                 let Some(answer) = answer(&query[..length], &records) else {
                     continue;
                 };
@@ -39,6 +47,7 @@ impl NameServer {
         });
         Self {
             address,
+            queries,
             silent: None,
         }
     }
@@ -48,8 +57,14 @@ impl NameServer {
         let (socket, address) = bound();
         Self {
             address,
+            queries: Arc::default(),
             silent: Some(socket),
         }
+    }
+
+    /// The number of queries so far.
+    pub fn queries(&self) -> usize {
+        self.queries.load(Ordering::Relaxed)
     }
 
     /// Returns settings with which a gateway uses this server, with a short timeout if it never
@@ -137,6 +152,13 @@ fn data_of(record: Record) -> Option<(u16, Vec<u8>)> {
             (15, data)
         }
         Record::Pointer(name) => (12, encoded(name)),
+        Record::Text(one, other) => {
+            let strings = [one, other].map(|text| {
+                let length = u8::try_from(text.len()).expect("texts of tests are short");
+                [[length].as_slice(), text.as_bytes()].concat()
+            });
+            (16, strings.concat())
+        }
         Record::Failure => return None,
     })
 }

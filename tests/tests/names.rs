@@ -1,12 +1,12 @@
 //! What the Domain Name System has to do with mail: names of clients, and where mail could go.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use postgate_tests::client::Client;
 use postgate_tests::dns::{NameServer, Record};
 use postgate_tests::gateway::{Gateway, Setup};
 
-const CLIENT: Record = Record::Address(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
+const CLIENT: Record = Record::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
 
 /// A gateway whose clients come through a proxy, so that they can have any address.
 fn gateway(names: &NameServer, listener: &str) -> Gateway {
@@ -138,4 +138,91 @@ fn a_dead_name_server_is_no_reason_to_turn_mail_away_for_good() {
     let mut client = Client::greeted(gateway.address());
     client.says("MAIL FROM:<alice@client.example>", "451 4.4.3");
     client.says("MAIL FROM:<>", "250");
+}
+
+/// Each kind of record, by a plugin that may query the DNS.
+#[test]
+fn a_plugin_asks_for_each_kind_of_record() {
+    let names = NameServer::with(&[
+        (
+            "a.example",
+            Record::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        ),
+        (
+            "a.example",
+            Record::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2))),
+        ),
+        (
+            "a.example",
+            Record::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ),
+        ("a.example", Record::Exchanger(20, "second.example")),
+        ("a.example", Record::Exchanger(10, "first.example")),
+        ("a.example", Record::Text("v=spf1 ", "-all")),
+        (
+            "1.0.0.127.in-addr.arpa",
+            Record::Pointer("localhost.example"),
+        ),
+        ("broken.example", Record::Failure),
+    ]);
+    let gateway = Setup::new()
+        .set(&names.settings())
+        .plugin("10-resolver", "guests/resolver", "grants = [\"dns\"]")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<>", "250");
+    for (recipient, found) in [
+        ("ipv4@a.example", "192.0.2.1, 192.0.2.2"),
+        ("ipv6@a.example", "::1"),
+        ("mx@a.example", "10 first.example, 20 second.example"),
+        ("txt@a.example", "v=spf1 -all"),
+        ("ptr@a.example", "localhost.example"),
+        ("ipv4@absent.example", "there is no such record"),
+        ("txt@broken.example", "no server answered"),
+    ] {
+        client.says(
+            &format!("RCPT TO:<{recipient}>"),
+            &format!("550 5.7.1 found: {found}"),
+        );
+    }
+}
+
+#[test]
+fn a_query_of_a_plugin_ends_if_no_server_answers() {
+    let names = NameServer::dead();
+    let gateway = Setup::new()
+        .set(&names.settings())
+        .plugin(
+            "10-resolver",
+            "resolver",
+            "grants = [\"dns\"]\nlimits.wall = \"30s\"",
+        )
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.says("MAIL FROM:<>", "250");
+    client.says(
+        "RCPT TO:<mx@a.example>",
+        "550 5.7.1 found: no server answered",
+    );
+}
+
+/// What the name server said is kept, even that there is nothing, for all sessions.
+#[test]
+fn a_name_that_is_asked_for_twice_costs_one_query() {
+    let names = NameServer::with(&[("a.example", Record::Exchanger(10, "mx.a.example"))]);
+    let gateway = Setup::new()
+        .set(&names.settings())
+        .plugin("10-resolver", "guests/resolver", "grants = [\"dns\"]")
+        .start();
+    for recipient in ["mx@a.example", "mx@absent.example"] {
+        let ask = || {
+            let mut client = Client::greeted(gateway.address());
+            client.says("MAIL FROM:<>", "250");
+            client.says(&format!("RCPT TO:<{recipient}>"), "550 5.7.1 found: ");
+            names.queries()
+        };
+        let first = ask();
+        assert!(first > 0);
+        assert_eq!(ask(), first, "{recipient}");
+    }
 }
