@@ -3,19 +3,19 @@
 use postgate_plugin::{HeadersAnswer, message};
 
 use crate::config::{Field, Match};
-use crate::visible::{normalized, readings};
+use crate::visible::Readings;
 
 /// A header block, and the edits that have led to it from the received one.
 pub(crate) struct Block {
     /// Names, and the readings of the values.
-    fields: Vec<(String, Vec<String>)>,
+    fields: Vec<(String, Readings)>,
     answer: HeadersAnswer,
 }
 
 impl Block {
     /// The block of the current message.
     pub(crate) fn of_message() -> Self {
-        let fields = message::headers().map(|field| (field.name, readings(&field.value)));
+        let fields = message::headers().map(|field| (field.name, Readings::of(&field.value)));
         Self {
             fields: fields.collect(),
             answer: HeadersAnswer::next(),
@@ -36,7 +36,7 @@ impl Block {
             .filter(|(field, _)| field.eq_ignore_ascii_case(name));
         let values = (0_u32..).zip(named.map(|(_, readings)| readings));
         let positions: Vec<u32> = values
-            .filter(|(_, readings)| readings.iter().any(|value| when.matches(value)))
+            .filter(|(_, readings)| when.matches(readings))
             .map(|(position, _)| position)
             .collect();
         let applies = match when {
@@ -50,14 +50,14 @@ impl Block {
     /// Adds a field above all others.
     pub(crate) fn prepend(&mut self, field: &Field) {
         self.fields
-            .insert(0, (field.name.0.clone(), vec![normalized(&field.value)]));
+            .insert(0, (field.name.0.clone(), Readings::of_text(&field.value)));
         self.edit(|answer| answer.prepend_header(&field.name.0, &field.value));
     }
 
     /// Adds a field below all others.
     pub(crate) fn append(&mut self, field: &Field) {
         self.fields
-            .push((field.name.0.clone(), vec![normalized(&field.value)]));
+            .push((field.name.0.clone(), Readings::of_text(&field.value)));
         self.edit(|answer| answer.append_header(&field.name.0, &field.value));
     }
 
@@ -65,7 +65,7 @@ impl Block {
     pub(crate) fn replace(&mut self, name: &str, positions: &[u32], value: &str) {
         for &position in positions {
             if let Some(index) = self.index(name, position) {
-                self.fields[index].1 = vec![normalized(value)];
+                self.fields[index].1 = Readings::of_text(value);
             }
             self.edit(|answer| answer.replace_header(name, position, value));
         }

@@ -12,8 +12,29 @@ pub(crate) enum Fallback {
 }
 
 /// Decodes octets in a charset: all those of the WHATWG Encoding Standard, which mail programs share with
-/// browsers, and the seven-bit ones of mail that it leaves out. Of others, it reads the ASCII characters.
+/// browsers, and those of mail that it leaves out. Of others, it reads the ASCII characters.
 pub(crate) fn decode(charset: &str, octets: &[u8], fallback: Fallback) -> String {
+    let (encoding, octets) = converted(charset, octets, fallback);
+    let encoding = encoding.unwrap_or(WINDOWS_1252);
+    let (text, _, has_errors) = encoding.decode(&octets);
+    match has_errors && fallback == Fallback::Latin {
+        true => WINDOWS_1252.decode_without_bom_handling(&octets).0.into(),
+        false => text.into_owned(),
+    }
+}
+
+/// True if the charset is known, and has a character for all octets.
+pub(crate) fn is_sound(charset: &str, octets: &[u8]) -> bool {
+    let (encoding, octets) = converted(charset, octets, Fallback::Replace);
+    encoding.is_some_and(|encoding| !encoding.decode(&octets).2)
+}
+
+/// The octets in a charset of the WHATWG Encoding Standard; `None` if the charset is not known.
+fn converted(
+    charset: &str,
+    octets: &[u8],
+    fallback: Fallback,
+) -> (Option<&'static Encoding>, Vec<u8>) {
     let (encoding, octets) = match charset {
         "iso-2022-kr" | "csiso2022kr" => {
             let designation: &[u8] = b"\x1b$)C";
@@ -24,23 +45,47 @@ pub(crate) fn decode(charset: &str, octets: &[u8], fallback: Fallback) -> String
         "utf-7" | "unicode-1-1-utf-7" | "x-unicode-2-0-utf-7" => {
             (UTF_8, utf_7(octets).into_bytes())
         }
+        "utf-32" | "utf-32be" | "utf-32le" | "ucs-4" | "ucs-4be" | "ucs-4le"
+        | "iso-10646-ucs-4" => (UTF_8, utf_32(octets, charset, fallback).into_bytes()),
         _ => {
             let label = match charset {
                 "cp932" => "shift_jis",
                 "cp936" => "gbk",
                 "cp949" => "euc-kr",
                 "cp950" => "big5",
+                "iso-10646-ucs-2" | "ucs-2" | "ucs-2be" => "utf-16be",
+                "ucs-2le" => "utf-16le",
+                // Without a mark of their order, octets may be in either.
+                "utf-16" if fallback == Fallback::Latin && !octets.starts_with(b"\xff\xfe") => {
+                    "utf-16be"
+                }
+                "utf8" | "utf_8" | "utf-8-sig" => "utf-8",
                 charset => charset,
             };
             let encoding = Encoding::for_label_no_replacement(label.as_bytes());
-            (encoding.unwrap_or(WINDOWS_1252), octets.to_vec())
+            return (encoding, octets.to_vec());
         }
     };
-    let (text, _, has_errors) = encoding.decode(&octets);
-    match has_errors && fallback == Fallback::Latin {
-        true => WINDOWS_1252.decode_without_bom_handling(&octets).0.into(),
-        false => text.into_owned(),
-    }
+    (Some(encoding), octets)
+}
+
+/// Decodes UTF-32. Without a mark of their order, octets may be in either.
+fn utf_32(octets: &[u8], charset: &str, fallback: Fallback) -> String {
+    let is_little = match octets {
+        [0xff, 0xfe, 0, 0, ..] => true,
+        [0, 0, 0xfe, 0xff, ..] => false,
+        _ => charset.ends_with("le") || !charset.ends_with("be") && fallback == Fallback::Replace,
+    };
+    let characters = octets.chunks(4).map(|unit| {
+        let number = unit.try_into().ok().map(match is_little {
+            true => u32::from_le_bytes,
+            false => u32::from_be_bytes,
+        });
+        number
+            .and_then(char::from_u32)
+            .unwrap_or(char::REPLACEMENT_CHARACTER)
+    });
+    characters.collect()
 }
 
 /// Decodes unencoded octets: UTF-8, which RFC 6532 allows, or what old programs send.
@@ -139,7 +184,7 @@ mod tests {
 
     #[test]
     fn charsets() {
-        let table: [(&str, &[u8], &str); 14] = [
+        let table: [(&str, &[u8], &str); 18] = [
             ("utf-8", "lottery é".as_bytes(), "lottery é"),
             ("us-ascii", b"lottery", "lottery"),
             ("windows-1251", b"\xeb", "л"),
@@ -153,6 +198,10 @@ mod tests {
             ("hz-gb-2312", b"~{Dc~}x", "你x"),
             ("utf-7", b"+AGwAbw-t+-t", "lot+t"),
             ("utf-7", b"+2D3eAA", "😀"),
+            ("utf-32be", b"\0\0\0l\0\0\0o", "lo"),
+            ("utf-32", b"l\0\0\0o\0\0\0", "lo"),
+            ("utf-32", b"\0\0\xfe\xff\0\0\0l", "l"),
+            ("ucs-2", b"\0l\0o", "lo"),
             ("nonsense", b"lottery", "lottery"),
         ];
         for (charset, octets, expected) in table {

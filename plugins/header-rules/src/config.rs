@@ -3,7 +3,7 @@
 use postgate_plugin::{EmptyPattern, Pattern, Refusal};
 use serde::Deserialize;
 
-use crate::visible::normalized;
+use crate::visible::{Readings, normalized};
 
 /// The `[config]` table.
 #[derive(Debug, Default, Deserialize)]
@@ -44,18 +44,22 @@ pub(crate) enum Match {
     Present,
     /// A value ends with the text.
     Suffix(Text),
+    /// A value is one that programs may read in ways that are not known.
+    Unreadable,
 }
 
 impl Match {
-    /// True if a normalized value is one that the rule is about.
-    pub(crate) fn matches(&self, value: &str) -> bool {
+    /// True if a value is one that the rule is about.
+    pub(crate) fn matches(&self, value: &Readings) -> bool {
+        let any = |matches: &dyn Fn(&str) -> bool| value.texts.iter().any(|text| matches(text));
         match self {
             Self::Absent | Self::AtLeast(_) | Self::Present => true,
-            Self::Contains(text) => value.contains(&text.0),
-            Self::Equals(text) => value == text.0,
-            Self::Glob(pattern) => pattern.0.matches(value),
-            Self::Prefix(text) => value.starts_with(&text.0),
-            Self::Suffix(text) => value.ends_with(&text.0),
+            Self::Contains(text) => any(&|value| value.contains(&text.0)),
+            Self::Equals(text) => any(&|value| value == text.0),
+            Self::Glob(pattern) => any(&|value| pattern.0.matches(value)),
+            Self::Prefix(text) => any(&|value| value.starts_with(&text.0)),
+            Self::Suffix(text) => any(&|value| value.ends_with(&text.0)),
+            Self::Unreadable => !value.is_sound,
         }
     }
 }

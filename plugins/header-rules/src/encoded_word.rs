@@ -4,50 +4,101 @@ use std::iter;
 
 use crate::charset::{self, Fallback};
 
+/// How programs decode adjacent encoded words in one charset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// They decode each, and put the octets together: a character may be cut in two.
+    Octets,
+    /// They put the encoded texts together: a group of base64 digits may be cut, too.
+    Texts,
+}
+
 /// Decodes the encoded words of an unfolded value, wherever they are: many programs also decode them in
 /// quoted strings, in comments and within words, where RFC 2047 §5 has none.
-pub(crate) fn decode(value: &str, fallback: Fallback) -> String {
+pub(crate) fn decode(value: &str, fallback: Fallback, joining: Joining) -> String {
     let mut decoded = String::with_capacity(value.len());
-    let mut run: Option<Run> = None;
+    for piece in pieces(value) {
+        match piece {
+            Piece::Run(run) => decoded.push_str(&charset::decode(
+                &run.charset,
+                &run.octets(joining),
+                fallback,
+            )),
+            Piece::Text(text) => decoded.push_str(text),
+        }
+    }
+    decoded
+}
+
+/// True if the charset of each encoded word is known, and has a character for all of its octets.
+pub(crate) fn is_sound(value: &str) -> bool {
+    pieces(value).iter().all(|piece| match piece {
+        Piece::Run(run) => charset::is_sound(&run.charset, &run.octets(Joining::Octets)),
+        Piece::Text(_) => true,
+    })
+}
+
+/// Text, or adjacent encoded words in one charset.
+enum Piece<'a> {
+    Run(Run<'a>),
+    Text(&'a str),
+}
+
+fn pieces(value: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
     let mut rest = value;
     while let Some((before, word, after)) = next_word(rest) {
         rest = after;
         // White space between two encoded words is not part of the text (RFC 2047 §6.2).
-        let is_adjacent = run.is_some() && before.chars().all(char::is_whitespace);
-        run = match run.take() {
-            // Programs that cut a text at a fixed length may cut a character in two.
-            Some(open) if is_adjacent && open.charset == word.charset => Some(open.joined(word)),
-            open => {
-                decoded.extend(open.map(|open| open.text(fallback)));
-                decoded.push_str(if is_adjacent { "" } else { before });
-                Some(word)
-            }
-        };
+        let is_adjacent =
+            matches!(pieces.last(), Some(Piece::Run(_))) && before.chars().all(char::is_whitespace);
+        if !is_adjacent {
+            pieces.push(Piece::Text(before));
+        }
+        match pieces.last_mut() {
+            Some(Piece::Run(open)) if open.charset == word.charset => open.words.extend(word.words),
+            _ => pieces.push(Piece::Run(word)),
+        }
     }
-    decoded.extend(run.map(|run| run.text(fallback)));
-    decoded.push_str(rest);
-    decoded
+    pieces.push(Piece::Text(rest));
+    pieces
 }
 
-/// The octets of adjacent encoded words in one charset.
-struct Run {
+/// Adjacent encoded words in one charset.
+struct Run<'a> {
     charset: String,
-    octets: Vec<u8>,
+    words: Vec<Word<'a>>,
 }
 
-impl Run {
-    fn joined(mut self, word: Self) -> Self {
-        self.octets.extend(word.octets);
-        self
+impl Run<'_> {
+    fn octets(&self, joining: Joining) -> Vec<u8> {
+        match joining {
+            Joining::Texts if self.words.iter().all(|word| word.is_base64) => {
+                let texts: String = self.words.iter().map(|word| word.text).collect();
+                base64(&texts)
+            }
+            _ => self.words.iter().flat_map(Word::octets).collect(),
+        }
     }
+}
 
-    fn text(self, fallback: Fallback) -> String {
-        charset::decode(&self.charset, &self.octets, fallback)
+/// An encoded word without its charset.
+struct Word<'a> {
+    is_base64: bool,
+    text: &'a str,
+}
+
+impl Word<'_> {
+    fn octets(&self) -> Vec<u8> {
+        match self.is_base64 {
+            true => base64(self.text),
+            false => quoted(self.text),
+        }
     }
 }
 
 /// Finds the first encoded word. Returns it with the text before and after it.
-fn next_word(text: &str) -> Option<(&str, Run, &str)> {
+fn next_word(text: &str) -> Option<(&str, Run<'_>, &str)> {
     text.match_indices("=?").find_map(|(start, _)| {
         let (word, after) = take_word(&text[start..])?;
         Some((&text[..start], word, after))
@@ -55,21 +106,22 @@ fn next_word(text: &str) -> Option<(&str, Run, &str)> {
 }
 
 /// Parses `=?charset?encoding?text?=` at the start of a text.
-fn take_word(text: &str) -> Option<(Run, &str)> {
+fn take_word(text: &str) -> Option<(Run<'_>, &str)> {
     let mut parts = text.strip_prefix("=?")?.splitn(3, '?');
     let (charset, encoding, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let (encoded, after) = rest.split_once("?=")?;
+    let (text, after) = rest.split_once("?=")?;
     if charset.is_empty() || charset.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return None;
     }
-    let octets = match encoding {
-        "B" | "b" => base64(encoded),
-        "Q" | "q" => quoted(encoded),
+    let is_base64 = match encoding {
+        "B" | "b" => true,
+        "Q" | "q" => false,
         _ => return None,
     };
     // RFC 2231 §5 lets a language follow the charset.
     let charset = charset.split('*').next()?.to_ascii_lowercase();
-    Some((Run { charset, octets }, after))
+    let words = vec![Word { is_base64, text }];
+    Some((Run { charset, words }, after))
 }
 
 /// Decodes base64. Other characters are skipped, and padding may be absent or followed by more.
@@ -166,7 +218,40 @@ mod tests {
             ("a =? b", "a =? b"),
         ];
         for (value, expected) in table {
-            assert_eq!(decode(value, Fallback::Replace), expected, "{value}");
+            let found = decode(value, Fallback::Replace, Joining::Octets);
+            assert_eq!(found, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn encoded_texts_are_joined_before_they_are_decoded() {
+        let table = [
+            ("=?utf-8?B?bG90d?= =?utf-8?B?GVyeQ==?=", "lottery"),
+            ("=?utf-8?B?bG90?= =?utf-8?B?dGVyeQ==?=", "lottery"),
+            ("=?utf-8?B?bG90?= =?utf-8?Q?tery?=", "lottery"),
+            ("=?utf-8?Q?caf=C3?= =?utf-8?Q?=A9?=", "café"),
+        ];
+        for (value, expected) in table {
+            let found = decode(value, Fallback::Replace, Joining::Texts);
+            assert_eq!(found, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn words_that_nobody_can_read_are_known() {
+        let table = [
+            ("plain", true),
+            ("=?utf-8?Q?caf=C3=A9?=", true),
+            ("=?utf-8?Q?caf=C3?= =?utf-8?Q?=A9?=", true),
+            ("=?iso-8859-1?Q?caf=E9?=", true),
+            ("=?utf-7?Q?caf+AOk-?=", true),
+            ("=?utf-8?Q?caf=E9?=", false),
+            ("=?utf-8?Q?a?= =?utf-8?Q?=FF?=", false),
+            ("=?cp037?B?k5ajo4WZqA==?=", false),
+            ("=?nonsense?Q?a?=", false),
+        ];
+        for (value, expected) in table {
+            assert_eq!(is_sound(value), expected, "{value}");
         }
     }
 }

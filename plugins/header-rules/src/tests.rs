@@ -98,6 +98,33 @@ fn the_example_refuses() {
     }
 }
 
+/// A charset or an octet that the plugin does not know would evade every rule about the text.
+#[test]
+fn a_value_that_cannot_be_read_can_be_refused() {
+    let sidecar = r#"
+        [[config.rules]]
+        header = "Subject"
+        match = "unreadable"
+        action = { refuse = { text = "the subject cannot be read" } }
+    "#;
+    let table: [(&[u8], bool); 5] = [
+        (b"=?utf-8?q?caf=C3=A9?=", false),
+        (b"=?ebcdic-us?b?k5ajo4WZqA==?=", true),
+        (b"=?utf-8?q?lot=FFtery?=", true),
+        (b"lot\xfftery", true),
+        (b"lot\0tery", true),
+    ];
+    for (subject, expected) in table {
+        let answer = answer(sidecar, harmless().header("Subject", subject));
+        assert_eq!(
+            answer.refusal().is_some(),
+            expected,
+            "{}",
+            subject.escape_ascii()
+        );
+    }
+}
+
 #[test]
 fn a_rule_sees_what_those_before_it_did() {
     let sidecar = r#"
@@ -153,7 +180,7 @@ fn mistakes_name_their_place() {
         (
             rule("match = { contain = 'x' }\naction = 'remove'"),
             "rules[0].match: unknown variant `contain`, expected one of `absent`, \
-             `at-least`, `contains`, `equals`, `glob`, `prefix`, `present`, `suffix`",
+             `at-least`, `contains`, `equals`, `glob`, `prefix`, `present`, `suffix`, `unreadable`",
         ),
         (
             rule("match = 'absent'\naction = 'remove'"),

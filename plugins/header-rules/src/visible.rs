@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::charset::{self, Fallback};
-use crate::encoded_word;
+use crate::encoded_word::{self, Joining};
 
 /// The form in which texts are compared: what looks the same is the same. White space of any kind and
 /// length is one blank, and none at the beginning and the end. Characters that nobody sees are left out,
@@ -29,31 +29,101 @@ pub(crate) fn normalized(text: &str) -> String {
     words.join(" ")
 }
 
-/// The texts that mail programs make of a value, normalized. They agree on what follows the standards;
-/// of anything else, a rule looks at all readings.
-pub(crate) fn readings(value: &[u8]) -> Vec<String> {
-    let mut readings = Vec::with_capacity(1);
-    for fallback in [Fallback::Replace, Fallback::Latin] {
-        // Unfolding takes the line ends out only; the blank or tab after them stays (RFC 5322 §2.2.3).
-        let unfolded = charset::decode_raw(value, fallback).replace(['\r', '\n'], "");
-        let decoded = encoded_word::decode(&unfolded, fallback);
-        add(&mut readings, &decoded);
-        if decoded.contains(['"', '\\']) {
-            add(&mut readings, &unquoted(&decoded));
-        }
-        // As programs show it that do not decode it, or for rules about the encoding itself.
-        if decoded != unfolded {
-            add(&mut readings, &unfolded);
-        }
-    }
-    readings
+/// What mail programs make of a value.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    /// The texts, normalized. Programs agree on what follows the standards; of anything else, a rule
+    /// looks at all readings.
+    pub(crate) texts: Vec<String>,
+    /// False if some program may read something else: octets or charsets are not known, or there are
+    /// control characters.
+    pub(crate) is_sound: bool,
 }
 
-fn add(readings: &mut Vec<String>, text: &str) {
-    let text = normalized(text);
-    if !readings.contains(&text) {
-        readings.push(text);
+impl Readings {
+    /// The readings of a raw value.
+    pub(crate) fn of(value: &[u8]) -> Self {
+        let mut written = Vec::with_capacity(1);
+        for fallback in [Fallback::Replace, Fallback::Latin] {
+            let text = unfolded(&charset::decode_raw(value, fallback));
+            for joining in [Joining::Octets, Joining::Texts] {
+                add_variants(encoded_word::decode(&text, fallback, joining), &mut written);
+            }
+            // As programs show it that do not decode it, or for rules about the encoding itself.
+            add(text, &mut written);
+        }
+        let mut texts = Vec::with_capacity(written.len());
+        for text in written {
+            add(normalized(&text), &mut texts);
+        }
+        Self {
+            texts,
+            is_sound: is_sound(value),
+        }
     }
+
+    /// The readings of a text that the plugin itself has written.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self {
+            texts: vec![normalized(text)],
+            is_sound: true,
+        }
+    }
+}
+
+/// True if no octet of a raw value, and no encoded word in it, is read in different ways.
+fn is_sound(value: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(value) else {
+        return false;
+    };
+    let is_odd = |c: char| c.is_control() && !"\t\r\n".contains(c);
+    !text.contains(is_odd) && encoded_word::is_sound(&unfolded(text))
+}
+
+/// Adds a text, and what programs make of its quotes, comments and control characters.
+fn add_variants(text: String, texts: &mut Vec<String>) {
+    let unquoted = text.contains(['"', '\\']).then(|| unquoted(&text));
+    let bare = text.contains('(').then(|| without_comments(&text));
+    let is_controlled = text.contains(char::is_control);
+    // A program in C ends at NUL; others show a blank.
+    let cut = is_controlled.then(|| text.split('\0').next().unwrap_or_default().to_owned());
+    let blank = is_controlled.then(|| text.replace(char::is_control, " "));
+    add(text, texts);
+    for variant in [unquoted, bare, cut, blank].into_iter().flatten() {
+        add(variant, texts);
+    }
+}
+
+fn add(text: String, texts: &mut Vec<String>) {
+    if !texts.contains(&text) {
+        texts.push(text);
+    }
+}
+
+/// Unfolding takes the line ends out only; the blank or tab after them stays (RFC 5322 §2.2.3).
+fn unfolded(text: &str) -> String {
+    text.replace(['\r', '\n'], "")
+}
+
+/// A text without comments (RFC 5322 §3.2.2), outside of quoted strings.
+fn without_comments(text: &str) -> String {
+    let mut content = String::with_capacity(text.len());
+    let (mut depth, mut is_quoted) = (0_usize, false);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' if depth > 0 => _ = rest.next(),
+            '\\' => content.extend(std::iter::once(c).chain(rest.next())),
+            '(' if !is_quoted => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            c if depth == 0 => {
+                is_quoted ^= c == '"';
+                content.push(c);
+            }
+            _ => {}
+        }
+    }
+    content
 }
 
 /// A text without the quotes of quoted strings and the backslashes of quoted pairs (RFC 5322 §3.2.4).
@@ -122,7 +192,7 @@ mod tests {
     /// Ways to write one text, and what is not that text.
     #[test]
     fn one_text_in_many_encodings() {
-        let same: [&[u8]; 26] = [
+        let same: [&[u8]; 40] = [
             b"win the lottery",
             b"win the\r\n lottery",
             b"win the\r\n\tlottery",
@@ -149,9 +219,23 @@ mod tests {
             b"\"win \\the =?utf-8?q?lottery?=\"",
             b"win the lot=?utf-8?q??=tery",
             b"win the lot\xe2\x80\x8btery",
+            b"win the\r\n\t\t=?utf-8?q?lottery?=",
+            b"=?utf-8?b?d2luIHRoZSBsb3R0Z?=\r\n\t=?utf-8?b?XJ5?=",
+            b"=?utf-32be?b?AAAAdwAAAGkAAABuAAAAIA==?= the lottery",
+            b"=?latin1?q?win_the_lottery?=",
+            b"=?l1?q?win_the_?= =?cp1252?q?lottery?=",
+            b"=?utf8?q?win_the_lottery?=",
+            b"win the lottery\0nothing else",
+            b"win\x01the\x02lottery",
+            b"win\x0bthe\x0clottery",
+            b"=?utf-8?q?win_the_lottery=00x?=",
+            b"win (all) the lottery",
+            b"win the (\\)x) lottery (now)",
+            b"win the =?utf-8?q?(x)_lottery?=",
+            b"win the lottery\xff",
         ];
         for value in same {
-            let readings = readings(value);
+            let readings = Readings::of(value).texts;
             let shown = value.escape_ascii();
             assert!(
                 readings.iter().any(|it| it == "win the lottery"),
@@ -163,7 +247,7 @@ mod tests {
             "win the =?utf-8?q?lot?= tery",
             "winthe lottery",
         ] {
-            let readings = readings(value.as_bytes());
+            let readings = Readings::of(value.as_bytes()).texts;
             assert!(
                 !readings.iter().any(|it| it == "win the lottery"),
                 "{value}"
@@ -172,7 +256,27 @@ mod tests {
     }
 
     #[test]
+    fn what_some_program_reads_in_another_way_is_not_sound() {
+        let table: [(&[u8], bool); 9] = [
+            (b"win the\r\n\tlottery", true),
+            ("café =?utf-8?q?caf=C3=A9?=".as_bytes(), true),
+            (b"=?utf-8?q?lot=C3?= =?utf-8?q?=A9?=", true),
+            (b"caf\xe9", false),
+            (b"a\0b", false),
+            (b"a\x7f", false),
+            (b"=?utf-8?q?lot=C3?= x", false),
+            (b"=?ebcdic-us?b?k5ajo4WZqA==?=", false),
+            (b"=?utf-8?q?=FF?=", false),
+        ];
+        for (value, expected) in table {
+            let shown = value.escape_ascii();
+            assert_eq!(Readings::of(value).is_sound, expected, "{shown}");
+        }
+    }
+
+    #[test]
     fn octets_in_an_unnamed_charset() {
+        let readings = |value| Readings::of(value).texts;
         assert_eq!(readings("café".as_bytes()), ["café"]);
         assert_eq!(readings(b"caf\xe9"), ["caf", "café"]);
         assert_eq!(
@@ -208,7 +312,7 @@ mod tests {
                 }
             });
             let value = words.collect::<Vec<_>>().join("\r\n ");
-            prop_assert!(readings(value.as_bytes()).contains(&normalized(&text)), "{}", value);
+            prop_assert!(Readings::of(value.as_bytes()).texts.contains(&normalized(&text)), "{}", value);
         }
     }
 
