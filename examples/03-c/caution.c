@@ -33,10 +33,14 @@ static bool configured(const char *key, plugin_string_t *value)
 
 bool exports_postgate_plugin_on_init_on_init(plugin_string_t *error)
 {
-    if (configured("closed", &closed) && configured("phrase", &phrase))
-        return true;
-    plugin_string_dup(error, "config.closed or config.phrase is missing");
-    return false;
+    plugin_string_t address;
+    if (!configured("closed", &address) || !configured("phrase", &phrase)) {
+        plugin_string_dup(error, "config.closed or config.phrase is missing");
+        return false;
+    }
+    postgate_plugin_addresses_canonical(&address, &closed);
+    plugin_string_free(&address);
+    return true;
 }
 
 /* Whether both begin with the same `length` octets, but for the case of ASCII letters. */
@@ -63,10 +67,14 @@ void exports_postgate_plugin_on_rcpt_on_rcpt(plugin_string_t *recipient, paramet
                                              rcpt_answer_t *answer)
 {
     *answer = (rcpt_answer_t){.verdict.tag = POSTGATE_PLUGIN_TYPES_RCPT_VERDICT_NEXT};
-    if (recipient->len == closed.len && same(recipient->ptr, closed.ptr, closed.len)) {
+    /* An address has many spellings: "leaver"@example.org is the same mailbox. */
+    plugin_string_t mailbox;
+    postgate_plugin_addresses_canonical(recipient, &mailbox);
+    if (mailbox.len == closed.len && same(mailbox.ptr, closed.ptr, closed.len)) {
         answer->verdict.tag = POSTGATE_PLUGIN_TYPES_RCPT_VERDICT_REFUSE;
         answer->verdict.val.refuse = refusal(550, 5, 2, 1, "this mailbox is closed");
     }
+    plugin_string_free(&mailbox);
     plugin_string_free(recipient);
     exports_postgate_plugin_on_rcpt_list_pair_free(parameters);
 }

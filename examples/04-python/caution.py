@@ -8,7 +8,7 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.on_message import MessageAnswer
 from wit_world.exports.on_rcpt import RcptAnswer
-from wit_world.imports import config, message
+from wit_world.imports import addresses, config, message
 from wit_world.imports.types import (
     EnhancedCode,
     HeaderEdit_RemoveAll,
@@ -33,7 +33,7 @@ phrase = ""
 class OnInit(exports.OnInit):
     def on_init(self) -> None:
         global closed, phrase
-        closed = (config.get("closed") or "").lower()
+        closed = mailbox(config.get("closed") or "")
         phrase = (config.get("phrase") or "").lower()
         if not closed or not phrase:
             raise Err("config.closed or config.phrase is missing")
@@ -41,7 +41,7 @@ class OnInit(exports.OnInit):
 
 class OnRcpt(exports.OnRcpt):
     def on_rcpt(self, recipient: str, parameters: list[Pair]) -> RcptAnswer:
-        if recipient.lower() != closed:
+        if mailbox(recipient) != closed:
             return RcptAnswer(RcptVerdict_Next(), [])
         reply = Reply(550, EnhancedCode(5, 2, 1), ["this mailbox is closed"])
         return RcptAnswer(RcptVerdict_Refuse(Refusal(reply, None)), [])
@@ -56,6 +56,11 @@ class OnMessage(exports.OnMessage):
             # Only this plugin says so: what a sender wrote there is not believed.
             edit = HeaderEdit_RemoveAll("X-Caution")
         return MessageAnswer(MessageVerdict_Next(), [MessageEdit_Header(edit)])
+
+
+def mailbox(address: str) -> str:
+    """All spellings of an address have one form: "leaver"@example.org is leaver@example.org."""
+    return addresses.canonical(address).lower()
 
 
 def text_of_message() -> str:

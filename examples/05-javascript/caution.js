@@ -5,6 +5,7 @@
 //
 // An instance serves one session: what a module remembers, it remembers about that session alone.
 
+import { canonical } from 'postgate:plugin/addresses@0.1.0';
 import { get } from 'postgate:plugin/config@0.1.0';
 import { plainPart, readText } from 'postgate:plugin/message@0.1.0';
 
@@ -17,7 +18,7 @@ let phrase = '';
 /** @type {typeof import('postgate:plugin/on-init@0.1.0')} */
 export const onInit = {
   onInit() {
-    closed = (get('closed') ?? '').toLowerCase();
+    closed = mailbox(get('closed') ?? '');
     phrase = (get('phrase') ?? '').toLowerCase();
     if (!closed || !phrase) throw 'config.closed or config.phrase is missing';
   },
@@ -26,7 +27,7 @@ export const onInit = {
 /** @type {typeof import('postgate:plugin/on-rcpt@0.1.0')} */
 export const onRcpt = {
   onRcpt(recipient, parameters) {
-    if (recipient.toLowerCase() !== closed) return { verdict: { tag: 'next' }, edits: [] };
+    if (mailbox(recipient) !== closed) return { verdict: { tag: 'next' }, edits: [] };
     const reply = {
       code: 550,
       enhanced: { class: 5, subject: 2, detail: 1 },
@@ -47,6 +48,14 @@ export const onMessage = {
     return { verdict: { tag: 'next' }, edits: [{ tag: 'header', val: edit }] };
   },
 };
+
+/**
+ * All spellings of an address have one form: "leaver"@example.org is leaver@example.org.
+ * @param {string} address
+ */
+function mailbox(address) {
+  return canonical(address).toLowerCase();
+}
 
 /** The text that a reader is shown, as far as it matters here. */
 function textOfMessage() {

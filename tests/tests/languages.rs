@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
 use postgate_tests::dialog::Dialog;
-use postgate_tests::gateway::{Gateway, Setup, program, repository};
+use postgate_tests::gateway::{Gateway, Setup, guest_file, program, repository};
 use postgate_tests::mail::{fields, split};
 use postgate_tests::peer::run;
 use postgate_tests::player::play;
@@ -236,6 +236,26 @@ fn a_c_library_prints_to_the_log() {
         gateway
             .log()
             .wait_for(text, |line| line.to_string().contains(text));
+    }
+}
+
+/// The sizes that `plugins/README.md` compares are about those of the components.
+#[test]
+fn the_sizes_in_the_documents_are_about_right() {
+    let page = repository().join("plugins/README.md");
+    let text = fs::read_to_string(page).expect("the page can be read");
+    for (language, directory) in LANGUAGES {
+        let row = text.split_once(&format!("](../examples/{directory}) | "));
+        let size = row.and_then(|(_, cells)| cells.split_once(" |"));
+        let (number, unit) = size
+            .and_then(|(size, _)| size.split_once(' '))
+            .expect("a size with its unit");
+        let unit = if unit == "MiB" { 1 << 20 } else { 1 << 10 };
+        let documented = number.parse::<f64>().expect("a number") * f64::from(unit);
+        let file = guest_file(&format!("examples/caution-{language}"));
+        let size = fs::metadata(file).expect("a component").len();
+        let ratio = size as f64 / documented;
+        assert!((0.75..1.33).contains(&ratio), "{language}: {size} octets");
     }
 }
 

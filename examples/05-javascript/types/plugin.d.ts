@@ -1,3 +1,4 @@
+/// <reference path="./interfaces/postgate-plugin-addresses.d.ts" />
 /// <reference path="./interfaces/postgate-plugin-config.d.ts" />
 /// <reference path="./interfaces/postgate-plugin-log.d.ts" />
 /// <reference path="./interfaces/postgate-plugin-message.d.ts" />
@@ -7,6 +8,7 @@
 /// <reference path="./interfaces/postgate-plugin-session.d.ts" />
 /// <reference path="./interfaces/postgate-plugin-types.d.ts" />
 declare module 'local:plugin/plugin' {
+  export type * as PostgatePluginAddresses010 from 'postgate:plugin/addresses@0.1.0'; // import postgate:plugin/addresses@0.1.0
   export type * as PostgatePluginConfig010 from 'postgate:plugin/config@0.1.0'; // import postgate:plugin/config@0.1.0
   export type * as PostgatePluginLog010 from 'postgate:plugin/log@0.1.0'; // import postgate:plugin/log@0.1.0
   export type * as PostgatePluginMessage010 from 'postgate:plugin/message@0.1.0'; // import postgate:plugin/message@0.1.0

@@ -26,7 +26,8 @@ impl Grant {
     ];
 
     /// The interfaces that every plugin may import, by their names in the contract.
-    pub const ALWAYS: [&'static str; 5] = ["types", "session", "message", "log", "config"];
+    pub const ALWAYS: [&'static str; 6] =
+        ["types", "session", "message", "log", "config", "addresses"];
 
     /// The name in a sidecar, which is that of the interface in the contract.
     pub const fn name(self) -> &'static str {

@@ -17,8 +17,21 @@ typedef exports_postgate_plugin_on_rcpt_rcpt_answer_t rcpt_answer_t;
 typedef postgate_plugin_types_header_edit_t header_edit_t;
 typedef postgate_plugin_types_refusal_t refusal_t;
 
+/* Whether both are the same mailbox, but for the case of ASCII letters. An address has many spellings, which
+ * have one canonical form. */
+static bool is_same(plugin_string_t *one, plugin_string_t *other)
+{
+    plugin_string_t a, b;
+    postgate_plugin_addresses_canonical(one, &a);
+    postgate_plugin_addresses_canonical(other, &b);
+    bool same = a.len == b.len && strncasecmp((const char *)a.ptr, (const char *)b.ptr, a.len) == 0;
+    plugin_string_free(&a);
+    plugin_string_free(&b);
+    return same;
+}
+
 /* Whether `refused` in the [config] table of new-plugin.toml has this recipient. */
-static bool is_refused(const plugin_string_t *recipient)
+static bool is_refused(plugin_string_t *recipient)
 {
     for (unsigned index = 0;; index++) {
         char path[32];
@@ -27,10 +40,9 @@ static bool is_refused(const plugin_string_t *recipient)
         plugin_string_set(&key, path);
         if (!postgate_plugin_config_get(&key, &value))
             return false;
-        bool is_same = value.len == recipient->len &&
-                       strncasecmp((const char *)value.ptr, (const char *)recipient->ptr, value.len) == 0;
+        bool found = is_same(&value, recipient);
         plugin_string_free(&value);
-        if (is_same)
+        if (found)
             return true;
     }
 }

@@ -2,6 +2,7 @@
 //
 // An instance serves one session: what a module remembers, it remembers about that session alone.
 
+import { canonical } from 'postgate:plugin/addresses@0.1.0';
 import { json } from 'postgate:plugin/config@0.1.0';
 
 // `refused` in the [config] table of new-plugin.toml.
@@ -11,13 +12,13 @@ export const onInit = {
   onInit() {
     const { refused: addresses = [], ...others } = JSON.parse(json());
     for (const key in others) throw `config: there is no key ${key}`;
-    refused = addresses.map((address) => address.toLowerCase());
+    refused = addresses.map(mailbox);
   },
 };
 
 export const onRcpt = {
   onRcpt(recipient, parameters) {
-    if (!refused.includes(recipient.toLowerCase())) return { verdict: { tag: 'next' }, edits: [] };
+    if (!refused.includes(mailbox(recipient))) return { verdict: { tag: 'next' }, edits: [] };
     const reply = {
       code: 550,
       enhanced: { class: 5, subject: 7, detail: 1 },
@@ -34,6 +35,11 @@ export const onHeaders = {
     return { verdict: { tag: 'next' }, edits: [edit] };
   },
 };
+
+/** All spellings of an address have one form: "bob"@example.org is bob@example.org. */
+function mailbox(address) {
+  return canonical(address).toLowerCase();
+}
 
 /** The octets of a text. The engine has no TextEncoder. */
 function ascii(text) {

@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.on_headers import HeadersAnswer
 from wit_world.exports.on_rcpt import RcptAnswer
-from wit_world.imports import config
+from wit_world.imports import addresses, config
 from wit_world.imports.types import (
     EnhancedCode,
     HeaderEdit_Append,
@@ -31,15 +31,15 @@ refused: set[str] = set()
 class OnInit(exports.OnInit):
     def on_init(self) -> None:
         table = json.loads(config.json())
-        addresses = table.pop("refused", [])
+        listed = table.pop("refused", [])
         if table:
             raise Err(f"config: there is no key {min(table)}")
-        refused.update(address.lower() for address in addresses)
+        refused.update(mailbox(address) for address in listed)
 
 
 class OnRcpt(exports.OnRcpt):
     def on_rcpt(self, recipient: str, parameters: list[Pair]) -> RcptAnswer:
-        if recipient.lower() not in refused:
+        if mailbox(recipient) not in refused:
             return RcptAnswer(RcptVerdict_Next(), [])
         reply = Reply(550, EnhancedCode(5, 7, 1), ["this recipient takes no mail"])
         return RcptAnswer(RcptVerdict_Refuse(Refusal(reply, None)), [])
@@ -49,3 +49,8 @@ class OnHeaders(exports.OnHeaders):
     def on_headers(self) -> HeadersAnswer:
         edit = HeaderEdit_Append(HeaderField("X-Checked-By", b"new-plugin"))
         return HeadersAnswer(Verdict_Next(), [HeadersEdit_Header(edit)])
+
+
+def mailbox(address: str) -> str:
+    """All spellings of an address have one form: "bob"@example.org is bob@example.org."""
+    return addresses.canonical(address).lower()

@@ -1,5 +1,6 @@
 //! The host functions that a guest may import, and the limits that apply to it.
 
+mod addresses;
 mod clock;
 mod config;
 mod dns;
