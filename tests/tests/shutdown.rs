@@ -3,8 +3,10 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use postgate_tests::backend::Backend;
+use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Setup, program, wait};
 use postgate_tests::log::Log;
@@ -80,6 +82,100 @@ fn nobody_can_hold_up_the_end() {
     stuck.expect("421 4.3.2");
     stuck.expect_close();
     assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
+fn connections_to_the_backend_end_with_quit() {
+    let (ended, ends) = mpsc::channel();
+    let backend = Backend::scripted(move |event| {
+        if event.step == Step::Other("QUIT") {
+            // The test has ended if nobody listens.
+            _ = ended.send(event.connection);
+        }
+        Act::Work
+    });
+    let mut gateway = Setup::new().backend(&backend.smtp()).start();
+    let mut done = Client::greeted(gateway.address());
+    let mut busy = Client::greeted(gateway.address());
+    for client in [&mut done, &mut busy] {
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        client.says("DATA", "354");
+    }
+    done.write(b"Subject: x\r\n\r\n.\r\n");
+    done.expect("250");
+    gateway.terminate();
+    done.expect("421 4.3.2");
+    busy.write(b"Subject: x\r\n\r\n.\r\n");
+    busy.expect("250");
+    assert_eq!(gateway.wait().code(), Some(0));
+    let mut ends = [(); 2].map(|()| ends.recv_timeout(PATIENCE).expect("QUIT"));
+    ends.sort_unstable();
+    assert_eq!(ends, [0, 1]);
+}
+
+/// The message may be delivered, and the client will send it again.
+#[test]
+fn a_message_that_the_backend_has_at_the_end_leaves_a_line() {
+    for signals in [1, 2] {
+        let (sent, messages) = mpsc::channel();
+        let backend = Backend::scripted(move |event| match event.step {
+            Step::Message { .. } => {
+                // The test has ended if nobody listens.
+                _ = sent.send(());
+                Act::Hang
+            }
+            _ => Act::Work,
+        });
+        let grace = if signals == 1 { "100ms" } else { "1h" };
+        let mut gateway = Setup::new()
+            .backend(&backend.smtp())
+            .set(&format!("limits.shutdown-grace = \"{grace}\""))
+            .start();
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("alice@client.example", &["bob@example.org"]);
+        client.says("DATA", "354");
+        client.write(b"Subject: x\r\n\r\n.\r\n");
+        messages.recv_timeout(PATIENCE).expect("a message");
+        let mut idle = Client::greeted(gateway.address());
+        gateway.terminate();
+        idle.expect("421 4.3.2");
+        if signals == 2 {
+            gateway.terminate();
+        }
+        assert_eq!(gateway.wait().code(), Some(0));
+        gateway.log().wait_for("a message in doubt", |line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.starts_with("stopped before the backend has replied")
+                && line["backend"] == backend.smtp()
+                && line["id"].as_str().is_some_and(|id| !id.is_empty())
+        });
+    }
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_of_a_message_leaves_a_line() {
+    let gateway = Setup::new().start();
+    for begin in ["DATA", "BDAT 14"] {
+        let mut client = Client::greeted(gateway.address());
+        let sender = format!("{}@client.example", begin.replace(' ', ""));
+        client.envelope(&sender, &["bob@example.org"]);
+        client.write(format!("{begin}\r\n").as_bytes());
+        if begin == "DATA" {
+            client.expect("354");
+        }
+        client.write(b"Subject: x\r\n\r\n");
+        if begin != "DATA" {
+            client.expect("250");
+        }
+        drop(client);
+        gateway.log().wait_for("a message that has no end", |line| {
+            line["message"] == "session ended in the middle of a message"
+                && line["sender"] == sender
+                && line["recipients"] == "bob@example.org"
+                && line["received"] == 14
+                && line["ending"] == "closed"
+        });
+    }
 }
 
 #[test]
@@ -166,3 +262,6 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     assert!(sent.expect("kill is there").success());
     assert_eq!(wait(&mut child).code(), Some(0));
 }
+
+/// How long to wait for what must happen.
+const PATIENCE: Duration = Duration::from_secs(60);

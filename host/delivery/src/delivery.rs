@@ -208,6 +208,14 @@ impl Delivery {
         self.deferred.take(client, sender, recipient)
     }
 
+    /// Ends unused connections to the backend with QUIT, and others when their transactions end. To be
+    /// called when the gateway stops.
+    pub fn close(&self) {
+        if let Some(server) = self.server() {
+            server.close();
+        }
+    }
+
     /// What the backend has offered on the newest connection, without the extensions that are switched
     /// off or that it was found not to honour. Returns `None` before the first connection, and for a
     /// backend without extensions, such as a Maildir, which takes any message.

@@ -10,12 +10,14 @@ pub struct Message<'a> {
     pub head: &'a [u8],
     /// The body.
     pub body: &'a Content,
+    /// The id of the message in the log.
+    pub id: &'a str,
 }
 
 impl<'a> Message<'a> {
-    /// A message of these parts.
+    /// A message of these parts, without an id.
     pub const fn new(head: &'a [u8], body: &'a Content) -> Self {
-        Self { head, body }
+        Self { head, body, id: "" }
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
     match served {
         // Blocking tasks, such as the compilation of a plugin, cannot be cancelled.
         Ok(End::Stopped) | Err(_) => runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT),
-        Ok(End::AtOnce) => runtime.shutdown_background(),
+        // Sessions are dropped, and say what they leave undone.
+        Ok(End::AtOnce) => runtime.shutdown_timeout(AT_ONCE),
     }
     log.flush(LOG_TIMEOUT);
     served.map(drop)
@@ -156,6 +157,8 @@ async fn reload_on_signal(mut hang_up: Signal, controller: Controller) {
 
 /// The time limit for writing the last lines of the log.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time limit for sessions to be dropped after a second signal.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// The time limit for blocking tasks to end after the gateway has.
 const BLOCKING_TASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The directory of plugins that [`postgate_config::BUILT_IN`] names.

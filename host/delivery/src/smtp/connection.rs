@@ -11,7 +11,7 @@ use postgate_proto::client::{Answer, Client, ClientFault, ClientStep, Protocol, 
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::parameters::{Body, MailParameters};
 use postgate_proto::reply::{Acceptance, Refusal};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::chunking::Chunking;
@@ -32,6 +32,10 @@ pub(super) struct Connection {
     /// The terms of an open transaction, which RSET must end before the next one.
     pub(super) open: Option<TransactionTerms>,
     pub(super) chunking: Chunking,
+    /// True for a connection that was pooled.
+    is_reused: bool,
+    /// When the server last answered.
+    last_heard: Instant,
     pub(super) buffer: Box<[u8]>,
 }
 
@@ -49,6 +53,8 @@ impl Connection {
             security,
             open: None,
             chunking: Chunking::Unproven,
+            is_reused: false,
+            last_heard: Instant::now(),
             buffer: vec![0; READ_BUFFER].into(),
             peer,
         }
@@ -109,6 +115,23 @@ impl Connection {
         self.check_quiet(Stage::Rcpt)?;
         self.client.request(terms.request(recipient));
         self.command(Stage::Rcpt).await
+    }
+
+    /// Takes the connection out of the pool: from now on, the server has less time for its answers to
+    /// commands, because another connection can be tried.
+    pub(super) const fn reuse(&mut self) {
+        self.is_reused = true;
+    }
+
+    /// True for a connection that was pooled.
+    pub(super) const fn is_reused(&self) -> bool {
+        self.is_reused
+    }
+
+    /// See [`Chunking::asks_first`].
+    pub(super) fn asks_first(&self) -> bool {
+        let (quiet, patience) = (self.last_heard.elapsed(), self.peer.patience.limit());
+        self.chunking.asks_first(quiet, patience)
     }
 
     /// True if the server may take a chunk for the beginning of a command, so that the connection can
@@ -233,9 +256,20 @@ impl Connection {
         stage: Stage,
         limit: Duration,
     ) -> Result<Answer, DeliveryError> {
+        // The final dot commits: from there on, no other connection may be tried.
+        let is_command = stage != Stage::Message;
+        let limit = match self.is_reused && is_command {
+            true => limit.min(self.peer.patience.limit()),
+            false => limit,
+        };
+        let asked = Instant::now();
         let answer = timeout(limit, self.converse(stage))
             .await
             .unwrap_or(Err(DeliveryError::Timeout { stage }))?;
+        self.last_heard = Instant::now();
+        if is_command {
+            self.peer.patience.note(self.last_heard - asked);
+        }
         match answer {
             // After 521, which is permanent, servers need not close the connection (RFC 7504 §3).
             Answer::Refused(refusal) if refusal.reply().code() == 421 => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use postgate_proto::client::{ClientName, Protocol};
 
 use super::extensions::ServerExtensions;
+use super::patience::Patience;
 
 /// The server at the other end of connections, and how long to wait for it.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Peer {
     /// The name by which the gateway introduces itself.
     pub(super) name: ClientName,
     pub(super) extensions: ServerExtensions,
+    pub(super) patience: Patience,
     /// How long to wait for a connection, then for TLS, and then for the greeting.
     pub(super) connect_timeout: Duration,
     /// How long to wait for the reply to a command.

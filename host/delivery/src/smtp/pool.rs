@@ -53,6 +53,9 @@ impl Pool {
             return;
         };
         let mut idle = self.idle();
+        if idle.is_closed {
+            return connection.quit();
+        }
         idle.connections.push(IdleConnection {
             connection,
             since: Instant::now(),
@@ -64,6 +67,20 @@ impl Pool {
             idle.reaper = Reaper::Running;
             runtime.spawn(reap(Arc::downgrade(self)));
         }
+    }
+
+    /// Closes all idle connections, for example because one of them was found to be dead: what has
+    /// happened to it may have happened to all.
+    pub(super) fn clear(&self) {
+        for idle in self.idle().connections.drain(..) {
+            idle.connection.quit();
+        }
+    }
+
+    /// Closes all idle connections, and from now on each one that is returned.
+    pub(super) fn close(&self) {
+        self.idle().is_closed = true;
+        self.clear();
     }
 
     /// Closes expired connections. Returns when the next one expires, or `None` if none is left.
@@ -92,6 +109,8 @@ impl Pool {
 struct IdleList {
     /// Oldest first.
     connections: Vec<IdleConnection>,
+    /// True once the gateway stops.
+    is_closed: bool,
     reaper: Reaper,
 }
 

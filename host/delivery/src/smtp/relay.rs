@@ -10,6 +10,7 @@ use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
 use super::connection::{Connection, Opened};
+use super::in_doubt::InDoubt;
 use super::lmtp_replies::{broken, combined};
 use super::server::Server;
 use crate::error::DeliveryError;
@@ -39,7 +40,7 @@ impl Relay {
     ) -> Result<Acceptance, DeliveryError> {
         let Step { next, result } = match self.take() {
             State::New => self.offer_first(envelope, recipient).await,
-            State::Open(open) => self.offer_next(*open, recipient).await,
+            State::Open(open) => self.offer_next(*open, envelope, recipient).await,
             State::Failed(failed) => self.fail(failed.error(), failed.accepted),
             State::Interrupted => Step::interrupted(),
         };
@@ -109,11 +110,43 @@ impl Relay {
         }
     }
 
-    /// Names one more recipient.
-    async fn offer_next(&self, mut open: Open, recipient: &Recipient) -> Step {
+    /// Names one more recipient: on another connection if the one of the transaction was pooled and
+    /// does not work.
+    async fn offer_next(&self, mut open: Open, envelope: &Envelope, recipient: &Recipient) -> Step {
         match open.connection.recipient(recipient).await {
-            Err(error) => self.fail(error, open.accepted),
             Ok(answer) => open.answered(recipient, answer),
+            Err(error) if open.connection.is_reused() => {
+                self.give_up(&error);
+                drop(open.connection);
+                self.offer_again(open.accepted, envelope, recipient).await
+            }
+            Err(error) => self.fail(error, paths(open.accepted)),
+        }
+    }
+
+    /// Opens the transaction anew for the recipients that the server has accepted, and names one more.
+    async fn offer_again(
+        &self,
+        accepted: Vec<Recipient>,
+        envelope: &Envelope,
+        recipient: &Recipient,
+    ) -> Step {
+        let again: Vec<_> = accepted.iter().collect();
+        let mut connection = match self.reopen(None, envelope, &again).await {
+            Ok(connection) => connection,
+            // A refusal is about the others.
+            Err(error) => return self.fail(error.about_added(), paths(accepted)),
+        };
+        match connection.recipient(recipient).await {
+            Ok(answer) => {
+                let open = Open {
+                    connection,
+                    sender: envelope.sender.clone(),
+                    accepted,
+                };
+                open.answered(recipient, answer)
+            }
+            Err(error) => self.fail(error, paths(accepted)),
         }
     }
 
@@ -133,7 +166,7 @@ impl Relay {
                     accepted,
                     ..
                 } = *open;
-                (Some(connection), accepted)
+                (Some(connection), paths(accepted))
             }
             State::Failed(failed) => return Err(self.fail(failed.error(), failed.accepted)),
             State::Interrupted => return Err(Step::interrupted()),
@@ -157,7 +190,7 @@ impl Relay {
                     self.retire(connection, refusal);
                 }
                 Ok(opened) => reopened = Some((connection, opened)),
-                Err(error) => self.log_retry(&error),
+                Err(error) => self.give_up(&error),
             }
         }
         let (connection, opened) = match reopened {
@@ -190,7 +223,7 @@ impl Relay {
                     self.retire(connection, refusal);
                 }
                 Ok(opened) => return Ok((connection, opened)),
-                Err(error) => self.log_retry(&error),
+                Err(error) => self.give_up(&error),
             }
         }
         let mut connection = self.server.connect().await?;
@@ -211,7 +244,7 @@ impl Relay {
         let answer = match connection.begin(message).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.log_retry(&error);
+                self.give_up(&error);
                 drop(connection);
                 connection = self.reopen(None, envelope, recipients).await?;
                 connection.begin(message).await?
@@ -222,6 +255,22 @@ impl Relay {
             return Err(DeliveryError::Refused(refusal));
         }
         connection.send(message).await?;
+        let in_doubt = InDoubt {
+            backend: &self.server.peer.address,
+            message,
+            recipients: recipients.len(),
+        };
+        let result = self.result(connection, recipients).await;
+        in_doubt.is_answered();
+        result
+    }
+
+    /// Reads the reply to the message.
+    async fn result(
+        &self,
+        mut connection: Connection,
+        recipients: &[&Recipient],
+    ) -> Result<Acceptance, DeliveryError> {
         match self.server.peer.protocol {
             Protocol::Smtp => {
                 let answer = connection.result().await?;
@@ -284,14 +333,19 @@ impl Relay {
     /// Closes a connection whose server has refused a transaction on it for now.
     fn retire(&self, connection: Connection, refusal: Refusal) {
         connection.quit();
-        self.log_retry(&DeliveryError::Refused(refusal));
+        self.give_up(&DeliveryError::Refused(refusal));
     }
 
     fn log_end(&self, error: &DeliveryError) {
         debug!(backend = self.server.peer.address, %error, "transaction is over");
     }
 
-    fn log_retry(&self, error: &DeliveryError) {
+    /// Notes that a connection was given up, and that another one is tried. If it was silent, what has
+    /// happened to it may have happened to the others in the pool.
+    fn give_up(&self, error: &DeliveryError) {
+        if let DeliveryError::Timeout { .. } = error {
+            self.server.pool.clear();
+        }
         debug!(backend = self.server.peer.address, %error, "trying another connection");
     }
 }
@@ -340,7 +394,10 @@ enum State {
 impl State {
     fn has_accepted(&self, path: &ForwardPath) -> bool {
         match self {
-            Self::Open(open) => open.accepted.contains(path),
+            Self::Open(open) => {
+                let mut accepted = open.accepted.iter();
+                accepted.any(|accepted| accepted.path == *path)
+            }
             Self::Failed(failed) => failed.accepted.contains(path),
             Self::Interrupted | Self::New => false,
         }
@@ -353,25 +410,31 @@ struct Open {
     /// The sender that the server was told.
     sender: ReversePath,
     /// The recipients that the server has accepted.
-    accepted: Vec<ForwardPath>,
+    accepted: Vec<Recipient>,
 }
 
 impl Open {
     /// True if the server has accepted this sender and these recipients, in their order.
     fn is_for(&self, envelope: &Envelope, recipients: &[&Recipient]) -> bool {
         let paths = recipients.iter().map(|recipient| &recipient.path);
-        self.sender == envelope.sender && self.accepted.iter().eq(paths)
+        let accepted = self.accepted.iter().map(|accepted| &accepted.path);
+        self.sender == envelope.sender && accepted.eq(paths)
     }
 
     fn answered(mut self, recipient: &Recipient, answer: Result<Acceptance, Refusal>) -> Step {
         if answer.is_ok() {
-            self.accepted.push(recipient.path.clone());
+            self.accepted.push(recipient.clone());
         }
         Step {
             next: State::Open(Box::new(self)),
             result: answer.map_err(DeliveryError::Refused),
         }
     }
+}
+
+fn paths(recipients: Vec<Recipient>) -> Vec<ForwardPath> {
+    let paths = recipients.into_iter().map(|recipient| recipient.path);
+    paths.collect()
 }
 
 #[derive(Debug)]

@@ -30,9 +30,9 @@ impl Connection {
         }
         let chunk = self.open.unwrap_or_default().chunk(message);
         let mut chunk = chunk.map_err(DeliveryError::Content)?;
-        let first = match self.chunking {
-            Chunking::Proven => None,
-            Chunking::Doubtful | Chunking::Unproven => first_octet(&chunk, message)?,
+        let first = match self.asks_first() {
+            true => first_octet(&chunk, message)?,
+            false => None,
         };
         if let Some(octet) = first {
             if let Err(refusal) = self.prove_chunking(octet).await? {

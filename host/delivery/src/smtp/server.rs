@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::connection::Connection;
 use super::extensions::ServerExtensions;
+use super::patience::Patience;
 use super::peer::Peer;
 use super::pool::Pool;
 use super::stream::Stream;
@@ -47,6 +48,7 @@ impl Server {
             protocol,
             name: ClientName::new(hostname)?,
             extensions: ServerExtensions::new(backend.unused_extensions.clone()),
+            patience: Patience::default(),
             connect_timeout: backend.connect_timeout,
             command_timeout: backend.command_timeout,
             data_timeout: backend.data_timeout,
@@ -66,7 +68,8 @@ impl Server {
     /// server does not honour it.
     pub(super) fn pooled(&self) -> Option<Connection> {
         let security = self.security.get();
-        while let Some(connection) = self.pool.take() {
+        while let Some(mut connection) = self.pool.take() {
+            connection.reuse();
             let is_current = Arc::ptr_eq(&connection.security, &security);
             match is_current && !connection.needs_proof() {
                 true => return Some(connection),
@@ -74,6 +77,11 @@ impl Server {
             }
         }
         None
+    }
+
+    /// Ends all idle connections, and the others when they are returned.
+    pub(crate) fn close(&self) {
+        self.pool.close();
     }
 
     /// What can be used with the server, as far as the newest connection has shown.

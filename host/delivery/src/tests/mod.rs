@@ -8,6 +8,7 @@ mod lmtp;
 mod login;
 mod notifications;
 mod script;
+mod silence;
 mod smuggling;
 mod support;
 mod tls;

@@ -6,7 +6,7 @@ use std::path::Path;
 use postgate_config::HostPort;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 /// The script of each connection, in turn. `S: text` is a line that the backend sends, `C: text` a
@@ -71,6 +71,24 @@ pub(super) async fn play_tls(
             let (stream, _) = listener.accept().await.unwrap();
             follow(Box::new(stream), tls.as_ref(), &script).await;
         }
+    });
+    (address, playing)
+}
+
+/// Starts a backend on a free port that serves all connections at the same time.
+pub(super) async fn play_at_once(connections: Connections) -> (HostPort, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = HostPort {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let playing = tokio::spawn(async move {
+        let mut playing = JoinSet::new();
+        for script in connections {
+            let (stream, _) = listener.accept().await.unwrap();
+            playing.spawn(async move { follow(Box::new(stream), None, &script).await });
+        }
+        playing.join_all().await;
     });
     (address, playing)
 }

@@ -103,6 +103,7 @@ impl Gateway {
             );
             listeners.spawn(listener.serve(switch.shutdown()));
         }
+        let delivery = self.state.services.delivery.clone();
         // Dropping the set aborts these tasks.
         let mut background = background_tasks(&self.state, self.rescan_files, self.watch);
         if let Some(control) = self.control {
@@ -111,6 +112,7 @@ impl Gateway {
         shutdown.await;
         info!("stopping");
         switch.enter(ShutdownPhase::Stopping);
+        delivery.close();
         if timeout(self.grace, join_all(&mut listeners)).await.is_err() {
             warn!("ending the sessions that are still open after limits.shutdown-grace");
             switch.enter(ShutdownPhase::Aborting);

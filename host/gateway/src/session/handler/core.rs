@@ -189,6 +189,7 @@ impl Handler {
 
     /// Discards the transaction, and reports the end of the session to the plugins.
     pub async fn disconnect(&mut self, ending: Ending, counters: Counters) {
+        self.log_unfinished(ending);
         self.reset();
         let summary = SessionSummary { ending, counters };
         self.ask(Question::Disconnect(summary)).await;

@@ -73,7 +73,10 @@ impl Handler {
         let mut head = Vec::new();
         render_head(&self.context, &mut head);
         let context = self.context.clone();
-        let message = delivery::Message::new(&head, &context.message.body);
+        let message = delivery::Message {
+            id: context.message_id(),
+            ..delivery::Message::new(&head, &context.message.body)
+        };
         let delivery = self.services.delivery.clone();
         let turned_away = self.turned_away.clone();
         let attempt = attempt(&context, &transaction, &turned_away, given);

@@ -14,6 +14,8 @@ pub(super) struct IncomingMessage {
     pub(super) unseen: Vec<u8>,
     /// When the first octets arrived, in seconds since 1970-01-01 UTC; 0 before.
     pub(super) started_at: u32,
+    /// The number of octets that are stored; `None` while no message is being received.
+    pub(super) received: Option<u64>,
 }
 
 impl IncomingMessage {
@@ -24,6 +26,7 @@ impl IncomingMessage {
             seen: 0,
             unseen: Vec::new(),
             started_at: 0,
+            received: None,
         }
     }
 
@@ -33,5 +36,6 @@ impl IncomingMessage {
         self.seen = 0;
         self.unseen.clear();
         self.started_at = 0;
+        self.received = None;
     }
 }

@@ -2,6 +2,7 @@
 
 use postgate_delivery::DeliveryError;
 use postgate_proto::address::ForwardPath;
+use postgate_proto::session::Ending;
 use postgate_runtime::context::Context;
 use tracing::{info, warn};
 
@@ -10,6 +11,27 @@ use super::disposition::Disposition;
 use crate::error_chain::Chain;
 
 impl Handler {
+    /// Logs that the session has ended in the middle of a message, if it has.
+    pub(super) fn log_unfinished(&self, ending: Ending) {
+        let (Some(received), Some(transaction)) =
+            (self.incoming.received, &self.context.transaction)
+        else {
+            return;
+        };
+        let envelope = &transaction.envelope;
+        let recipients: Vec<_> = envelope.paths().map(ForwardPath::as_str).collect();
+        info!(
+            session = self.context.session.id,
+            transaction = transaction.id,
+            remote = %self.context.session.remote.ip(),
+            sender = envelope.sender.as_str(),
+            recipients = recipients.join(" "),
+            received,
+            %ending,
+            "session ended in the middle of a message"
+        );
+    }
+
     /// Logs a message, in one line, and counts it.
     pub(super) fn log(&self, disposition: &Disposition) {
         let Some(transaction) = &self.context.transaction else {

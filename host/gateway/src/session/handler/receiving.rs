@@ -33,6 +33,10 @@ impl Handler {
         if self.incoming.started_at == 0 {
             self.incoming.started_at = clock::unix_time();
         }
+        if let Some(received) = &mut self.incoming.received {
+            // Lossless: a usize has at most 64 bits.
+            *received += octets.len() as u64;
+        }
         if let Some(head) = &mut self.incoming.head {
             head.extend_from_slice(octets);
             return Ok(());
@@ -107,7 +111,11 @@ impl Handler {
 
     pub(super) async fn data(&mut self) -> Answer {
         self.incoming.clear();
-        answer_of(self.ask(Question::Data).await)
+        let answer = answer_of(self.ask(Question::Data).await);
+        if let Answer::Proceed(_) = answer {
+            self.incoming.received = Some(0);
+        }
+        answer
     }
 
     pub(super) async fn headers(&mut self) -> Answer {
