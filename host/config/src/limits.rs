@@ -40,6 +40,9 @@ pub struct Limits {
     pub command_timeout: Duration,
     /// The time limit for a message, from DATA to its end.
     pub message_timeout: Duration,
+    /// The time limit for all plugins together at one event, with the delays that they ask for; at most
+    /// [`Self::MAX_PLUGINS_TIMEOUT`].
+    pub plugins_timeout: Duration,
     /// The time limit for a client to read a reply.
     pub write_timeout: Duration,
     /// The time limit for a TLS handshake.
@@ -57,6 +60,12 @@ pub struct Limits {
     /// The largest message in memory, in octets. Larger ones go to a temporary file. The same for
     /// all listeners.
     pub spool_memory: u32,
+}
+
+impl Limits {
+    /// The longest time that plugins may take together: clients wait for ten minutes for the reply to a
+    /// message (RFC 5321 section 4.5.3.2.6), and the backend needs some of it.
+    pub const MAX_PLUGINS_TIMEOUT: Duration = Duration::from_mins(9);
 }
 
 impl Default for Limits {
@@ -77,6 +86,7 @@ impl Default for Limits {
             tarpit: Duration::from_secs(5),
             command_timeout: Duration::from_mins(5),
             message_timeout: Duration::from_mins(10),
+            plugins_timeout: Duration::from_mins(5),
             write_timeout: Duration::from_mins(2),
             tls_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
@@ -140,6 +150,7 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         tarpit: section.value_or("tarpit", general.tarpit),
         command_timeout: section.timeout("command-timeout", general.command_timeout),
         message_timeout: section.timeout("message-timeout", general.message_timeout),
+        plugins_timeout: section.timeout("plugins-timeout", general.plugins_timeout),
         write_timeout: section.timeout("write-timeout", general.write_timeout),
         tls_timeout: section.timeout("tls-timeout", general.tls_timeout),
         shutdown_grace,
@@ -149,6 +160,10 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         spool_memory,
     };
     check_slots(section, &limits);
+    if limits.plugins_timeout > Limits::MAX_PLUGINS_TIMEOUT && section.has("plugins-timeout") {
+        let text = "longer than 9m, and clients wait for 10m at most".to_owned();
+        section.conflict("plugins-timeout", text);
+    }
     limits
 }
 

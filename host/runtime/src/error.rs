@@ -38,6 +38,9 @@ pub enum HostFault {
     /// The message cannot be read from the spool, or decoded content cannot be stored.
     #[error("the message cannot be read or decoded: {0}")]
     Message(#[source] io::Error),
+    /// The plugins of a session took longer together than the operator allows, at one event.
+    #[error("exceeded limits.plugins-timeout of {0:?}")]
+    Patience(Duration),
     /// The system has no random octets.
     #[error("the system has no random octets")]
     Random,
@@ -51,7 +54,7 @@ pub enum HostFault {
 
 impl HostFault {
     /// Returns the class of the fault, for logs and metrics: `dns`, `file`, `memory`, `message`,
-    /// `random`, `shared-instances`, `space` or `task`.
+    /// `plugins-timeout`, `random`, `shared-instances`, `space` or `task`.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Busy(_) => "shared-instances",
@@ -59,6 +62,7 @@ impl HostFault {
             Self::File => "file",
             Self::Message(_) if self.is_lack_of_space() => "space",
             Self::Message(_) => "message",
+            Self::Patience(_) => "plugins-timeout",
             Self::Random => "random",
             Self::Room(_) => "memory",
             Self::Task(_) => "task",

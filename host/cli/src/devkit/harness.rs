@@ -139,7 +139,9 @@ impl Harness {
         observer: Arc<dyn Observer>,
     ) -> Pipeline<LoadedPlugin> {
         let plugins = [Arc::clone(&self.plugin)];
-        Pipeline::new(plugins, &listener.name, Arc::clone(settings)).observed_by(observer)
+        Pipeline::new(plugins, &listener.name, Arc::clone(settings))
+            .bounded_by(listener.limits.plugins_timeout)
+            .observed_by(observer)
     }
 
     /// Sets the state of the handler at the start of the session, and returns the offers.

@@ -140,7 +140,8 @@ impl IncomingConnection {
             plugins.cloned(),
             &self.state.listener.name,
             Arc::clone(&self.state.settings),
-        );
+        )
+        .bounded_by(self.state.listener.limits.plugins_timeout);
         match Recorder::new(&self.id, recorded) {
             Some(recorder) => (pipeline.observed_by(Arc::new(recorder)), true),
             None => (pipeline, false),

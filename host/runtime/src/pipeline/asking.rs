@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use postgate_config::Limits;
 use postgate_contract::Event;
 use postgate_proto::auth::Proof;
 use postgate_proto::session::Settings;
+use tracing::warn;
 
 use super::edits::EditTarget;
 use super::failure::AUTH_LATER;
 use super::journal::Journal;
+use super::patience::Patience;
 use super::plugin::Plugin;
 use super::slot::PluginSlot;
 use super::subject::Subject;
@@ -24,6 +27,8 @@ use crate::verdict::{Edit, PluginAnswer, Refused, Verdict};
 pub struct Pipeline<P: Plugin> {
     pub(super) slots: Vec<PluginSlot<P>>,
     settings: Arc<Settings>,
+    /// How long the plugins may take together at one event, with their delays.
+    timeout: Duration,
     /// Observes all calls, if there is one.
     observer: Option<Arc<dyn Observer>>,
     journal: Journal,
@@ -37,7 +42,7 @@ pub struct Outcome {
     /// The verdict. It is [`Verdict::Next`] if no plugin objects, or one has accepted.
     pub verdict: Verdict,
     /// How long to wait before the reply: the sum of the delays of all plugins, each bounded by
-    /// `limits.delay`.
+    /// `limits.delay`, and together with the time that the plugins took, by `limits.plugins-timeout`.
     pub delay: Duration,
 }
 
@@ -56,10 +61,19 @@ impl<P: Plugin> Pipeline<P> {
         Self {
             slots: plugins.map(PluginSlot::new).collect(),
             settings,
+            timeout: Limits::default().plugins_timeout,
             observer: None,
             journal: Journal::default(),
             key_provider: None,
         }
+    }
+
+    /// Bounds the time that the plugins may take together at one event, with their delays. A plugin that
+    /// does not answer within it is no fault of the plugin.
+    #[must_use]
+    pub const fn bounded_by(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Reports all calls to an observer.
@@ -122,12 +136,16 @@ impl<P: Plugin> Pipeline<P> {
         };
         let mut has_failed = false;
         let mut decoy = None;
+        let patience = Patience::of(self.timeout);
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             if !slot.is_asked(event) || !is_selected(slot) {
                 continue;
             }
-            let verdict = match self.ask_slot(index, subject.question(), context).await {
+            let verdict = match self
+                .ask_slot(index, subject.question(), context, patience)
+                .await
+            {
                 Ok(answer) => self.apply(index, answer, &mut subject, context, &mut outcome.delay),
                 Err(error) => {
                     has_failed = true;
@@ -154,7 +172,24 @@ impl<P: Plugin> Pipeline<P> {
         if let (Verdict::Next, Some(shape)) = (&outcome.verdict, decoy) {
             outcome.verdict = Verdict::Decoy(shape);
         }
+        outcome.delay = self.bound_delay(outcome.delay, patience, event, context);
         outcome
+    }
+
+    /// Shortens the delay that plugins ask for, if the client would have to wait for too long.
+    fn bound_delay(
+        &self,
+        delay: Duration,
+        patience: Patience,
+        event: Event,
+        context: &Context,
+    ) -> Duration {
+        let bounded = patience.bound_delay(delay);
+        if bounded < delay {
+            let (session, limit) = (&context.session.id, self.timeout);
+            warn!(session, %event, ?delay, ?limit, "plugins would delay the client for too long");
+        }
+        bounded
     }
 
     /// Discards the state of an earlier question of the same kind.
@@ -176,10 +211,11 @@ impl<P: Plugin> Pipeline<P> {
         index: usize,
         question: Question<'_>,
         context: &Arc<Context>,
+        patience: Patience,
     ) -> Result<PluginAnswer, PluginError> {
         let slot = &mut self.slots[index];
         let start = self.observer.as_ref().map(|_| Instant::now());
-        let answer = slot.ask(question, context, &self.settings).await;
+        let answer = slot.ask(question, context, &self.settings, patience).await;
         if let (Some(observer), Some(start)) = (&self.observer, start) {
             observer.observe(&ObservedCall {
                 plugin: slot.plugin.name(),

@@ -5,6 +5,7 @@ mod asking;
 mod edits;
 mod failure;
 mod journal;
+mod patience;
 mod plugin;
 mod slot;
 mod subject;

@@ -11,6 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::edits::check_relaying;
 use super::failure::{verdict_of_failure, verdict_of_host_fault};
+use super::patience::Patience;
 use super::plugin::{Plugin, PluginInstance as _};
 use crate::breaker::{Admission, CallInfo, Probe, Transition};
 use crate::context::Context;
@@ -102,6 +103,7 @@ impl<P: Plugin> PluginSlot<P> {
         question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
+        patience: Patience,
     ) -> Result<PluginAnswer, PluginError> {
         let event = question.event();
         let start = Instant::now();
@@ -111,12 +113,12 @@ impl<P: Plugin> PluginSlot<P> {
             Admission::Allow => {}
             Admission::Probe(probe) => self.probe = Some(probe),
         }
-        let instance = self.take_instance(context).await;
+        let instance = patience.bound(self.take_instance(context)).await;
         let is_started = instance.is_ok();
         let result = match instance {
             Ok(instance) => {
-                self.ask_instance(instance, question, context, settings)
-                    .await
+                let answer = self.ask_instance(instance, question, context, settings);
+                patience.bound(answer).await
             }
             Err(error) => Err(error),
         };
