@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use postgate_proto::address::{ForwardPath, ReversePath};
-use postgate_proto::auth::{Mechanism, ScramKeys};
+use postgate_proto::auth::{KeyShape, Mechanism, ScramKeys};
 use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::reply::{Acceptance, Refusal};
 use postgate_proto::session::Profile;
