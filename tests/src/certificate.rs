@@ -12,7 +12,7 @@ use rcgen::{
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A certification authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -141,6 +141,19 @@ impl Issued {
         fs::write(&chain, &self.certificate).expect("the certificate");
         fs::write(&key, &self.key).expect("the key");
         (chain, key)
+    }
+
+    /// Returns the configuration of a server with this certificate.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        let (certificate, key) = (certificate.expect("PEM"), key.expect("PEM"));
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key);
+        Arc::new(config.expect("they belong together"))
     }
 
     /// Returns the SHA-256 of the certificate in hexadecimal digits.

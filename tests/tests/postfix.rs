@@ -21,7 +21,7 @@ fn envelopes(gateway: &Gateway) -> Vec<String> {
 
 #[test]
 fn postfix_sends_with_all_its_extensions() {
-    let backend = Backend::working();
+    let backend = Backend::with_all_extensions();
     let gateway = Setup::new()
         .backend(&backend.smtp())
         .plugin("10-recorder", "guests/recorder", "")

@@ -4,14 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postgate_tests::backend::{Act, Backend, Step, Tls};
-use postgate_tests::certificate::{Authority, Issued, Validity};
+use postgate_tests::certificate::{Authority, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, program};
 use postgate_tests::mail::{awkward, digest, split};
 use postgate_tests::peer::{Dovecot, SmtpSink, run};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::HandshakeKind;
 
 const NAME: &str = "store.example";
 
@@ -38,20 +36,6 @@ fn login(directory: &Path, password: &str) -> String {
     let file = directory.join("password");
     std::fs::write(&file, format!("{password}\n")).expect("it is there");
     format!("username = \"gate\"\npassword-file = {file:?}")
-}
-
-fn server_config(own: &Issued) -> Arc<ServerConfig> {
-    let certificate =
-        CertificateDer::from_pem_slice(own.certificate.as_bytes()).expect("it is there");
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).expect("it is there");
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the usual versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("it is there");
-    Arc::new(config)
 }
 
 fn send(gateway: &Gateway, message: &[u8]) -> String {
@@ -146,7 +130,7 @@ fn dovecot_lets_the_gateway_in_by_every_mechanism() {
 #[test]
 fn sessions_are_resumed() {
     let authority = Authority::new("of the store");
-    let config = server_config(&authority.issue(&[NAME]));
+    let config = authority.issue(&[NAME]).server();
     for is_implicit in [false, true] {
         let config = Arc::clone(&config);
         let backend = Backend::secured(
@@ -175,7 +159,7 @@ fn sessions_are_resumed() {
 fn an_encrypted_connection_serves_one_client_after_the_other() {
     let authority = Authority::new("of the store");
     let tls = Tls {
-        config: server_config(&authority.issue(&[NAME])),
+        config: authority.issue(&[NAME]).server(),
         is_implicit: false,
     };
     let backend = Backend::secured(tls, |_| Act::Work);
@@ -204,7 +188,7 @@ fn an_encrypted_connection_serves_one_client_after_the_other() {
 #[test]
 fn nothing_is_sent_in_the_clear() {
     let authority = Authority::new("of the store");
-    let config = server_config(&authority.issue(&[NAME]));
+    let config = authority.issue(&[NAME]).server();
     let refused = |step: &Step<'_>| match step {
         Step::Other("STARTTLS") => Act::reply("454 4.7.0 not now"),
         _ => Act::Work,
@@ -320,7 +304,7 @@ fn a_message_that_requires_tls_stays_under_it() {
         ("SIZE 0", "MAIL FROM:<alice@client.example>", "250"),
     ] {
         let tls = Tls {
-            config: server_config(&own),
+            config: own.server(),
             is_implicit: true,
         };
         let backend = Backend::secured(tls, move |event| match event.step {

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use rustls::HandshakeKind;
 
 use super::connection::Connection;
-use super::script::{Act, Event, Mail};
+use super::script::{Act, Event, Mail, Step};
 use super::shared::Shared;
 use super::transport::{Tls, Transport};
+use crate::certificate::Authority;
 
 /// An SMTP and LMTP server on a free port, with one thread per connection.
 pub struct Backend {
@@ -22,6 +23,22 @@ impl Backend {
     /// Starts a backend that accepts everything.
     pub fn working() -> Self {
         Self::scripted(|_| Act::Work)
+    }
+
+    /// Like [`Self::working`], with every extension that the gateway announces only if the backend has
+    /// it.
+    pub fn with_all_extensions() -> Self {
+        Self::scripted(offer_everything)
+    }
+
+    /// Like [`Self::with_all_extensions`], with implicit TLS for `store.example`, without which
+    /// REQUIRETLS is none of them.
+    pub fn secured_with_all_extensions(authority: &Authority) -> Self {
+        let tls = Tls {
+            config: authority.issue(&["store.example"]).server(),
+            is_implicit: true,
+        };
+        Self::secured(tls, offer_everything)
     }
 
     /// Starts a backend that calls the script at each step.
@@ -97,6 +114,17 @@ impl Drop for Backend {
         _ = TcpStream::connect(self.address);
     }
 }
+
+fn offer_everything(event: &Event<'_>) -> Act {
+    match event.step {
+        Step::Helo(_) => Act::Say(ALL_EXTENSIONS.to_owned()),
+        _ => Act::Work,
+    }
+}
+
+const ALL_EXTENSIONS: &str = "250-backend.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n\
+     250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n\
+     250-REQUIRETLS\r\n250 ENHANCEDSTATUSCODES\r\n";
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
