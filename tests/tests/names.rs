@@ -8,6 +8,9 @@ use postgate_tests::gateway::{Gateway, Setup};
 
 const CLIENT: Record = Record::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
 
+/// The domains that a plugin is asked about as those of recipients.
+const RELAYED: &str = "relay.domains = [\"a.example\", \"absent.example\", \"broken.example\"]";
+
 /// A gateway whose clients come through a proxy, so that they can have any address.
 fn gateway(names: &NameServer, listener: &str) -> Gateway {
     Setup::new()
@@ -167,6 +170,7 @@ fn a_plugin_asks_for_each_kind_of_record() {
     ]);
     let gateway = Setup::new()
         .set(&names.settings())
+        .set(RELAYED)
         .plugin("10-resolver", "guests/resolver", "grants = [\"dns\"]")
         .start();
     let mut client = Client::greeted(gateway.address());
@@ -192,9 +196,10 @@ fn a_query_of_a_plugin_ends_if_no_server_answers() {
     let names = NameServer::dead();
     let gateway = Setup::new()
         .set(&names.settings())
+        .set(RELAYED)
         .plugin(
             "10-resolver",
-            "resolver",
+            "guests/resolver",
             "grants = [\"dns\"]\nlimits.wall = \"30s\"",
         )
         .start();
@@ -212,6 +217,7 @@ fn a_name_that_is_asked_for_twice_costs_one_query() {
     let names = NameServer::with(&[("a.example", Record::Exchanger(10, "mx.a.example"))]);
     let gateway = Setup::new()
         .set(&names.settings())
+        .set(RELAYED)
         .plugin("10-resolver", "guests/resolver", "grants = [\"dns\"]")
         .start();
     for recipient in ["mx@a.example", "mx@absent.example"] {

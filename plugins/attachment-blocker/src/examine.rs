@@ -120,6 +120,9 @@ impl<'a> Examiner<'a> {
 
     fn open(&mut self, container: Container, item: &Item<'_>) -> Option<String> {
         let source = item.source;
+        if item.depth > MAX_DEPTH {
+            return self.closed(&item.label, "nested too deeply");
+        }
         match container {
             Container::Closed(reason) => self.closed(&item.label, reason),
             Container::Gzip => gzip::walk(source, &mut |found| self.take(found, item)),
@@ -167,9 +170,6 @@ impl<'a> Examiner<'a> {
         };
         if file.packing == Packing::Stored {
             let slice = Slice::new(holder.source, file.offset, file.length);
-            if holder.depth >= MAX_DEPTH {
-                return None;
-            }
             return self.examine(&item(&slice, nature(file, Nature::Known)));
         }
         if holder.depth >= MAX_DEPTH {

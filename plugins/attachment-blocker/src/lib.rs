@@ -133,8 +133,9 @@ fn ambiguity(part: &Part) -> Option<&'static str> {
         PartDefect::AmbiguousType => Some("of more than one type"),
         // Text that is shown may be damaged, for example by the footer of a mailing list.
         PartDefect::MalformedContent => (!is_shown).then_some("not encoded correctly"),
-        // A notification may end after the header block of the message that it is about.
-        PartDefect::NoParts => (part.size > 0).then_some("without its parts"),
+        // A notification may end after the header block of the message that it is about. The shortest
+        // line that a part begins with, `--b`, is longer than a line end.
+        PartDefect::NoParts => (part.size > 2).then_some("without its parts"),
     })
 }
 

@@ -173,7 +173,7 @@ fn mistakes_name_their_place() {
 
 #[test]
 fn what_cannot_be_decided_is_blocked_unless_the_operator_lets_it_pass() {
-    let file = || Part::attachment("application/octet-stream", "a.dat").content("x");
+    let file = || Part::attachment("application/octet-stream", "a.dat").content("some text");
     let undecided = [
         file().defect(PartDefect::AmbiguousEncoding),
         file().defect(PartDefect::AmbiguousFilename),
@@ -194,7 +194,7 @@ fn what_cannot_be_decided_is_blocked_unless_the_operator_lets_it_pass() {
         file().content(b"BZh91AY&SY"),
         file().content(b"\x1f\x9d\x90"),
         file().content(b"\x1f\x8b\x08"),
-        file().content(b"\x78\x9f\x3e\x22\0\0\x09"),
+        file().content(b"\x78\x9f\x3e\x22\0\0\x09\0\0\0\0\0\0\0\0"),
         file().content(encrypted),
         file().content("x\r\n(This file must be converted with BinHex 4.0)\r\n"),
     ];

@@ -165,6 +165,11 @@ def refused():
     yield "zip-in-other-octets-in-zip", with_file("a.zip", zipped([("a.dat", NOISE[:5000] + zipped(js))]))
     yield "zip-in-a-stored-zip", with_file("a.zip", zipped([("b.zip", zipped(js))], zipfile.ZIP_STORED))
     yield "too-deep", with_file("a.zip", nested(12, [("a.txt", TEXT)]))
+    yield "deep-stored-program", with_file("a.zip", nested(3, [("b.zip", zipped(hidden, zipfile.ZIP_STORED))]))
+    tars = tarred(hidden)
+    for level in range(30):
+        tars = tarred([("a.tar", tars)])
+    yield "tar-in-tar", with_file("a.tar", tars)
     yield "bomb", with_file("a.zip", zipped([("b.zip", zipped([("c.zip", bytes(100_000_000))]))]))
     yield "bzip2-entry", with_file("a.zip", zipped([("a.txt", TEXT)], zipfile.ZIP_BZIP2))
     yield "lzma-entry", with_file("a.zip", zipped([("a.txt", TEXT)], zipfile.ZIP_LZMA))

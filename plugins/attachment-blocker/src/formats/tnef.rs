@@ -8,7 +8,8 @@ pub(crate) fn walk(source: &dyn Source, take: &mut Take<'_>) -> Option<String> {
     // A signature and a key.
     let mut offset: u32 = 6;
     let mut title = String::new();
-    while offset < source.len() {
+    // What is too short for an attribute is padding.
+    while source.len().saturating_sub(offset) >= HEADER {
         let header = source.read(offset, HEADER);
         let (Some([1 | 2, ..]), Some(id), Some(length)) = (
             header.first_chunk::<1>(),
