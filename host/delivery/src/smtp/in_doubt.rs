@@ -17,7 +17,7 @@ pub(super) struct InDoubt<'a> {
 
 impl InDoubt<'_> {
     /// The server has replied, or the caller knows why it has not.
-    pub(super) fn is_answered(self) {
+    pub(super) fn settle(self) {
         mem::forget(self);
     }
 }

@@ -261,7 +261,7 @@ impl Relay {
             recipients: recipients.len(),
         };
         let result = self.result(connection, recipients).await;
-        in_doubt.is_answered();
+        in_doubt.settle();
         result
     }
 

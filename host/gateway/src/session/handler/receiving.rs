@@ -33,10 +33,9 @@ impl Handler {
         if self.incoming.started_at == 0 {
             self.incoming.started_at = clock::unix_time();
         }
-        if let Some(received) = &mut self.incoming.received {
-            // Lossless: a usize has at most 64 bits.
-            *received += octets.len() as u64;
-        }
+        // A message in chunks begins without the question about DATA. Lossless: a usize has at most 64
+        // bits.
+        *self.incoming.received.get_or_insert(0) += octets.len() as u64;
         if let Some(head) = &mut self.incoming.head {
             head.extend_from_slice(octets);
             return Ok(());
