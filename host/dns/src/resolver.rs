@@ -174,7 +174,9 @@ impl Dns {
         let name = parse(name).ok_or(DnsError::Invalid)?;
         let resolver = self.resolver.as_ref().ok_or(DnsError::Failed)?;
         let failed = |error: &dyn fmt::Display| {
-            debug!(%name, %kind, %error, "DNS query failed");
+            // It may show a response in several lines.
+            let error = error.to_string();
+            debug!(%name, %kind, ?error, "DNS query failed");
             DnsError::Failed
         };
         let lookup = async {

@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, debug, debug_span, info, warn};
 
 use super::admission::{Admission, AdmissionError, ConnectionPermit};
 use super::permits::SessionPermits;
@@ -287,7 +287,9 @@ impl IncomingConnection {
         let listener = &self.state.listener;
         if listener.reverse_dns && !handler.has_remote_host() {
             let dns = self.state.shared.runtime.dns();
-            let name = dns.reverse_name(handler.remote_ip()).await;
+            let span = debug_span!("reverse-dns", session = self.id);
+            let name = dns.reverse_name(handler.remote_ip());
+            let name = name.instrument(span).await;
             handler.set_reverse_name(name);
         }
         if refusal.is_some() {

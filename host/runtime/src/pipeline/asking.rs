@@ -8,7 +8,7 @@ use postgate_config::Limits;
 use postgate_contract::Event;
 use postgate_proto::auth::Proof;
 use postgate_proto::session::Settings;
-use tracing::warn;
+use tracing::{Instrument as _, debug_span, warn};
 
 use super::edits::EditTarget;
 use super::failure::AUTH_LATER;
@@ -215,7 +215,9 @@ impl<P: Plugin> Pipeline<P> {
     ) -> Result<PluginAnswer, PluginError> {
         let slot = &mut self.slots[index];
         let start = self.observer.as_ref().map(|_| Instant::now());
-        let answer = slot.ask(question, context, &self.settings, patience).await;
+        let span = debug_span!("plugin", session = context.session.id);
+        let answer = slot.ask(question, context, &self.settings, patience);
+        let answer = answer.instrument(span).await;
         if let (Some(observer), Some(start)) = (&self.observer, start) {
             observer.observe(&ObservedCall {
                 plugin: slot.plugin.name(),

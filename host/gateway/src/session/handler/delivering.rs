@@ -9,11 +9,11 @@ use postgate_runtime::context::{Context, Transaction};
 use postgate_runtime::question::Fate;
 use postgate_runtime::verdict::Verdict;
 use postgate_spool::Content;
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 use super::core::Handler;
 use super::disposition::Disposition;
-use super::message_log::log_delivery_error;
+use super::message_log::{delivery_span, log_delivery_error};
 use crate::error_chain::Chain;
 use crate::message::received;
 
@@ -40,7 +40,8 @@ impl Handler {
                 return Disposition::refused(refused.refusal);
             }
         };
-        match self.deliver(fate, given).await {
+        let span = delivery_span(&self.context);
+        match self.deliver(fate, given).instrument(span).await {
             Ok(disposition) => disposition,
             Err(error) => {
                 log_delivery_error(&self.context, &error);

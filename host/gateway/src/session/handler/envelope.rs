@@ -13,11 +13,11 @@ use postgate_runtime::context::Transaction;
 use postgate_runtime::pipeline::Subject;
 use postgate_runtime::question::{Question, ResetCause};
 use postgate_runtime::verdict::Verdict;
-use tracing::info;
+use tracing::{Instrument as _, info};
 
 use super::answer::answer_of;
 use super::core::Handler;
-use super::message_log::log_delivery_error;
+use super::message_log::{delivery_span, log_delivery_error};
 use crate::id;
 
 impl Handler {
@@ -133,7 +133,8 @@ impl Handler {
         };
         let delivery = &self.services.delivery;
         let backend = self.backend.get_or_insert_with(|| delivery.begin());
-        let offered = backend.offer(&transaction.envelope, recipient).await;
+        let offered = backend.offer(&transaction.envelope, recipient);
+        let offered = offered.instrument(delivery_span(&self.context)).await;
         offered.map_err(|error: DeliveryError| {
             log_delivery_error(&self.context, &error);
             error.refusal()

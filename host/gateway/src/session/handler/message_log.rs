@@ -4,7 +4,7 @@ use postgate_delivery::DeliveryError;
 use postgate_proto::address::ForwardPath;
 use postgate_proto::session::Ending;
 use postgate_runtime::context::Context;
-use tracing::{info, warn};
+use tracing::{Span, error_span, info, warn};
 
 use super::core::Handler;
 use super::disposition::Disposition;
@@ -64,6 +64,11 @@ impl Handler {
             "message"
         );
     }
+}
+
+/// What the backend is asked on behalf of a session: its lines have the session in their span.
+pub(super) fn delivery_span(context: &Context) -> Span {
+    error_span!("delivery", session = context.session.id)
 }
 
 /// Logs why the backend did not accept a recipient or a message. A refusal is logged at level info, a
