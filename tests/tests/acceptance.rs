@@ -46,6 +46,31 @@ fn every_proof_is_there() {
     report(&faults);
 }
 
+/// The groups that are about the protocol have a conversation for each of their rows.
+#[test]
+fn every_row_of_the_protocol_has_a_dialog() {
+    const GROUPS: [&str; 9] = ["H", "K", "MA", "RC", "DA", "B", "TL", "AU", "V"];
+    let list = List::read();
+    let is_dialog = |proof: &String| proof.starts_with("dialogs/");
+    let mut faults = Vec::new();
+    for (row, proofs) in &list.shown {
+        let has_dialog = proofs.iter().any(is_dialog);
+        let is_needed = GROUPS.contains(&group_of(row));
+        match list.without_dialog.get(row) {
+            None if is_needed && !has_dialog => faults.push(format!("{row} has no dialog")),
+            Some(_) if has_dialog => faults.push(format!("{row} has a dialog")),
+            Some(why) if why.trim().is_empty() => faults.push(format!("{row}: no reason")),
+            _ => {}
+        }
+    }
+    let unknown = list
+        .without_dialog
+        .keys()
+        .filter(|row| !list.shown.contains_key(*row));
+    faults.extend(unknown.map(|row| format!("{row} is not shown at all")));
+    report(&faults);
+}
+
 #[test]
 fn every_open_row_says_why() {
     let list = List::read();
@@ -65,6 +90,8 @@ struct List {
     rows: BTreeMap<String, usize>,
     /// The groups and rows that nothing shows yet, and why.
     open: BTreeMap<String, String>,
+    /// The rows of the protocol that no dialog can show, and why.
+    without_dialog: BTreeMap<String, String>,
     /// The proofs of each row.
     shown: BTreeMap<String, Vec<String>>,
 }
@@ -77,6 +104,7 @@ impl List {
         Self {
             rows: part("rows").try_into().expect("numbers"),
             open: part("open").try_into().expect("reasons"),
+            without_dialog: part("without-dialog").try_into().expect("reasons"),
             shown: part("shown").try_into().expect("lists of proofs"),
         }
     }
@@ -92,9 +120,13 @@ impl List {
     }
 
     fn is_open(&self, row: &str) -> bool {
-        let group = row.trim_end_matches(|c: char| c.is_ascii_digit());
-        self.open.contains_key(row) || self.open.contains_key(group)
+        self.open.contains_key(row) || self.open.contains_key(group_of(row))
     }
+}
+
+/// The letters of a row: `MA` of `MA10`.
+fn group_of(row: &str) -> &str {
+    row.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 /// Whether this test or dialog exists: `FILE::function` or `FILE: title`, the file below `tests`.

@@ -150,6 +150,35 @@ fn the_transcript_of_the_readme_happens() {
     assert!(played > 0, "the README shows no swaks");
 }
 
+/// What contributors are told, and what authors of plugins can rely on.
+#[test]
+fn contributors_and_authors_have_their_documents() {
+    for (file, headings) in [
+        (
+            "CONTRIBUTING.md",
+            &["## Build and test", "## Tests", "## Commits"][..],
+        ),
+        ("docs/plugins/publishing.md", &["## What stays compatible"]),
+    ] {
+        let text = fs::read_to_string(repository().join(file)).expect("the document");
+        for heading in headings {
+            let (_, section) = text
+                .split_once(heading)
+                .unwrap_or_else(|| panic!("{file}: no {heading}"));
+            let section = section.split("\n## ").next().unwrap_or_default();
+            assert!(
+                section.split_whitespace().count() > 50,
+                "{file}: {heading} says nothing"
+            );
+        }
+    }
+    let readme = fs::read_to_string(repository().join("README.md")).expect("the readme");
+    assert!(
+        readme.contains("CONTRIBUTING.md"),
+        "nobody finds CONTRIBUTING.md"
+    );
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut broken = Vec::new();

@@ -69,6 +69,78 @@ fn a_field_that_a_plugin_adds_is_folded() {
     assert_eq!(field.replace("\r\n", ""), format!("X-Long: {text}"));
 }
 
+/// By every edit at every event, of words of any length and beyond ASCII: 78 octets where there is a blank, and
+/// never more than the 998 of RFC 5322. What cannot be folded so is a failure of the plugin.
+#[test]
+fn no_line_of_an_added_field_is_too_long() {
+    let values = [
+        ["a word or two"; 80].join(" "),
+        ["für", "Größe", "日本語の言葉"].join(" ").repeat(30),
+        format!("short {} short", "x".repeat(890)),
+        format!("short {} short", "é".repeat(440)),
+        [&*"y".repeat(70); 20].join(" \t "),
+        "z".repeat(900),
+    ];
+    let too_long = ["x".repeat(2_000), format!("short {}", "é".repeat(451))];
+    let mut cases = Vec::new();
+    for value in values.iter().chain(&too_long) {
+        cases.push(("data", "prepend", value));
+        for at in ["headers", "message"] {
+            cases.extend(
+                ["append", "insert", "prepend", "replace", "set"].map(|edit| (at, edit, value)),
+            );
+        }
+    }
+    let table = cases.iter().map(|(at, edit, value)| {
+        let case = serde_json::json!({ "at": at, "edit": edit, "name": "X-Note", "value": value });
+        let case: toml::Table = serde_json::from_value(case).expect("a table");
+        format!("[[config.cases]]\n{case}")
+    });
+    let sidecar = format!("breaker.failures = 0\n{}", table.collect::<String>());
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .plugin("10-header", "guests/bad-header", &sidecar)
+        .start();
+    for (number, (at, edit, value)) in cases.iter().enumerate() {
+        let mut client = Client::greeted(gateway.address());
+        client.envelope("alice@client.example", &[&format!("{number}@example.org")]);
+        if too_long.contains(value) {
+            let reply = match *at {
+                "data" => client.ask("DATA"),
+                _ => client.message(b"X-Note: old\r\n\r\n"),
+            };
+            assert!(reply.starts_with("451 4.3.0"), "{at} {edit}: {reply}");
+            continue;
+        }
+        let reply = client.message(b"X-Note: old\r\n\r\n");
+        assert!(reply.starts_with("250"), "{at} {edit}: {reply}");
+        let arrived = backend.taken().pop().expect("a message").content;
+        let field = fields(&arrived)
+            .into_iter()
+            .find(|field| field.replace("\r\n", "") == format!("X-Note: {value}"));
+        let field = field.unwrap_or_else(|| {
+            panic!(
+                "{at} {edit}: no {value} in {}",
+                String::from_utf8_lossy(&arrived)
+            )
+        });
+        for line in field.split("\r\n") {
+            let is_word = line
+                .trim_start_matches("X-Note:")
+                .trim()
+                .split([' ', '\t'])
+                .count()
+                == 1;
+            assert!(
+                line.len() <= if is_word { 998 } else { 78 },
+                "{at} {edit}: {line}"
+            );
+        }
+    }
+    assert_eq!(backend.taken().len(), cases.len() - 2 * 11);
+}
+
 /// The Maildir, where a message has arrived, has the one that is true; on the way there is none but
 /// what the client sent.
 #[test]

@@ -11,7 +11,9 @@ use postgate_tests::edition::{
     wait_for_refusals, wait_until_told,
 };
 use postgate_tests::gateway::Setup;
+use postgate_tests::mail::digest;
 use postgate_tests::peer::{is_root, program, run};
+use postgate_tests::process::peak_memory;
 use serde_json::Value;
 
 /// Whatever comes in the place of a plugin and cannot be used, the plugin that was there stays.
@@ -64,6 +66,54 @@ fn what_cannot_be_used_leaves_the_version_before() {
     assert_eq!(told, [says(1)].into());
     assert_eq!(ask(&gateway, "plugin-list")["generation"], 1);
 }
+
+/// A file in which one octet is another one is refused, or is a plugin like any other: whichever it is, the
+/// sessions go on, and the gateway needs no more memory than for a plugin.
+#[test]
+fn a_changed_octet_costs_no_session() {
+    let gateway = start(&[QUICK_RESCAN, "plugins.cache = \"cache\""]);
+    let good = edition(1);
+    let listed = |what: &str, wanted: &[u8]| {
+        let digest = digest(wanted);
+        let listing = wait_for_listing(&gateway, what, |listing| {
+            let plugin = &listing["plugins"][0];
+            plugin["state"] == "outdated" || plugin["sha256"] == digest.as_str()
+        });
+        listing["plugins"][0].clone()
+    };
+    let crowd = Crowd::of(CROWD, gateway.address());
+    let mut refused = 0;
+    let mut memory = 0;
+    for sample in 0..SAMPLES {
+        // Every part of the file, and every bit of an octet.
+        let at = sample * good.len() / SAMPLES + sample % 7;
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (sample % 8);
+        deploy(&gateway, "10-edition.wasm", &bad);
+        let plugin = listed(&format!("octet {at}"), &bad);
+        if plugin["state"] == "outdated" {
+            refused += 1;
+            assert_eq!(session(gateway.address()), says(1), "octet {at}");
+        }
+        deploy(&gateway, "10-edition.wasm", &good);
+        wait_for_listing(&gateway, "the good one", |listing| {
+            let plugin = &listing["plugins"][0];
+            plugin["state"] == "active" && plugin["sha256"] == digest(&good).as_str()
+        });
+        wait_until_told(&gateway, &says(1));
+        if sample == SAMPLES / 4 {
+            memory = peak_memory(&gateway);
+        }
+    }
+    let (sessions, _) = crowd.end();
+    println!("{refused} of {SAMPLES} files refused, {sessions} sessions");
+    assert!(refused > SAMPLES / 4, "{refused} of {SAMPLES}");
+    let grown = peak_memory(&gateway) - memory;
+    assert!(grown < 64 << 20, "{grown} octets more");
+    assert_eq!(gateway.log().others(), [""; 0]);
+}
+
+const SAMPLES: usize = 48;
 
 /// A plugin that could never be used does not keep the others from changing.
 #[test]
