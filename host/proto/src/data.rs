@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr2, memchr2_iter};
 
 /// Decodes the octets that follow a 354 reply, or those of chunks of text, in pieces of any size.
 ///
@@ -42,6 +42,37 @@ pub enum LineEndings {
     /// The message is refused.
     #[default]
     Strict,
+}
+
+/// The same text in lines that end with CRLF. A lone CR or LF becomes one, as mail programs read it, and
+/// the last line is completed. Text that has such lines already is not copied.
+pub fn into_lines(text: Vec<u8>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    let mut copied = 0;
+    let mut line = 0;
+    for end in memchr2_iter(b'\r', b'\n', &text) {
+        // The LF of a CRLF.
+        if end < line {
+            continue;
+        }
+        line = end + 1;
+        if text[end..].starts_with(b"\r\n") {
+            line += 1;
+            continue;
+        }
+        lines.extend_from_slice(&text[copied..end]);
+        lines.extend_from_slice(b"\r\n");
+        copied = line;
+    }
+    let is_complete = line == text.len();
+    if copied == 0 && is_complete {
+        return text;
+    }
+    lines.extend_from_slice(&text[copied..]);
+    if !is_complete {
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }
 
 /// The next element of the input.

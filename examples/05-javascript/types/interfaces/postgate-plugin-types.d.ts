@@ -600,7 +600,8 @@ declare module 'postgate:plugin/types@0.1.0' {
     val: HeaderEdit,
   }
   /**
-   * Replace everything after the header block. Lines must end in CRLF.
+   * Replace everything after the header block. Lines end in CRLF: a CR or LF alone becomes
+   * one, and the last line is completed, unless the client has said BODY=BINARYMIME.
    */
   export interface MessageEditReplaceBody {
     tag: 'replace-body',

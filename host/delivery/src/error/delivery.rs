@@ -3,12 +3,13 @@
 use std::{fmt, io};
 
 use postgate_proto::address::ForwardPath;
-use postgate_proto::client::{ClientFault, ClientMechanism, Stage};
+use postgate_proto::client::{ClientFault, ClientMechanism, EncodeError, Stage};
 use postgate_proto::reply::{Refusal, Reply};
 use postgate_spool::{NO_ROOM, is_full};
 
 use super::replies::{
     BAD_CONNECTION, BAD_TLS, NO_BACKEND, NO_ENTRY, NO_RECIPIENTS, NO_TLS, NOT_FOR_ALL, UNREACHABLE,
+    UNSENDABLE,
 };
 use super::tls::TlsFailure;
 
@@ -94,6 +95,10 @@ pub enum DeliveryError {
         /// The backend's reply.
         refusal: Refusal,
     },
+    /// The message cannot be sent as plugins have seen it, and nothing was delivered: the fault of
+    /// the gateway or of a plugin.
+    #[error("the message cannot be sent unchanged: {0}")]
+    Unsendable(#[from] EncodeError),
     /// No connection to the backend could be made.
     #[error("the backend cannot be reached: {0}")]
     Unreachable(#[source] io::Error),
@@ -135,9 +140,11 @@ impl DeliveryError {
             Self::Tls(
                 TlsFailure::Certificate(_) | TlsFailure::Identity(_) | TlsFailure::Protocol(_),
             ) => BAD_TLS,
-            Self::Added(_) | Self::Content(_) | Self::Fault(_) | Self::Unavailable { .. } => {
-                Refusal::TRY_LATER
-            }
+            Self::Added(_)
+            | Self::Content(_)
+            | Self::Fault(_)
+            | Self::Unavailable { .. }
+            | Self::Unsendable(EncodeError::Size(_)) => Refusal::TRY_LATER,
             Self::Deferred { .. } => NOT_FOR_ALL,
             Self::Mixed(mixed) => mixed.refusal(),
             Self::NoBackend => NO_BACKEND,
@@ -146,6 +153,8 @@ impl DeliveryError {
             Self::Store(error) if is_full(error) => NO_ROOM,
             Self::Store(_) => Refusal::TRY_LATER,
             Self::Unreachable(_) => UNREACHABLE,
+            // Another attempt would not change the message.
+            Self::Unsendable(EncodeError::Lines(_)) => UNSENDABLE,
         }
     }
 }

@@ -60,3 +60,9 @@ pub(crate) const UNREACHABLE: Refusal = Refusal::fixed(
     Enhanced::new(4, 4, 1),
     "Mail store cannot be reached, try again later",
 );
+
+pub(crate) const UNSENDABLE: Refusal = Refusal::fixed(
+    554,
+    Enhanced::new(5, 6, 0),
+    "Message cannot be delivered unchanged",
+);

@@ -1,8 +1,6 @@
 //! Sending a message on a connection: with DATA, or with BDAT (RFC 3030).
 
-use std::io;
-
-use postgate_proto::client::{Answer, Chunk, ClientFault, ClientStep, Request, Stage};
+use postgate_proto::client::{Answer, ClientFault, ClientStep, Request, Stage};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tokio::time::timeout;
 use tracing::debug;
@@ -28,10 +26,9 @@ impl Connection {
         if !self.client.capabilities().offers("CHUNKING") {
             return self.data().await;
         }
-        let chunk = self.open.unwrap_or_default().chunk(message);
-        let mut chunk = chunk.map_err(DeliveryError::Content)?;
+        let mut chunk = self.open.unwrap_or_default().chunk(message);
         let first = match self.asks_first() {
-            true => first_octet(&chunk, message)?,
+            true => first_octet(message)?,
             false => None,
         };
         if let Some(octet) = first {
@@ -50,13 +47,13 @@ impl Connection {
     pub(super) async fn send(&mut self, message: &Message<'_>) -> Result<(), DeliveryError> {
         let mut chunks = message.body.chunks();
         let mut buffered = message.head.len();
-        self.write(message.head);
+        self.write(message.head)?;
         while let Some(chunk) = chunks.next().map_err(DeliveryError::Content)? {
             if buffered >= WRITE_AT {
                 self.flush().await?;
                 buffered = 0;
             }
-            self.write(chunk);
+            self.write(chunk)?;
             buffered += chunk.len();
         }
         // What the server has said by now must not become its reply to the message.
@@ -64,8 +61,7 @@ impl Connection {
             return Err(self.early().await);
         }
         if let Some(writer) = self.client.message() {
-            let finished = writer.finish().map_err(io::Error::other);
-            finished.map_err(DeliveryError::Content)?;
+            writer.finish()?;
         }
         self.open = None;
         Ok(())
@@ -136,9 +132,10 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, octets: &[u8]) {
-        if let Some(mut writer) = self.client.message() {
-            writer.write(octets);
+    fn write(&mut self, octets: &[u8]) -> Result<(), DeliveryError> {
+        match self.client.message() {
+            Some(mut writer) => Ok(writer.write(octets)?),
+            None => Ok(()),
         }
     }
 
@@ -170,14 +167,14 @@ impl Connection {
     }
 }
 
-/// The first octet of the message as it is sent. Returns `None` if the message is empty.
-fn first_octet(chunk: &Chunk, message: &Message<'_>) -> Result<Option<u8>, DeliveryError> {
-    if !message.head.is_empty() {
-        return Ok(chunk.first_octet(message.head));
+/// The first octet of the message. Returns `None` if the message is empty.
+fn first_octet(message: &Message<'_>) -> Result<Option<u8>, DeliveryError> {
+    if let Some(&octet) = message.head.first() {
+        return Ok(Some(octet));
     }
     let mut chunks = message.body.chunks();
     let first = chunks.next().map_err(DeliveryError::Content)?;
-    Ok(first.and_then(|octets| chunk.first_octet(octets)))
+    Ok(first.and_then(|octets| octets.first().copied()))
 }
 
 /// The size in octets from which a part of a message is written.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use postgate_proto::address::Charset;
-use postgate_proto::client::{Chunk, ChunkMeter, Request};
+use postgate_proto::client::{Chunk, Request};
 use postgate_proto::envelope::Recipient;
 use postgate_proto::parameters::{Body, MailParameters, Parameter};
 use postgate_proto::reply::Refusal;
@@ -75,22 +75,13 @@ impl TransactionTerms {
         Request::Rcpt(recipient.path.clone(), parameters.collect())
     }
 
-    /// The message as one chunk. Reads all of the message.
-    pub(super) fn chunk(self, message: &Message<'_>) -> io::Result<Chunk> {
+    /// The message as one chunk.
+    pub(super) const fn chunk(self, message: &Message<'_>) -> Chunk {
+        // A slice is never longer than 2^63 octets.
+        let size = message.head.len() as u64 + message.body.len();
         match self.content {
-            // A slice is never longer than 2^63 octets.
-            ContentKind::Binary => Ok(Chunk::binary(
-                message.head.len() as u64 + message.body.len(),
-            )),
-            ContentKind::Lines => {
-                let mut meter = ChunkMeter::new();
-                meter.add(message.head);
-                let mut chunks = message.body.chunks();
-                while let Some(chunk) = chunks.next()? {
-                    meter.add(chunk);
-                }
-                Ok(meter.finish())
-            }
+            ContentKind::Binary => Chunk::binary(size),
+            ContentKind::Lines => Chunk::lines(size),
         }
     }
 

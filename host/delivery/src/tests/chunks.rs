@@ -90,12 +90,11 @@ async fn a_chunk_has_a_reply_for_each_recipient_over_lmtp() {
 #[tokio::test]
 async fn a_large_chunk_arrives_whole() {
     let line = "x".repeat(98);
-    let body = format!("{line}\n").repeat(10_000);
+    let body = format!("{line}\r\n").repeat(10_000);
     // What a backend gets is compared line by line.
     let expected: &'static str = format!("C: {line}").leak();
     let script = [
         ENVELOPE.as_slice(),
-        // The line ends are corrected before they are counted.
         &FIRST[..3],
         &["C: BDAT 1000007 LAST", "C: : b", "C: "],
         &vec![expected; 10_000],

@@ -2,16 +2,14 @@
 
 use std::fmt;
 
-use crate::client::body::BodyEncoder;
+use crate::client::body::{BodyEncoder, NotLines};
+use crate::client::encoder::EncodeError;
 
-/// The size and the encoding of a message sent with BDAT.
-///
-/// With BODY=BINARYMIME the message is sent unchanged. Otherwise its line endings are normalized as for
-/// DATA, because the server may relay it with DATA. Dots are never doubled.
+/// A message sent with BDAT, octet for octet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// `None` for a message that is sent unchanged.
-    encoder: Option<BodyEncoder>,
+    /// Checks the lines of the message. `None` for binary content.
+    lines: Option<BodyEncoder>,
     size: u64,
     /// The number of missing octets. `None` if there were too many.
     left: Option<u64>,
@@ -28,33 +26,33 @@ enum Start {
 }
 
 impl Chunk {
-    /// A message of this size in octets that is sent unchanged, for BODY=BINARYMIME (RFC 3030 §3).
+    /// A message of this size in octets, for BODY=BINARYMIME (RFC 3030 §3).
     pub const fn binary(size: u64) -> Self {
+        Self::new(None, size)
+    }
+
+    /// A message of this size in octets that consists of lines, as for DATA, because the server may
+    /// relay it with DATA.
+    pub const fn lines(size: u64) -> Self {
+        Self::new(Some(BodyEncoder::without_dots()), size)
+    }
+
+    const fn new(lines: Option<BodyEncoder>, size: u64) -> Self {
         Self {
-            encoder: None,
+            lines,
             size,
             left: Some(size),
             start: Start::First,
         }
     }
 
-    /// The size of the chunk in octets: that of the encoded message, or one octet less after
+    /// The size of the chunk in octets: that of the message, or one octet less after
     /// [`without_first`](Self::without_first).
     pub const fn size(&self) -> u64 {
         match self.start {
             Start::First => self.size,
             Start::Second => self.size.saturating_sub(1),
         }
-    }
-
-    /// The first octet of the encoded message, which begins with these octets. Returns `None` if there
-    /// are none.
-    pub fn first_octet(&self, octets: &[u8]) -> Option<u8> {
-        let mut out = Vec::new();
-        // The encoding of an octet may depend on the next one.
-        let beginning = octets.get(..2).unwrap_or(octets);
-        self.clone().encode(beginning, &mut out);
-        out.first().copied()
     }
 
     /// The rest of the message, after its first octet was sent with
@@ -68,90 +66,42 @@ impl Chunk {
         }
     }
 
-    pub(super) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    /// Appends the next octets. Octets that exceed the size are not appended: the server would read
+    /// them as commands.
+    pub(super) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        // Lossless: a usize has at most 64 bits.
+        self.left = match self.left {
+            Some(left) => left.checked_sub(octets.len() as u64),
+            None => None,
+        };
+        if self.left.is_none() {
+            return Err(WrongSize.into());
+        }
         let start = out.len();
-        match &mut self.encoder {
-            Some(encoder) => encoder.encode(octets, out),
+        match &mut self.lines {
+            Some(lines) => lines.encode(octets, out)?,
             None => out.extend_from_slice(octets),
         }
-        self.count(start, out);
-        self.leave_out_first(start, out);
-    }
-
-    pub(super) fn finish(mut self, out: &mut Vec<u8>) -> Result<(), WrongSize> {
-        let start = out.len();
-        if let Some(encoder) = self.encoder.take() {
-            encoder.finish(out);
+        if self.left == Some(0) && self.lines.as_ref().is_some_and(|lines| !lines.is_complete()) {
+            // With its last octet, the server would have the message.
+            out.truncate(start);
+            return Err(NotLines.into());
         }
-        self.count(start, out);
-        self.leave_out_first(start, out);
-        match self.left {
-            Some(0) => Ok(()),
-            _ => Err(WrongSize),
-        }
-    }
-
-    /// Removes the octet that the server has, once.
-    fn leave_out_first(&mut self, start: usize, out: &mut Vec<u8>) {
         if self.start == Start::Second && out.len() > start {
             out.remove(start);
             self.start = Start::First;
         }
+        Ok(())
     }
 
-    /// Removes octets that exceed the size: the server would read them as commands.
-    fn count(&mut self, start: usize, out: &mut Vec<u8>) {
-        // Lossless: a usize has at most 64 bits.
-        let added = (out.len() - start) as u64;
-        self.left = self.left.and_then(|left| left.checked_sub(added));
-        if self.left.is_none() {
-            out.truncate(start);
+    pub(super) fn finish(self) -> Result<(), EncodeError> {
+        if self.left != Some(0) {
+            return Err(WrongSize.into());
         }
-    }
-}
-
-/// Computes the encoded size of a message before it is sent.
-#[derive(Debug)]
-pub struct ChunkMeter {
-    encoder: BodyEncoder,
-    encoded: Vec<u8>,
-    size: u64,
-}
-
-impl ChunkMeter {
-    /// A meter at the start of a message.
-    pub const fn new() -> Self {
-        Self {
-            encoder: BodyEncoder::without_dots(),
-            encoded: Vec::new(),
-            size: 0,
+        match self.lines {
+            Some(lines) if !lines.is_complete() => Err(NotLines.into()),
+            _ => Ok(()),
         }
-    }
-
-    /// Adds the next octets of the message, which may be cut anywhere.
-    pub fn add(&mut self, octets: &[u8]) {
-        // Encode and discard, so that the size cannot differ from what is sent.
-        self.encoder.encode(octets, &mut self.encoded);
-        self.size += self.encoded.len() as u64;
-        self.encoded.clear();
-    }
-
-    /// The chunk, after all octets were added.
-    pub fn finish(mut self) -> Chunk {
-        self.encoder.finish(&mut self.encoded);
-        let size = self.size + self.encoded.len() as u64;
-        Chunk {
-            encoder: Some(BodyEncoder::without_dots()),
-            size,
-            left: Some(size),
-            start: Start::First,
-        }
-    }
-}
-
-impl Default for ChunkMeter {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -173,47 +123,54 @@ mod tests {
 
     use super::*;
 
-    fn measured(message: &[u8], cut: usize) -> Chunk {
-        let mut meter = ChunkMeter::new();
-        for octets in message.chunks(cut) {
-            meter.add(octets);
-        }
-        meter.finish()
-    }
-
-    /// The encoded message, cut differently than it was measured.
-    fn sent(mut chunk: Chunk, message: &[u8], cut: usize) -> (Vec<u8>, Result<(), WrongSize>) {
+    /// The encoded message.
+    fn sent(mut chunk: Chunk, message: &[u8], cut: usize) -> (Vec<u8>, Result<(), EncodeError>) {
         let mut out = Vec::new();
         for octets in message.chunks(cut) {
-            chunk.encode(octets, &mut out);
+            if let Err(error) = chunk.encode(octets, &mut out) {
+                assert!(chunk.finish().is_err());
+                return (out, Err(error));
+            }
         }
-        let finished = chunk.finish(&mut out);
+        let finished = chunk.finish();
         (out, finished)
     }
 
     #[test]
-    fn lines_end_with_crlf_and_dots_are_dots() {
-        let table: [(&[u8], &[u8]); 9] = [
-            (b"", b""),
-            (b"a\r\n", b"a\r\n"),
-            (b"a", b"a\r\n"),
-            (b".\r\n..\r\n", b".\r\n..\r\n"),
-            (b"a\r\n.\r\nMAIL", b"a\r\n.\r\nMAIL\r\n"),
-            (b"a\n.\rb", b"a\r\n.\r\nb\r\n"),
-            (b"\r\r\n\n", b"\r\n\r\n\r\n"),
-            (b"\0.\0\xff\r\n", b"\0.\0\xff\r\n"),
-            (b"\0", b"\0\r\n"),
-        ];
-        for (message, expected) in table {
+    fn lines_go_as_they_are_and_dots_are_dots() {
+        for message in [
+            b"".as_slice(),
+            b"a\r\n",
+            b".\r\n..\r\n",
+            b"a\r\n.\r\nMAIL\r\n",
+            b"\0.\0\xff\r\n",
+        ] {
             for cut in [1, 2, 64] {
-                let chunk = measured(message, 3);
-                let shown = message.escape_ascii();
-                assert_eq!(chunk.size(), expected.len() as u64, "{shown}");
+                let chunk = Chunk::lines(message.len() as u64);
                 assert_eq!(
                     sent(chunk, message, cut),
-                    (expected.to_vec(), Ok(())),
-                    "{shown} by {cut}"
+                    (message.to_vec(), Ok(())),
+                    "{} by {cut}",
+                    message.escape_ascii()
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_lines_is_no_whole_message() {
+        for message in [
+            b"a".as_slice(),
+            b"a\n.\rb\r\n",
+            b"\r\r\n\n",
+            b"\0",
+            b"a\r",
+            b"a\r\n\rb\r\n",
+        ] {
+            for cut in [1, 2, 64] {
+                let chunk = Chunk::lines(message.len() as u64);
+                let (_, finished) = sent(chunk, message, cut);
+                assert_eq!(finished, Err(NotLines.into()), "{}", message.escape_ascii());
             }
         }
     }
@@ -231,7 +188,7 @@ mod tests {
                 }
                 for cut in [1, 4, 64] {
                     let (out, finished) = sent(Chunk::binary(size), message, cut);
-                    assert_eq!(finished, Err(WrongSize));
+                    assert_eq!(finished, Err(WrongSize.into()));
                     assert!(out.len() as u64 <= size && message.starts_with(&out));
                 }
             }
@@ -239,16 +196,23 @@ mod tests {
     }
 
     proptest! {
+        /// Before the end of a message that is not lines, the server lacks octets of the chunk.
         #[test]
-        fn any_octets_have_the_size_that_was_measured(
-            message in prop::collection::vec(prop::sample::select(b"\r\n.a\0\xff".to_vec()), 0..60),
-            cuts in (1_usize..20, 1_usize..20),
+        fn lines_arrive_as_they_are_or_not_whole(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["\r\n", "\r\n", "a", ".", "\0", "\u{ff}", "\r", "\n"]),
+                0..20,
+            ),
+            cut in 1_usize..20,
         ) {
-            let chunk = measured(&message, cuts.0);
-            let size = chunk.size();
-            let (out, finished) = sent(chunk, &message, cuts.1);
-            prop_assert_eq!(finished, Ok(()));
-            prop_assert_eq!(out.len() as u64, size);
+            let message = pieces.concat().into_bytes();
+            let text = String::from_utf8(message.clone()).unwrap();
+            let is_lines = !text.replace("\r\n", "").contains(['\r', '\n'])
+                && (text.is_empty() || text.ends_with("\r\n"));
+            let (out, finished) = sent(Chunk::lines(message.len() as u64), &message, cut);
+            prop_assert_eq!(finished.is_ok(), is_lines);
+            prop_assert!(message.starts_with(&out));
+            prop_assert_eq!(is_lines, out == message);
         }
 
         #[test]

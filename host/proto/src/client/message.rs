@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::{iter, mem};
 
-use crate::client::chunk::WrongSize;
+use crate::client::encoder::EncodeError;
 use crate::client::phase::Phase;
 use crate::client::stage::{Protocol, Stage};
 
@@ -23,9 +23,14 @@ pub struct MessageWriter<'a> {
 
 impl MessageWriter<'_> {
     /// Adds the next octets of the message, which may be cut anywhere.
-    pub fn write(&mut self, octets: &[u8]) {
-        if let Phase::Message(encoder) = &mut *self.phase {
-            encoder.encode(octets, self.output);
+    ///
+    /// # Errors
+    ///
+    /// Fails if they cannot be sent unchanged. The connection can only be closed then.
+    pub fn write(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+        match &mut *self.phase {
+            Phase::Message(encoder) => encoder.encode(octets, self.output),
+            _ => Ok(()),
         }
     }
 
@@ -34,9 +39,9 @@ impl MessageWriter<'_> {
     ///
     /// # Errors
     ///
-    /// Fails if a [`Chunk`](crate::client::Chunk) does not have its announced size. The connection can
-    /// only be closed then.
-    pub fn finish(self) -> Result<(), WrongSize> {
+    /// Fails if the last line is not complete, or a [`Chunk`](crate::client::Chunk) does not have its
+    /// announced size. The connection can only be closed then.
+    pub fn finish(self) -> Result<(), EncodeError> {
         if self.is_interrupted {
             return Ok(());
         }

@@ -20,11 +20,12 @@ mod scram;
 mod scram_keys;
 mod stage;
 
-pub use self::body::BodyEncoder;
+pub use self::body::{BodyEncoder, NotLines};
 pub use self::capabilities::{Capabilities, Extension};
-pub use self::chunk::{Chunk, ChunkMeter, WrongSize};
+pub use self::chunk::{Chunk, WrongSize};
 pub use self::connection::{Client, ClientStep};
 pub use self::credentials::{ClientCredentials, InvalidCredentials};
+pub use self::encoder::EncodeError;
 pub use self::fault::ClientFault;
 pub use self::mechanism::ClientMechanism;
 pub use self::message::MessageWriter;

@@ -274,3 +274,22 @@ proptest! {
         prop_assert_eq!(decoded(LineEndings::Strict, &wire, chunk), expected);
     }
 }
+
+#[test]
+fn any_text_becomes_lines() {
+    let table = [
+        ("", ""),
+        ("a\r\nb\r\n", "a\r\nb\r\n"),
+        ("a", "a\r\n"),
+        ("a\nb", "a\r\nb\r\n"),
+        ("a\rb\r", "a\r\nb\r\n"),
+        ("\r\r\n\n", "\r\n\r\n\r\n"),
+        ("\n", "\r\n"),
+        ("a\r\n\rb", "a\r\n\r\nb\r\n"),
+    ];
+    for (text, lines) in table {
+        let made = into_lines(text.into());
+        assert_eq!(String::from_utf8(made).unwrap(), lines, "{text:?}");
+        assert_eq!(into_lines(lines.into()), lines.as_bytes());
+    }
+}

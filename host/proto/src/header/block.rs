@@ -163,6 +163,12 @@ impl HeaderBlock {
         }
     }
 
+    /// Ends the block with an empty line for a body that replaces the original one. A lone CR in place
+    /// of the empty line would become part of a CRLF with an LF that follows.
+    pub fn separate_anew(&mut self) {
+        self.ending = Ending::Added;
+    }
+
     /// The original block, without edits.
     pub fn given(&self) -> &[u8] {
         &self.buffer[..self.given]

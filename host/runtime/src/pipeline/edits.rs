@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use postgate_proto::address::ForwardPath;
+use postgate_proto::data::into_lines;
 use postgate_proto::envelope::Recipient;
 use postgate_proto::header::HeaderEdit;
+use postgate_proto::parameters::Body;
 use postgate_proto::session::Settings;
 
 use super::subject::Subject;
@@ -69,11 +71,7 @@ impl EditTarget<'_, '_> {
                 deferred_headers.push(HeaderEdit::Prepend(name, value))
             }
             Edit::Profile(edit) => edit.apply(Arc::make_mut(&mut context.profile)),
-            Edit::ReplaceBody(body) => {
-                context.message.headers.separate();
-                let body = context.message.body.replaced(body);
-                context.message.set_body(body);
-            }
+            Edit::ReplaceBody(body) => replace_body(body, context),
             Edit::SetId(id) => context.message.id = Some(id),
             Edit::Tag(name, value) if context.tags.len() < MAX_TAGS => {
                 context.tags.push((name, value));
@@ -82,6 +80,22 @@ impl EditTarget<'_, '_> {
             Edit::Delay(_) | Edit::Tag(..) => {}
         }
     }
+}
+
+/// Replaces the body. Unless the message is binary, the new one consists of lines from now on: what the
+/// next plugin sees is what the backend gets.
+fn replace_body(body: Vec<u8>, context: &mut Context) {
+    let parameters = context.transaction.as_ref();
+    let is_binary = parameters.is_some_and(|transaction| {
+        transaction.envelope.parameters.body == Some(Body::BinaryMime)
+    });
+    let body = match is_binary {
+        true => body,
+        false => into_lines(body),
+    };
+    context.message.headers.separate_anew();
+    let body = context.message.body.replaced(body);
+    context.message.set_body(body);
 }
 
 fn apply_to_envelope(edit: EnvelopeEdit, subject: &mut Subject<'_>, context: &mut Context) {

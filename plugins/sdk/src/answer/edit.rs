@@ -166,7 +166,8 @@ impl<V, E: From<HeaderEdit>> Answer<V, E> {
 }
 
 impl Answer<MessageVerdict, MessageEdit> {
-    /// Replace everything after the header block. Lines must end in CRLF.
+    /// Replace everything after the header block. Lines end in CRLF: a CR or LF alone becomes
+    /// one, and the last line is completed, unless the client has said BODY=BINARYMIME.
     pub fn replace_body(self, body: impl Into<Vec<u8>>) -> Self {
         self.with(MessageEdit::ReplaceBody(body.into()))
     }

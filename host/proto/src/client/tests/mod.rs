@@ -241,8 +241,8 @@ fn deliver(client: &mut Client, recipients: &[(&str, &str)]) {
     client.receive(b"354 go\r\n");
     run(client, &mut Vec::new(), &mut String::new());
     let mut writer = client.message().unwrap();
-    writer.write(b"one\r\n.t");
-    writer.write(b"wo\r");
+    writer.write(b"one\r\n.t").unwrap();
+    writer.write(b"wo\r\n").unwrap();
     writer.finish().unwrap();
     assert!(client.message().is_none());
     assert_eq!(
@@ -286,7 +286,7 @@ fn a_message_may_be_refused_before_its_end_but_not_accepted() {
         client.request(Request::Data);
         client.receive(b"354 go\r\n");
         run(&mut client, &mut Vec::new(), &mut String::new());
-        client.message().unwrap().write(b"half");
+        client.message().unwrap().write(b"half").unwrap();
         assert_eq!(client.step(), Ok(ClientStep::Write(b"half")));
         assert_eq!(play(&mut client, &[&format!("S: {reply}")]), [expected]);
     }

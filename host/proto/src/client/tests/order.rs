@@ -62,7 +62,7 @@ fn a_reply_before_its_question_breaks_the_connection() {
                 _ => {}
             }
             if let Some(mut writer) = client.message() {
-                writer.write(b"text");
+                writer.write(b"text\r\n").unwrap();
             }
         }
         run(&mut client, &mut reported, &mut written);
@@ -83,7 +83,7 @@ fn a_message_that_was_answered_is_not_ended() {
     run(&mut client, &mut Vec::new(), &mut String::new());
     client.receive(b"250 ok\r\n");
     let mut writer = client.message().unwrap();
-    writer.write(b"text");
+    writer.write(b"text\r\n").unwrap();
     writer.finish().unwrap();
     assert_eq!(client.step(), Err(ClientFault::Unsolicited));
 }
