@@ -125,3 +125,20 @@ fn leave_leaves_nothing_to_a_server() {
     bodies.sort();
     assert_eq!(bodies, [b"one\ntwo".as_slice(), b"one\ntwo\rthree\r\n"]);
 }
+
+#[test]
+fn a_replaced_body_is_lines_for_the_next_plugin_and_the_backend() {
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .plugin("10-editor", "guests/editor", "")
+        .plugin("20-parts", "guests/parts", "")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let message = b"X-Replace-Body: one|two\r\n\r\nold\r\n";
+    assert!(client.message(message).starts_with("250"));
+    seen(&gateway, "0 parent=0 container=false size=10");
+    let mail = backend.taken().remove(0);
+    assert_eq!(split(&mail.content).1, b"one\r\ntwo\r\n");
+}

@@ -89,7 +89,8 @@ impl OnMessage for Editor {
     fn on_message(&mut self) -> MessageAnswer {
         let mut answer = MessageAnswer::next().prepend_header("X-At-Message", "yes");
         if let Some(line) = message::header_text("x-replace-body") {
-            answer = answer.replace_body(format!("{line}\r\n"));
+            // The gateway makes lines of it.
+            answer = answer.replace_body(line.replace('|', "\n"));
         }
         if let Some(mailbox) = message::header_text("x-add-recipient") {
             answer = answer.add_recipient(mailbox);
