@@ -112,10 +112,7 @@ fn encode(octets: &[u8], size: usize) -> Option<Vec<u8>> {
 /// True for lines that end with CRLF, none of which begins with NULs and a dot.
 fn is_lines(octets: &[u8]) -> bool {
     let mut rest = octets;
-    while let Some(end) = rest
-        .iter()
-        .position(|octet| matches!(octet, b'\r' | b'\n'))
-    {
+    while let Some(end) = rest.iter().position(|octet| matches!(octet, b'\r' | b'\n')) {
         let (line, after) = rest.split_at(end);
         let nuls = line.iter().take_while(|octet| **octet == 0).count();
         let Some(after) = after.strip_prefix(b"\r\n") else {

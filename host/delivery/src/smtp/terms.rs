@@ -76,7 +76,7 @@ impl TransactionTerms {
     }
 
     /// The message as one chunk.
-    pub(super) const fn chunk(self, message: &Message<'_>) -> Chunk {
+    pub(super) fn chunk(self, message: &Message<'_>) -> Chunk {
         // A slice is never longer than 2^63 octets.
         let size = message.head.len() as u64 + message.body.len();
         match self.content {

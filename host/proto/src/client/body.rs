@@ -215,9 +215,8 @@ mod tests {
     /// True if the message consists of CRLF lines, none of which has NULs and then a dot at its start.
     fn is_lines(message: &[u8]) -> bool {
         let text: String = message.iter().map(|byte| char::from(*byte)).collect();
-        let has_nul_dot = |line: &str| {
-            line.starts_with('\0') && line.trim_start_matches('\0').starts_with('.')
-        };
+        let has_nul_dot =
+            |line: &str| line.starts_with('\0') && line.trim_start_matches('\0').starts_with('.');
         (text.is_empty() || text.ends_with("\r\n"))
             && !text.replace("\r\n", "").contains(['\r', '\n'])
             && !text.split("\r\n").any(has_nul_dot)

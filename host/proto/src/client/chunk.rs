@@ -82,7 +82,12 @@ impl Chunk {
             Some(lines) => lines.encode(octets, out)?,
             None => out.extend_from_slice(octets),
         }
-        if self.left == Some(0) && self.lines.as_ref().is_some_and(|lines| !lines.is_complete()) {
+        if self.left == Some(0)
+            && self
+                .lines
+                .as_ref()
+                .is_some_and(|lines| !lines.is_complete())
+        {
             // With its last octet, the server would have the message.
             out.truncate(start);
             return Err(NotLines.into());

@@ -86,9 +86,8 @@ impl EditTarget<'_, '_> {
 /// next plugin sees is what the backend gets.
 fn replace_body(body: Vec<u8>, context: &mut Context) {
     let parameters = context.transaction.as_ref();
-    let is_binary = parameters.is_some_and(|transaction| {
-        transaction.envelope.parameters.body == Some(Body::BinaryMime)
-    });
+    let is_binary = parameters
+        .is_some_and(|transaction| transaction.envelope.parameters.body == Some(Body::BinaryMime));
     let body = match is_binary {
         true => body,
         false => into_lines(body),
