@@ -81,9 +81,9 @@ pub(crate) fn check_own_signature(
     }
 }
 
-/// True if a certificate claims to be signed with its own key. While an authority changes its key, it
-/// has certificates of the new key, signed with the old one, under the same name (RFC 4210 section
-/// 4.4.1): they name different keys.
+/// True if a certificate claims to be signed with its own key. The names alone do not say so: some
+/// authorities issue certificates under their own name, and while an authority changes its key, it has
+/// certificates of the new key, signed with the old one (RFC 4210 section 4.4.1).
 fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
     let (mut of_authority, mut own) = (None, None);
     for extension in certificate.extensions() {
@@ -95,8 +95,11 @@ fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
             _ => {}
         }
     }
-    certificate.issuer().as_raw() == certificate.subject().as_raw()
-        && (of_authority.is_none() || of_authority == own)
+    let is_of_own_key = match of_authority {
+        Some(_) => of_authority == own,
+        None => certificate.is_ca(),
+    };
+    certificate.issuer().as_raw() == certificate.subject().as_raw() && is_of_own_key
 }
 
 /// Compares names as RFC 5280 section 7.1 asks, whatever the types of their strings are.

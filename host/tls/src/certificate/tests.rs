@@ -186,6 +186,16 @@ fn chains_of_many_programs_are_read() {
         let loaded = load(&text, &format!("\u{feff}{parameters}{key}")).unwrap();
         assert_eq!(loaded.key.cert, family.ders(), "{text}");
     }
+    // Some authorities issue certificates under their own name.
+    let own_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["mx.example".to_owned()]).unwrap();
+    params.distinguished_name = CertificateParams::default().distinguished_name;
+    params.distinguished_name.push(DnType::CommonName, "root");
+    let namesake = params.signed_by(&own_key, &family.root).unwrap().pem();
+    let own_key = own_key.serialize_pem();
+    assert_eq!(load(&namesake, &own_key).unwrap().key.cert.len(), 1);
+    let with_root = format!("{namesake}{root}");
+    assert_eq!(load(&with_root, &own_key).unwrap().key.cert.len(), 2);
     // A chain may end anywhere above the first certificate.
     for (text, count) in [(leaf.clone(), 1), (format!("{leaf}{middle}"), 2)] {
         assert_eq!(load(&text, &key).unwrap().key.cert.len(), count);

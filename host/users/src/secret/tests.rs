@@ -220,9 +220,9 @@ fn what_costs_too_much_is_known_by_its_parameters() {
         (scram(800_000), Ok(())),
         (scram(1_000_000), Err(too_long(20))),
     ];
-    _ = super::work::take_work();
+    _ = take_work();
     for (secret, expected) in table {
         assert_eq!(secret.check_cost(budget), expected, "{secret}");
     }
-    assert!(super::work::take_work().is_empty());
+    assert!(take_work().is_empty());
 }
