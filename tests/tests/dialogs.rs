@@ -203,8 +203,17 @@ fn play_with_answers(dialog: &Dialog) -> Vec<String> {
         .and_then(|says| says.trim_matches('"').strip_prefix("unused: "))
     {
         Some("") => Vec::new(),
+        // The instance that knew what it had answered is gone with an answer that is not valid.
+        Some(_) if has_failed(&played.gateway) => Vec::new(),
         unused => vec![format!("{dialog}: nobody asked {unused:?}")],
     }
+}
+
+fn has_failed(gateway: &Gateway) -> bool {
+    let failures = gateway
+        .log()
+        .find(|line| line["plugin"] == SCRIPTED && line["message"] == "plugin failed");
+    !failures.is_empty()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup, program, repository};
 use postgate_tests::peer::run;
+use postgate_tests::player::script::sidecar;
 
 /// A limit of a listener.
 struct Limit {
@@ -17,6 +18,8 @@ struct Limit {
     listener: &'static str,
     /// Other limits of the listener.
     beside: &'static str,
+    /// What a plugin answers, if there is one.
+    answer: Option<&'static str>,
     /// Does what the own limit permits, then what it does not, and asserts that each has the reply that
     /// is due.
     check: fn(&Gateway, Bound),
@@ -37,6 +40,7 @@ const fn limit(general: &'static str, own: &'static str, check: fn(&Gateway, Bou
         own,
         listener: "",
         beside: "",
+        answer: None,
         check,
     }
 }
@@ -62,6 +66,13 @@ fn limits() -> BTreeMap<&'static str, Limit> {
             limit("1", "2", connections_per_address),
         ),
         ("connection-rate", limit("1", "3", connection_rate)),
+        (
+            "plugins-timeout",
+            Limit {
+                answer: Some("message edit delay 3600000"),
+                ..limit("\"9m\"", "\"200ms\"", plugins_timeout)
+            },
+        ),
         ("slots", limit("1", "2", slots)),
         (
             "tarpit-after",
@@ -116,7 +127,15 @@ fn start(name: &str, limit: &Limit, own: &str) -> Gateway {
         "" => String::new(),
         beside => format!(", {beside}"),
     };
-    Setup::new()
+    let setup = match limit.answer {
+        Some(answer) => {
+            let answer = answer.parse().expect("an answer");
+            let sidecar = format!("limits.delay = \"2h\"\n{}", sidecar([&answer]));
+            Setup::new().plugin("10-scripted", "guests/scripted", &sidecar)
+        }
+        None => Setup::new(),
+    };
+    setup
         .set(&format!("limits.{name} = {}", limit.general))
         .listener(&format!("limits = {{ {name} = {own}{beside} }}"))
         .listener(limit.listener)
@@ -173,7 +192,7 @@ fn documented() -> BTreeMap<String, &'static str> {
         .map(|row| {
             let cells: Vec<_> = row.split(" | ").collect();
             let name = cells[0].trim_end_matches('`').to_owned();
-            match cells[1].ends_with(" above 0") {
+            match cells[1].contains(" above 0") {
                 true => (name, "above 0"),
                 false => (name, ""),
             }
@@ -216,6 +235,14 @@ fn header_size(gateway: &Gateway, bound: Bound) {
     let message = |size: usize| [b"A: bcdef\r\n".repeat(size / 10), b"\r\n".to_vec()].concat();
     send(gateway, &message(4_000), Bound::Off, "");
     send(gateway, &message(8_000), bound, "55");
+}
+
+/// The plugin has no time for the delay that it wants.
+fn plugins_timeout(gateway: &Gateway, bound: Bound) {
+    send(gateway, b"A: b\r\n\r\n", bound, "250 ");
+    gateway
+        .log()
+        .wait_for_message("plugins would delay the client for too long");
 }
 
 fn text_line(gateway: &Gateway, bound: Bound) {

@@ -266,7 +266,7 @@ fn message(name: &str) -> Vec<u8> {
         .split('-')
         .filter_map(|part| part.parse::<usize>().ok())
         .sum();
-    let lines = if number % 8 == 0 { 2_000 } else { 5 };
+    let lines = if number.is_multiple_of(8) { 2_000 } else { 5 };
     let head = format!("X-Name: {name}\r\nSubject: a message\r\n\r\n");
     let line = format!("a line of {name}, of an ordinary length, more or less\r\n");
     [head, line.repeat(lines)].concat().into_bytes()

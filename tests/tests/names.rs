@@ -162,25 +162,27 @@ fn a_plugin_asks_for_each_kind_of_record() {
         ("a.example", Record::Exchanger(20, "second.example")),
         ("a.example", Record::Exchanger(10, "first.example")),
         ("a.example", Record::Text("v=spf1 ", "-all")),
-        (
-            "1.0.0.127.in-addr.arpa",
-            Record::Pointer("localhost.example"),
-        ),
+        ("9.2.0.192.in-addr.arpa", Record::Pointer("nine.example")),
         ("broken.example", Record::Failure),
     ]);
     let gateway = Setup::new()
+        .listener("proxy = \"required\"\nproxy-from = [\"127.0.0.1\"]")
         .set(&names.settings())
         .set(RELAYED)
         .plugin("10-resolver", "guests/resolver", "grants = [\"dns\"]")
         .start();
-    let mut client = Client::greeted(gateway.address());
+    // The names of the loopback address are in a file of the machine.
+    let mut client = gateway.connect();
+    client.write(b"PROXY TCP4 192.0.2.9 192.0.2.2 1111 2222\r\n");
+    client.expect("220 ");
+    client.says("EHLO client.example", "250");
     client.says("MAIL FROM:<>", "250");
     for (recipient, found) in [
         ("ipv4@a.example", "192.0.2.1, 192.0.2.2"),
         ("ipv6@a.example", "::1"),
         ("mx@a.example", "10 first.example, 20 second.example"),
         ("txt@a.example", "v=spf1 -all"),
-        ("ptr@a.example", "localhost.example"),
+        ("ptr@a.example", "nine.example"),
         ("ipv4@absent.example", "there is no such record"),
         ("txt@broken.example", "no server answered"),
     ] {

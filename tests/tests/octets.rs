@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
-/// How many messages go through each gateway, at least.
+/// How many messages go through each gateway, at least, unless the variable PROPTEST_CASES says more.
 const CASES: u32 = 60;
 
 const MODES: [&str; 4] = ["strict", "ensure", "ensure-legacy", "leave"];
@@ -185,7 +185,7 @@ impl Seen {
         let mut depths: Vec<usize> = Vec::new();
         for line in gateway.log().find(|line| said(line).is_some()) {
             let line = said(&line).unwrap_or_default();
-            let words: Vec<_> = line.split(' ').collect();
+            let words: Vec<_> = line.splitn(5, ' ').collect();
             match words[..] {
                 ["header", digits] => seen.headers.extend(octets(digits)),
                 ["body", digits] => seen.body.extend(octets(digits)),
@@ -193,7 +193,7 @@ impl Seen {
                     let part = seen.parts.last_mut().expect("content follows its part");
                     part.content.extend(octets(digits));
                 }
-                ["part", parent, is_container, content_type, has_defects] => {
+                ["part", parent, is_container, has_defects, content_type] => {
                     let parent: usize = parent.parse().expect("an index");
                     let depth = depths.get(parent).map_or(0, |depth| depth + 1);
                     depths.push(depth);
@@ -213,20 +213,30 @@ impl Seen {
     }
 }
 
-/// Parts for comparison. Readers differ in harmless ways: whether two boundaries in a row make a part
-/// without content, and whether a line end before the end of the message belongs to a part that no
-/// boundary ends.
+/// Parts for comparison. Readers differ in harmless ways: on parts that hold nothing, and on whether a
+/// line end before the end of the message belongs to a part that no boundary ends.
 fn comparable(parts: &[Part]) -> Vec<Part> {
     let mut parts = parts.to_vec();
     for part in &mut parts {
+        // What is no type is shown in different ways.
+        let end = part.content_type.find(|c: char| c.is_whitespace());
+        part.content_type
+            .truncate(end.unwrap_or(part.content_type.len()));
         for end in [b'\n', b'\r'] {
             if part.content.last() == Some(&end) {
                 part.content.pop();
             }
         }
     }
-    parts.retain(|part| part.is_container || !part.content.is_empty());
-    parts
+    let mut kept: Vec<Part> = Vec::new();
+    for part in parts.into_iter().rev() {
+        let holds_others = kept.last().is_some_and(|next| next.depth > part.depth);
+        if holds_others || !part.content.is_empty() {
+            kept.push(part);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 /// Header fields that decide how a message or a part is read.
@@ -325,29 +335,58 @@ fn message() -> impl Strategy<Value = Message> {
     (content(), way).prop_map(|(octets, way)| Message { octets, way })
 }
 
+/// True if the message ends with the header fields, an empty line, and the body. A message without a
+/// body may end with its header block.
+fn is_whole(stored: &[u8], seen: &Seen) -> bool {
+    let Some(head) = stored.strip_suffix(&seen.body[..]) else {
+        return false;
+    };
+    let blanks = [b"\r\n".as_slice(), b"\n", b"\r", b""];
+    let mut heads = blanks.iter().filter_map(|blank| {
+        let is_missing = blank.is_empty() && !seen.body.is_empty();
+        head.strip_suffix(*blank).filter(|_| !is_missing)
+    });
+    heads.any(|head| with_line_ends(head).ends_with(&with_line_ends(&seen.headers)))
+}
+
+/// Lines, each with CRLF.
+fn with_line_ends(octets: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (at, octet) in octets.iter().enumerate() {
+        match octet {
+            b'\n' if at > 0 && octets[at - 1] == b'\r' => {}
+            b'\r' | b'\n' => lines.extend_from_slice(b"\r\n"),
+            octet => lines.push(*octet),
+        }
+    }
+    lines
+}
+
 /// Checks one message in one gateway.
 fn check(house: &mut House, reader: &mut Reader, message: &Message) -> Result<(), TestCaseError> {
     let Some((seen, stored)) = house.deliver(message) else {
         return Ok(());
     };
     let shown = |octets: &[u8]| octets.escape_ascii().to_string();
-    // A message without a body may end with its header block.
-    let blank = match seen.body.is_empty() && stored.ends_with(&seen.headers) {
-        true => b"".as_slice(),
-        false => b"\r\n",
-    };
-    let whole = [&seen.headers[..], blank, &seen.body].concat();
     prop_assert!(
-        stored.ends_with(&whole),
-        "stored\n{}\nseen\n{}",
+        is_whole(&stored, &seen),
+        "stored\n{}\nseen\n{}\n{}",
         shown(&stored),
-        shown(&whole)
+        shown(&seen.headers),
+        shown(&seen.body)
     );
     // A plugin is told that programs may find other parts.
     if seen.has_defects {
         return Ok(());
     }
-    let found = comparable(&reader.read(&stored));
+    let found = reader.read(&stored);
+    if found
+        .iter()
+        .any(|part| part.is_container && part.is_doubtful)
+    {
+        return Ok(());
+    }
+    let found = comparable(&found);
     let parts = comparable(&seen.parts);
     let outline = |parts: &[Part]| -> Vec<_> {
         let facts = |part: &Part| (part.depth, part.is_container, part.content_type.clone());
@@ -372,11 +411,13 @@ fn check(house: &mut House, reader: &mut Reader, message: &Message) -> Result<()
 #[test]
 fn what_plugins_see_is_what_the_backend_gets() {
     let reader = RefCell::new(Reader::start());
+    let cases =
+        std::env::var("PROPTEST_CASES").map_or(CASES, |text| text.parse().expect("a number"));
     for store in [Store::Data, Store::Chunks, Store::Maildir] {
         for mode in MODES {
             let house = RefCell::new(House::new(mode, store));
             let mut runner = TestRunner::new(Config {
-                cases: CASES,
+                cases,
                 failure_persistence: None,
                 max_shrink_iters: 300,
                 ..Config::default()

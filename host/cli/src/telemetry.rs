@@ -86,6 +86,37 @@ impl MakeWriter<'_> for LineBuffer {
     }
 }
 
+/// Keeps each entry of the log in one line: some libraries write several, and whoever reads the log
+/// would take the others for entries of their own.
+struct OneLine<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
+    type Writer = OneLine<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+}
+
+impl<W: io::Write> io::Write for OneLine<W> {
+    /// Writes an entry, which the subscriber formats as a whole.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let text = entry.strip_suffix(b"\n").unwrap_or(entry);
+        if !text.contains(&b'\n') {
+            return self.0.write(entry);
+        }
+        let lines: Vec<_> = text.split(|octet| *octet == b'\n').collect();
+        let mut line = lines.join(b"\\n".as_slice());
+        line.extend_from_slice(&entry[text.len()..]);
+        self.0.write_all(&line)?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Makes the log of this process what `log` asks for, with each line written at once.
 fn start(log: &Log) {
     start_with(log, io::stderr);
@@ -121,7 +152,7 @@ where
             .flat_map(|(name, level)| targets(name).map(|target| (target, *level))),
     );
     tracing_subscriber::registry()
-        .with(layer(log.format, writer).with_filter(filter))
+        .with(layer(log.format, OneLine(writer)).with_filter(filter))
         .init();
 }
 
@@ -193,6 +224,24 @@ mod tests {
         assert_eq!(line["message"], "panicked");
         assert_eq!(line["cause"], "for this test");
         assert!(line["location"].as_str().unwrap().contains("telemetry.rs:"));
+    }
+
+    #[test]
+    fn an_entry_is_one_line() {
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let lines = LineBuffer::default();
+            let writer = OneLine(lines.clone());
+            let subscriber = tracing_subscriber::registry().with(layer(format, writer));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::info!("one\ntwo\n");
+                tracing::info!("three");
+            });
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            let lines: Vec<_> = text.lines().collect();
+            assert_eq!(lines.len(), 2, "{text}");
+            assert!(lines[0].contains("one\\ntwo\\n"), "{text}");
+            assert!(lines[1].contains("three"), "{text}");
+        }
     }
 
     #[test]

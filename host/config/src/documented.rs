@@ -228,7 +228,7 @@ fn toml_of(rows: &[(String, Option<String>)], more: &[(&str, &str)]) -> String {
         lines.extend(default.as_ref().map(|default| format!("{key} = {default}")));
     }
     for (table, line) in more {
-        tables.get_mut(table).unwrap().push((*line).to_owned());
+        tables.entry(table).or_default().push((*line).to_owned());
     }
     let heading = |table| match table {
         "" => String::new(),

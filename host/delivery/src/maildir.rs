@@ -17,6 +17,7 @@ use postgate_spool::Content;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
+use crate::error::DeliveryError;
 use crate::message::Message;
 
 /// A directory in which each message is one file, however many recipients it has.
@@ -42,7 +43,11 @@ impl Maildir {
     /// # Errors
     ///
     /// Fails if the message cannot be written and synced to the disk.
-    pub async fn store(&self, sender: &ReversePath, message: &Message<'_>) -> io::Result<()> {
+    pub async fn store(
+        &self,
+        sender: &ReversePath,
+        message: &Message<'_>,
+    ) -> Result<(), DeliveryError> {
         let head = format!("Return-Path: {sender}\r\n");
         self.store_below(head, &without(&["Return-Path"], message.head), message.body)
             .await
@@ -59,7 +64,7 @@ impl Maildir {
         sender: &ReversePath,
         recipients: &[&Recipient],
         message: &Message<'_>,
-    ) -> io::Result<()> {
+    ) -> Result<(), DeliveryError> {
         let mut head = String::new();
         for recipient in recipients {
             // Writing to a String never fails.
@@ -70,7 +75,12 @@ impl Maildir {
         self.store_below(head, &rest, message.body).await
     }
 
-    async fn store_below(&self, head: String, rest: &[u8], body: &Content) -> io::Result<()> {
+    async fn store_below(
+        &self,
+        head: String,
+        rest: &[u8],
+        body: &Content,
+    ) -> Result<(), DeliveryError> {
         let maildir = Arc::clone(&self.0);
         let mut head = head.into_bytes();
         head.extend_from_slice(rest);
@@ -79,6 +89,10 @@ impl Maildir {
         spawn_blocking(move || maildir.store(&head, &body))
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+            .map_err(|cause| DeliveryError::Store {
+                maildir: self.0.path.clone(),
+                cause,
+            })
     }
 }
 

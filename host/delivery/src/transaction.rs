@@ -74,8 +74,7 @@ impl BackendTransaction {
             Route::Maildir { maildir, .. } => maildir
                 .store(&envelope.sender, message)
                 .await
-                .map(|()| replies::message_stored())
-                .map_err(DeliveryError::Store),
+                .map(|()| replies::message_stored()),
             Route::NoBackend => Err(DeliveryError::NoBackend),
             Route::Server(relay) => relay.deliver(envelope, recipients, message).await,
         }

@@ -21,7 +21,7 @@ pub enum Defect {
 
 /// The transfer encoding of these fields, in lower case, and true if programs may disagree on it.
 /// Of several fields, the first counts.
-pub(super) fn encoding(fields: &HeaderBlock, is_multipart: bool) -> (String, bool) {
+pub(super) fn encoding(fields: &HeaderBlock, content_type: &str) -> (String, bool) {
     let mut found: Option<String> = None;
     let mut is_ambiguous = false;
     for field in fields.named("Content-Transfer-Encoding") {
@@ -30,8 +30,7 @@ pub(super) fn encoding(fields: &HeaderBlock, is_multipart: bool) -> (String, boo
         let is_known = matches!(name, "base64" | "quoted-printable");
         is_ambiguous |= match is_identity(name) {
             true => ENCODED.iter().any(|encoded| written.contains(encoded)),
-            // RFC 2045 §6.4: a multipart has no encoding of its own.
-            false => !is_known || name != written.trim() || is_multipart && name == "base64",
+            false => !is_known || name != written.trim() || is_unusual(name, content_type),
         };
         match &found {
             None => found = Some(name.to_owned()),
@@ -94,6 +93,15 @@ fn first_token(written: &str) -> &str {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
     &rest[..end]
+}
+
+/// True if some programs pass over this encoding, and find other parts: neither a multipart nor a message
+/// may have one (RFC 2045 §6.4). A message in base64 has no line in which such a program would find a part.
+fn is_unusual(encoding: &str, content_type: &str) -> bool {
+    match content_type {
+        "message/global" | "message/rfc822" => encoding == "quoted-printable",
+        other => other.starts_with("multipart/") && encoding == "base64",
+    }
 }
 
 /// True if content with this encoding is as it is in the message.
@@ -159,11 +167,24 @@ mod tests {
                 .iter()
                 .map(|value| format!("Content-Transfer-Encoding: {value}\r\n"))
                 .collect();
-            let found = encoding(&block(&fields), false);
+            let found = encoding(&block(&fields), "text/plain");
             assert_eq!(found, (expected.to_owned(), is_ambiguous), "{fields}");
         }
-        let multipart = block("Content-Transfer-Encoding: base64\r\n");
-        assert!(encoding(&multipart, true).1);
+        for (content_type, name, expected) in [
+            ("multipart/mixed", "base64", true),
+            ("multipart/mixed", "quoted-printable", false),
+            ("message/rfc822", "base64", false),
+            ("message/rfc822", "quoted-printable", true),
+            ("message/global", "quoted-printable", true),
+            ("message/delivery-status", "quoted-printable", false),
+        ] {
+            let fields = block(&format!("Content-Transfer-Encoding: {name}\r\n"));
+            assert_eq!(
+                encoding(&fields, content_type).1,
+                expected,
+                "{content_type} {name}"
+            );
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Facts {
     }
 
     /// Converts the fields of a part. Without a Content-Type, its type is `default_type`.
-    pub(super) fn of(part: &MessagePart<'_>, default_type: &str) -> Self {
+    pub(super) fn of<'a>(part: &'a MessagePart<'_>, default_type: &str) -> Self {
         let content_type = part.content_type();
         let parameters = content_type.and_then(|content_type| content_type.attributes());
         let parameter = |name: &str| {
@@ -66,7 +66,10 @@ impl Facts {
                 || default_type.to_owned(),
                 |content_type| {
                     let subtype = content_type.subtype().unwrap_or("plain");
-                    format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase()
+                    // Programs do not look at what follows white space.
+                    let word =
+                        |text: &'a str| text.split_ascii_whitespace().next().unwrap_or_default();
+                    format!("{}/{}", word(content_type.ctype()), word(subtype)).to_ascii_lowercase()
                 },
             ),
             filenames: part.attachment_name().map(Into::into).into_iter().collect(),
@@ -100,7 +103,7 @@ impl Facts {
         let usual = self.filenames.drain(..).next();
         let names = Names::of(fields, usual);
         self.filenames = names.found;
-        let (encoding, is_encoding_ambiguous) = encoding(fields, self.is_multipart());
+        let (encoding, is_encoding_ambiguous) = encoding(fields, &self.content_type);
         self.encoding = encoding;
         let found = [
             (is_encoding_ambiguous, Defect::AmbiguousEncoding),

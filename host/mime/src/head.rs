@@ -97,7 +97,8 @@ fn first_fields(fields: &HeaderBlock) -> Vec<u8> {
         seen.push(name);
         first.extend_from_slice(name.as_bytes());
         first.push(b':');
-        first.extend_from_slice(field.value());
+        // The parser does not know that a lone CR ends a line.
+        first.extend_from_slice(&field.unfolded());
         first.extend_from_slice(b"\r\n");
     }
     first.extend_from_slice(b"\r\n");

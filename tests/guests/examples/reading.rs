@@ -25,8 +25,8 @@ impl OnMessage for Reading {
                 "{name} part {} {} {} {}",
                 part.parent,
                 part.container,
+                !part.defects.is_empty(),
                 part.content_type,
-                !part.defects.is_empty()
             ));
             let read = |offset, length| message::read_part(index, offset, length);
             say(name, "content", &all(read, part.size));

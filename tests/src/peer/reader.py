@@ -3,7 +3,7 @@
 Each line of the input is a message in hexadecimal digits. Each line of the output is a JSON list with an
 item for each MIME part, in the order of the message: the number of parts around it, whether it contains
 others, its type, whether its content breaks the rules of its transfer encoding, and the content without
-the transfer encoding, in hexadecimal digits.
+the transfer encoding, in hexadecimal digits. A message may not have a transfer encoding.
 """
 
 import email
@@ -22,9 +22,10 @@ def parts(part, depth):
 
 
 def is_malformed(part):
-    if part.is_multipart():
-        return False
     encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
+    if part.is_multipart():
+        # Other programs decode it.
+        return part.get_content_maintype() == "message" and encoding == "base64"
     # The octets as they came: get_payload() would convert them to the charset.
     content = (part._payload or "").encode("ascii", "surrogateescape")
     # Lines of whole groups of base64, and the signs of quoted-printable.

@@ -1,5 +1,6 @@
 //! Why a delivery failed, and the reply to the client.
 
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use postgate_proto::address::ForwardPath;
@@ -76,8 +77,14 @@ pub enum DeliveryError {
     #[error("the backend refused an envelope that it has accepted before: {}", .0.reply())]
     Reopened(Refusal),
     /// The message cannot be written to the Maildir.
-    #[error("the message cannot be stored: {0}")]
-    Store(#[source] io::Error),
+    #[error("the message cannot be stored in {maildir:?}: {cause}")]
+    Store {
+        /// The Maildir.
+        maildir: PathBuf,
+        /// The cause.
+        #[source]
+        cause: io::Error,
+    },
     /// The backend did not answer in time.
     #[error("the backend took too long at the {stage}")]
     Timeout {
@@ -100,8 +107,14 @@ pub enum DeliveryError {
     #[error("the message cannot be sent unchanged: {0}")]
     Unsendable(#[from] EncodeError),
     /// No connection to the backend could be made.
-    #[error("the backend cannot be reached: {0}")]
-    Unreachable(#[source] io::Error),
+    #[error("the backend {address} cannot be reached: {cause}")]
+    Unreachable {
+        /// The address of the backend, as configured.
+        address: String,
+        /// The cause.
+        #[source]
+        cause: io::Error,
+    },
 }
 
 impl DeliveryError {
@@ -150,9 +163,9 @@ impl DeliveryError {
             Self::NoBackend => NO_BACKEND,
             Self::NoRecipients => NO_RECIPIENTS,
             Self::Refused(refusal) | Self::Reopened(refusal) => about_mail(refusal),
-            Self::Store(error) if is_full(error) => NO_ROOM,
-            Self::Store(_) => Refusal::TRY_LATER,
-            Self::Unreachable(_) => UNREACHABLE,
+            Self::Store { cause, .. } if is_full(cause) => NO_ROOM,
+            Self::Store { .. } => Refusal::TRY_LATER,
+            Self::Unreachable { .. } => UNREACHABLE,
             // Another attempt would not change the message.
             Self::Unsendable(EncodeError::Lines(_)) => UNSENDABLE,
         }
@@ -257,6 +270,13 @@ mod tests {
         Refusal::fixed(code, Enhanced::new(class, 7, 1), "said the backend")
     }
 
+    fn store(cause: io::Error) -> DeliveryError {
+        DeliveryError::Store {
+            maildir: "/var/mail/store".into(),
+            cause,
+        }
+    }
+
     fn check(table: impl IntoIterator<Item = (DeliveryError, &'static str)>) {
         for (error, expected) in table {
             let shown = error.refusal().reply().to_string();
@@ -269,8 +289,8 @@ mod tests {
         use io::ErrorKind::{NotFound, StorageFull};
         check([
             (DeliveryError::Content(NotFound.into()), "451 4.3.0"),
-            (DeliveryError::Store(NotFound.into()), "451 4.3.0"),
-            (DeliveryError::Store(StorageFull.into()), "452 4.3.1"),
+            (store(NotFound.into()), "451 4.3.0"),
+            (store(StorageFull.into()), "452 4.3.1"),
             (DeliveryError::Refused(NEEDS_UTF8), "550 5.6.7"),
             (DeliveryError::Refused(NO_CONVERSION), "554 5.6.1"),
             (DeliveryError::NoBackend, "452 4.3.1 No storage backend"),
@@ -296,7 +316,10 @@ mod tests {
         let stage = Stage::Data;
         check([
             (
-                DeliveryError::Unreachable(ConnectionRefused.into()),
+                DeliveryError::Unreachable {
+                    address: "smtp://192.0.2.1:25".to_owned(),
+                    cause: ConnectionRefused.into(),
+                },
                 "451 4.4.1",
             ),
             (DeliveryError::Timeout { stage }, "451 4.4.2"),
@@ -363,8 +386,11 @@ mod tests {
         let cause = || io::Error::from(io::ErrorKind::UnexpectedEof);
         for error in [
             DeliveryError::Content(cause()),
-            DeliveryError::Store(cause()),
-            DeliveryError::Unreachable(cause()),
+            store(cause()),
+            DeliveryError::Unreachable {
+                address: "smtp://192.0.2.1:25".to_owned(),
+                cause: cause(),
+            },
             DeliveryError::Closed {
                 stage: Stage::Data,
                 cause: cause(),

@@ -1,14 +1,17 @@
 //! A mail transaction with an SMTP or LMTP server.
 
+mod state;
+
 use std::mem;
 use std::sync::Arc;
 
-use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::address::ForwardPath;
 use postgate_proto::client::Protocol;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::reply::{Acceptance, Refusal};
 use tracing::debug;
 
+use self::state::{Failed, Open, State, Step, paths};
 use super::connection::{Connection, Opened};
 use super::in_doubt::InDoubt;
 use super::lmtp_replies::{broken, combined};
@@ -355,98 +358,5 @@ impl Drop for Relay {
         if let State::Open(open) = self.take() {
             self.server.pool.put(open.connection);
         }
-    }
-}
-
-/// The result of a call, and the state after it.
-struct Step {
-    next: State,
-    result: Result<Acceptance, DeliveryError>,
-}
-
-impl Step {
-    const fn interrupted() -> Self {
-        Self {
-            next: State::Interrupted,
-            result: Err(DeliveryError::Refused(Refusal::TRY_LATER)),
-        }
-    }
-}
-
-/// The state of a transaction. Each call takes it by value, so that a connection cannot be used
-/// after it has failed.
-#[derive(Debug)]
-enum State {
-    /// The server knows nothing of the transaction.
-    New,
-    /// The server has accepted the sender, and perhaps recipients.
-    Open(Box<Open>),
-    /// Nothing more is accepted.
-    Failed(Failed),
-    /// A call was dropped before it ended. How much the server has read is unknown, so that the
-    /// connection was closed with the call, and all that is left to say is "try later".
-    ///
-    /// This is also the state during a call: the future of an `async fn` can be dropped at any
-    /// `.await`, and there is no other moment to leave this state behind.
-    Interrupted,
-}
-
-impl State {
-    fn has_accepted(&self, path: &ForwardPath) -> bool {
-        match self {
-            Self::Open(open) => {
-                let mut accepted = open.accepted.iter();
-                accepted.any(|accepted| accepted.path == *path)
-            }
-            Self::Failed(failed) => failed.accepted.contains(path),
-            Self::Interrupted | Self::New => false,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Open {
-    connection: Connection,
-    /// The sender that the server was told.
-    sender: ReversePath,
-    /// The recipients that the server has accepted.
-    accepted: Vec<Recipient>,
-}
-
-impl Open {
-    /// True if the server has accepted this sender and these recipients, in their order.
-    fn is_for(&self, envelope: &Envelope, recipients: &[&Recipient]) -> bool {
-        let paths = recipients.iter().map(|recipient| &recipient.path);
-        let accepted = self.accepted.iter().map(|accepted| &accepted.path);
-        self.sender == envelope.sender && accepted.eq(paths)
-    }
-
-    fn answered(mut self, recipient: &Recipient, answer: Result<Acceptance, Refusal>) -> Step {
-        if answer.is_ok() {
-            self.accepted.push(recipient.clone());
-        }
-        Step {
-            next: State::Open(Box::new(self)),
-            result: answer.map_err(DeliveryError::Refused),
-        }
-    }
-}
-
-fn paths(recipients: Vec<Recipient>) -> Vec<ForwardPath> {
-    let paths = recipients.into_iter().map(|recipient| recipient.path);
-    paths.collect()
-}
-
-#[derive(Debug)]
-struct Failed {
-    /// The answer to every later call.
-    refusal: Refusal,
-    /// The recipients that the server had accepted before.
-    accepted: Vec<ForwardPath>,
-}
-
-impl Failed {
-    fn error(&self) -> DeliveryError {
-        DeliveryError::Refused(self.refusal.clone())
     }
 }

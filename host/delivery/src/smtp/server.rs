@@ -100,7 +100,7 @@ impl Server {
             Socket::Unix(path) => self.greet(Stream::connect_unix(path)).await,
             Socket::Tcp(HostPort { host, port }) => {
                 let addresses = self.limited(lookup_host((host.as_str(), *port))).await?;
-                let mut last = DeliveryError::Unreachable(io::ErrorKind::NotFound.into());
+                let mut last = self.unreachable(io::ErrorKind::NotFound.into());
                 for address in addresses {
                     match self.greet(Stream::connect_tcp(address)).await {
                         Ok(connection) => return Ok(connection),
@@ -129,6 +129,13 @@ impl Server {
         timeout(self.peer.connect_timeout, connecting)
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(DeliveryError::Unreachable)
+            .map_err(|error| self.unreachable(error))
+    }
+
+    fn unreachable(&self, cause: io::Error) -> DeliveryError {
+        DeliveryError::Unreachable {
+            address: self.peer.address.clone(),
+            cause,
+        }
     }
 }

@@ -11,11 +11,9 @@ use postgate_proto::session::{
     Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait, Writing,
 };
 use tokio::time::{Instant, timeout};
-use tracing::debug;
 
 use super::handler::Handler;
 use super::transport::{ReadOutcome, Transport, Upgraded};
-use crate::error_chain::Chain;
 use crate::shutdown::{Shutdown, ShutdownPhase};
 
 /// Drives a session to its end.
@@ -148,7 +146,7 @@ impl<T: Transport> Driver<T> {
         match timeout(self.limits.write_timeout, write).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                debug!(error = %Chain(&error), "connection broke");
+                self.handler.connection_broke(&error);
                 return Err((Ending::Closed, writing.counters()));
             }
             Err(_) => return Err((Ending::Timeout, writing.counters())),
@@ -192,7 +190,7 @@ impl<T: Transport> Driver<T> {
             Ok(ReadOutcome::TimedOut) => Ok(reading.hang_up(Ending::Timeout)),
             Ok(ReadOutcome::Closed) => Err((Ending::Closed, reading.counters())),
             Err(error) => {
-                debug!(error = %Chain(&error), "connection broke");
+                self.handler.connection_broke(&error);
                 Err((Ending::Closed, reading.counters()))
             }
         }

@@ -83,3 +83,17 @@ fn a_large_part_is_read_in_pieces() {
     assert_eq!(mime.text(0, 0, 9).unwrap(), None);
     assert_eq!(mime.read(1, 359_999, 9).unwrap(), [0xA9]);
 }
+
+#[test]
+fn nothing_behind_white_space_is_part_of_a_type() {
+    for written in [
+        "text/html",
+        "text/html folded",
+        "text/html\r\n\tfolded",
+        "text/html\r folded",
+        " TEXT/HTML\t; charset=utf-8",
+    ] {
+        let found = parts(&format!("Content-Type: {written}\r\n\r\n"), "<p>");
+        assert_eq!(found[0].facts.content_type, "text/html", "{written:?}");
+    }
+}

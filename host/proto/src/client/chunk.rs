@@ -1,9 +1,7 @@
 //! Messages sent as one BDAT chunk (RFC 3030 §2).
 
-use std::fmt;
-
 use crate::client::body::{BodyEncoder, NotLines};
-use crate::client::encoder::EncodeError;
+use crate::client::encode_error::{EncodeError, WrongSize};
 
 /// A message sent with BDAT, octet for octet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,18 +107,6 @@ impl Chunk {
         }
     }
 }
-
-/// A message does not have the announced size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrongSize;
-
-impl fmt::Display for WrongSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the message has not the size that was announced")
-    }
-}
-
-impl std::error::Error for WrongSize {}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,8 @@
 //! The encoding of a message for DATA or BDAT.
 
-use std::fmt;
-
-use crate::client::body::{BodyEncoder, NotLines};
-use crate::client::chunk::{Chunk, WrongSize};
+use crate::client::body::BodyEncoder;
+use crate::client::chunk::Chunk;
+use crate::client::encode_error::EncodeError;
 
 /// The encoding of a message.
 #[derive(Debug)]
@@ -29,35 +28,3 @@ impl Encoder {
         }
     }
 }
-
-/// A message cannot be sent: the connection can only be closed, before the message ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EncodeError {
-    /// It holds what lines cannot carry unchanged.
-    Lines(NotLines),
-    /// It does not have the size that was announced.
-    Size(WrongSize),
-}
-
-impl From<NotLines> for EncodeError {
-    fn from(error: NotLines) -> Self {
-        Self::Lines(error)
-    }
-}
-
-impl From<WrongSize> for EncodeError {
-    fn from(error: WrongSize) -> Self {
-        Self::Size(error)
-    }
-}
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lines(error) => error.fmt(f),
-            Self::Size(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for EncodeError {}

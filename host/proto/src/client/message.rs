@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::{iter, mem};
 
-use crate::client::encoder::EncodeError;
+use crate::client::encode_error::EncodeError;
 use crate::client::phase::Phase;
 use crate::client::stage::{Protocol, Stage};
 

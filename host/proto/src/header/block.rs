@@ -44,11 +44,18 @@ impl HeaderBlock {
     ///   empty line that is missing before it is put in.
     /// - White space between the name of a field and its colon is removed (RFC 5322 §4.5.8).
     /// - A first line `From ` of an mbox, also behind `>`, becomes the field `X-Mailbox-Line`.
+    /// - A lone CR or LF in place of the empty line becomes CRLF, unless the line before it ends in the
+    ///   same way.
     pub fn split(octets: Vec<u8>) -> (Self, Vec<u8>) {
         let mut block = Self::index(octets, HeaderLine::is_in_message);
         let body = block.buffer.split_off(block.given);
         if !body.is_empty() {
             block.separate();
+        }
+        if let Ending::Given(blank) = &block.ending
+            && !block.is_usual(blank)
+        {
+            block.ending = Ending::Added;
         }
         block.mend();
         (block, body)
@@ -96,6 +103,16 @@ impl HeaderBlock {
             places: OnceLock::new(),
             hasher,
             ending,
+        }
+    }
+
+    /// True if programs that know the line before this empty one know this one too.
+    fn is_usual(&self, blank: &Range<usize>) -> bool {
+        let (before, blank) = (&self.buffer[..blank.start], &self.buffer[blank.clone()]);
+        match blank {
+            b"\r\n" => true,
+            b"\n" => before.ends_with(b"\n") && !before.ends_with(b"\r\n"),
+            _ => before.ends_with(b"\r"),
         }
     }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::edit::{
     ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, mechanisms, one_line,
-    recipient, replace_body, rewrite_sender, session_edit,
+    recipient, rewrite_sender, session_edit,
 };
 use super::invalid_answer::InvalidAnswer;
 use super::verdict::{query_verdict, refused, verdict};
@@ -178,7 +178,7 @@ pub(crate) fn message(
         MessageEdit::RemoveRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::RemoveRecipient)
             .map(Edit::Envelope),
-        MessageEdit::ReplaceBody(body) => replace_body(body),
+        MessageEdit::ReplaceBody(body) => Ok(Edit::ReplaceBody(body)),
         MessageEdit::RewriteSender(text) => rewrite_sender(&text, charset),
         MessageEdit::SetId(id) => match id.len() {
             1..=100 if id.bytes().all(|octet| octet.is_ascii_graphic()) => Ok(Edit::SetId(id)),

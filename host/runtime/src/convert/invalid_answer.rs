@@ -13,9 +13,6 @@ use postgate_proto::reply::InvalidReply;
 /// it is displayed.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAnswer {
-    /// A new body has a CR or LF that is not part of a CRLF.
-    #[error("the lines of a body must end with CRLF")]
-    BodyLineEnding,
     /// A keyword for the reply to EHLO does not have the syntax of RFC 5321 §4.1.1.1.
     #[error("{0:?} is not an EHLO keyword with parameters")]
     EhloKeyword(String),

@@ -1,5 +1,6 @@
 //! Questions and facts about the client: PROXY, HELO, XCLIENT, TLS, and protocol errors.
 
+use std::io;
 use std::sync::Arc;
 
 use postgate_proto::fault::Fault;
@@ -14,6 +15,7 @@ use tracing::{debug, info};
 use super::answer::answer_of;
 use super::core::Handler;
 use crate::clock;
+use crate::error_chain::Chain;
 use crate::tls::HandshakeError;
 
 impl Handler {
@@ -109,6 +111,12 @@ impl Handler {
             Some(_) => Answer::Authenticated,
             None => Answer::Proceed(None),
         }
+    }
+
+    /// Logs that the connection failed.
+    pub fn connection_broke(&self, error: &io::Error) {
+        let session = &self.context.session.id;
+        debug!(session, error = %Chain(error), "connection broke");
     }
 
     /// Adds a fault of the client to the context for the plugins, and logs it. The level is info for

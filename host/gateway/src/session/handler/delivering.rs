@@ -167,7 +167,7 @@ impl Handler {
             Ok(()) => Ok(self.queued(Fate::Quarantined)),
             Err(error) => {
                 error!(session, error = %Chain(&error), "cannot write to the quarantine");
-                Ok(Disposition::refused(DeliveryError::Store(error).refusal()))
+                Ok(Disposition::refused(error.refusal()))
             }
         }
     }

@@ -159,6 +159,14 @@ fn a_message_is_divided_and_mended() {
         ),
         (">From a\n\nA: b", "X-Mailbox-Line: >From a\n\n", "A: b"),
         ("From ", "X-Mailbox-Line: From ", ""),
+        // Whoever knows the lines before an empty line knows it too.
+        ("A: b\r\n\nC: d", "A: b\r\n\r\n", "C: d"),
+        ("A: b\r\n\rC: d", "A: b\r\n\r\n", "C: d"),
+        ("A: b\n\rC: d", "A: b\n\r\n", "C: d"),
+        ("A: b\n\nC: d", "A: b\n\n", "C: d"),
+        ("A: b\r\rC: d", "A: b\r\r", "C: d"),
+        ("\rC: d", "\r\n", "C: d"),
+        ("\nC: d", "\r\n", "C: d"),
     ];
     for (given, head, body) in table {
         let (mut block, rest) = HeaderBlock::split(given.into());
