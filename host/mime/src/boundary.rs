@@ -20,3 +20,20 @@ pub(super) fn boundary(open: &[Open], line: &[u8]) -> Option<(usize, bool)> {
         is_boundary.then_some((index, end.is_some()))
     })
 }
+
+/// The open multipart whose boundary the line begins with, although it is no boundary: some programs
+/// compare no more of a line, and others go on after a closing boundary. Returns the part. A closing
+/// boundary may be repeated.
+pub(super) fn resembles(open: &[Open], closed: &[Open], line: &[u8]) -> Option<usize> {
+    let rest = line.strip_prefix(b"--")?;
+    let begins = |open: &&Open| {
+        let boundary = open.boundary.as_deref();
+        boundary.is_some_and(|boundary| rest.starts_with(boundary))
+    };
+    let is_last = || matches!(boundary(closed, line), Some((_, true)));
+    let found = open
+        .iter()
+        .find(begins)
+        .or_else(|| closed.iter().find(begins).filter(|_| !is_last()));
+    found.map(|open| open.part)
+}

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use super::charset::Charset;
+use super::defect::Defect;
 use super::facts::Facts;
 use super::head::{Head, MAX_HEAD};
 use super::part::{Part, Storage};
@@ -77,6 +78,9 @@ impl Decoded {
         };
         if part.is_opaque {
             facts.content_type = OPAQUE.into();
+        }
+        if part.is_ambiguous {
+            facts.defects.push(Defect::AmbiguousStructure);
         }
         Ok(facts)
     }

@@ -11,6 +11,10 @@ pub enum Defect {
     AmbiguousEncoding,
     /// A file name comes in pieces that do not fit together, or there are too many names.
     AmbiguousFilename,
+    /// Programs may find other parts, or the content elsewhere: the header block of the part does not end
+    /// with an empty line or has lines that are no fields, a line only begins with a boundary, a
+    /// boundary comes after the closing one, or the lines that divide the message do not end alike.
+    AmbiguousStructure,
     /// Content-Type is repeated or malformed, so that programs find other parts.
     AmbiguousType,
     /// The content breaks the rules of its transfer encoding.

@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) kind: Kind,
     /// True if the part contains other parts.
     pub(super) container: bool,
+    /// True if programs may find other parts in it, or its content elsewhere.
+    pub(super) is_ambiguous: bool,
     /// True if the part was not searched for parts.
     pub(super) is_opaque: bool,
 }

@@ -31,6 +31,11 @@ impl Head {
         head
     }
 
+    /// True before the first line.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Adds a line of this kind without its ending. `text` may be cut; `length` is that of the whole
     /// line.
     pub(super) fn line(&mut self, kind: HeaderLine, text: &[u8], length: u64) {

@@ -23,6 +23,7 @@ mod defect;
 mod facts;
 mod found;
 mod head;
+mod line_end;
 mod mime;
 mod names;
 mod parameter;

@@ -12,6 +12,8 @@ pub struct Part {
     /// True if the part was not searched for parts, because the message exceeds a limit on their
     /// number, their depth or the size of their header blocks.
     pub is_opaque: bool,
+    /// True if programs may find other parts in it, or its content elsewhere.
+    pub(super) is_ambiguous: bool,
     /// The content type if the part has no Content-Type field.
     pub(super) default_type: &'static str,
     pub(super) storage: Storage,

@@ -1,15 +1,18 @@
 //! Finds where the parts of a message begin and end, in one pass over its lines.
 
+mod divide;
+
 use std::io;
 use std::mem;
 
 use memchr::memchr2;
 use postgate_proto::header::HeaderLine;
 
-use super::boundary::{Open, boundary};
+use super::boundary::Open;
 use super::facts::Facts;
 use super::found::{Found, Kind, Scan};
 use super::head::Head;
+use super::line_end::{LineEnd, LineEnds};
 use super::source::PIECE;
 
 /// Finds parts in lines. Examines each octet once, and those of a line that could be a boundary
@@ -20,6 +23,8 @@ pub(super) struct Scanner {
     /// The most parts.
     room: usize,
     open: Vec<Open>,
+    /// What was closed since the last part began.
+    closed: Vec<Open>,
     state: State,
     next_line: NextLine,
     /// The offset at which the text of the last line ended.
@@ -31,6 +36,7 @@ pub(super) struct Scanner {
     line_length: u64,
     /// True if the last line ended with a CR, so that an LF belongs to the same line ending.
     is_after_cr: bool,
+    line_ends: LineEnds,
 }
 
 #[derive(Debug)]
@@ -85,6 +91,7 @@ impl Scanner {
             },
             room,
             open: Vec::new(),
+            closed: Vec::new(),
             state: State::Outside,
             next_line: NextLine::None,
             text_end: 0,
@@ -92,6 +99,7 @@ impl Scanner {
             line: Vec::new(),
             line_length: 0,
             is_after_cr: false,
+            line_ends: LineEnds::new(),
         }
     }
 
@@ -104,12 +112,14 @@ impl Scanner {
     /// [`HeaderBlock`](postgate_proto::header::HeaderBlock).
     pub(super) fn feed(&mut self, mut octets: &[u8]) {
         while !octets.is_empty() {
-            if mem::take(&mut self.is_after_cr)
-                && let Some(rest) = octets.strip_prefix(b"\n")
-            {
-                self.start += 1;
-                octets = rest;
-                continue;
+            if mem::take(&mut self.is_after_cr) {
+                if let Some(rest) = octets.strip_prefix(b"\n") {
+                    self.end_line(LineEnd::CrLf);
+                    self.start += 1;
+                    octets = rest;
+                    continue;
+                }
+                self.end_line(LineEnd::Cr);
             }
             if matches!(self.state, State::Full) {
                 self.begin_line(self.start);
@@ -134,7 +144,10 @@ impl Scanner {
             };
             self.line_length = 0;
             self.start += length + 1;
-            self.is_after_cr = octets[end] == b'\r';
+            match octets[end] {
+                b'\n' => self.end_line(LineEnd::Lf),
+                _ => self.is_after_cr = true,
+            }
             octets = &octets[end + 1..];
         }
     }
@@ -144,6 +157,9 @@ impl Scanner {
         if self.line_length > 0 {
             let line = mem::take(&mut self.line);
             self.take_line(&line, self.line_length);
+        }
+        if self.is_after_cr {
+            self.end_line(LineEnd::Cr);
         }
         self.begin_line(length);
         let is_opaque = self.scan.parts.last().is_some_and(|part| part.is_opaque);
@@ -179,74 +195,44 @@ impl Scanner {
         }
         let (start, end) = (self.start, self.start + length);
         self.begin_line(start);
-        if self.take_boundary(text) {
+        if self.take_boundary(text, length) {
             return end;
         }
         loop {
+            let last = self.scan.parts.len() - 1;
             match &mut self.state {
                 State::Message => {
-                    let parent = self.scan.parts.len() - 1;
-                    self.begin_part(Some(parent));
+                    self.begin_part(Some(last));
                     self.begin_line(start);
                 }
                 State::Head(head) => {
                     let kind = HeaderLine::of(text);
+                    self.line_ends.matter_to(last);
                     if kind.is_in_part() {
+                        let is_first = head.is_empty();
                         head.line(kind, text, length);
+                        if is_odd(kind, is_first) {
+                            self.doubt(last);
+                        }
                         return end;
                     }
                     let head = mem::take(head);
                     let facts = head.facts(self.default_type());
                     self.end_head(&facts);
-                    if let Some(part) = self.scan.parts.last_mut() {
-                        part.head.end = start;
-                    }
+                    self.scan.parts[last].head.end = start;
                     if kind == HeaderLine::Blank {
                         return end;
                     }
+                    self.doubt(last);
                     // The content begins with this line, perhaps with the boundary of this part.
                     self.begin_line(start);
-                    if self.take_boundary(text) {
+                    if self.take_boundary(text, length) {
                         return end;
                     }
                 }
                 State::Body | State::Full | State::Outside => return end,
             }
         }
-    }
-
-    /// Begins or ends parts if the line is a boundary.
-    fn take_boundary(&mut self, text: &[u8]) -> bool {
-        let Some((index, is_last)) = boundary(&self.open, text) else {
-            return false;
-        };
-        let parent = self.open[index].part;
-        if self.begins_head_in(parent) {
-            // Boundaries in a row are one, because a part has at least a blank line.
-            self.next_line = NextLine::Head;
-            return true;
-        }
-        let before = self.text_end;
-        self.end_last(self.start, before);
-        match is_last {
-            true => {
-                self.close(index, before);
-                self.state = State::Outside;
-            }
-            false => {
-                self.close(index + 1, before);
-                self.begin_part(Some(parent));
-            }
-        }
-        true
-    }
-
-    /// True if a part of this parent begins with the current line.
-    fn begins_head_in(&self, parent: usize) -> bool {
-        let part = self.scan.parts.last();
-        let is_in_head = matches!(self.state, State::Head(_));
-        is_in_head
-            && part.is_some_and(|part| part.parent == parent && part.head.start == self.start)
     }
 
     /// Begins at `start` what was to begin with the next line.
@@ -277,6 +263,7 @@ impl Scanner {
             body: 0..0,
             kind: Kind::Other,
             container: false,
+            is_ambiguous: false,
             is_opaque,
         });
         (self.next_line, self.state) = match is_opaque {
@@ -404,7 +391,19 @@ impl Scanner {
                 false => self.start.max(end),
             };
             part.body.end = end.max(part.body.start);
+            self.closed.push(open);
         }
+    }
+}
+
+/// True for a line in the header block of a part with which some programs end the block. The line that
+/// an mbox has before a message may be the first one.
+const fn is_odd(kind: HeaderLine, is_first: bool) -> bool {
+    match kind {
+        HeaderLine::Continuation => is_first,
+        HeaderLine::Mailbox { .. } => !is_first,
+        HeaderLine::Unnamed => true,
+        HeaderLine::Blank | HeaderLine::Field { .. } | HeaderLine::Text => false,
     }
 }
 

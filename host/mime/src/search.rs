@@ -66,6 +66,7 @@ impl<'a> Search<'a> {
                 },
                 container: part.container,
                 is_opaque: part.is_opaque,
+                is_ambiguous: part.is_ambiguous,
                 default_type: match in_digest[position] && !is_first {
                     true => "message/rfc822",
                     false => "text/plain",

@@ -130,6 +130,7 @@ fn ambiguity(part: &Part) -> Option<&'static str> {
     part.defects.iter().find_map(|defect| match defect {
         PartDefect::AmbiguousEncoding => Some("encoded in more than one way"),
         PartDefect::AmbiguousFilename => Some("named in more than one way"),
+        PartDefect::AmbiguousStructure => Some("divided in more than one way"),
         PartDefect::AmbiguousType => Some("of more than one type"),
         // Text that is shown may be damaged, for example by the footer of a mailing list.
         PartDefect::MalformedContent => (!is_shown).then_some("not encoded correctly"),

@@ -177,6 +177,7 @@ fn what_cannot_be_decided_is_blocked_unless_the_operator_lets_it_pass() {
     let undecided = [
         file().defect(PartDefect::AmbiguousEncoding),
         file().defect(PartDefect::AmbiguousFilename),
+        file().defect(PartDefect::AmbiguousStructure),
         file().defect(PartDefect::AmbiguousType),
         file().defect(PartDefect::MalformedContent),
         file().defect(PartDefect::NoParts),

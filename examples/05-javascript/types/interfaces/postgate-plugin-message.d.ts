@@ -110,6 +110,12 @@ declare module 'postgate:plugin/message@0.1.0' {
    * 
    * A file name comes in pieces that do not fit together, or there are too many names:
    * `filenames` may lack one.
+   * ## `"ambiguous-structure"`
+   * 
+   * Programs may find other parts, or the content elsewhere: the header block of the part does
+   * not end with an empty line or has lines that are no fields, a line only begins with a
+   * boundary, a boundary comes after the closing one, or the lines that divide the message do
+   * not end alike.
    * ## `"ambiguous-type"`
    * 
    * Content-Type is repeated or malformed, or its boundary is, so that programs find other
@@ -121,7 +127,7 @@ declare module 'postgate:plugin/message@0.1.0' {
    * 
    * A multipart without parts: its boundary is missing, is empty, or occurs nowhere.
    */
-  export type PartDefect = 'ambiguous-encoding' | 'ambiguous-filename' | 'ambiguous-type' | 'malformed-content' | 'no-parts';
+  export type PartDefect = 'ambiguous-encoding' | 'ambiguous-filename' | 'ambiguous-structure' | 'ambiguous-type' | 'malformed-content' | 'no-parts';
   /**
    * A MIME part (RFC 2045). Part 0 is the message itself.
    * 

@@ -3,6 +3,7 @@
 use postgate_proto::header::HeaderBlock;
 
 use super::{MULTIPART, Mime, parse, parts, read_all, summary};
+use crate::defect::Defect;
 use crate::head::Head;
 use crate::scan::Scanner;
 use crate::search::MAX_PARTS;
@@ -331,3 +332,73 @@ const MALFORMED_BODIES: [&str; 14] = [
     "\r\r\n\n\r",
     "Content-Type: message/rfc822\r\n\r\n\r\n\r\n",
 ];
+
+/// Where one program finds a part, another may find none, or two.
+#[test]
+fn what_programs_divide_in_different_ways() {
+    let table: [(&str, &[usize]); 31] = [
+        (
+            "--a\r\n\r\none\r\n--a \t\r\nX: y\r\n\r\ntwo\r\n--a--\r\n",
+            &[],
+        ),
+        ("--a\r\n\r\none\r\n--a--\r\n--a--\r\nafter", &[]),
+        ("--a\n\none\n--a--\n", &[]),
+        ("--a\n\none\r\n--a--\n", &[0]),
+        ("--a\r\n\r\none\n--a--\r\n", &[0]),
+        ("--a\r\n\r\none\ntwo\rthree\r\n--a--\r\n", &[]),
+        ("--a\r\r\none\r\n--a--\r\n", &[0]),
+        ("--a\r\n\r\none\r--a--\r\n", &[0]),
+        ("--a\r\n\r\none\r\n--a--\r", &[0]),
+        ("--a\r\n\rone\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\rZ: z\r\n\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\nZ: z\r\n\r\none\r\n--a--\r\n", &[1]),
+        // The header block does not end with an empty line.
+        ("--a\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX : y\r\n\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\r\n--a\r\n\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\r\n--a--\r\n", &[1]),
+        ("--a\r\n--a\r\n\r\none\r\n--a--\r\n", &[]),
+        ("--a\r\nX: y", &[]),
+        (
+            "--a\r\nContent-Type: message/rfc822\r\n\r\nX: y\r\n--a--\r\n",
+            &[],
+        ),
+        // Lines that are passed over.
+        ("--a\r\n folded\r\nX: y\r\n\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\r\n folded\r\n\r\none\r\n--a--\r\n", &[]),
+        ("--a\r\nX: y\r\n: z\r\n\r\none\r\n--a--\r\n", &[1]),
+        ("--a\r\nX: y\r\nFrom z\r\n\r\none\r\n--a--\r\n", &[1]),
+        (
+            "--a\r\nContent-Type: message/rfc822\r\n\r\nFrom z\r\nX: y\r\n\r\none\r\n--a--\r\n",
+            &[],
+        ),
+        // Some programs compare only the beginning of a line.
+        ("--a\r\n\r\none\r\n--a two\r\n\r\n--a--\r\n", &[0]),
+        ("--a\r\n\r\none\r\n--a-\r\n\r\n--a--\r\n", &[0]),
+        ("--a\r\n\r\none\r\n--A\r\n-- a\r\n --a\r\n--a--\r\n", &[]),
+        // Some go on after the closing boundary.
+        ("--a\r\n\r\none\r\n--a--\r\n--a\r\n\r\ntwo\r\n", &[0]),
+        ("--a\r\n\r\none\r\n--a--\r\n--ab\r\n", &[0]),
+        (
+            "--a\r\nContent-Type: multipart/mixed; boundary=ab\r\n\r\n--ab\r\n\r\none\r\n\
+            --ab--\r\n--a\r\n\r\ntwo\r\n--a--\r\n",
+            &[],
+        ),
+    ];
+    for (body, expected) in table {
+        let found = parts(MULTIPART, body);
+        let is_ambiguous = |index: &usize| {
+            found[*index]
+                .facts
+                .defects
+                .contains(&Defect::AmbiguousStructure)
+        };
+        let ambiguous: Vec<_> = (0..found.len()).filter(is_ambiguous).collect();
+        assert_eq!(ambiguous, expected, "{body:?}");
+    }
+    let padding = " ".repeat(20_000);
+    let body = format!("--a\r\n\r\none\r\n--a{padding}x\r\n\r\ntwo\r\n--a--\r\n");
+    let found = parts(MULTIPART, &body);
+    assert_eq!(found[0].facts.defects, [Defect::AmbiguousStructure]);
+}

@@ -206,6 +206,7 @@ const fn defect(defect: Defect) -> message::PartDefect {
     match defect {
         Defect::AmbiguousEncoding => message::PartDefect::AmbiguousEncoding,
         Defect::AmbiguousFilename => message::PartDefect::AmbiguousFilename,
+        Defect::AmbiguousStructure => message::PartDefect::AmbiguousStructure,
         Defect::AmbiguousType => message::PartDefect::AmbiguousType,
         Defect::MalformedContent => message::PartDefect::MalformedContent,
         Defect::NoParts => message::PartDefect::NoParts,
