@@ -181,6 +181,21 @@ impl Client {
         self.reader.get_mut().flush()
     }
 
+    /// Sends the same octets again and again until the gateway closes the connection.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the gateway neither reads nor closes.
+    pub fn write_until_closed(&mut self, octets: &[u8]) {
+        let error = loop {
+            if let Err(error) = self.try_write(octets) {
+                break error;
+            }
+        };
+        let is_patience = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!is_patience, "the gateway does not let go: {error}");
+    }
+
     /// Sends a line.
     pub fn send(&mut self, line: &str) {
         self.write(format!("{line}\r\n").as_bytes());

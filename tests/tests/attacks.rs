@@ -137,14 +137,16 @@ fn large_messages_at_once_stay_out_of_memory() {
 #[test]
 fn a_client_that_never_reads_is_let_go() {
     let gateway = Setup::new()
-        .set("limits.write-timeout = \"300ms\"\nlimits.idle-commands = 0")
+        .set("limits = { write-timeout = \"300ms\", idle-commands = 0, connections = 1 }")
         .start();
     let mut client = gateway.connect();
     client.expect("220 ");
     let commands = b"HELP\r\n".repeat(10_000);
-    // Ends when the gateway has closed the connection.
-    while client.try_write(&commands).is_ok() {}
-    gateway.log().wait_for_message("disconnected");
+    client.write_until_closed(&commands);
+    gateway.log().wait_for("the end", |line| {
+        line["message"] == "disconnected" && line["ending"] == "timeout"
+    });
+    // There is room for one.
     Client::greeted(gateway.address());
 }
 
@@ -159,7 +161,7 @@ fn endless_commands_stay_out_of_memory() {
                 let mut client = gateway.connect();
                 client.expect("220 ");
                 let line = b"x".repeat(1 << 20);
-                while client.try_write(&line).is_ok() {}
+                client.write_until_closed(&line);
             });
         }
     });

@@ -511,21 +511,21 @@ fn no_secret_is_in_the_log() {
         .plugin("10-logins", "guests/logins", "")
         .start();
     let mut client = Client::greeted(gateway.address());
-    client.says(&plain("", "alice", "wrong-in-clear"), "535");
-    client.says("AUTH LOGIN", "334");
-    client.says(&base64("alice"), "334");
-    client.says(&base64("other-in-clear"), "535");
-    client.says(&format!("AUTH PLAIN {}", base64("half-in-clear")), "501");
-    client.says(
-        &format!(
-            "AUTH XOAUTH2 {}",
-            base64("user=bob\x01auth=Bearer token-in-clear\x01\x01")
-        ),
-        "334",
-    );
-    client.says("AQ==", "535");
-    client.says(&plain("", "alice", "pencil-in-clear"), "235");
-    client.says("QUIT", "221");
+    let token = "user=bob\x01auth=Bearer token-in-clear\x01\x01";
+    let mut heard = String::new();
+    for (line, reply) in [
+        (plain("", "alice", "wrong-in-clear"), "535"),
+        ("AUTH LOGIN".to_owned(), "334"),
+        (base64("alice"), "334"),
+        (base64("other-in-clear"), "535"),
+        (format!("AUTH PLAIN {}", base64("half-in-clear")), "501"),
+        (format!("AUTH XOAUTH2 {}", base64(token)), "334"),
+        ("AQ==".to_owned(), "535"),
+        (plain("", "alice", "pencil-in-clear"), "235"),
+        ("QUIT".to_owned(), "221"),
+    ] {
+        heard += &client.says(&line, reply);
+    }
     assert_eq!(
         login(&gateway, "SCRAM-SHA-256", "alice", "pencil-in-clear").0,
         Some(0)
@@ -544,12 +544,14 @@ fn no_secret_is_in_the_log() {
     ];
     for secret in parts {
         assert!(!log.contains(secret), "the log shows {secret}");
+        assert!(!heard.contains(secret), "a reply shows {secret}");
     }
     let encoded = [
         "alice\0pencil-in-clear",
         "pencil-in-clear",
         "other-in-clear",
         "half-in-clear",
+        token,
     ];
     for secret in encoded {
         for octets in ["", "\0", "\0\0"] {
@@ -559,6 +561,7 @@ fn no_secret_is_in_the_log() {
                 !log.contains(&encoded[4..encoded.len() - 4]),
                 "the log shows {secret}"
             );
+            assert!(!heard.contains(&encoded), "a reply shows {secret}");
         }
     }
 }
@@ -598,5 +601,17 @@ fn messages_of_users_are_completed_and_those_of_strangers_are_not() {
     assert!(
         own.iter().any(|field| field.contains(" with ESMTPA ")),
         "{own:#?}"
+    );
+
+    // Where mail arrives, nothing is completed, for nobody.
+    let arriving = setup(&user("alice@example.org", "pencil").to_string(), &backend).start();
+    let mut client = Client::greeted(arriving.address());
+    client.says(&plain("", "alice@example.org", "pencil"), "235");
+    client.envelope("alice@example.org", &["bob@example.org"]);
+    assert!(client.message(message).starts_with("250"));
+    let fields = fields(&backend.taken().pop().expect("it was taken").content);
+    assert!(
+        fields.ends_with(&["Subject: x".into(), "Bcc: carol@example.org".into()]),
+        "{fields:#?}"
     );
 }

@@ -50,7 +50,7 @@ const CROWDS: usize = 4;
 
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
-    let gateway = quiet().start();
+    let gateway = quiet().set(control::SOCKET).start();
     Client::greeted(gateway.address()).says("QUIT", "221");
     let usual = open_files_at_rest(&gateway);
     let vanish = |count: usize| {
@@ -73,6 +73,14 @@ fn clients_that_vanish_leave_nothing_behind() {
         grown.push(resident_memory(&gateway).saturating_sub(before));
     }
     println!("{VANISHING} vanishing clients: {grown:?} octets more memory");
+    let metrics = control::ask(&gateway, "metrics");
+    let text = metrics["text"].as_str().expect("text");
+    for gauge in ["postgate_connections 0", "postgate_sessions 0"] {
+        assert!(
+            text.lines().any(|line| line == gauge),
+            "no {gauge} in {text}"
+        );
+    }
     let errors = gateway.log().find(|line| line["level"] == "ERROR");
     assert!(errors.is_empty(), "{errors:#?}");
     assert_eq!(gateway.log().others(), [""; 0]);

@@ -5,7 +5,7 @@ use postgate_tests::backend::{Act, Backend, Step};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
 use postgate_tests::mail::{awkward, digest, fields, maildir, split};
-use postgate_tests::peer::Dovecot;
+use postgate_tests::peer::{Dovecot, program, run};
 
 const SMALL_MEMORY: &str = "[limits]\nspool-memory = \"64KiB\"";
 
@@ -75,6 +75,10 @@ fn a_trace_field_says_who_had_the_message() {
         ] {
             assert!(field.contains(sign), "no {sign} in {field}");
         }
+        let (_, date) = field.rsplit_once("; ").expect("a date");
+        let script = "import email.utils, sys; email.utils.parsedate_to_datetime(sys.argv[1])";
+        let output = run(program("python3").args(["-c", script, date.trim()]));
+        assert!(output.status.success(), "{date}");
     }
     assert!(
         received[0].contains("for <bob@example.org>"),

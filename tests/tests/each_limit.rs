@@ -394,8 +394,7 @@ fn write_timeout(gateway: &Gateway, _: Bound) {
     let mut client = gateway.connect();
     client.expect("220 ");
     let commands = b"HELP\r\n".repeat(10_000);
-    // Ends when the gateway has closed the connection.
-    while client.try_write(&commands).is_ok() {}
+    client.write_until_closed(&commands);
 }
 
 fn tls_timeout(gateway: &Gateway, _: Bound) {

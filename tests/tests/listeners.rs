@@ -275,3 +275,24 @@ fn serve(setup: &Setup) -> (Option<i32>, String) {
     let said = String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said.into_owned())
 }
+
+/// Every address of a name, as the machine has them.
+#[test]
+fn every_address_of_a_name_is_listened_on() {
+    let script = "printf '127.0.0.2 many.example\\n127.0.0.3 many.example\\n::1 many.example\\n' > hosts && \
+        mount --bind hosts /etc/hosts && exec \"$0\" \"$@\"";
+    let gateway = Setup::new()
+        .set("listener = [{ name = \"main\", address = \"many.example:0\" }]")
+        .under(&["unshare", "--mount", "sh", "-c", script])
+        .start();
+    let lines = gateway
+        .log()
+        .wait_for_all("listeners", 3, |line| line["message"] == "listening");
+    let mut bound: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["address"].as_str()?.parse::<SocketAddr>().ok())
+        .map(|address| address.ip().to_string())
+        .collect();
+    bound.sort();
+    assert_eq!(bound, ["127.0.0.2", "127.0.0.3", "::1"]);
+}

@@ -63,6 +63,7 @@ fn nobody_is_asked_where_names_are_not_wanted() {
     ]);
     let gateway = gateway(&names, "reverse-dns = false");
     assert_eq!(seen(&gateway, "192.0.2.7"), "192.0.2.7 HostCheck::Unknown");
+    assert_eq!(names.queries(), 0);
 }
 
 #[test]

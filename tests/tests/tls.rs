@@ -153,6 +153,11 @@ fn gnutls_swaks_and_python_begin_tls() {
 fn versions_are_those_of_the_profile() {
     let authority = Authority::new("tests");
     for (profile, versions) in [
+        // By default.
+        (
+            "",
+            [("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)],
+        ),
         (
             "compatible",
             [("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)],
@@ -162,8 +167,11 @@ fn versions_are_those_of_the_profile() {
             [("-tls1_1", false), ("-tls1_2", false), ("-tls1_3", true)],
         ),
     ] {
-        let settings = format!("tls = \"optional\"\ntls-profile = \"{profile}\"");
-        let gateway = start(&authority, &settings);
+        let setting = match profile {
+            "" => String::new(),
+            name => format!("\ntls-profile = \"{name}\""),
+        };
+        let gateway = start(&authority, &format!("tls = \"optional\"{setting}"));
         for (version, expected) in versions {
             let mut command = s_client_starttls(gateway.address());
             // Debian's openssl does not even offer version 1.1 at its usual level.
@@ -442,9 +450,18 @@ fn without_a_certificate_one_is_made_for_tests() {
         "-sha256",
         "-startdate",
         "-enddate",
+        "-ext",
+        "subjectAltName",
     ]);
     command.arg("-in").arg(&file);
     let (_, told) = said(&mut command);
+    for name in [
+        "DNS:mx.example.org",
+        "DNS:localhost",
+        "IP Address:127.0.0.1",
+    ] {
+        assert!(told.contains(name), "no {name} in {told}");
+    }
     let fingerprint = made["fingerprint"].as_str().unwrap().to_uppercase();
     assert!(told.replace(':', "").contains(&fingerprint), "{told}");
     for (end, expected) in [(89 * 86_400, true), (91 * 86_400, false)] {
@@ -717,6 +734,8 @@ fn certificates_of_clients_are_asked_for() {
                 "CN=mallory@client.example"
             };
             assert!(seen.contains(subject), "{seen}");
+            let issuer = if verified { "CN=tests" } else { "CN=strangers" };
+            assert!(seen.contains(&format!("issuer: \"{issuer}\"")), "{seen}");
         }
     }
 }

@@ -24,12 +24,14 @@ mail    | 452 4.3.1 full     | RCPT | 452 4.3.1 full
 mail    | close              | RCPT | 451 4.4.2
 mail    | hang               | RCPT | 451 4.4.2
 rcpt    | 550 5.1.1 who      | RCPT | 550 5.1.1 who
+rcpt    | 450 4.2.1 busy     | RCPT | 450 4.2.1 busy
 rcpt    | 421 4.3.2 bye      | RCPT | 451 4.3.0
 rcpt    | close              | RCPT | 451 4.4.2
 rcpt    | hang               | RCPT | 451 4.4.2
 rcpt    | \x01\x02\x03       | RCPT | 451 4.3.0
 rcpt    | 999 what           | RCPT | 451 4.3.0
 data    | 554 5.7.1 no data  | DATA | 554 5.7.1 no data
+data    | 451 4.7.1 later    | DATA | 451 4.7.1 later
 data    | 250 2.0.0 what     | DATA | 451 4.3.0
 data    | close              | DATA | 451 4.4.2
 data    | hang               | DATA | 451 4.4.2
