@@ -76,6 +76,8 @@ fn deep_and_wide_messages_do_no_harm() {
         let reply = other.message(PROGRAM);
         assert!(reply.starts_with("550"), "{name}: {reply}");
     }
+    // Not every attack ends with the time of a plugin.
+    assert!(taken > 0 && failed < 4, "{taken} taken, {failed} failed");
     assert!(bystander.message(b"Subject: x\r\n\r\n").starts_with("250"));
     assert_eq!(backend.taken().len(), taken + 1);
     let failures = gateway
