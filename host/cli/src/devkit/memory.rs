@@ -1,6 +1,6 @@
 //! A transport in memory, between a session and the tool that acts as its client.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,6 +109,11 @@ impl Transport for MemoryTransport {
             }
         });
         Ok(received.await)
+    }
+
+    /// The player waits for what the gateway says before it closes.
+    async fn left(&self) {
+        pending().await
     }
 
     async fn write(&mut self, octets: &[u8]) -> io::Result<()> {

@@ -97,7 +97,11 @@ impl IncomingConnection {
             Ok(permit) => permit,
             Err(error) => return self.deny(error).await,
         };
-        let slot = state.admission.slot().await;
+        let slot = tokio::select! {
+            biased;
+            slot = state.admission.slot() => slot,
+            () = self.stream.left() => return,
+        };
         // A session keeps its plugins, even if a reload replaces them in the registry.
         let plugins = Arc::clone(&state.shared.plugins.current().set);
         let (pipeline, is_recorded) = self.pipeline(&plugins);
@@ -305,7 +309,11 @@ impl IncomingConnection {
             EarlyTalkers::Refuse => {}
             // The timer has a resolution of a millisecond, which a pause of 0 would take.
             EarlyTalkers::Accept if listener.greet_delay.is_zero() => {}
-            EarlyTalkers::Accept => shutdown.pause(listener.greet_delay).await,
+            EarlyTalkers::Accept => tokio::select! {
+                () = shutdown.pause(listener.greet_delay) => {}
+                // What it has sent may still be answered.
+                () = self.stream.left() => {}
+            },
         }
         None
     }

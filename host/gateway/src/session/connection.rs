@@ -35,6 +35,10 @@ impl Transport for ClientConnection {
         }
     }
 
+    async fn left(&self) {
+        self.stream.left().await;
+    }
+
     async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         self.stream.send(octets).await
     }

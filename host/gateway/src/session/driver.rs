@@ -1,6 +1,7 @@
 //! The driver of a session: moves octets between a transport and the protocol, enforces time limits, and
 //! passes questions to the handler.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use postgate_config::Limits;
 use postgate_proto::address::Charset;
 use postgate_proto::reply::Refusal;
 use postgate_proto::session::{
-    Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait, Writing,
+    Answer, Ask, Counters, Ending, Reading, Session, Settings, StartingTls, Step, Wait, Writing,
 };
 use tokio::time::{Instant, timeout};
 
 use super::handler::Handler;
+use super::presence::Presence;
 use super::transport::{ReadOutcome, Transport, Upgraded};
 use crate::shutdown::{Shutdown, ShutdownPhase};
 
@@ -20,6 +22,7 @@ use crate::shutdown::{Shutdown, ShutdownPhase};
 pub struct Driver<T> {
     transport: T,
     handler: Handler,
+    presence: Presence,
     settings: Arc<Settings>,
     limits: ClientLimits,
     shutdown: Shutdown,
@@ -55,7 +58,7 @@ type Ended = (Ending, Counters);
 
 impl<T: Transport> Driver<T> {
     /// Combines a transport with the handler of a session.
-    pub const fn new(
+    pub fn new(
         transport: T,
         handler: Handler,
         settings: Arc<Settings>,
@@ -64,6 +67,7 @@ impl<T: Transport> Driver<T> {
     ) -> Self {
         Self {
             transport,
+            presence: handler.presence(),
             handler,
             settings,
             limits,
@@ -115,7 +119,11 @@ impl<T: Transport> Driver<T> {
     async fn execute(&mut self, step: Step) -> Result<Session, Ended> {
         match step {
             Step::Ask(ask, asking) => {
-                let answer = self.handler.answer(ask, asking.counters()).await;
+                let counters = asking.counters();
+                let answer = self.answer(ask, counters).await;
+                if self.presence.is_given_up() {
+                    return Err((Ending::Closed, counters));
+                }
                 Ok(asking.decide(answer, self.handler.profile()))
             }
             Step::Close(closing) => Err((closing.ending(), closing.counters())),
@@ -139,6 +147,17 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// Answers a question of the session, and meanwhile sees whether the client leaves.
+    async fn answer(&mut self, ask: Ask, counters: Counters) -> Answer {
+        let mut answering = pin!(self.handler.answer(ask, counters));
+        tokio::select! {
+            biased;
+            answer = &mut answering => return answer,
+            () = self.transport.left() => self.presence.leave(),
+        }
+        answering.await
+    }
+
     async fn write(&mut self, writing: Writing) -> Result<Session, Ended> {
         // After each reply, the time limit for the next command starts again.
         self.deadline = None;
@@ -151,18 +170,25 @@ impl<T: Transport> Driver<T> {
             }
             Err(_) => return Err((Ending::Timeout, writing.counters())),
         }
-        self.delay_after_error(writing.counters()).await;
-        Ok(writing.written())
+        match self.delay_after_error(writing.counters()).await {
+            true => Ok(writing.written()),
+            false => Err((Ending::Closed, writing.counters())),
+        }
     }
 
-    /// Waits after the reply to an error, see [`ClientLimits::tarpit`].
-    async fn delay_after_error(&mut self, counters: Counters) {
+    /// Waits after the reply to an error, see [`ClientLimits::tarpit`]. Returns false if the client leaves
+    /// meanwhile.
+    async fn delay_after_error(&mut self, counters: Counters) -> bool {
         let after = self.limits.tarpit_after;
         let is_new = self.errors < counters.errors;
         self.errors = counters.errors;
         if is_new && after > 0 && counters.errors > after && !self.limits.tarpit.is_zero() {
-            self.shutdown.pause(self.limits.tarpit).await;
+            return tokio::select! {
+                () = self.shutdown.pause(self.limits.tarpit) => true,
+                () = self.transport.left() => false,
+            };
         }
+        true
     }
 
     /// Waits for octets. A gateway that stops still waits for the rest of a message.

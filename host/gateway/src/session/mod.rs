@@ -7,6 +7,7 @@
 mod connection;
 mod driver;
 mod handler;
+mod presence;
 mod services;
 mod settings;
 mod stream;

@@ -3,9 +3,11 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
 
 /// A TCP connection to a client, with or without TLS.
@@ -16,6 +18,22 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Waits until the client has closed the connection, or its direction of it. What it has sent before
+    /// stays to be read.
+    pub(crate) async fn left(&self) {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        loop {
+            match stream.ready(Interest::READABLE).await {
+                // There are octets to read, and only a read would make the socket wait for news.
+                Ok(ready) if !ready.is_read_closed() => sleep(LOOK_INTERVAL).await,
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
     /// Sends all octets. Flushes, since the TLS layer may have buffered some of them.
     pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
         self.write_all(octets).await?;
@@ -62,3 +80,6 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+/// How often a connection with unread octets is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);

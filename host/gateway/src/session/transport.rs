@@ -23,6 +23,9 @@ pub trait Transport: Sized + Send {
         deadline: Instant,
     ) -> impl Future<Output = io::Result<ReadOutcome>> + Send;
 
+    /// Waits until the client has closed the connection, or its direction of it.
+    fn left(&self) -> impl Future<Output = ()> + Send;
+
     /// Sends all octets.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use postgate_delivery::BackendTransaction;
 use postgate_dns::ReverseName;
 use postgate_proto::address::ForwardPath;
 use postgate_proto::auth::Mechanism;
+use postgate_proto::reply::{Enhanced, Refusal};
 use postgate_proto::session::{
     ClientIdentity, ClientTrust, Counters, Ending, Offers, OptionalQuestion, Preamble, Profile, Tls,
 };
@@ -17,12 +18,13 @@ use postgate_runtime::context::{Authentication, Context, Message, RemoteHost, Se
 use postgate_runtime::host_calls::HostCallLog;
 use postgate_runtime::pipeline::{Pipeline, Subject};
 use postgate_runtime::question::{Question, ResetCause, SessionSummary};
-use postgate_runtime::verdict::Verdict;
+use postgate_runtime::verdict::{Refused, Verdict};
 use postgate_spool::Spool;
 
 use super::incoming_message::IncomingMessage;
 use crate::auth::attempts::Attempt;
 use crate::clock;
+use crate::session::presence::Presence;
 use crate::session::services::Services;
 use crate::shutdown::Shutdown;
 
@@ -33,6 +35,7 @@ pub struct Handler {
     pub(super) services: Arc<Services>,
     pub(super) submission: Submission,
     pub(super) shutdown: Shutdown,
+    presence: Presence,
     /// The transaction at the backend; `None` before its first recipient.
     pub(super) backend: Option<BackendTransaction>,
     /// Recipients whom the client has named and who were refused, while the delivery remembers
@@ -82,6 +85,7 @@ impl Handler {
             services,
             submission,
             shutdown,
+            presence: Presence::new(),
             backend: None,
             turned_away: Vec::new(),
             exchange: None,
@@ -164,9 +168,17 @@ impl Handler {
         let outcome = self.pipeline.ask(subject, &mut self.context).await;
         if !outcome.delay.is_zero() {
             // A gateway that stops does not wait, so that the client gets the reply.
-            self.shutdown.pause(outcome.delay).await;
+            let pause = self.shutdown.pause(outcome.delay);
+            if self.presence.during(pause).await.is_none() {
+                return Verdict::Disconnect(Refused::from(LEFT));
+            }
         }
         outcome.verdict
+    }
+
+    /// Returns what is known of the client's presence, for who can see it leave.
+    pub(crate) fn presence(&self) -> Presence {
+        self.presence.clone()
     }
 
     /// Ends the transaction, if there is one, and reports the cause to the plugins.
@@ -195,3 +207,6 @@ impl Handler {
         self.ask(Question::Disconnect(summary)).await;
     }
 }
+
+/// The end of a session whose client has left in the middle of a delay, so that nobody hears it.
+const LEFT: Refusal = Refusal::fixed(421, Enhanced::new(4, 4, 2), "Connection closed");
