@@ -1,11 +1,10 @@
 //! The backend as the gateway uses it.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use postgate_config::{Backend, BackendAddress};
-use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::address::ForwardPath;
 use postgate_proto::client::{Capabilities, Protocol};
 use postgate_proto::envelope::Recipient;
 use postgate_proto::parameters::Extensions;
@@ -16,7 +15,7 @@ use tracing::warn;
 use crate::error::{DeliveryError, SetupError};
 use crate::maildir::Maildir;
 use crate::memory::{DeferredRefusals, Fingerprint, Standing, UnfinishedAttempts};
-use crate::rest::{Attempt, Rest};
+use crate::rest::{Announced, Attempt, Rest};
 use crate::smtp::{Relay, Server, Socket};
 use crate::transaction::{BackendTransaction, Route};
 
@@ -144,11 +143,9 @@ impl Delivery {
             Ok(mixed) => mixed,
             Err(error) => return error,
         };
-        let Attempt {
-            client, message, ..
-        } = rest.attempt;
+        let announced = rest.attempt.announced();
         for (path, refusal) in mixed.refused_permanently() {
-            self.deferred.add(client, message.sender, path, refusal);
+            self.deferred.add(announced, path, refusal);
         }
         if !mixed.delivered.is_empty() {
             let standings = rest.attempt.recipients.iter().map(|recipient| {
@@ -185,14 +182,9 @@ impl Delivery {
     }
 
     /// Remembers the refusals of policy for some recipients, for the next attempt of the client.
-    pub fn refused_in_part(
-        &self,
-        client: IpAddr,
-        sender: &ReversePath,
-        refused: &[(ForwardPath, Refusal)],
-    ) {
+    pub fn refused_in_part(&self, announced: Announced<'_>, refused: &[(ForwardPath, Refusal)]) {
         for (path, refusal) in refused {
-            self.deferred.add(client, sender, path, refusal);
+            self.deferred.add(announced, path, refusal);
         }
     }
 
@@ -201,11 +193,10 @@ impl Delivery {
     /// RCPT.
     pub fn take_refusal(
         &self,
-        client: IpAddr,
-        sender: &ReversePath,
+        announced: Announced<'_>,
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
-        self.deferred.take(client, sender, recipient)
+        self.deferred.take(announced, recipient)
     }
 
     /// Ends unused connections to the backend with QUIT, and others when their transactions end. To be

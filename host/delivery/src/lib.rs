@@ -35,5 +35,5 @@ pub use self::maildir::Maildir;
 pub use self::message::{Message, OriginalMessage};
 pub use self::reload::{reload, watch};
 pub use self::replies::delivered_before;
-pub use self::rest::{Attempt, Rest};
+pub use self::rest::{Announced, Attempt, Rest};
 pub use self::transaction::BackendTransaction;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use postgate_proto::address::ForwardPath;
+use postgate_proto::address::{ForwardPath, ReversePath};
 use postgate_proto::envelope::Recipient;
 
 use crate::error::{DeliveryError, Mixed};
@@ -14,6 +14,8 @@ use crate::message::OriginalMessage;
 pub struct Attempt<'a> {
     /// The client.
     pub client: IpAddr,
+    /// The size of the message that the client has declared (RFC 1870), in octets.
+    pub size: Option<u64>,
     /// The message as the client sent it.
     pub message: OriginalMessage<'a>,
     /// The recipients who are to get the message.
@@ -23,7 +25,27 @@ pub struct Attempt<'a> {
     pub others: Vec<&'a ForwardPath>,
 }
 
+/// What a client says of a message before it sends it, by which its next attempt is recognised at RCPT.
+#[derive(Clone, Copy, Debug)]
+pub struct Announced<'a> {
+    /// The client.
+    pub client: IpAddr,
+    /// The sender that the client has named.
+    pub sender: &'a ReversePath,
+    /// The size that the client has declared (RFC 1870), in octets. It is the same at every attempt,
+    /// and tells one message of a sender from the next.
+    pub size: Option<u64>,
+}
+
 impl<'a> Attempt<'a> {
+    pub(crate) const fn announced(&self) -> Announced<'a> {
+        Announced {
+            client: self.client,
+            sender: self.message.sender,
+            size: self.size,
+        }
+    }
+
     /// Everybody whom the client has named, and whom plugins have added.
     pub(crate) fn named(&self) -> impl Iterator<Item = &'a ForwardPath> {
         let recipients = self.recipients.iter().map(|recipient| &recipient.path);

@@ -4,18 +4,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use postgate_address::canonical;
-use postgate_proto::address::{ForwardPath, ReversePath};
+use postgate_proto::address::ForwardPath;
 use postgate_proto::reply::{Refusal, Reply};
 use sha2::{Digest, Sha256};
 
 use super::ttl_cache::{CacheKey, TtlCache};
+use crate::rest::Announced;
 
 /// The refusals of recipients that were made after the message had arrived, for other recipients of
 /// which it was delivered.
 ///
 /// SMTP has one reply to a message for all recipients. If some of them are refused only then, the
 /// client is asked to try again, and at its next attempt each refusal is the reply to RCPT: once,
-/// because the next message to the same recipient may be another one. If the client is disconnected
+/// because the next message to the same recipient may be another one. One that the client has declared
+/// to be of another size is, and is not refused. If the client is disconnected
 /// before it has sent the message again, the message may be refused for these recipients once more,
 /// which costs another attempt; recipients who have the message do not get it twice. Refusals are
 /// limited in number and lifetime, and lost at a restart, which also costs an attempt only.
@@ -29,28 +31,21 @@ impl Default for DeferredRefusals {
 }
 
 impl DeferredRefusals {
-    /// Removes and returns the refusal of this recipient for the client at this address.
+    /// Removes and returns the refusal of this recipient for this attempt of a client.
     pub(crate) fn take(
         &self,
-        client: IpAddr,
-        sender: &ReversePath,
+        announced: Announced<'_>,
         recipient: &ForwardPath,
     ) -> Option<Refusal> {
         match self.0.is_empty() {
             true => None,
-            false => self.0.take(&key(client, sender, recipient)),
+            false => self.0.take(&key(announced, recipient)),
         }
     }
 
     /// Adds a refusal for the client's next attempt.
-    pub(crate) fn add(
-        &self,
-        client: IpAddr,
-        sender: &ReversePath,
-        recipient: &ForwardPath,
-        refusal: &Refusal,
-    ) {
-        self.0.add(key(client, sender, recipient), short(refusal));
+    pub(crate) fn add(&self, announced: Announced<'_>, recipient: &ForwardPath, refusal: &Refusal) {
+        self.0.add(key(announced, recipient), short(refusal));
     }
 }
 
@@ -60,14 +55,18 @@ const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
 const LINES: usize = 4;
 
 /// The key has only the network of the client, which may use another address at the next attempt.
-fn key(client: IpAddr, sender: &ReversePath, recipient: &ForwardPath) -> CacheKey {
+fn key(announced: Announced<'_>, recipient: &ForwardPath) -> CacheKey {
     let mut hash = Sha256::new();
-    match client.to_canonical() {
+    match announced.client.to_canonical() {
         IpAddr::V4(address) => hash.update(&address.octets()[..3]),
         IpAddr::V6(address) => hash.update(&address.octets()[..8]),
     }
     hash.update([0]);
-    hash.update(canonical(sender.as_str()).as_bytes());
+    hash.update(canonical(announced.sender.as_str()).as_bytes());
+    hash.update([0]);
+    if let Some(size) = announced.size {
+        hash.update(size.to_be_bytes());
+    }
     hash.update([0]);
     hash.update(canonical(recipient.as_str()).as_bytes());
     hash.finalize().into()
@@ -87,7 +86,7 @@ const MAX_LINE: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use postgate_proto::address::Charset;
+    use postgate_proto::address::{Charset, ReversePath};
 
     use super::*;
 
@@ -109,49 +108,35 @@ mod tests {
         let deferred = DeferredRefusals::default();
         let own = "192.0.2.1".parse().unwrap();
         let (alice, bob) = (sender("alice@client.example"), path("bob@example.org"));
-        assert_eq!(deferred.take(own, &alice, &bob), None);
+        let own = Announced {
+            client: own,
+            sender: &alice,
+            size: Some(1000),
+        };
+        assert_eq!(deferred.take(own, &bob), None);
         let table = [
-            ("192.0.2.1", "alice@client.example", "bob@example.org", true),
-            (
-                "192.0.2.254",
-                "alice@client.example",
-                "bob@example.org",
-                true,
-            ),
-            (
-                "::ffff:192.0.2.7",
-                "alice@client.example",
-                "bob@example.org",
-                true,
-            ),
-            (
-                "192.0.3.1",
-                "alice@client.example",
-                "bob@example.org",
-                false,
-            ),
-            (
-                "2001:db8::1",
-                "alice@client.example",
-                "bob@example.org",
-                false,
-            ),
-            ("192.0.2.1", "", "bob@example.org", false),
-            (
-                "192.0.2.1",
-                "alice@client.example",
-                "carol@example.org",
-                false,
-            ),
+            ("192.0.2.1", "alice@client.example", 1000, true),
+            ("192.0.2.254", "alice@client.example", 1000, true),
+            ("::ffff:192.0.2.7", "alice@client.example", 1000, true),
+            ("192.0.3.1", "alice@client.example", 1000, false),
+            ("2001:db8::1", "alice@client.example", 1000, false),
+            ("192.0.2.1", "", 1000, false),
+            ("192.0.2.1", "alice@client.example", 1001, false),
         ];
-        for (client, from, to, expected) in table {
-            deferred.add(own, &alice, &bob, &refusal(1));
-            let client = client.parse().unwrap();
-            let found = deferred.take(client, &sender(from), &path(to));
-            assert_eq!(found.is_some(), expected, "{client} {from} {to}");
+        for (client, from, size, expected) in table {
+            deferred.add(own, &bob, &refusal(1));
+            let from = sender(from);
+            let announced = Announced {
+                client: client.parse().unwrap(),
+                sender: &from,
+                size: Some(size),
+            };
+            assert_eq!(deferred.take(announced, &path("carol@example.org")), None);
+            let found = deferred.take(announced, &bob);
+            assert_eq!(found.is_some(), expected, "{announced:?}");
             // It is returned once.
-            let again = deferred.take(own, &alice, &bob);
-            assert_eq!(again.is_some(), !expected, "{client} {from} {to}");
+            let again = deferred.take(own, &bob);
+            assert_eq!(again.is_some(), !expected, "{announced:?}");
         }
     }
 

@@ -294,9 +294,15 @@ impl Relay {
         recipients: &[&Recipient],
     ) -> Result<Acceptance, DeliveryError> {
         let mut answers = Vec::with_capacity(recipients.len());
+        let mut is_closing = false;
         for recipient in recipients {
             match connection.result().await {
                 Ok(answer) => answers.push((&recipient.path, answer)),
+                // It is about this recipient too, and the replies for the others may follow.
+                Err(DeliveryError::Unavailable { refusal, .. }) => {
+                    is_closing = true;
+                    answers.push((&recipient.path, Err(refusal)));
+                }
                 Err(error) => return Err(broken(answers, recipients.len(), error)),
             }
         }
@@ -304,7 +310,7 @@ impl Relay {
         let is_temporary = |(_, answer): &(_, Result<_, Refusal>)| {
             answer.as_ref().is_err_and(Refusal::is_temporary)
         };
-        match answers.iter().all(is_temporary) {
+        match is_closing || answers.iter().all(is_temporary) {
             true => connection.quit(),
             false => self.server.pool.put(connection),
         }

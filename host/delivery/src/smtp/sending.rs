@@ -104,8 +104,7 @@ impl Connection {
                 self.chunking = Chunking::Proven;
                 Ok(Ok(()))
             }
-            // The codes for what a server does not know or have (RFC 5321 §4.2.1).
-            Err(refusal) if matches!(refusal.reply().code(), 500..=504) => {
+            Err(refusal) if is_unknown(&refusal) => {
                 self.peer
                     .extensions
                     .lose_chunking(&self.peer.address, &refusal);
@@ -179,3 +178,13 @@ fn first_octet(message: &Message<'_>) -> Result<Option<u8>, DeliveryError> {
 
 /// The size in octets from which a part of a message is written.
 const WRITE_AT: usize = 64 * 1024;
+
+/// True if a server says that it does not know or have a command: by its code (RFC 5321 §4.2.1), or by the
+/// enhanced one (RFC 3463 §3.6).
+fn is_unknown(refusal: &Refusal) -> bool {
+    let reply = refusal.reply();
+    let enhanced = reply
+        .enhanced()
+        .map(|enhanced| (enhanced.class(), enhanced.subject(), enhanced.detail()));
+    matches!(reply.code(), 500..=504) || matches!(enhanced, Some((5, 5, 1 | 4)))
+}

@@ -281,8 +281,16 @@ async fn a_chunk_that_the_backend_does_not_read_to_its_end() {
 /// The rest of a chunk would run as commands there.
 #[tokio::test]
 async fn a_backend_that_does_not_honour_bdat_gets_one_octet_and_then_data() {
-    for code in ["500", "501", "502", "503", "504"] {
-        let refusal: &'static str = format!("S: {code} 5.5.1 what").leak();
+    for code in [
+        "500 5.5.1",
+        "501 5.0.0",
+        "502",
+        "503",
+        "504",
+        "550 5.5.1",
+        "555 5.5.4",
+    ] {
+        let refusal: &'static str = format!("S: {code} what").leak();
         let first = [ENVELOPE.as_slice(), &["C: BDAT 1", "B: A", refusal, "end"]].concat();
         let second = [
             ENVELOPE.as_slice(),

@@ -6,7 +6,7 @@ use postgate_spool::Content;
 
 use super::script::{MESSAGE, greeted_lmtp, play};
 use super::support::{Mail, begin, delivery, recipient, reply};
-use crate::{Attempt, Delivery, Message, OriginalMessage, delivered_before};
+use crate::{Announced, Attempt, Delivery, Message, OriginalMessage, delivered_before};
 
 const ENVELOPE: [&str; 6] = [
     "C: MAIL FROM:<a@b>",
@@ -52,6 +52,7 @@ async fn deliver_turning_away(
     let others: Vec<_> = others.iter().map(|address| recipient(address)).collect();
     let attempt = Attempt {
         client: CLIENT,
+        size: None,
         message: OriginalMessage {
             sender: &ReversePath::Null,
             head: b"A: b\r\n\r\n",
@@ -78,6 +79,14 @@ async fn deliver_turning_away(
 }
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+const fn announced() -> Announced<'static> {
+    Announced {
+        client: CLIENT,
+        sender: &ReversePath::Null,
+        size: None,
+    }
+}
 
 #[tokio::test]
 async fn one_reply_comes_out_of_one_for_each_recipient() {
@@ -189,7 +198,7 @@ async fn a_permanent_refusal_of_one_recipient_is_kept_for_the_next_attempt() {
         let reply = attempt(&delivery).await;
         assert!(reply.starts_with(expected), "{reply}");
         let take = |address| {
-            let refusal = delivery.take_refusal(CLIENT, &ReversePath::Null, &recipient(address));
+            let refusal = delivery.take_refusal(announced(), &recipient(address));
             refusal.map(|refusal| refusal.reply().to_string())
         };
         assert_eq!(take("c@d"), None);
@@ -209,11 +218,38 @@ async fn a_refusal_that_was_told_is_not_kept() {
     let delivery = delivery(BackendAddress::Lmtp(address));
     assert_eq!(attempt(&delivery).await, "552 5.2.2 full");
     for address in ["c@d", "e@f"] {
-        let taken = delivery.take_refusal(CLIENT, &ReversePath::Null, &recipient(address));
+        let taken = delivery.take_refusal(announced(), &recipient(address));
         assert_eq!(taken, None, "{address}");
     }
     drop(delivery);
     playing.await.unwrap();
+}
+
+/// 421 is the end of the session, and comes with the replies for the others.
+#[tokio::test]
+async fn a_server_that_ends_the_session_has_answered_for_the_others() {
+    for (both, rest) in [
+        (["S: 421 4.3.2 bye", "S: 250 ok"], "c@d"),
+        (["S: 250 ok", "S: 421 4.3.2 bye"], "e@f"),
+    ] {
+        let first = [ENVELOPE.as_slice(), &MESSAGE, &both, &["C: QUIT", "end"]].concat();
+        let again: &'static str = format!("C: RCPT TO:<{rest}>").leak();
+        let second = [
+            ENVELOPE.as_slice(),
+            &["C: RSET", "C: MAIL FROM:<a@b>", again],
+            &["S: 250 ok", "S: 250 ok", "S: 250 ok"],
+            &MESSAGE,
+            &["S: 250 2.0.0 at last", "end"],
+        ]
+        .concat();
+        let (address, playing) = play(vec![greeted_lmtp(&first), greeted_lmtp(&second)]).await;
+        let delivery = delivery(BackendAddress::Lmtp(address));
+        let reply = attempt(&delivery).await;
+        assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+        assert_eq!(attempt(&delivery).await, "250 2.0.0 at last");
+        drop(delivery);
+        playing.await.unwrap();
+    }
 }
 
 #[tokio::test]

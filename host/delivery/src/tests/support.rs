@@ -119,6 +119,7 @@ fn calls_can_be_made_in_tasks() {
         let message = Message::new(b"\r\n", &body);
         let attempt = Attempt {
             client: Ipv4Addr::LOCALHOST.into(),
+            size: None,
             message: OriginalMessage {
                 sender: &mail.envelope.sender,
                 head: b"\r\n",

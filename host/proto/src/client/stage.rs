@@ -38,6 +38,16 @@ pub enum Stage {
     Quit,
 }
 
+impl Stage {
+    /// True for the stages of a mail transaction whose positive replies say that it goes on.
+    const fn is_of_mail(self) -> bool {
+        matches!(
+            self,
+            Self::Mail | Self::Rcpt | Self::FirstChunk | Self::Message
+        )
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -79,6 +89,16 @@ impl Answer {
             (300..=399, Stage::Data) => Some(Self::GoAhead),
             (_, Stage::Data) => Refusal::new(reply).ok().map(Self::Refused),
             (400..=599, _) => Refusal::new(reply).ok().map(Self::Refused),
+            // They answer something else, such as the end of the session.
+            (211 | 214 | 220 | 221 | 235, stage) if stage.is_of_mail() => None,
+            // The client gets the reply, and 250 is what it knows.
+            (code @ 200..=299, stage) if stage.is_of_mail() => {
+                let reply = match (code, stage) {
+                    (251, Stage::Rcpt) => reply,
+                    _ => reply.with_code_250(),
+                };
+                Acceptance::new(reply).ok().map(Self::Accepted)
+            }
             _ => Acceptance::new(reply).ok().map(Self::Accepted),
         }
     }

@@ -86,6 +86,13 @@ impl Reply {
         })
     }
 
+    /// The same positive reply with the code 250.
+    #[must_use]
+    pub(crate) fn with_code_250(self) -> Self {
+        debug_assert_eq!(self.code / 100, 2, "the enhanced class would disagree");
+        Self { code: 250, ..self }
+    }
+
     /// Adds the default enhanced status code and the default text if they are missing.
     #[must_use]
     pub fn completed(mut self) -> Self {

@@ -1,6 +1,8 @@
 //! The disposition of a message: delivery to the backend, quarantine, discarding or refusal.
 
-use postgate_delivery::{self as delivery, Attempt, DeliveryError, OriginalMessage, Rest};
+use postgate_delivery::{
+    self as delivery, Announced, Attempt, DeliveryError, OriginalMessage, Rest,
+};
 use postgate_proto::address::ForwardPath;
 use postgate_proto::envelope::Recipient;
 use postgate_proto::reply::{Acceptance, Enhanced, Refusal, Reply};
@@ -109,8 +111,7 @@ impl Handler {
             // All recipients of the client are refused, so the refusal can be its reply now.
             return Ok(Disposition::refused(refusal.clone()));
         }
-        let client = self.context.session.remote.ip();
-        delivery.refused_in_part(client, &transaction.given_sender, refused);
+        delivery.refused_in_part(announced(&self.context, transaction), refused);
         Err(DeliveryError::Deferred {
             delivered,
             recipients,
@@ -187,6 +188,15 @@ impl Handler {
 }
 
 /// The attempt of the client: its message before the edits of plugins, and everybody it has named.
+/// What the client has said of its message before it sent it.
+pub(super) fn announced<'a>(context: &Context, transaction: &'a Transaction) -> Announced<'a> {
+    Announced {
+        client: context.session.remote.ip(),
+        sender: &transaction.given_sender,
+        size: transaction.envelope.parameters.size,
+    }
+}
+
 fn attempt<'a>(
     context: &'a Context,
     transaction: &'a Transaction,
@@ -196,6 +206,7 @@ fn attempt<'a>(
     let refused = transaction.refused.iter().map(|(path, _)| path);
     Attempt {
         client: context.session.remote.ip(),
+        size: transaction.envelope.parameters.size,
         message: OriginalMessage {
             sender: &transaction.given_sender,
             head: context.message.headers.given(),

@@ -114,9 +114,10 @@ impl Handler {
     /// Takes the refusal of a recipient that was deferred at the client's last attempt.
     fn take_refusal(&self, recipient: &ForwardPath) -> Option<Refusal> {
         let session = &self.context.session;
-        let sender = &self.context.transaction.as_ref()?.given_sender;
+        let transaction = self.context.transaction.as_ref()?;
+        let announced = announced(&self.context, transaction);
         let delivery = &self.services.delivery;
-        let refusal = delivery.take_refusal(session.remote.ip(), sender, recipient)?;
+        let refusal = delivery.take_refusal(announced, recipient)?;
         info!(
             session = session.id,
             recipient = recipient.as_str(),

@@ -91,7 +91,10 @@ fn a_message_that_was_answered_is_not_ended() {
 #[test]
 fn replies_go_by_their_first_digit() {
     for (replies, expected) in [
-        ("299 odd\r\n", "MAIL 299"),
+        ("299 odd\r\n", "MAIL 250"),
+        ("251 odd\r\n", "MAIL 250"),
+        ("221 odd\r\n", "Code { stage: Mail, code: 221 }"),
+        ("235 odd\r\n", "Code { stage: Mail, code: 235 }"),
         ("499 odd\r\n", "MAIL refused 499"),
         ("599 odd\r\n", "MAIL refused 599"),
         ("521 odd\r\n", "MAIL refused 521"),
