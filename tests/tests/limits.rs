@@ -48,6 +48,30 @@ fn a_message_that_takes_too_long_is_dropped() {
     assert_eq!(backend.taken(), []);
 }
 
+/// Chunks that are each in time are a message that is not.
+#[test]
+fn chunks_that_go_on_for_too_long_are_dropped() {
+    let backend = Backend::working();
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .set("limits.message-timeout = \"300ms\"")
+        .start();
+    let mut client = Client::greeted(gateway.address());
+    client.envelope("alice@client.example", &["bob@example.org"]);
+    let mut chunks = 0;
+    let reply = loop {
+        let reply = client.ask("BDAT 0");
+        match reply.starts_with("250") {
+            true => chunks += 1,
+            false => break reply,
+        }
+        assert!(chunks < 6_000, "a message may go on for ever");
+        pause();
+    };
+    assert!(reply.starts_with("421 4.4.2"), "{reply}");
+    assert_eq!(backend.taken(), []);
+}
+
 /// Each limit of a listener stands in place of the general one, which here is another one.
 #[test]
 fn a_listener_has_limits_of_its_own() {

@@ -155,6 +155,37 @@ fn a_bad_header_ends_the_connection_before_any_session() {
     assert_eq!(sessions.len(), 1, "{asked:#?}");
 }
 
+/// Health checks come every few seconds from one address.
+#[test]
+fn what_a_proxy_says_for_itself_is_not_counted_as_a_client() {
+    let gateway = setup("required")
+        .set("limits = { connection-rate = 1, connections-per-address = 1 }")
+        .start();
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".as_slice();
+    let mut checks = Vec::new();
+    for header in [local, b"PROXY UNKNOWN\r\n"].repeat(3) {
+        checks.push(behind(&gateway, header));
+    }
+    let client = b"PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\n";
+    let _first = behind(&gateway, client);
+    let mut second = gateway.connect();
+    second.write(client);
+    second.expect("421");
+}
+
+/// A proxy may send what the client has sent early together with its header.
+#[test]
+fn a_client_that_talks_early_is_refused_behind_a_proxy_too() {
+    let gateway = setup("required")
+        .listener("early-talkers = \"refuse\"\ngreet-delay = \"50ms\"")
+        .start();
+    let mut client = gateway.connect();
+    client.write(b"PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\nEHLO client.example\r\n");
+    client.expect("554 5.5.0");
+    client.expect_close();
+    behind(&gateway, b"PROXY TCP4 1.1.1.1 2.2.2.2 1111 2222\r\n").says("NOOP", "250");
+}
+
 #[test]
 fn a_second_header_is_refused() {
     let gateway = setup("optional").start();

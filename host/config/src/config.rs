@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::listener::Listener;
 use super::log::Log;
 use super::plugins::Plugins;
-use super::relay::RelayDomain;
+use super::relay::Relay;
 use super::runtime::Runtime;
 use super::tls::{CertificateFiles, Tls};
 
@@ -32,8 +32,8 @@ pub struct Config {
     pub tls: Tls,
     /// The limits on clients. A listener can override them ([`Listener::limits`]).
     pub limits: Limits,
-    /// The domains that unauthenticated clients may send to. If empty, they cannot send at all.
-    pub relay: Vec<RelayDomain>,
+    /// The mail that unauthenticated clients may send. Without domains, they cannot send at all.
+    pub relay: Relay,
     /// Replies that replace the default replies to client errors, by
     /// [`Fault::name`](postgate_proto::fault::Fault::name).
     pub replies: BTreeMap<String, Reply>,

@@ -38,7 +38,7 @@ pub use self::load::BUILT_IN;
 pub use self::log::{Log, LogFormat, LogLevel};
 pub use self::overrides::Overrides;
 pub use self::plugins::Plugins;
-pub use self::relay::RelayDomain;
+pub use self::relay::{Relay, RelayDomain};
 pub use self::runtime::Runtime;
 pub use self::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode, TlsProfile};
 

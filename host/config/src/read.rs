@@ -10,9 +10,8 @@ use postgate_proto::address::Charset;
 
 use super::config::Config;
 use super::document::Section;
-use super::relay::RelayDomain;
 use super::value::{Hostname, is_domain};
-use super::{dns, limits, log, plugins, replies, runtime};
+use super::{dns, limits, log, plugins, relay, replies, runtime};
 
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Read every table before returning, so that no mistake hides another.
@@ -22,7 +21,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     let certificates = tls::certificates(root);
     let tls = root.table("tls", tls::settings);
     let listeners = listener::all(root, &limits, &certificates);
-    let relay: Option<Vec<RelayDomain>> = root.table("relay", |relay| relay.list("domains"));
+    let relay = root.table("relay", relay::read);
     let backend = backend::only(root);
     let quarantine = root.table("quarantine", |quarantine| quarantine.path("maildir"));
     let replies = root.table("replies", replies::read);
@@ -38,7 +37,7 @@ pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
         certificates,
         tls,
         limits,
-        relay: relay.unwrap_or_default(),
+        relay,
         replies,
         backend,
         quarantine,

@@ -42,7 +42,7 @@ fn only_the_host_name_is_required() {
         [Listener::at("127.0.0.1:2525".parse().unwrap())]
     );
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.relay, []);
+    assert_eq!(config.relay, Relay::default());
     assert_eq!(config.replies, BTreeMap::new());
     assert_eq!(config.backend, None);
     assert_eq!(config.dns, DnsSettings::default());
@@ -89,7 +89,12 @@ fn reads_values() {
     assert_eq!(config.limits.spool_memory, 10_000);
     assert_eq!(config.limits.shutdown_grace, Duration::ZERO);
     assert_eq!(config.limits.command_timeout, Duration::from_secs(3600));
-    let rules: Vec<&str> = config.relay.iter().map(RelayDomain::as_str).collect();
+    let rules: Vec<&str> = config
+        .relay
+        .domains
+        .iter()
+        .map(RelayDomain::as_str)
+        .collect();
     assert_eq!(rules, ["example.org", ".example.net"]);
     assert_eq!(
         config.backend.unwrap().address.to_string(),

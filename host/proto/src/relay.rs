@@ -11,6 +11,19 @@ use crate::address::ForwardPath;
 pub struct RelayDomains {
     exact: HashSet<String>,
     below: Vec<String>,
+    routing: SenderRouting,
+}
+
+/// What happens to a recipient whose local part names another destination, as in `user%other@domain`,
+/// `other!user@domain` or `"user@other"@domain`. Servers behind the gateway may send the message on to it,
+/// because they trust the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SenderRouting {
+    /// Mail for it is not accepted.
+    #[default]
+    Refuse,
+    /// It is a recipient like others.
+    Accept,
 }
 
 impl RelayDomains {
@@ -27,13 +40,23 @@ impl RelayDomains {
         domains
     }
 
+    /// The same domains with this treatment of recipients that name another destination.
+    #[must_use]
+    pub fn with_routing(self, routing: SenderRouting) -> Self {
+        Self { routing, ..self }
+    }
+
     /// True if mail for this recipient is accepted. `<Postmaster>` without a domain always is (RFC 5321
     /// §4.5.1).
     pub fn permit(&self, recipient: &ForwardPath) -> bool {
         let Some(domain) = recipient.canonical_domain() else {
             return true;
         };
-        self.exact.contains(&domain) || self.below.iter().any(|rule| domain.ends_with(rule))
+        let is_relayed =
+            self.exact.contains(&domain) || self.below.iter().any(|rule| domain.ends_with(rule));
+        let local_part = recipient.as_str().rsplit_once('@').map(|(local, _)| local);
+        let is_routed = || local_part.is_some_and(|local| local.contains(['%', '!', '@']));
+        is_relayed && (self.routing == SenderRouting::Accept || !is_routed())
     }
 }
 
@@ -60,6 +83,22 @@ mod tests {
             let recipient = ForwardPath::parse(address, Charset::Ascii).unwrap();
             assert_eq!(domains.permit(&recipient), expected, "{address}");
             assert!(!RelayDomains::default().permit(&recipient) || address == "postmaster");
+        }
+    }
+
+    #[test]
+    fn a_recipient_may_not_name_another_destination() {
+        let refusing = RelayDomains::new(["example.org".into()]);
+        let accepting = refusing.clone().with_routing(SenderRouting::Accept);
+        for address in [
+            "victim%elsewhere.example@example.org",
+            "elsewhere.example!victim@example.org",
+            "\"victim@elsewhere.example\"@example.org",
+            "\"victim\\@elsewhere.example\"@example.org",
+        ] {
+            let recipient = ForwardPath::parse(address, Charset::Ascii).unwrap();
+            assert!(!refusing.permit(&recipient), "{address}");
+            assert!(accepting.permit(&recipient), "{address}");
         }
     }
 

@@ -103,7 +103,7 @@ impl fmt::Display for Summary {
                 facts.names.join(" ")
             )?;
         }
-        for rule in &self.config.relay {
+        for rule in &self.config.relay.domains {
             writeln!(f, "relay     {rule}")?;
         }
         match &self.config.backend {

@@ -64,7 +64,12 @@ fn overrides_replace_values_of_the_file() {
         ],
     );
     assert_eq!(config.listener_names(), ["mx"]);
-    let rules: Vec<&str> = config.relay.iter().map(RelayDomain::as_str).collect();
+    let rules: Vec<&str> = config
+        .relay
+        .domains
+        .iter()
+        .map(RelayDomain::as_str)
+        .collect();
     assert_eq!(rules, ["a.example", ".b.example"]);
     let backend = config.backend.unwrap();
     let here = path::absolute("mail").unwrap();

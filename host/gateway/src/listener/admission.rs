@@ -49,6 +49,13 @@ pub(crate) struct ClientPermit {
     _counted: Option<CountedConnection>,
 }
 
+impl ClientPermit {
+    /// For a connection without a client of its own: a proxy that looks whether the gateway is there.
+    pub(crate) const fn uncounted() -> Self {
+        Self { _counted: None }
+    }
+}
+
 impl Admission {
     pub(crate) fn new(limits: &Limits) -> Self {
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));

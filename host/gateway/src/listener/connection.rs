@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::{Instrument as _, debug, debug_span, info, warn};
 
-use super::admission::{Admission, AdmissionError, ConnectionPermit};
+use super::admission::{Admission, AdmissionError, ClientPermit, ConnectionPermit};
 use super::permits::SessionPermits;
 use super::preamble::{self, ConnectionPreamble, PreambleError};
 use super::replies::{
@@ -93,7 +93,11 @@ impl IncomingConnection {
             Err(error) => return self.refuse_preamble(&error).await,
         };
         let (remote, _) = preamble.addresses(self.remote, self.local);
-        let client = match state.admission.admit_client(remote.ip()) {
+        let admitted = match preamble.is_from_proxy() {
+            true => Ok(ClientPermit::uncounted()),
+            false => state.admission.admit_client(remote.ip()),
+        };
+        let client = match admitted {
             Ok(permit) => permit,
             Err(error) => return self.deny(error).await,
         };
@@ -305,6 +309,11 @@ impl IncomingConnection {
                     info!(session = self.id, remote = %self.remote, "sent data before the banner");
                     return Some(EARLY_TALKER);
                 }
+            }
+            // The proxy may have sent them with its header, and they are those of the client.
+            EarlyTalkers::Refuse if !preamble.is_from_proxy() => {
+                info!(session = self.id, remote = %self.remote, "sent data before the banner");
+                return Some(EARLY_TALKER);
             }
             EarlyTalkers::Refuse => {}
             // The timer has a resolution of a millisecond, which a pause of 0 would take.

@@ -30,6 +30,12 @@ impl ConnectionPreamble {
             .and_then(|header| header.addresses)
             .unwrap_or((remote, local))
     }
+
+    /// True if the proxy speaks for itself: a header without a client, as those of health checks.
+    pub(super) fn is_from_proxy(&self) -> bool {
+        let header = self.header.as_ref();
+        header.is_some_and(|header| header.addresses.is_none())
+    }
 }
 
 /// Why a connection gets no session. The cause is the proxy, or the operator who has configured it.

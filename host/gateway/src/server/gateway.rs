@@ -54,8 +54,13 @@ impl Gateway {
             })
         });
         state.certificates.log();
-        if !config.relay.is_empty() {
-            let domains: Vec<_> = config.relay.iter().map(ToString::to_string).collect();
+        if !config.relay.domains.is_empty() {
+            let domains: Vec<_> = config
+                .relay
+                .domains
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             info!(domains = domains.join(" "), "relaying is on");
         }
         Ok(Self {

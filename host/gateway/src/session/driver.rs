@@ -160,7 +160,9 @@ impl<T: Transport> Driver<T> {
 
     async fn write(&mut self, writing: Writing) -> Result<Session, Ended> {
         // After each reply, the time limit for the next command starts again.
-        self.deadline = None;
+        if !writing.is_within_message() {
+            self.deadline = None;
+        }
         let write = self.transport.write(writing.octets());
         match timeout(self.limits.write_timeout, write).await {
             Ok(Ok(())) => {}
@@ -195,14 +197,14 @@ impl<T: Transport> Driver<T> {
     async fn read(&mut self, mut reading: Reading) -> Result<Session, Ended> {
         let wait = reading.wait();
         let (size, end) = match wait {
-            Wait::Command => (COMMAND_READ_SIZE, ShutdownPhase::Stopping),
+            Wait::Chunk | Wait::Command => (COMMAND_READ_SIZE, ShutdownPhase::Stopping),
             Wait::Message => (MESSAGE_READ_SIZE, ShutdownPhase::Aborting),
         };
         let deadline = match self.deadline {
-            Some((awaited, deadline)) if awaited == wait => deadline,
+            Some((awaited, deadline)) if awaited == wait.clock() => deadline,
             _ => {
                 let deadline = Instant::now() + self.settings.timeout_for(wait);
-                self.deadline = Some((wait, deadline));
+                self.deadline = Some((wait.clock(), deadline));
                 deadline
             }
         };

@@ -33,7 +33,8 @@ pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
         message_timeout: limits.message_timeout,
         more_keywords: listener.more_keywords.clone(),
         only_keywords: listener.only_keywords.clone(),
-        relay: RelayDomains::new(config.relay.iter().map(ToString::to_string)),
+        relay: RelayDomains::new(config.relay.domains.iter().map(ToString::to_string))
+            .with_routing(config.relay.sender_routing),
         replies: config.replies.clone(),
         strict_mail: listener.strict_mail,
         strict_rcpt: listener.strict_rcpt,

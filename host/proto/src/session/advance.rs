@@ -17,7 +17,7 @@ pub(super) fn advance(state: State, core: &mut Core) -> Transition {
         State::Closing(ending) => Transition::Idle(State::Closing(ending), Idle::Close(ending)),
         State::Commands(commands) => commands::read(commands, core),
         State::Connected => Transition::Next(match core.service {
-            Service::Running => State::Asking(Ask::Connect, Question::Connect),
+            Service::Http | Service::Running => State::Asking(Ask::Connect, Question::Connect),
             Service::Stopping => core.hang_up(Ending::Shutdown),
         }),
         State::DiscardingChunk(chunk) => receiving::discard(chunk, core),

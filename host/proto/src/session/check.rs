@@ -8,7 +8,7 @@ use crate::command::{
 use crate::fault::Fault;
 use crate::parameters::{Body, Extensions, MailParameters, Parameter};
 use crate::session::ask::Helo;
-use crate::session::core::Core;
+use crate::session::core::{Core, Service};
 use crate::session::offers::{ClientTrust, OptionalQuestion, Preamble, Tls};
 use crate::session::settings::Auth;
 use crate::session::state::{Envelope, Phase};
@@ -73,6 +73,7 @@ impl Core {
             Ok(Command::Bdat { size, last }) if self.settings.extensions.chunking => {
                 Ok(self.check_bdat(phase, size, last))
             }
+            _ if self.service == Service::Http && !is_quit => Err(Fault::UnknownVerb),
             _ if matches!(phase, Phase::Refused) && !is_quit => Err(Fault::BadSequence),
             _ if self.needs_tls() && !is_served_before_tls(line) => Err(Fault::TlsRequired),
             command => self.check(phase, command?),

@@ -32,7 +32,11 @@ pub(super) fn read(commands: Commands, core: &mut Core) -> Transition {
         return Transition::Next(core.refuse_command(commands, Fault::Pipelining));
     }
     let Some(line) = core.command_line() else {
-        return Transition::Idle(commands.into(), Idle::Read(Wait::Command));
+        let wait = match commands.phase {
+            Phase::Chunks(..) => Wait::Chunk,
+            _ => Wait::Command,
+        };
+        return Transition::Idle(commands.into(), Idle::Read(wait));
     };
     core.counters.commands = core.counters.commands.saturating_add(1);
     core.charset = charset_of(&commands.phase, core.charset);
@@ -81,6 +85,9 @@ fn is_premature(core: &Core) -> bool {
 
 fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Core) -> State {
     let Commands { phase, previous } = commands;
+    if core.service == Service::Running && is_http(&line) {
+        core.service = Service::Http;
+    }
     let checked = core.check_line(&phase, &line);
     let is_registered = core.profile.has_registered_verb(&line);
     let previous = match checked {
@@ -111,6 +118,13 @@ fn complete_line(commands: Commands, mut line: Zeroizing<Vec<u8>>, core: &mut Co
         }
         Err(fault) => core.refuse_command(Commands { phase, previous }, fault),
     }
+}
+
+/// True for the first line of an HTTP request (RFC 9112 §3): a method, a target, and the version.
+fn is_http(line: &[u8]) -> bool {
+    let mut words = line.trim_ascii_end().rsplit(|octet| *octet == b' ');
+    let has_version = words.next().is_some_and(|word| word.starts_with(b"HTTP/"));
+    has_version && words.count() >= 2
 }
 
 fn ask_about(phase: Phase, line: Vec<u8>, filtered: impl FnOnce(Vec<u8>) -> FilteredLine) -> State {

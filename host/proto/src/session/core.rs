@@ -42,6 +42,9 @@ pub(super) struct Core {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Running,
+    /// The client speaks HTTP: nothing but QUIT is carried out, whatever it sends. Its requests may be
+    /// those of a web page, which would send mail with the trust in the address of a browser.
+    Http,
     /// The session ends after the current command or message.
     Stopping,
 }

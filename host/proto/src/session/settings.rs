@@ -80,9 +80,9 @@ impl Settings {
 
     /// The timeout of a read.
     pub const fn timeout_for(&self, wait: Wait) -> Duration {
-        match wait {
+        match wait.clock() {
             Wait::Command => self.command_timeout,
-            Wait::Message => self.message_timeout,
+            Wait::Chunk | Wait::Message => self.message_timeout,
         }
     }
 }
@@ -136,8 +136,22 @@ pub enum Auth {
 /// What a session waits for while it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
+    /// The command line of the next chunk. Its timeout is that of the message.
+    Chunk,
     /// A command line. Its timeout starts with the last reply.
     Command,
-    /// The rest of a message. Its timeout starts with the 354 reply, or with BDAT.
+    /// The rest of a message, or of a chunk of it. Its timeout starts with the 354 reply, or with the
+    /// first BDAT.
     Message,
+}
+
+impl Wait {
+    /// The wait with which this one has its timeout in common.
+    #[must_use]
+    pub const fn clock(self) -> Self {
+        match self {
+            Self::Chunk | Self::Message => Self::Message,
+            Self::Command => Self::Command,
+        }
+    }
 }

@@ -373,6 +373,17 @@ impl Writing {
         &self.session.core.output
     }
 
+    /// True if this is the reply to a chunk that is not the last one: the time for the message goes on.
+    pub const fn is_within_message(&self) -> bool {
+        matches!(
+            self.session.state,
+            State::Commands(Commands {
+                phase: Phase::Chunks(..),
+                ..
+            })
+        )
+    }
+
     /// Continues after all octets were written.
     #[must_use]
     pub fn written(mut self) -> Session {

@@ -111,7 +111,7 @@ impl Handler {
             // All recipients of the client are refused, so the refusal can be its reply now.
             return Ok(Disposition::refused(refusal.clone()));
         }
-        delivery.refused_in_part(announced(&self.context, transaction), refused);
+        delivery.refused_in_part(announced(&self.context, &transaction), refused);
         Err(DeliveryError::Deferred {
             delivered,
             recipients,

@@ -17,6 +17,7 @@ use tracing::{Instrument as _, info};
 
 use super::answer::answer_of;
 use super::core::Handler;
+use super::delivering::announced;
 use super::message_log::{delivery_span, log_delivery_error};
 use crate::id;
 
