@@ -60,6 +60,13 @@ fn limits() -> BTreeMap<&'static str, Limit> {
                 ..limit("2", "5", idle_commands)
             },
         ),
+        (
+            "refusals",
+            Limit {
+                beside: "errors = 1",
+                ..limit("1", "2", refusals)
+            },
+        ),
         ("connections", limit("1", "2", connections)),
         (
             "connections-per-address",
@@ -295,6 +302,25 @@ fn idle_commands(gateway: &Gateway, bound: Bound) {
     match bound {
         Bound::Own => _ = client.says("NOOP", "421 4.7.0"),
         Bound::Off => (0..20).for_each(|_| _ = client.says("NOOP", "250")),
+    }
+}
+
+fn refusals(gateway: &Gateway, bound: Bound) {
+    let mut client = Client::greeted(gateway.address());
+    let mut refused = |count: usize| {
+        for _ in 0..count {
+            client.envelope("alice@client.example", &["bob@example.org"]);
+            client.says("DATA", "354");
+            client.write(b"one\ntwo\r\n.\r\n");
+            client.expect("550 5.6.11");
+        }
+    };
+    match bound {
+        Bound::Own => {
+            refused(3);
+            client.expect("421 4.7.0");
+        }
+        Bound::Off => refused(20),
     }
 }
 

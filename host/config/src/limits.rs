@@ -23,6 +23,9 @@ pub struct Limits {
     /// The number of commands without a message after which each further one counts as an error; 0
     /// for no limit.
     pub idle_commands: u32,
+    /// The number of refused commands and messages after which each further one counts as an error; 0
+    /// for no limit.
+    pub refusals: u32,
     /// The most sessions at a time.
     pub connections: u32,
     /// The most sessions at a time per client address; 0 for no limit.
@@ -78,6 +81,7 @@ impl Default for Limits {
             recipients: 200,
             errors: 10,
             idle_commands: 100,
+            refusals: 100,
             connections: 1000,
             connections_per_address: 0,
             connection_rate: 0,
@@ -139,6 +143,7 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
             .unwrap_or(general.recipients),
         errors: section.value_or("errors", general.errors),
         idle_commands: section.value_or("idle-commands", general.idle_commands),
+        refusals: section.value_or("refusals", general.refusals),
         connections: section
             .above_zero("connections")
             .unwrap_or(general.connections),

@@ -68,6 +68,7 @@ fn limit(settings: &mut Settings, key: &str, value: &Value) -> Option<()> {
         "errors" => settings.max_errors = number()?,
         "header-size" => settings.max_header_size = number()?,
         "idle-commands" => settings.max_idle_commands = number()?,
+        "refusals" => settings.max_refusals = number()?,
         "message-size" => settings.max_message_size = number()?,
         "recipients" => settings.max_recipients = number()?,
         "text-line" => settings.max_text_line = number()? as usize,

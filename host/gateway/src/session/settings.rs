@@ -26,6 +26,7 @@ pub fn session_settings(listener: &Listener, config: &Config) -> Settings {
         max_errors: limits.errors,
         max_header_size: limits.header_size,
         max_idle_commands: limits.idle_commands,
+        max_refusals: limits.refusals,
         max_message_size: limits.message_size,
         max_recipients: limits.recipients,
         max_text_line: limits.text_line as usize,

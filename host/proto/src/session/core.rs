@@ -27,6 +27,9 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     /// Commands since the last accepted message that do not lead to one.
     idle_commands: u32,
+    /// Commands and messages since the last accepted message that were refused by policy, or as a
+    /// whole.
+    refusals: u32,
     /// The fault that the driver has not seen. Each transition causes at most one.
     pub(super) fault: Option<Fault>,
     pub(super) service: Service,
@@ -59,6 +62,7 @@ impl Core {
             charset: Charset::Ascii,
             counters: Counters::default(),
             idle_commands: 0,
+            refusals: 0,
             fault: None,
             service: Service::Running,
             tls: offers.tls,
@@ -101,6 +105,16 @@ impl Core {
     pub(super) fn count_message(&mut self) {
         self.counters.messages = self.counters.messages.saturating_add(1);
         self.idle_commands = 0;
+        self.refusals = 0;
+    }
+
+    /// Counts a refusal. Beyond the limit, each is an error: somebody tries out what is taken.
+    pub(super) fn count_refusal(&mut self) {
+        self.refusals = self.refusals.saturating_add(1);
+        let limit = self.settings.max_refusals;
+        if limit > 0 && self.refusals > limit {
+            self.counters.errors = self.counters.errors.saturating_add(1);
+        }
     }
 
     pub(super) fn command_line(&mut self) -> Option<Line> {

@@ -136,6 +136,7 @@ fn refuse(question: Question, refusal: Refusal, core: &mut Core) -> State {
         Question::Helo(_) => Phase::Unidentified,
         Question::Mail(helo, _) | Question::Message(helo) => Phase::Identified(helo),
     };
+    core.count_refusal();
     core.send(refusal.reply());
     core.unless_too_many_errors(Commands::new(phase))
 }

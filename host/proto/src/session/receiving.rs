@@ -27,8 +27,16 @@ pub(super) fn receive(mut receiving: Receiving, core: &mut Core) -> Transition {
             return Transition::Idle(state, Idle::Read(Wait::Message));
         }
         Received::Refused(refusal) => {
+            core.count_refusal();
             core.send(refusal.reply());
-            State::Resetting(Some(refusal), AfterReset::Commands(helo))
+            let next = match core.has_too_many_errors() {
+                true => {
+                    core.hang_up(Ending::TooManyErrors);
+                    AfterReset::Close(Ending::TooManyErrors)
+                }
+                false => AfterReset::Commands(helo),
+            };
+            State::Resetting(Some(refusal), next)
         }
         Received::Store(octets) => return Transition::Store(octets, receiving),
     })

@@ -37,6 +37,9 @@ pub struct Settings {
     /// EXPN, HELO, HELP, NOOP, RSET and VRFY. Counting starts again with each accepted message. 0
     /// means no limit.
     pub max_idle_commands: u32,
+    /// The number of refused commands and messages after which each further one counts as an error,
+    /// until a message is accepted. 0: no limit.
+    pub max_refusals: u32,
     /// The maximum size of a header block in octets.
     pub max_header_size: u32,
     /// The maximum size of a message in octets.
@@ -103,6 +106,7 @@ impl Default for Settings {
             max_errors: 10,
             // As Postfix, smtpd_junk_command_limit.
             max_idle_commands: 100,
+            max_refusals: 100,
             max_header_size: 1 << 20,
             max_message_size: 25 << 20,
             max_discarded: 1 << 20,
