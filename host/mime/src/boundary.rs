@@ -6,6 +6,8 @@ pub(super) struct Open {
     pub(super) part: usize,
     /// `None` for a message.
     pub(super) boundary: Option<Vec<u8>>,
+    /// What some programs take for the boundary.
+    pub(super) others: Vec<Vec<u8>>,
 }
 
 /// The open multipart whose boundary the line is, and true if it is the closing one. Of equal
@@ -13,12 +15,30 @@ pub(super) struct Open {
 pub(super) fn boundary(open: &[Open], line: &[u8]) -> Option<(usize, bool)> {
     let rest = line.strip_prefix(b"--")?;
     open.iter().enumerate().find_map(|(index, open)| {
-        let after = rest.strip_prefix(open.boundary.as_deref()?)?;
-        let end = after.strip_prefix(b"--");
-        let is_padding = |octet: &u8| matches!(octet, b' ' | b'\t');
-        let is_boundary = end.unwrap_or(after).iter().all(is_padding);
-        is_boundary.then_some((index, end.is_some()))
+        let is_last = divides(open.boundary.as_deref()?, rest)?;
+        Some((index, is_last))
     })
+}
+
+/// True if what follows the hyphens of a line is the closing boundary, and false if it is another one.
+fn divides(boundary: &[u8], rest: &[u8]) -> Option<bool> {
+    let after = rest.strip_prefix(boundary)?;
+    let end = after.strip_prefix(b"--");
+    let is_padding = |octet: &u8| matches!(octet, b' ' | b'\t');
+    let is_boundary = end.unwrap_or(after).iter().all(is_padding);
+    is_boundary.then_some(end.is_some())
+}
+
+/// The multipart that some programs divide with this line, because they read its boundary in another
+/// way. Returns the part.
+pub(super) fn divides_otherwise(open: &[Open], closed: &[Open], line: &[u8]) -> Option<usize> {
+    let rest = line.strip_prefix(b"--")?;
+    let is_divided = |open: &&Open| {
+        let mut others = open.others.iter();
+        others.any(|other| divides(other, rest).is_some())
+    };
+    let found = open.iter().chain(closed).find(is_divided);
+    found.map(|open| open.part)
 }
 
 /// The open multipart whose boundary the line begins with, although it is no boundary: some programs

@@ -2,7 +2,8 @@
 
 use postgate_proto::header::{Field, HeaderBlock};
 
-use super::parameter::parameters;
+use super::parameter::{BoundaryValue, parameters};
+use super::words::has_words;
 
 /// A reason for which mail programs may read a part in different ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,44 +48,63 @@ pub(super) fn encoding(fields: &HeaderBlock, content_type: &str) -> (String, boo
     (encoding.unwrap_or_else(|| SEVEN_BIT.into()), is_ambiguous)
 }
 
-/// True if programs may disagree on whether these fields describe a multipart or a message, or on
-/// the boundary. `is_multipart` is what this program makes of them.
-pub(super) fn is_type_ambiguous(fields: &HeaderBlock, is_multipart: bool) -> bool {
+/// True if programs may disagree on the type that these fields state.
+pub(super) fn is_type_ambiguous(fields: &HeaderBlock) -> bool {
     let types: Vec<_> = fields
         .named("Content-Type")
         .map(|field| text(&field).to_ascii_lowercase())
         .collect();
-    let media = |written: &str| {
-        let end = written.find(';').unwrap_or(written.len());
-        written[..end].trim().to_owned()
-    };
     let is_structured = |written: &String| STRUCTURED.iter().any(|word| written.contains(word));
-    let is_malformed =
-        |written: &&String| is_structured(written) && !is_media_type(&media(written));
+    let is_malformed = |written: &&String| {
+        let media = media(written);
+        is_obscure(media) || is_structured(written) && !is_media_type(media)
+    };
     if types.iter().any(|written| is_malformed(&written)) {
         return true;
     }
     let is_repeated = types.iter().any(|written| *written != types[0]);
     let holds_others =
         |written: &String| HOLDERS.iter().any(|kind| media(written).starts_with(kind));
-    if is_repeated && types.iter().any(holds_others) {
-        return true;
-    }
-    is_multipart
-        && fields.named("Content-Type").any(|field| {
-            let found = parameters(&text(&field), |name| name == "boundary");
-            match found.as_slice() {
-                [only] => {
-                    !only.is_plain() || only.readings.len() != 1 || !is_boundary(&only.readings[0])
-                }
-                _ => true,
-            }
-        })
+    is_repeated && types.iter().any(holds_others)
 }
 
-/// The value of a field as text, without its folding.
+/// The boundary that these fields of a multipart state, if they state one that all programs know to
+/// be one.
+pub(super) fn boundary(fields: &HeaderBlock) -> Option<BoundaryValue> {
+    let mut found: Option<BoundaryValue> = None;
+    for field in fields.named("Content-Type") {
+        let all = parameters(&text(&field), |name| name == "boundary");
+        let [only] = all.as_slice() else {
+            return None;
+        };
+        let value = Some(only)
+            .filter(|only| only.is_plain())
+            .and_then(BoundaryValue::of)?;
+        if found.get_or_insert_with(|| value.clone()) != &value {
+            return None;
+        }
+    }
+    found
+}
+
+/// The value of a field as text, without its folding. Only spaces and tabs are white space: programs
+/// disagree on anything else.
 pub(super) fn text(field: &Field<'_>) -> String {
-    String::from_utf8_lossy(&field.unfolded()).trim().to_owned()
+    let unfolded = field.unfolded();
+    let text = String::from_utf8_lossy(&unfolded);
+    text.trim_matches([' ', '\t', '\r', '\n']).to_owned()
+}
+
+/// The media type in a Content-Type.
+fn media(written: &str) -> &str {
+    let end = written.find(';').unwrap_or(written.len());
+    written[..end].trim_matches([' ', '\t'])
+}
+
+/// True for a media type with characters that some programs skip, decode or take for white space.
+fn is_obscure(media: &str) -> bool {
+    let is_odd = |c: char| !c.is_ascii() || c.is_ascii_control() && c != '\t';
+    media.contains(is_odd) || has_words(media)
 }
 
 /// The first word that is not a comment.
@@ -120,11 +140,6 @@ fn is_media_type(media: &str) -> bool {
     };
     let parts = media.split_once('/');
     parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
-}
-
-fn is_boundary(value: &str) -> bool {
-    let is_plain = |b: u8| matches!(b, b' '..=b'~') && !b"\"\\".contains(&b);
-    !value.is_empty() && !value.ends_with(' ') && value.bytes().all(is_plain)
 }
 
 pub(super) const SEVEN_BIT: &str = "7bit";
@@ -191,46 +206,126 @@ mod tests {
         }
     }
 
+    /// Fields of this name with these values.
+    fn fields(name: &str, values: &[&str]) -> HeaderBlock {
+        let lines = values.iter().map(|value| format!("{name}: {value}\r\n"));
+        block(&lines.collect::<String>())
+    }
+
     #[test]
     fn types_that_programs_disagree_on() {
-        let table: [(&[&str], bool, bool); 21] = [
-            (&[], false, false),
-            (&["text/plain"], false, false),
-            (&["text/plain", "text/html; charset=utf-8"], false, false),
-            (&["multipart/mixed; boundary=a"], true, false),
-            (&["multipart/mixed; boundary=\"a b\""], true, false),
-            (&["Multipart/Mixed; boundary==_x:y/1"], true, false),
+        let table: [(&[&str], bool); 29] = [
+            (&[], false),
+            (&["text/plain"], false),
+            (&["text"], false),
+            (&["text/html charset=utf-8"], false),
+            (&["text/plain;\r\n\tcharset=utf-8"], false),
+            (&["text/plain", "text/html; charset=utf-8"], false),
+            (&["multipart/mixed; boundary=a"], false),
             (
                 &["multipart/mixed; boundary=a", "multipart/mixed; boundary=a"],
-                true,
                 false,
             ),
-            (&["multipart/mixed; boundary=a", "text/plain"], true, true),
-            (&["text/plain", "message/rfc822"], false, true),
+            (&["multipart/mixed; boundary=a", "text/plain"], true),
+            (&["text/plain", "message/rfc822"], true),
             (
                 &["multipart/mixed; boundary=a", "multipart/mixed; boundary=b"],
                 true,
-                true,
             ),
-            (&["multipart/mixed"], true, true),
-            (&["multipart/mixed; boundary="], true, true),
-            (&["multipart/mixed; boundary=a; boundary=b"], true, true),
-            (&["multipart/mixed; boundary*=us-ascii''a"], true, true),
-            (&["multipart/mixed; boundary*0=a; boundary*1=b"], true, true),
-            (&["multipart/mixed; boundary=a b"], true, true),
-            (&["multipart/mixed; boundary=\"a\\b\""], true, true),
-            (&["multipart/mixed boundary=a"], false, true),
-            (&["multipart; boundary=a"], false, true),
-            (&["(x) multipart/mixed; boundary=a"], false, true),
-            (&["; boundary=a"], false, true),
+            (&["multipart/mixed boundary=a"], true),
+            (&["multipart; boundary=a"], true),
+            (&["(x) multipart/mixed; boundary=a"], true),
+            (&["; boundary=a"], true),
+            // To some programs, these are white space.
+            (&["\u{b}multipart/mixed; boundary=a"], true),
+            (&["\u{c}message/rfc822"], true),
+            (&["\u{a0}message/rfc822"], true),
+            (&["\u{85}multipart/mixed; boundary=a"], true),
+            (&["\u{2028}multipart/mixed; boundary=a"], true),
+            (&["\u{3000}message/rfc822"], true),
+            (&["message/rfc822\u{1c}"], true),
+            (&["message/rfc822\u{a0}; x=y"], true),
+            (&["\u{feff}text/html"], true),
+            (&["text\0/html"], true),
+            (&["text/html\u{c}"], true),
+            (&["=?us-ascii?b?bWVzc2FnZS9yZmM4MjI=?="], true),
+            (&["=?us-ascii?q?text/html?="], true),
+            (&["text/plain; name=\"=?utf-8?q?a?=\""], false),
         ];
-        for (values, is_multipart, expected) in table {
-            let fields: String = values
+        for (values, expected) in table {
+            let found = is_type_ambiguous(&fields("Content-Type", values));
+            assert_eq!(found, expected, "{values:?}");
+        }
+        let no_break_space = b"Content-Type: \xA0message/rfc822\r\n";
+        assert!(is_type_ambiguous(&HeaderBlock::parse(
+            no_break_space.to_vec()
+        )));
+    }
+
+    #[test]
+    fn boundaries_in_every_reading() {
+        let table: [(&[&str], Option<(&str, &[&str])>); 42] = [
+            (&["boundary=a"], Some(("a", &[]))),
+            (&["boundary=\"a b\""], Some(("a b", &[]))),
+            (&["boundary = a ; x=y"], Some(("a", &[]))),
+            (&["boundary=a", "boundary=a"], Some(("a", &[]))),
+            (&["boundary=\"=_x:y/1(2)\""], Some(("=_x:y/1(2)", &[]))),
+            (&["boundary=\"=?x\""], Some(("=?x", &[]))),
+            // Without quotes, a value should end at these characters.
+            (&["boundary==_x"], Some(("=_x", &[]))),
+            (
+                &["boundary=----=_Part_1"],
+                Some(("----=_Part_1", &["----"])),
+            ),
+            (&["boundary=a=x"], Some(("a=x", &["a"]))),
+            (&["boundary=a/x?y"], Some(("a/x?y", &["a"]))),
+            (&["boundary=a?x"], Some(("a?x", &["a"]))),
+            (&["boundary=a:x"], Some(("a:x", &["a"]))),
+            (&["boundary=a@x"], Some(("a@x", &["a"]))),
+            (&["boundary=a<x"], Some(("a<x", &["a"]))),
+            (&["boundary=a[x]"], Some(("a[x]", &["a"]))),
+            (&["boundary=a*x=y"], Some(("a*x=y", &["a*x", "a"]))),
+            (&["boundary=a'x"], Some(("a'x", &["a"]))),
+            (&["boundary=<a>"], Some(("<a>", &["a"]))),
+            (&["boundary=\"<a>\""], Some(("<a>", &["a"]))),
+            // What is never written by accident.
+            (&[""], None),
+            (&["boundary="], None),
+            (&["boundary=\"\""], None),
+            (&["boundary=a; boundary=b"], None),
+            (&["boundary=a; boundary\u{b}=b"], None),
+            (&["boundary=a; boundary\u{3000}=b"], None),
+            (&["boundary=a; x=\"boundary=b\""], None),
+            (&["boundary=a", "boundary=b"], None),
+            (&["boundary*=us-ascii''a"], None),
+            (&["boundary*0=a; boundary*1=b"], None),
+            (&["boundary=a b"], None),
+            (&["boundary=a,b"], None),
+            (&["boundary=\"a\\b\""], None),
+            (&["boundary=\"a"], None),
+            (&["boundary=a\"b\""], None),
+            (&["boundary=\"a\"b"], None),
+            (&["boundary=\"a \""], None),
+            (&["boundary=a(c)"], None),
+            (&["boundary=(c)a"], None),
+            (&["boundary=\"=?us-ascii?q?a?=\""], None),
+            (&["boundary==?us-ascii?q?a?="], None),
+            (&["boundary=\u{a0}a"], None),
+            (&["boundary=\"a\u{e9}\""], None),
+        ];
+        for (values, expected) in table {
+            let values: Vec<_> = values
                 .iter()
-                .map(|value| format!("Content-Type: {value}\r\n"))
+                .map(|value| format!("multipart/mixed; {value}"))
                 .collect();
-            let found = is_type_ambiguous(&block(&fields), is_multipart);
-            assert_eq!(found, expected, "{fields}");
+            let values: Vec<_> = values.iter().map(String::as_str).collect();
+            let found = boundary(&fields("Content-Type", &values));
+            let found = found.map(|it| (it.usual, it.others));
+            let expected = expected.map(|(usual, others)| {
+                let others = others.iter().map(|it| (*it).to_owned()).collect();
+                (usual.to_owned(), others)
+            });
+            assert_eq!(found, expected, "{values:?}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use mail_parser::{MessagePart, MimeHeaders};
 use postgate_proto::header::HeaderBlock;
 
-use super::defect::{Defect, SEVEN_BIT, encoding, is_type_ambiguous};
+use super::defect::{Defect, SEVEN_BIT, boundary, encoding, is_type_ambiguous};
 use super::names::Names;
+use super::parameter::BoundaryValue;
 
 /// What the header block of a part says about its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Facts {
     /// Why mail programs may read the part in different ways.
     pub defects: Vec<Defect>,
     pub(super) boundary: Option<String>,
+    /// What some programs take for the boundary.
+    pub(super) other_boundaries: Vec<String>,
     pub(super) charset: Option<String>,
     /// True if Content-Type has the parameter `name`.
     pub(super) has_name: bool,
@@ -47,6 +50,7 @@ impl Facts {
             description: None,
             defects: Vec::new(),
             boundary: None,
+            other_boundaries: Vec::new(),
             charset: None,
             has_name: false,
             is_cut: false,
@@ -92,6 +96,7 @@ impl Facts {
             defects: Vec::new(),
             // A boundary does not end with white space (RFC 2046 §5.1.1).
             boundary: parameter("boundary").map(|boundary| boundary.trim_ascii_end().to_owned()),
+            other_boundaries: Vec::new(),
             charset: parameter("charset"),
             has_name: content_type.is_some_and(|content_type| content_type.has_attribute("name")),
             is_cut: false,
@@ -105,21 +110,38 @@ impl Facts {
         self.filenames = names.found;
         let (encoding, is_encoding_ambiguous) = encoding(fields, &self.content_type);
         self.encoding = encoding;
+        let is_type_ambiguous = is_type_ambiguous(fields)
+            || self.is_multipart() && !self.take_boundary(boundary(fields));
         let found = [
             (is_encoding_ambiguous, Defect::AmbiguousEncoding),
             (names.is_ambiguous, Defect::AmbiguousFilename),
-            (
-                is_type_ambiguous(fields, self.is_multipart()),
-                Defect::AmbiguousType,
-            ),
+            (is_type_ambiguous, Defect::AmbiguousType),
         ];
         let defects = found.into_iter().filter(|(is_found, _)| *is_found);
         self.defects.extend(defects.map(|(_, defect)| defect));
     }
 
+    /// Takes what the boundary is in every reading. Returns false if there is none on which programs
+    /// agree, as far as that is known.
+    fn take_boundary(&mut self, value: Option<BoundaryValue>) -> bool {
+        let Some(value) = value else {
+            return false;
+        };
+        self.other_boundaries = value.others;
+        let is_certain = self.boundary.as_deref() == Some(value.usual.as_str());
+        self.boundary = Some(value.usual);
+        is_certain
+    }
+
     /// True if the content consists of parts, by its type.
     pub(super) fn is_multipart(&self) -> bool {
         self.content_type.starts_with("multipart/")
+    }
+
+    /// What some programs take for the boundary, as octets.
+    pub(super) fn other_boundaries(&self) -> Vec<Vec<u8>> {
+        let others = self.other_boundaries.iter();
+        others.map(|other| other.clone().into_bytes()).collect()
     }
 
     /// True if the content is text.

@@ -1,6 +1,8 @@
 //! The parameters of a field in every reading: with and without its rules for quotes, blanks and
 //! separators, since senders and mail programs keep them differently.
 
+use super::words::has_words;
+
 /// A parameter as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parameter {
@@ -12,6 +14,8 @@ pub(super) struct Parameter {
     pub(super) is_extended: bool,
     /// What programs take for the value, without repetitions; never empty.
     pub(super) readings: Vec<String>,
+    /// What follows the equals sign, up to a limit.
+    pub(super) written: String,
 }
 
 impl Parameter {
@@ -22,11 +26,12 @@ impl Parameter {
 }
 
 /// The parameters in a field whose names, in lower case, are `wanted`. Any name before an equals
-/// sign is one, wherever it is: some programs look no further than that.
+/// sign is one, wherever it is: some programs look no further than that. Neither do all agree on what
+/// white space is.
 pub(super) fn parameters(field: &str, wanted: impl Fn(&str) -> bool) -> Vec<Parameter> {
     let mut found = Vec::new();
     for (at, _) in field.match_indices('=') {
-        let before = field[..at].trim_end_matches(['"', '\t', ' ']);
+        let before = field[..at].trim_end_matches(|c| c == '"' || is_blank(c));
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '-' | '_');
         let begin = before
             .char_indices()
@@ -46,7 +51,8 @@ pub(super) fn parameters(field: &str, wanted: impl Fn(&str) -> bool) -> Vec<Para
             name,
             section: marks.iter().find_map(|mark| mark.parse().ok()),
             is_extended: marks.last() == Some(&""),
-            readings: readings(&field[at + 1..]),
+            readings: readings(cut(&field[at + 1..])),
+            written: cut(field[at + 1..].trim_start_matches([' ', '\t'])).to_owned(),
         });
         if found.len() == MAX_PARAMETERS {
             break;
@@ -57,30 +63,12 @@ pub(super) fn parameters(field: &str, wanted: impl Fn(&str) -> bool) -> Vec<Para
 
 /// What programs take for the value that begins here.
 fn readings(rest: &str) -> Vec<String> {
-    let rest = cut(rest.trim_start());
-    let to_separator = |text: &str| {
-        text[..text.find(';').unwrap_or(text.len())]
-            .trim()
-            .to_owned()
-    };
     let mut found = Vec::new();
-    match rest.strip_prefix('"') {
-        Some(quoted) => {
-            let (unescaped, escaped, after) = unquote(quoted);
-            let after = to_separator(after);
-            found.push(unescaped);
-            found.push(escaped.to_owned());
-            let first_quote = quoted.find('"').unwrap_or(quoted.len());
-            found.push(quoted[..first_quote].to_owned());
-            if !after.is_empty() {
-                found.push(format!("{}{}", found[0], after.replace('"', "")));
-            }
-        }
-        None => {
-            found.push(to_separator(rest));
-            let end = rest.find([' ', '\t', ';', ',']).unwrap_or(rest.len());
-            found.push(rest[..end].to_owned());
-        }
+    let rest = rest.trim_start_matches([' ', '\t']);
+    add_readings(rest, &mut found);
+    let after_blanks = rest.trim_start_matches(is_blank);
+    if after_blanks.len() < rest.len() {
+        add_readings(after_blanks, &mut found);
     }
     let mut distinct = Vec::with_capacity(found.len());
     for reading in found {
@@ -91,19 +79,112 @@ fn readings(rest: &str) -> Vec<String> {
     distinct
 }
 
+fn add_readings(rest: &str, found: &mut Vec<String>) {
+    match rest.strip_prefix('"') {
+        Some(quoted) => {
+            let (unescaped, escaped, after) = unquote(quoted);
+            let after = to_separator(after.unwrap_or_default());
+            let first_quote = quoted.find('"').unwrap_or(quoted.len());
+            let with_rest = format!("{unescaped}{}", after.replace('"', ""));
+            found.extend([unescaped, escaped.into(), quoted[..first_quote].into()]);
+            if !after.is_empty() {
+                found.push(with_rest);
+            }
+        }
+        None => {
+            found.push(to_separator(rest).to_owned());
+            found.extend(cuts(rest).map(str::to_owned));
+        }
+    }
+}
+
+/// A value without quotes up to the characters that cannot occur in it, to some programs (RFC 2045 §5.1,
+/// RFC 2231 §7).
+fn cuts(rest: &str) -> impl Iterator<Item = &str> {
+    let to = |is_end: fn(char) -> bool| &rest[..rest.find(is_end).unwrap_or(rest.len())];
+    [
+        to(|c| matches!(c, ' ' | '\t' | ';' | ',')),
+        to(is_special),
+        to(|c| is_special(c) || matches!(c, '*' | '\'' | '%')),
+    ]
+    .into_iter()
+}
+
+/// The text up to the next parameter.
+fn to_separator(text: &str) -> &str {
+    text[..text.find(';').unwrap_or(text.len())].trim_matches([' ', '\t'])
+}
+
+/// True for what ends a token (RFC 2045 §5.1).
+fn is_special(character: char) -> bool {
+    is_blank(character) || "()<>@,;:\\\"/[]?=".contains(character)
+}
+
+/// True for what is white space to some program. An octet that is not valid UTF-8 may be a no-break
+/// space.
+pub(super) fn is_blank(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || character == '\u{fffd}'
+}
+
+/// A boundary in every reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BoundaryValue {
+    /// The one of most programs.
+    pub(super) usual: String,
+    /// Those of programs that end a value without quotes earlier, or remove other quotes.
+    pub(super) others: Vec<String>,
+}
+
+impl BoundaryValue {
+    /// The boundary of a plain parameter; `None` if no two programs need to agree on it: it has encoded
+    /// words, comments, blanks or bad quotes.
+    pub(super) fn of(parameter: &Parameter) -> Option<Self> {
+        let written = parameter.written.as_str();
+        let (usual, mut others) = match written.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, escaped, after) = unquote(quoted);
+                let is_closed = after.is_some_and(|after| to_separator(after).is_empty());
+                if !is_closed || value != escaped {
+                    return None;
+                }
+                (value, Vec::new())
+            }
+            None => {
+                let value = to_separator(written);
+                if value.contains(|c| is_blank(c) || "(),\\\"".contains(c)) {
+                    return None;
+                }
+                (value.to_owned(), cuts(value).map(str::to_owned).collect())
+            }
+        };
+        if let Some(inner) = usual.strip_prefix('<') {
+            others.extend(inner.strip_suffix('>').map(str::to_owned));
+        }
+        others.retain(|other| !other.is_empty() && *other != usual);
+        others.dedup();
+        let is_plain = |octet: u8| matches!(octet, b' '..=b'~') && !b"\"\\".contains(&octet);
+        let is_boundary = !usual.is_empty()
+            && !usual.starts_with(' ')
+            && !usual.ends_with(' ')
+            && usual.bytes().all(is_plain)
+            && !has_words(&usual);
+        is_boundary.then_some(Self { usual, others })
+    }
+}
+
 /// The content of a quoted string (RFC 5322 §3.2.4) with and without its backslashes applied, and
-/// what follows it. Without its closing quote, it extends to the end.
-fn unquote(quoted: &str) -> (String, &str, &str) {
+/// what follows it. Without its closing quote, it extends to the end, and nothing follows.
+fn unquote(quoted: &str) -> (String, &str, Option<&str>) {
     let mut unescaped = String::new();
     let mut characters = quoted.char_indices();
     while let Some((at, character)) = characters.next() {
         match character {
-            '"' => return (unescaped, &quoted[..at], &quoted[at + 1..]),
+            '"' => return (unescaped, &quoted[..at], Some(&quoted[at + 1..])),
             '\\' => unescaped.extend(characters.next().map(|(_, next)| next)),
             other => unescaped.push(other),
         }
     }
-    (unescaped, quoted, "")
+    (unescaped, quoted, None)
 }
 
 /// The beginning of a text, at most [`MAX_VALUE`] octets.

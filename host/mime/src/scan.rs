@@ -297,6 +297,10 @@ impl Scanner {
             self.scan.parts[index].is_opaque = true;
             return;
         }
+        let others = match boundary {
+            None => Vec::new(),
+            Some(_) => facts.other_boundaries(),
+        };
         self.state = match boundary {
             None => State::Message,
             Some(_) => State::Outside,
@@ -304,6 +308,7 @@ impl Scanner {
         self.open.push(Open {
             part: index,
             boundary,
+            others,
         });
     }
 

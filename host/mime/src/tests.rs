@@ -2,6 +2,7 @@
 
 mod content;
 mod limits;
+mod readings;
 mod structure;
 
 use postgate_proto::header::HeaderBlock;

@@ -36,6 +36,11 @@ pub(super) fn decode_words(text: &str, found: &mut Vec<String>) {
     found.extend([apart, joined]);
 }
 
+/// True if a text has encoded words.
+pub(super) fn has_words(text: &str) -> bool {
+    split(text).iter().any(|it| matches!(it, Piece::Word(_)))
+}
+
 /// Decodes an encoded value: charset and language in front of two apostrophes, and octets as
 /// hexadecimal digits (RFC 2231 §4). Without apostrophes, the charset is UTF-8.
 pub(super) fn decode_extended(value: &str) -> String {

@@ -1,13 +1,16 @@
 //! The lines that divide a message into parts, and those that do for some programs.
 
 use super::{NextLine, Scanner, State};
-use crate::boundary::{boundary, resembles};
+use crate::boundary::{boundary, divides_otherwise, resembles};
 use crate::line_end::LineEnd;
 
 impl Scanner {
     /// Begins or ends parts if the line is a boundary. `text` may be cut; `length` is that of the whole
     /// line.
     pub(super) fn take_boundary(&mut self, text: &[u8], length: u64) -> bool {
+        if let Some(part) = divides_otherwise(&self.open, &self.closed, text) {
+            self.doubt(part);
+        }
         let Some((index, is_last)) = boundary(&self.open, text) else {
             if let Some(part) = resembles(&self.open, &self.closed, text) {
                 self.doubt(part);
