@@ -29,6 +29,8 @@ pub(super) struct Location {
     pub(super) range: Range<u64>,
     /// True if the content breaks the rules of its transfer encoding.
     pub(super) is_malformed: bool,
+    /// True if no two programs need to agree on the content.
+    pub(super) is_ambiguous: bool,
 }
 
 impl Decoded {
@@ -115,6 +117,7 @@ impl Decoded {
             storage: part.storage,
             range: part.body.clone(),
             is_malformed: false,
+            is_ambiguous: false,
         };
         let mut transfer = Transfer::of(&facts.encoding);
         if !part.is_opaque && !transfer.is_none() {
@@ -124,6 +127,7 @@ impl Decoded {
             })?;
             location.storage = Storage::Scratch;
             location.is_malformed = transfer.is_malformed();
+            location.is_ambiguous = transfer.is_ambiguous();
         }
         self.octets.insert(index, location.clone());
         Ok(location)
@@ -145,6 +149,7 @@ impl Decoded {
             storage: Storage::Scratch,
             range,
             is_malformed: octets.is_malformed,
+            is_ambiguous: octets.is_ambiguous,
         };
         self.texts.insert(index, location.clone());
         Ok(location)

@@ -120,6 +120,11 @@ impl Mime {
             None if part.container => None,
             None => Some(decoded.decode(&*self.body, index, part, &facts)?),
         };
+        if location.as_ref().is_some_and(|found| found.is_ambiguous)
+            && !facts.defects.contains(&Defect::AmbiguousEncoding)
+        {
+            facts.defects.push(Defect::AmbiguousEncoding);
+        }
         if location.as_ref().is_some_and(|found| found.is_malformed) {
             facts.defects.push(Defect::MalformedContent);
         }

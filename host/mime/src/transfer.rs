@@ -44,6 +44,13 @@ impl Transfer {
         }
     }
 
+    /// True if no two programs need to agree on the content, since more base64 follows its padding: some
+    /// decode it, with or without the digits before, and others stop. A text may follow, such as the
+    /// footer of a mailing list.
+    pub(super) const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Base64(base64) if base64.is_continued)
+    }
+
     /// True if the content so far breaks the rules of the encoding, so that programs may decode it
     /// in different ways.
     pub(super) const fn is_malformed(&self) -> bool {
@@ -62,9 +69,17 @@ pub(super) struct Base64 {
     digits: u32,
     /// The number of these digits.
     count: u32,
+    /// True after one equals sign behind two digits, which need two.
+    is_half_padded: bool,
     /// True if there was padding, after which nothing should follow.
     is_padded: bool,
+    /// The digits in a row behind padding, over the ends of lines.
+    run: u32,
+    /// True if digits follow padding in the same line, or more in a row than in a text.
+    is_continued: bool,
     is_malformed: bool,
+    /// True if the last octet was an equals sign that ended a group.
+    is_after_padding: bool,
 }
 
 impl Base64 {
@@ -90,15 +105,20 @@ impl Base64 {
 
     fn octet(&mut self, octet: u8, out: &mut Vec<u8>) {
         match DIGITS[usize::from(octet)] {
-            NO_DIGIT if octet == b'=' => {
-                // Padding fills a group of two or three digits.
-                self.is_malformed |= !self.is_padded && self.count < 2;
-                self.is_padded = true;
-                self.end_group(out);
+            NO_DIGIT if octet == b'=' => self.padding(out),
+            NO_DIGIT => {
+                self.is_malformed |= !octet.is_ascii_whitespace();
+                let is_line_end = matches!(octet, b'\r' | b'\n');
+                self.is_after_padding &= !is_line_end;
+                if !is_line_end {
+                    self.run = 0;
+                }
             }
-            NO_DIGIT => self.is_malformed |= !octet.is_ascii_whitespace(),
             digit => {
-                self.is_malformed |= self.is_padded;
+                self.is_malformed |= self.is_padded || self.is_half_padded;
+                self.run = self.run.saturating_add(self.is_padded.into());
+                self.is_continued |= self.is_after_padding || self.run > MAX_RUN;
+                self.is_half_padded = false;
                 self.digits = self.digits << 6 | u32::from(digit);
                 self.count += 1;
                 if self.count == 4 {
@@ -106,6 +126,22 @@ impl Base64 {
                     (self.digits, self.count) = (0, 0);
                 }
             }
+        }
+    }
+
+    /// Takes an equals sign. Two of them fill a group of two digits, and one fills a group of three.
+    /// Programs skip all others.
+    fn padding(&mut self, out: &mut Vec<u8>) {
+        match self.count {
+            2 if !self.is_half_padded => self.is_half_padded = true,
+            2 | 3 => {
+                self.end_group(out);
+                self.is_half_padded = false;
+                self.is_padded = true;
+                self.is_after_padding = true;
+            }
+            // More of it than necessary does no harm at the end.
+            _ => self.is_malformed |= !(self.is_padded && self.count == 0),
         }
     }
 
@@ -118,6 +154,9 @@ impl Base64 {
         (self.digits, self.count) = (0, 0);
     }
 }
+
+/// More digits in a row than a text has letters without any space or punctuation.
+const MAX_RUN: u32 = 60;
 
 /// The value of each base64 digit (RFC 4648 §4).
 const DIGITS: [u8; 256] = {
@@ -214,7 +253,13 @@ mod tests {
 
     #[test]
     fn decodes_transfer_encodings() {
-        let table: [(&str, &[u8], &[u8]); 22] = [
+        let table: [(&str, &[u8], &[u8]); 27] = [
+            // Equals signs that fill no group.
+            ("base64", b"T=VqQ", b"MZ\x90"),
+            ("base64", b"=TVqQ", b"MZ\x90"),
+            ("base64", b"==T==VqQ", b"MZ\x90"),
+            ("base64", b"TV=qQ", b"MZ\x90"),
+            ("base64", b"B=BBB\r\nTVqQ", b"\x04\x10\x41MZ\x90"),
             ("base64", b"TVo=", b"MZ"),
             ("base64", b"TVqQ", b"MZ\x90"),
             ("base64", b"TV\r\n q Q\r\n", b"MZ\x90"),
@@ -250,7 +295,10 @@ mod tests {
 
     #[test]
     fn content_that_breaks_the_rules_is_malformed() {
-        let table: [(&str, &[u8], bool); 17] = [
+        let table: [(&str, &[u8], bool); 20] = [
+            ("base64", b"TQ=", false),
+            ("base64", b"TQ===", false),
+            ("base64", b"T=VqQ", true),
             ("base64", b"TVo=\r\n", false),
             ("base64", b"TVqQ", false),
             ("base64", b"TVo", false),
@@ -276,6 +324,29 @@ mod tests {
                 expected,
                 "{encoding} {text_shown}"
             );
+        }
+    }
+
+    #[test]
+    fn more_base64_behind_padding_is_ambiguous() {
+        let line = "A".repeat(40);
+        let lines = format!("TVo=\r\n{line}\r\n{line}\r\n");
+        let words = format!("TVo=\r\n{line} {line}\r\n {line}");
+        for (text, expected) in [
+            (lines.as_str(), true),
+            (words.as_str(), false),
+            ("TVo=", false),
+            ("TVo=\r\nTVo=", false),
+            ("TVo=\r\n-- \r\na footer", false),
+            ("TV=qQ", false),
+            ("TVo=TVo=", true),
+            ("TQ==Wg==", true),
+            ("TVo= T", true),
+            ("TVo=-T", true),
+        ] {
+            let (mut transfer, mut out) = (Transfer::of("base64"), Vec::new());
+            transfer.feed(text.as_bytes(), &mut out);
+            assert_eq!(transfer.is_ambiguous(), expected, "{text}");
         }
     }
 
