@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16LE};
+use encoding_rs::{CoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16LE};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Converts a charset to UTF-8. Octets that are not valid in it become U+FFFD.
@@ -24,6 +24,20 @@ impl Charset {
                 Some(decode) => Self::Whole(decode, Vec::new()),
                 None => Self::Pieces(UTF_8.new_decoder_without_bom_handling()),
             },
+        }
+    }
+
+    /// True if programs convert this charset alike, as far as that is known. Few know UTF-7 (RFC 2152), and
+    /// the order of octets is part of the name of UTF-16, unless there is a byte order mark (RFC 2781).
+    pub(super) fn is_certain(label: &str) -> bool {
+        let label = label.to_ascii_lowercase();
+        match Encoding::for_label(label.as_bytes()) {
+            Some(encoding) if encoding == REPLACEMENT => false,
+            Some(encoding) if encoding == UTF_16LE => label == "utf-16le",
+            Some(_) => true,
+            None if NO_CHARSETS.contains(&label.as_str()) => true,
+            None => charset_decoder(label.as_bytes())
+                .is_some_and(|decode| decode(ASCII.as_bytes()) == ASCII),
         }
     }
 
@@ -57,6 +71,11 @@ fn decode(decoder: &mut encoding_rs::Decoder, mut octets: &[u8], out: &mut Vec<u
         }
     }
 }
+
+/// What says that the charset is not known (RFC 1428 §3). Programs read it as ASCII.
+const NO_CHARSETS: [&str; 4] = ["", "unknown", "unknown-8bit", "x-unknown"];
+/// A text that is the same in each charset that includes ASCII.
+const ASCII: &str = "+AGE-a";
 
 /// The most octets of a text in a charset that can only be converted as a whole. These charsets are
 /// obsolete, and a larger text is read as UTF-8.
@@ -100,6 +119,37 @@ mod tests {
         for (charset, text, expected) in table {
             let got = String::from_utf8(converted(charset, text)).unwrap();
             assert_eq!(got, expected, "{charset}");
+        }
+    }
+
+    #[test]
+    fn charsets_that_programs_know() {
+        let known = [
+            "UTF-8", "utf8", "us-ascii", "latin1", "koi8-r", "cp850", "utf-16be", "",
+        ];
+        let others = [
+            "x",
+            "utf7",
+            "utf-7",
+            "u7",
+            "unicode-1-1-utf-7",
+            "cp037",
+            "cp500",
+            "unicode_escape",
+            "punycode",
+            "utf-16",
+            "unicode",
+            "utf-32",
+            "iso-2022-kr",
+            "iso_2022_kr",
+            "hz-gb-2312",
+            "rot13",
+            "utf-8\0",
+        ];
+        for (labels, expected) in [(&known[..], true), (&others[..], false)] {
+            for label in labels {
+                assert_eq!(Charset::is_certain(label), expected, "{label}");
+            }
         }
     }
 

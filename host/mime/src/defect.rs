@@ -10,7 +10,8 @@ use super::words::has_words;
 pub enum Defect {
     /// Content-Transfer-Encoding is repeated, malformed or not known.
     AmbiguousEncoding,
-    /// A file name comes in pieces that do not fit together, or there are too many names.
+    /// A file name comes in pieces that do not fit together or in a charset that few programs know, or
+    /// there are too many names.
     AmbiguousFilename,
     /// Programs may find other parts, or the content elsewhere: the header block of the part does not end
     /// with an empty line or has lines that are no fields, a line only begins with a boundary, a

@@ -12,7 +12,8 @@ use super::words::{decode_extended, decode_words, percent_decode};
 pub(super) struct Names {
     /// The names without repetitions.
     pub(super) found: Vec<String>,
-    /// True if there may be others: pieces of a name do not fit together, or there are too many.
+    /// True if there may be others: pieces of a name do not fit together, programs convert its charset in
+    /// different ways, or there are too many.
     pub(super) is_ambiguous: bool,
 }
 
@@ -63,7 +64,10 @@ impl Names {
         for parameter in all.iter().filter(|it| it.section.is_none()) {
             for reading in &parameter.readings {
                 match parameter.is_extended {
-                    true => self.add_encoded(&decode_extended(reading)),
+                    true => {
+                        let decoded = self.decode(reading);
+                        self.add_encoded(&decoded);
+                    }
                     false => self.add_plain(reading),
                 }
             }
@@ -108,8 +112,10 @@ impl Names {
         }
         match pieces.iter().any(|piece| piece.is_extended) {
             true => {
-                self.add_encoded(&decode_extended(&decoded));
-                self.add(decode_extended(&written));
+                let decoded = self.decode(&decoded);
+                self.add_encoded(&decoded);
+                let decoded = self.decode(&written);
+                self.add(decoded);
             }
             false => self.add_plain(&written),
         }
@@ -118,14 +124,22 @@ impl Names {
     fn add_plain(&mut self, name: &str) {
         self.add_encoded(name);
         if name.contains("''") {
-            self.add(decode_extended(name));
+            // Two apostrophes may be part of the name: what is before them need not be a charset.
+            self.add(decode_extended(name).0);
         }
+    }
+
+    /// The text of an encoded value.
+    fn decode(&mut self, value: &str) -> String {
+        let (decoded, is_certain) = decode_extended(value);
+        self.is_ambiguous |= !is_certain;
+        decoded
     }
 
     /// Adds a name as it was written, and with its encoded words decoded.
     fn add_encoded(&mut self, name: &str) {
         let mut decoded = Vec::new();
-        decode_words(name, &mut decoded);
+        self.is_ambiguous |= !decode_words(name, &mut decoded);
         for name in decoded {
             self.add(name);
         }
@@ -230,6 +244,30 @@ mod tests {
             );
             assert!(!names.is_ambiguous, "{fields}");
         }
+    }
+
+    #[test]
+    fn charsets_that_few_programs_know_are_ambiguous() {
+        for (charset, expected) in [
+            ("utf-8", false),
+            ("", false),
+            ("unknown-8bit", false),
+            ("utf7", true),
+            ("unicode-1-1-utf-7", true),
+            ("cp037", true),
+            ("unicode_escape", true),
+            ("utf-16", true),
+        ] {
+            for name in [
+                format!("filename*={charset}''a"),
+                format!("filename*0*={charset}''a; filename*1=b"),
+                format!("filename=\"=?{charset}?q?a?=\""),
+            ] {
+                let found = names(&format!("Content-Disposition: x; {name}\r\n"));
+                assert_eq!(found.is_ambiguous, expected, "{name}");
+            }
+        }
+        assert!(!names("Content-Type: x/y; name=\"The ''a'' of b.txt\"\r\n").is_ambiguous);
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! Encoded words (RFC 2047) and encoded parameter values (RFC 2231) in every reading.
 
 use super::charset::Charset;
+use super::parameter::is_blank;
 use super::transfer::Transfer;
 
 /// Adds the text in which encoded words are decoded, if there are any. Programs decode them one by
 /// one, or join the encoded texts of adjacent words first, and keep or skip what is between them.
-pub(super) fn decode_words(text: &str, found: &mut Vec<String>) {
+/// Returns false if they may disagree on a charset.
+pub(super) fn decode_words(text: &str, found: &mut Vec<String>) -> bool {
     let pieces = split(text);
     if pieces.iter().all(|piece| matches!(piece, Piece::Text(_))) {
-        return;
+        return true;
     }
+    let is_certain = pieces.iter().all(|piece| match piece {
+        Piece::Text(_) => true,
+        Piece::Word(word) => Charset::is_certain(word.charset),
+    });
     let (mut apart, mut joined) = (String::new(), String::new());
     let mut pieces = pieces.as_slice();
     while let [first, rest @ ..] = pieces {
@@ -34,6 +40,7 @@ pub(super) fn decode_words(text: &str, found: &mut Vec<String>) {
         joined.push_str(&convert(word.charset, &word.octets(&bodies)));
     }
     found.extend([apart, joined]);
+    is_certain
 }
 
 /// True if a text has encoded words.
@@ -42,12 +49,17 @@ pub(super) fn has_words(text: &str) -> bool {
 }
 
 /// Decodes an encoded value: charset and language in front of two apostrophes, and octets as
-/// hexadecimal digits (RFC 2231 §4). Without apostrophes, the charset is UTF-8.
-pub(super) fn decode_extended(value: &str) -> String {
+/// hexadecimal digits (RFC 2231 §4). Without apostrophes, the charset is UTF-8. Returns the text, and false
+/// if programs may disagree on its charset.
+pub(super) fn decode_extended(value: &str) -> (String, bool) {
     let mut pieces = value.splitn(3, '\'');
     match (pieces.next(), pieces.next(), pieces.next()) {
-        (Some(charset), Some(_), Some(text)) => convert(charset, &percent_decode(text)),
-        _ => convert("utf-8", &percent_decode(value)),
+        (Some(charset), Some(_), Some(text)) => {
+            let charset = charset.trim_matches(is_blank);
+            let text = convert(charset, &percent_decode(text));
+            (text, Charset::is_certain(charset))
+        }
+        _ => (convert("utf-8", &percent_decode(value)), true),
     }
 }
 
@@ -129,7 +141,7 @@ fn split(text: &str) -> Vec<Piece<'_>> {
 fn word(text: &str) -> Option<(Word<'_>, &str)> {
     let (charset, text) = text.split_once('?')?;
     let (encoding, text) = text.split_once('?')?;
-    let is_base64 = match encoding {
+    let is_base64 = match encoding.trim_matches(is_blank) {
         "B" | "b" => true,
         "Q" | "q" => false,
         _ => return None,
@@ -137,7 +149,11 @@ fn word(text: &str) -> Option<(Word<'_>, &str)> {
     let (body, after) = text.split_once("?=").unwrap_or((text, ""));
     let word = Word {
         // RFC 2231 §5: a language may follow the charset.
-        charset: charset.split('*').next().unwrap_or_default(),
+        charset: charset
+            .split('*')
+            .next()
+            .unwrap_or_default()
+            .trim_matches(is_blank),
         is_base64,
         body,
     };
@@ -156,7 +172,12 @@ mod tests {
 
     #[test]
     fn encoded_words_are_decoded_apart_and_joined() {
-        let table: [(&str, &[&str]); 10] = [
+        let table: [(&str, &[&str]); 15] = [
+            ("=??q?a.exe?=", &["a.exe", "a.exe"]),
+            ("=?utf-8 ?q?a.exe?=", &["a.exe", "a.exe"]),
+            ("=?\t?q ?a.exe?=", &["a.exe", "a.exe"]),
+            ("=?\u{a0}utf-8?b?YS5leGU?=", &["a.exe", "a.exe"]),
+            ("=?utf-8?b?Y=S5leGU=?=", &["a.exe", "a.exe"]),
             ("plain.exe", &[]),
             ("=?utf-8?q?a.exe?=", &["a.exe", "a.exe"]),
             ("=?utf-8?Q?a=2Ee?= =?UTF-8?q?xe?=", &["a.exe", "a.exe"]),
@@ -188,6 +209,7 @@ mod tests {
             ("%+1", "%+1"),
         ];
         for (value, expected) in table {
+            let expected = (expected.to_owned(), true);
             assert_eq!(decode_extended(value), expected, "{value}");
         }
     }
