@@ -8,6 +8,7 @@ use super::charset::Charset;
 use super::defect::Defect;
 use super::facts::Facts;
 use super::head::{Head, MAX_HEAD};
+use super::message_type::{examined, hides_content};
 use super::part::{Part, Storage};
 use super::source::{PIECE, Scratch, Source};
 use super::transfer::Transfer;
@@ -131,6 +132,33 @@ impl Decoded {
         }
         self.octets.insert(index, location.clone());
         Ok(location)
+    }
+
+    /// True if a program that takes a part for a message would find another type in it. Not all programs
+    /// decode it first.
+    pub(super) fn hides_content(
+        &self,
+        body: &dyn Source,
+        part: &Part,
+        location: &Location,
+        content_type: &str,
+    ) -> io::Result<bool> {
+        let limit = examined(content_type);
+        for (storage, range) in [
+            (location.storage, &location.range),
+            (part.storage, &part.body),
+        ] {
+            let length = range.end.saturating_sub(range.start);
+            let mut octets = vec![0; length.min(limit) as usize];
+            let count = self.read_at(body, storage, range.start, &mut octets)?;
+            if hides_content(content_type, &octets[..count], length > limit) {
+                return Ok(true);
+            }
+            if (location.storage, &location.range) == (part.storage, &part.body) {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// Converts the decoded content of a part to UTF-8, and records where the text is.

@@ -2,6 +2,7 @@
 
 use postgate_proto::header::{Field, HeaderBlock};
 
+use super::message_type::is_message;
 use super::parameter::{BoundaryValue, parameters};
 use super::words::has_words;
 
@@ -17,7 +18,8 @@ pub enum Defect {
     /// with an empty line or has lines that are no fields, a line only begins with a boundary, a
     /// boundary comes after the closing one, or the lines that divide the message do not end alike.
     AmbiguousStructure,
-    /// Content-Type is repeated or malformed, so that programs find other parts.
+    /// Content-Type is repeated or malformed, so that programs find other parts; or a part that is no
+    /// message looks like one.
     AmbiguousType,
     /// The content breaks the rules of its transfer encoding.
     MalformedContent,
@@ -124,7 +126,7 @@ fn first_token(written: &str) -> &str {
 /// may have one (RFC 2045 §6.4). A message in base64 has no line in which such a program would find a part.
 fn is_unusual(encoding: &str, content_type: &str) -> bool {
     match content_type {
-        "message/global" | "message/rfc822" => encoding == "quoted-printable",
+        message if is_message(message) => encoding == "quoted-printable",
         other => other.starts_with("multipart/") && encoding == "base64",
     }
 }

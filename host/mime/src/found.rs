@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::facts::Facts;
+use super::message_type::is_message;
 
 /// The parts of the scanned octets, in the order in which they begin.
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ impl Kind {
             "multipart/alternative" => Self::Alternative,
             "multipart/digest" => Self::Digest,
             "multipart/related" => Self::Related,
-            "message/global" | "message/rfc822" => match facts.encoding.as_str() {
+            _ if is_message(content_type) => match facts.encoding.as_str() {
                 "base64" | "quoted-printable" => Self::EncodedMessage,
                 _ => Self::Message,
             },

@@ -24,6 +24,7 @@ mod facts;
 mod found;
 mod head;
 mod line_end;
+mod message_type;
 mod mime;
 mod names;
 mod parameter;

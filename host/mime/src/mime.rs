@@ -9,6 +9,7 @@ use super::decoded::{Decoded, Location};
 use super::defect::Defect;
 use super::facts::Facts;
 use super::head::Head;
+use super::message_type::is_other;
 use super::part::{Part, Storage};
 use super::scan::{Scanner, scan};
 use super::search::{MAX_NESTED, MAX_PARTS, Search};
@@ -120,6 +121,13 @@ impl Mime {
             None if part.container => None,
             None => Some(decoded.decode(&*self.body, index, part, &facts)?),
         };
+        if let Some(location) = &location
+            && is_other(&facts.content_type)
+            && !facts.defects.contains(&Defect::AmbiguousType)
+            && decoded.hides_content(&*self.body, part, location, &facts.content_type)?
+        {
+            facts.defects.push(Defect::AmbiguousType);
+        }
         if location.as_ref().is_some_and(|found| found.is_ambiguous)
             && !facts.defects.contains(&Defect::AmbiguousEncoding)
         {

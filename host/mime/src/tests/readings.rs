@@ -101,3 +101,43 @@ fn a_line_that_is_no_field_is_ambiguous_wherever_the_part_is() {
         }
     }
 }
+
+#[test]
+fn every_message_is_opened() {
+    let inner = "Content-Type: application/x; name=a.exe\r\n\r\none";
+    for kind in ["news", "x", "rfc-822", "global-headers", "RFC822"] {
+        let body = format!("--a\r\nContent-Type: message/{kind}\r\n\r\n{inner}\r\n--a--\r\n");
+        let views = parts(MULTIPART, &body);
+        assert_eq!(views.len(), 3, "{kind}");
+        assert_eq!(views[2].facts.filenames, ["a.exe"], "{kind}");
+    }
+    let report = "Reporting-MTA: dns; x\r\n\r\nAction: failed\r\n";
+    for (kind, encoding, content, expected) in [
+        ("delivery-status", "7bit", inner, true),
+        ("delivery-status", "7bit", report, false),
+        ("delivery-status", "base64", inner, true),
+        (
+            "feedback-report",
+            "quoted-printable",
+            "C=6Fntent-Type: x/y\r\n",
+            true,
+        ),
+        (
+            "feedback-report",
+            "quoted-printable",
+            "Content-Type: x/y=\r\n",
+            true,
+        ),
+        ("feedback-report", "7bit", "Feedback-Type: abuse\r\n", false),
+        ("http", "7bit", inner, true),
+    ] {
+        let body = format!(
+            "--a\r\nContent-Type: message/{kind}\r\n\
+            Content-Transfer-Encoding: {encoding}\r\n\r\n{content}\r\n--a--\r\n"
+        );
+        let views = parts(MULTIPART, &body);
+        assert_eq!(views.len(), 2, "{kind}");
+        let is_ambiguous = views[1].facts.defects.contains(&Defect::AmbiguousType);
+        assert_eq!(is_ambiguous, expected, "{kind} {content}");
+    }
+}
