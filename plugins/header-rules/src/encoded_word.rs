@@ -30,10 +30,14 @@ pub(crate) fn decode(value: &str, fallback: Fallback, joining: Joining) -> Strin
     decoded
 }
 
-/// True if the charset of each encoded word is known, and has a character for all of its octets.
+/// True if each encoded word is written as all programs know it, and its charset is known and has a
+/// character for all of its octets.
 pub(crate) fn is_sound(value: &str) -> bool {
     pieces(value).iter().all(|piece| match piece {
-        Piece::Run(run) => charset::is_sound(&run.charset, &run.octets(Joining::Octets)),
+        Piece::Run(run) => {
+            run.words.iter().all(Word::is_regular)
+                && charset::is_sound(&run.charset, &run.octets(Joining::Octets))
+        }
         Piece::Text(_) => true,
     })
 }
@@ -75,7 +79,7 @@ impl Run<'_> {
         match joining {
             Joining::Texts if self.words.iter().all(|word| word.is_base64) => {
                 let texts: String = self.words.iter().map(|word| word.text).collect();
-                base64(&texts)
+                base64(&texts).0
             }
             _ => self.words.iter().flat_map(Word::octets).collect(),
         }
@@ -85,15 +89,22 @@ impl Run<'_> {
 /// An encoded word without its charset.
 struct Word<'a> {
     is_base64: bool,
+    /// True if it has its delimiters, a charset, and nothing around them.
+    is_complete: bool,
     text: &'a str,
 }
 
 impl Word<'_> {
     fn octets(&self) -> Vec<u8> {
         match self.is_base64 {
-            true => base64(self.text),
+            true => base64(self.text).0,
             false => quoted(self.text),
         }
+    }
+
+    /// True if programs need no leniency to decode the word.
+    fn is_regular(&self) -> bool {
+        self.is_complete && (!self.is_base64 || base64(self.text).1)
     }
 }
 
@@ -105,29 +116,45 @@ fn next_word(text: &str) -> Option<(&str, Run<'_>, &str)> {
     })
 }
 
-/// Parses `=?charset?encoding?text?=` at the start of a text.
+/// Parses `=?charset?encoding?text?=` at the start of a text. Some programs need no charset and no end,
+/// and skip white space.
 fn take_word(text: &str) -> Option<(Run<'_>, &str)> {
     let mut parts = text.strip_prefix("=?")?.splitn(3, '?');
     let (charset, encoding, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let (text, after) = rest.split_once("?=")?;
-    if charset.is_empty() || charset.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return None;
-    }
-    let is_base64 = match encoding {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    let is_base64 = match encoding.trim_matches(is_blank) {
         "B" | "b" => true,
         "Q" | "q" => false,
         _ => return None,
     };
     // RFC 2231 §5 lets a language follow the charset.
-    let charset = charset.split('*').next()?.to_ascii_lowercase();
-    let words = vec![Word { is_base64, text }];
+    let label = charset.split('*').next()?.trim_matches(is_blank);
+    if label.contains(is_blank) {
+        return None;
+    }
+    let (text, after) = rest.split_once("?=").unwrap_or((rest, ""));
+    let is_whole = text.len() < rest.len();
+    let words = vec![Word {
+        is_base64,
+        is_complete: is_whole
+            && !label.is_empty()
+            && encoding.len() == 1
+            && !charset.contains(is_blank),
+        text,
+    }];
+    let charset = label.to_ascii_lowercase();
     Some((Run { charset, words }, after))
 }
 
-/// Decodes base64. Other characters are skipped, and padding may be absent or followed by more.
-fn base64(text: &str) -> Vec<u8> {
+/// Decodes base64. Other characters are skipped, also equals signs that fill no group of four digits, and
+/// padding may be absent or followed by more. Returns false with the octets if anything but whole groups
+/// with their padding is there.
+fn base64(text: &str) -> (Vec<u8>, bool) {
     let mut octets = Vec::with_capacity(text.len());
-    let (mut bits, mut count) = (0_u32, 0);
+    let mut bits = 0_u32;
+    // The digits and the equals signs of the current group.
+    let (mut count, mut signs) = (0, 0);
+    let (mut is_regular, mut is_padded) = (true, false);
     for byte in text.bytes() {
         let digit = match byte {
             b'A'..=b'Z' => byte - b'A',
@@ -135,21 +162,30 @@ fn base64(text: &str) -> Vec<u8> {
             b'0'..=b'9' => byte - b'0' + 52,
             b'+' | b'-' => 62,
             b'/' | b'_' => 63,
-            // What follows padding is encoded anew.
             b'=' => {
-                count = 0;
+                is_regular &= count >= 2;
+                signs += u32::from(count >= 2);
+                if count + signs == 4 {
+                    // What follows padding is encoded anew.
+                    (count, signs, is_padded) = (0, 0, true);
+                }
                 continue;
             }
-            _ => continue,
+            _ => {
+                is_regular = false;
+                continue;
+            }
         };
+        is_regular &= !is_padded && signs == 0 && !matches!(byte, b'-' | b'_');
+        signs = 0;
         bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            octets.push((bits >> count) as u8);
+        count += 1;
+        if count > 1 {
+            octets.push((bits >> (8 - 2 * count)) as u8);
         }
+        count %= 4;
     }
-    octets
+    (octets, is_regular && count != 1)
 }
 
 /// Decodes the encoding Q (RFC 2047 §4.2). A `=` that two hexadecimal digits do not follow is itself.
@@ -212,7 +248,7 @@ mod tests {
             ("=?utf-8?Q??=", ""),
             ("=?nonsense?Q?a?=", "a"),
             ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
-            ("=??Q?a?=", "=??Q?a?="),
+            ("=??Q?a?=", "a"),
             ("=?=?utf-8?Q?a?=", "=?a"),
             ("=?", "=?"),
             ("a =? b", "a =? b"),

@@ -54,7 +54,10 @@ impl Readings {
         }
         let mut texts = Vec::with_capacity(written.len());
         for text in written {
-            add(normalized(&text), &mut texts);
+            let text = normalized(&text);
+            let address = text.contains('@').then(|| without_blanks(&text));
+            add(text, &mut texts);
+            address.into_iter().for_each(|text| add(text, &mut texts));
         }
         Self {
             texts,
@@ -82,14 +85,15 @@ fn is_sound(value: &[u8]) -> bool {
 
 /// Adds a text, and what programs make of its quotes, comments and control characters.
 fn add_variants(text: String, texts: &mut Vec<String>) {
-    let unquoted = text.contains(['"', '\\']).then(|| unquoted(&text));
+    let unquoted = text.contains(['"', '\\']).then(|| unquote(&text));
     let bare = text.contains('(').then(|| without_comments(&text));
+    let both = bare.as_deref().filter(|_| unquoted.is_some()).map(unquote);
     let is_controlled = text.contains(char::is_control);
     // A program in C ends at NUL; others show a blank.
     let cut = is_controlled.then(|| text.split('\0').next().unwrap_or_default().to_owned());
     let blank = is_controlled.then(|| text.replace(char::is_control, " "));
     add(text, texts);
-    for variant in [unquoted, bare, cut, blank].into_iter().flatten() {
+    for variant in [unquoted, bare, both, cut, blank].into_iter().flatten() {
         add(variant, texts);
     }
 }
@@ -126,8 +130,22 @@ fn without_comments(text: &str) -> String {
     content
 }
 
+/// A normalized text without the blanks around `@` and `.`, which are no part of an address (RFC 5322
+/// §3.4.1 and §4.4).
+fn without_blanks(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        let is_joined = joined.ends_with(['@', '.']) || word.starts_with(['@', '.']);
+        if !is_joined && !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    joined
+}
+
 /// A text without the quotes of quoted strings and the backslashes of quoted pairs (RFC 5322 §3.2.4).
-fn unquoted(text: &str) -> String {
+fn unquote(text: &str) -> String {
     let mut content = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -192,7 +210,14 @@ mod tests {
     /// Ways to write one text, and what is not that text.
     #[test]
     fn one_text_in_many_encodings() {
-        let same: [&[u8]; 40] = [
+        let same: [&[u8]; 47] = [
+            b"=??q?win_the_lottery?=",
+            b"=??b?d2luIHRoZSBsb3R0ZXJ5?=",
+            b"=?utf-8 ?q?win_the_lottery?=",
+            b"=? utf-8?q?win_the_lottery?=",
+            b"=?\t? q?win_the_lottery?=",
+            b"=?utf-8?b?d=2luIHRoZSBs=b3R0ZXJ5?=",
+            b"=?utf-8?q?win_the_lottery",
             b"win the lottery",
             b"win the\r\n lottery",
             b"win the\r\n\tlottery",
@@ -257,8 +282,23 @@ mod tests {
 
     #[test]
     fn what_some_program_reads_in_another_way_is_not_sound() {
-        let table: [(&[u8], bool); 9] = [
+        let table: [(&[u8], bool); 24] = [
             (b"win the\r\n\tlottery", true),
+            (b"=?utf-8?q?a?=", true),
+            (b"=?utf-8*en?Q?a?=", true),
+            (b"=?utf-8?b?YQ==?= =?utf-8?B?YWI=?=", true),
+            (b"=?utf-8?b?YQ?=", true),
+            (b"=??q?a?=", false),
+            (b"=?*en?q?a?=", false),
+            (b"=?\t?q?a?=", false),
+            (b"=?utf-8 ?q?a?=", false),
+            (b"=? utf-8?q?a?=", false),
+            (b"=?utf-8? q?a?=", false),
+            (b"=?utf-8?q?a", false),
+            (b"=?utf-8?b?Y=Q==?=", false),
+            (b"=?utf-8?b?YQ=a?=", false),
+            (b"=?utf-8?b?YWI=YWI=?=", false),
+            (b"=?utf-8?b?YW-I?=", false),
             ("café =?utf-8?q?caf=C3=A9?=".as_bytes(), true),
             (b"=?utf-8?q?lot=C3?= =?utf-8?q?=A9?=", true),
             (b"caf\xe9", false),
@@ -272,6 +312,30 @@ mod tests {
             let shown = value.escape_ascii();
             assert_eq!(Readings::of(value).is_sound, expected, "{shown}");
         }
+    }
+
+    /// RFC 5322 allows comments and white space in an address.
+    #[test]
+    fn one_address_in_many_ways() {
+        for value in [
+            "evil@bad.example",
+            "E. Vil <evil@bad.example>",
+            "evil @ bad . example",
+            "<evil\r\n @\r\n\tbad.\r\n example>",
+            "evil(x)@(y)bad (z) . example",
+            "\"evil\" @ bad.example",
+            "\"evil\" (x) @ bad . (y) example",
+            "evil ＠ bad . example",
+            "a@b.example, evil @ bad.example",
+        ] {
+            let texts = Readings::of(value.as_bytes()).texts;
+            assert!(
+                texts.iter().any(|text| text.contains("evil@bad.example")),
+                "{value}: {texts:?}"
+            );
+        }
+        let texts = Readings::of(b"a. b").texts;
+        assert_eq!(texts, ["a. b"]);
     }
 
     #[test]
