@@ -75,29 +75,38 @@ fn is_installer(start: &[u8], source: &dyn Source) -> bool {
     })
 }
 
-/// True for the boot sector of a disk or a file system of Windows.
+/// True for the first sector of a disk, or of a file system of Windows: it begins with code, or has a table
+/// of partitions.
 fn is_disk(start: &[u8]) -> bool {
     let is_jump = matches!(
         start,
         [0xeb, _, 0x90, ..] | [0xe9, ..] | [0x33, 0xc0, 0x8e | 0xfa, ..]
     );
-    is_jump && has(start, 510, b"\x55\xaa")
+    let table = start.get(446..510).unwrap_or_default();
+    let is_whole = |entry: &[u8]| matches!(entry[0], 0 | 0x80);
+    // A kind, a first sector, and a number of sectors.
+    let is_used = |entry: &[u8]| entry[4] != 0 && entry[8..12] != [0; 4] && entry[12..] != [0; 4];
+    let has_partitions =
+        table.chunks_exact(16).all(is_whole) && table.chunks_exact(16).any(is_used);
+    (is_jump || has_partitions) && has(start, 510, b"\x55\xaa")
 }
 
 /// True if the marks of a disk image are where a system looks for them: those of ISO 9660 and UDF in
 /// the sectors 16 to 18, and those of VHD and of macOS at the end.
 fn has_image_marks(source: &dyn Source) -> bool {
     let length = source.len();
-    if length <= IMAGE_SECTOR {
-        return false;
+    let mut sectors = Vec::new();
+    if length > IMAGE_SECTOR {
+        sectors = source.read(IMAGE_SECTOR, 3 * 2_048);
     }
-    let sectors = source.read(IMAGE_SECTOR, 3 * 2_048);
     let is_disc = sectors.chunks(2_048).any(|sector| {
         let mark = sector.get(1..6).unwrap_or_default();
         matches!(mark, b"CD001" | b"BEA01" | b"NSR02" | b"NSR03")
     });
-    let end = source.read(length - 512, 512);
-    is_disc || end.starts_with(b"conectix") || end.starts_with(b"koly\0\0\0\x04")
+    let end = source.read(length.saturating_sub(512), 512);
+    // Some old images of VHD lack the last octet.
+    let is_fixed = end.starts_with(b"conectix") || has(&end, 1, b"conectix");
+    is_disc || is_fixed || end.starts_with(b"koly\0\0\0\x04")
 }
 
 /// What content consists of, if it holds other files.
@@ -247,7 +256,16 @@ mod tests {
         ];
         let image = Some("a disk image");
         let installer = Some("a Windows installer");
-        let table: [(&[(usize, &[u8])], usize, Option<&str>); 14] = [
+        let partition: &[u8] = &[0x80, 1, 1, 0, 7, 9, 9, 9, 0, 8, 0, 0, 0, 0, 1, 0];
+        let signed: (usize, &[u8]) = (510, b"\x55\xaa");
+        let table: [(&[(usize, &[u8])], usize, Option<&str>); 21] = [
+            (&[(0, b"koly\0\0\0\x04")], 512, image),
+            (&[(2_048, b"conectix")], 2_560, image),
+            (&[(2_049, b"conectix")], 2_560, image),
+            (&[(446, partition), signed], 40_000, image),
+            (&[(462, partition), signed], 1_024, image),
+            (&[(446, partition), (462, b"x"), signed], 1_024, None),
+            (&[(446, partition)], 1_024, None),
             (
                 &[compound, (30, &[9]), (48, &[2]), (1_616, class)],
                 4_096,

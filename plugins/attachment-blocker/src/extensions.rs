@@ -1,12 +1,16 @@
 //! File name extensions of what runs, installs or mounts something when it is opened.
 
 /// The extensions that are blocked unless the operator has a list: what Gmail, Outlook and Exchange
-/// Online block, without data files, certificates and documents with macros, and what macOS and Linux
-/// desktops run. Sorted.
-pub(crate) const DANGEROUS: [&str; 206] = [
+/// Online block, without documents with macros, and what macOS and Linux desktops run. Sorted.
+pub(crate) const DANGEROUS: [&str; 219] = [
+    "accda",
+    "accde",
+    "accdr",
+    "accdu",
     "ace",
     "ade",
     "adp",
+    "ani",
     "apk",
     "app",
     "appcontent-ms",
@@ -28,6 +32,7 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "bgi",
     "cab",
     "cdxml",
+    "cer",
     "chm",
     "class",
     "cmd",
@@ -35,9 +40,11 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "com",
     "command",
     "cpl",
+    "crt",
     "crx",
     "csh",
     "deb",
+    "der",
     "deskthemepack",
     "desktop",
     "dex",
@@ -81,6 +88,7 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "ksh",
     "lha",
     "lib",
+    "library",
     "library-ms",
     "lnk",
     "lzh",
@@ -98,6 +106,7 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "maw",
     "mcf",
     "mda",
+    "mdb",
     "mde",
     "mdt",
     "mdw",
@@ -148,6 +157,7 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "psd1",
     "psdm1",
     "psm1",
+    "pst",
     "py",
     "pyc",
     "pyo",
@@ -177,7 +187,9 @@ pub(crate) const DANGEROUS: [&str; 206] = [
     "terminal",
     "theme",
     "themepack",
+    "tmp",
     "tool",
+    "udf",
     "udl",
     "uif",
     "url",

@@ -36,8 +36,14 @@ pub(crate) fn shown(name: &str) -> String {
 
 fn add(name: &str, found: &mut Vec<String>) {
     let blank = |c: char| c.is_whitespace() || matches!(c, '.' | '\'' | '"');
-    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let mut parts = file.trim_end_matches(blank).rsplit('.').map(str::trim);
+    // A program may skip what names no file: `a.exe/`, `a.exe/.`.
+    let mut steps = name.rsplit(['/', '\\']);
+    let file = steps.find(|step| !step.trim_matches(blank).is_empty());
+    let mut parts = file
+        .unwrap_or_default()
+        .trim_end_matches(blank)
+        .rsplit('.')
+        .map(str::trim);
     let Some(last) = parts.next().map(str::to_lowercase) else {
         return;
     };
@@ -82,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_extension_that_counts() {
-        let table: [(&str, &[&str]); 27] = [
+        let table: [(&str, &[&str]); 32] = [
             ("a.exe", &["exe"]),
             ("A.EXE", &["exe"]),
             ("invoice.pdf.exe", &["exe"]),
@@ -96,7 +102,12 @@ mod tests {
             ("folder.exe/readme.txt", &["txt"]),
             ("folder\\a.scr", &["scr"]),
             ("..\\..\\a.scr", &["scr"]),
-            ("folder.com/", &[]),
+            ("a.exe/", &["exe"]),
+            ("a.exe\\", &["exe"]),
+            ("a.exe/.", &["exe"]),
+            ("a.exe/..", &["exe"]),
+            ("a.exe\\. \\/", &["exe"]),
+            ("folder.com/README", &[]),
             ("run.js.gz", &["js", "gz"]),
             ("archive.tar.gz", &["tar", "gz"]),
             ("archive.gz", &["gz"]),

@@ -1,5 +1,7 @@
-//! Looks for signatures in content: of the entries of ZIP archives, and of attachments that are encoded
-//! in a text. One pass over the octets, since programs find an archive wherever it begins.
+//! Looks for signatures in content: of the entries of ZIP archives, of other archives, and of attachments
+//! that are encoded in a text. One pass over the octets, since programs find an archive wherever it begins.
+
+use memchr::memmem;
 
 use crate::formats::{Finding, Take, encoded, zip};
 use crate::source::Source;
@@ -32,6 +34,12 @@ pub(crate) fn scan(
         {
             return Some(found);
         }
+        if signatures == Signatures::All
+            && let Some(kind) = archive(&octets)
+            && let Some(found) = take(Finding::Closed(kind))
+        {
+            return Some(found);
+        }
         for at in memchr::memchr3_iter(b'P', b'\n', b'\r', &octets[..length]) {
             let here = |at: usize| offset.saturating_add(at as u32);
             let found = match octets[at] {
@@ -57,6 +65,24 @@ pub(crate) fn scan(
     }
 }
 
+/// The kind of an archive that nobody can look into and that may begin in these octets. Programs that
+/// extract it skip what is in front.
+fn archive(octets: &[u8]) -> Option<&'static str> {
+    let found = ARCHIVES.iter().find(|(signature, next, _)| {
+        memmem::find_iter(octets, signature).any(|at| {
+            octets
+                .get(at + signature.len())
+                .is_some_and(|octet| next.contains(octet))
+        })
+    });
+    found.map(|(_, _, kind)| *kind)
+}
+
+/// Signatures of archives, what may follow, and what the archive is.
+const ARCHIVES: [(&[u8], &[u8], &str); 2] = [
+    (b"Rar!\x1a\x07", &[0, 1], "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", &[0], "a 7z archive"),
+];
 /// How many octets are read at a time.
 const WINDOW: u32 = 262_144;
 /// Longer than the header of an entry with a long name and extra field, or a line.

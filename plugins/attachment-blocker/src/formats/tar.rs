@@ -34,6 +34,8 @@ pub(crate) fn walk(source: &dyn Source, take: &mut Take<'_>) -> Option<String> {
             }
             length = size.take().unwrap_or(written);
             names.push(name(&header));
+            // The names of directories decide nothing, unless there are octets.
+            names.retain(|name| !name.ends_with('/') || kind != b'5' && length > 0);
             if let Some(objection) = report(&names, begin, length, take) {
                 return Some(objection);
             }

@@ -61,6 +61,17 @@ impl<'a> Header<'a> {
             .then_some("an archive with an unusual compression")
     }
 
+    /// True for the entry of a directory, which has no octets. A backslash at the end of a name makes a
+    /// directory only to some programs.
+    fn is_directory(&self, name: &[u8]) -> bool {
+        let is_empty = self.packed == 0;
+        match name.last() {
+            Some(b'/') => is_empty,
+            Some(b'\\') => is_empty && self.flags & SIZE_BEHIND == 0,
+            _ => false,
+        }
+    }
+
     /// The names in the header: the usual one, and that of Info-ZIP for Unicode.
     fn names(&self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.extra;
@@ -86,7 +97,7 @@ pub(crate) fn entry(octets: &[u8], offset: u32, take: &mut Take<'_>) -> (u32, Op
 }
 
 fn report(header: &Header<'_>, offset: u32, take: &mut Take<'_>) -> Option<String> {
-    for name in header.names() {
+    for name in header.names().filter(|name| !header.is_directory(name)) {
         let name = &name[..name.len().min(MAX_NAME)];
         if let Some(objection) = take(Finding::Name(String::from_utf8_lossy(name).into())) {
             return Some(objection);
@@ -132,6 +143,8 @@ const METHODS: [u16; 23] = [
 ];
 /// The bit of an encrypted entry.
 const ENCRYPTED: u16 = 1;
+/// The bit of an entry whose size comes behind its octets.
+const SIZE_BEHIND: u16 = 1 << 3;
 /// The bit that says that the names in the headers are none, since the directory is encrypted.
 const ENCRYPTED_DIRECTORY: u16 = 1 << 13;
 /// The longest name of an entry, in octets.
