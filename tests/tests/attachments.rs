@@ -45,24 +45,14 @@ fn messages_with_a_dangerous_reading_are_refused() {
     let (gateway, backend) = start("");
     let messages = messages("refused");
     assert!(!messages.is_empty());
-    for (path, message) in messages {
-        let reply = deliver(&gateway, &message);
-        assert!(
-            reply.starts_with("550 5.7.1"),
-            "{}: {reply}",
-            path.display()
-        );
-    }
+    assert_replies(&gateway, messages, "550 5.7.1");
     assert_eq!(backend.taken(), []);
 }
 
 #[test]
 fn clean_messages_are_taken_whatever_type_they_claim() {
     let (gateway, _backend) = start("");
-    for (path, message) in messages("taken") {
-        let reply = deliver(&gateway, &message);
-        assert!(reply.starts_with("250"), "{}: {reply}", path.display());
-    }
+    assert_replies(&gateway, messages("taken"), "250");
 }
 
 #[test]
@@ -75,17 +65,22 @@ fn messages_of_common_libraries_are_judged_by_what_is_packed_in_them() {
         .status();
     assert!(status.expect("python3 can be started").success());
     let (gateway, _backend) = start("");
-    let mut wrong = Vec::new();
     for (folder, expected) in [("refused", "550 5.7.1 attachment"), ("taken", "250")] {
         let messages = read(&directory.path().join(folder));
         assert!(messages.len() > 30);
-        for (path, message) in messages {
-            let reply = deliver(&gateway, &message);
-            if !reply.starts_with(expected) {
-                wrong.push(format!("{}: {reply}", path.display()));
-            }
-        }
+        assert_replies(&gateway, messages, expected);
     }
+}
+
+/// Asserts how the reply to each message begins.
+fn assert_replies(gateway: &Gateway, messages: Vec<(PathBuf, Vec<u8>)>, expected: &str) {
+    let replies = messages
+        .iter()
+        .map(|(path, message)| (path, deliver(gateway, message)));
+    let wrong: Vec<_> = replies
+        .filter(|(_, reply)| !reply.starts_with(expected))
+        .map(|(path, reply)| format!("{}: {reply}", path.display()))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -55,7 +55,7 @@ impl AttachmentBlocker {
         let mut attachments = 0;
         let mut examiner = Examiner::new(&self.config);
         for (index, part) in message::parts() {
-            if is_attachment(&part) && !part.container {
+            if is_counted(&part) && !part.container {
                 attachments += 1;
                 if let Some(objection) = self.object_to_size(attachments, &part) {
                     return Some(objection);
@@ -142,6 +142,11 @@ fn ambiguity(part: &Part) -> Option<&'static str> {
 
 fn is_attachment(part: &Part) -> bool {
     !part.filenames.is_empty() || part.disposition.as_deref() == Some("attachment")
+}
+
+/// True for a part that programs show as an attachment.
+fn is_counted(part: &Part) -> bool {
+    is_attachment(part) || part.content_type.starts_with("application/")
 }
 
 /// The name of a part in an answer.

@@ -105,6 +105,19 @@ fn the_defaults_block_what_is_dangerous() {
 }
 
 #[test]
+fn the_page_lists_all_extensions() {
+    let page = include_str!("../README.md");
+    let (_, section) = page.split_once("\n## Extensions\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let list = section.trim().rsplit("\n\n").next().unwrap();
+    let listed: Vec<_> = list
+        .split_whitespace()
+        .map(|word| word.trim_matches('`'))
+        .collect();
+    assert_eq!(listed, extensions::DANGEROUS);
+}
+
+#[test]
 fn attachments_are_counted() {
     let files = vec![Part::attachment("image/png", "a.png"); 21];
     assert_eq!(answer(EXAMPLE, &files[..20]), MessageAnswer::next());
@@ -113,6 +126,10 @@ fn attachments_are_counted() {
         refusal.to_string(),
         "550 5.7.1 attachment not accepted: more than 20 of them"
     );
+    let nameless = vec![Part::new("application/pdf"); 21];
+    assert!(answer(EXAMPLE, &nameless).refusal().is_some());
+    let shown = vec![Part::new("text/plain"); 21];
+    assert_eq!(answer(EXAMPLE, &shown), MessageAnswer::next());
 }
 
 #[test]

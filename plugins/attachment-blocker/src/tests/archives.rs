@@ -29,6 +29,54 @@ fn archives_are_read_wherever_they_begin() {
 }
 
 #[test]
+fn a_name_may_end_with_what_names_no_file() {
+    let file = |name| {
+        let content = archive(&[(name, name)], "");
+        Part::attachment("application/zip", "a.zip").content(content)
+    };
+    for name in ["x/b.js/.", "b.js/..", "b.js\\", "b.js/", "b.js\\.\\"] {
+        assert!(refusal("[config]", file(name)).is_some(), "{name}");
+    }
+    for name in ["b.js/a.txt", "b.js\\a.txt", "x/"] {
+        assert_eq!(refusal("[config]", file(name)), None, "{name}");
+    }
+    let directories = |name: &str| {
+        let mut octets = archive(&[(name, name)], "");
+        octets[18..26].fill(0);
+        let at = octets.windows(4).position(|four| four == b"PK\x01\x02");
+        octets[at.unwrap() + 20..at.unwrap() + 28].fill(0);
+        Part::attachment("application/zip", "a.zip").content(octets)
+    };
+    for name in ["node.js/", "x\\node.js\\"] {
+        assert_eq!(refusal("[config]", directories(name)), None, "{name}");
+    }
+    assert!(refusal("[config]", directories("node.js")).is_some());
+}
+
+/// Programs that extract archives skip what is in front of them.
+#[test]
+fn other_archives_are_known_wherever_they_begin() {
+    let film = |offset: usize, octets: &[u8]| {
+        let content = [&vec![b'x'; offset], octets, &[b'x'; 100]].concat();
+        Part::attachment("video/mp4", "film.mp4").content(content)
+    };
+    let lenient = "[config]\nclosed = 'accept'";
+    for offset in [0, 1, 600, 262_141, 300_000] {
+        for octets in [
+            b"Rar!\x1a\x07\x01\0".as_slice(),
+            b"Rar!\x1a\x07\0",
+            b"7z\xbc\xaf\x27\x1c\0\x04",
+        ] {
+            assert!(refusal("[config]", film(offset, octets)).is_some());
+            assert_eq!(refusal(lenient, film(offset, octets)), None);
+        }
+        if offset > 0 {
+            assert_eq!(refusal("[config]", film(offset, b"Rar! 7z\xbc")), None);
+        }
+    }
+}
+
+#[test]
 fn attachments_that_are_encoded_in_a_text_have_names() {
     let table = [
         ("begin 644 a.exe\r\nM35J0\r\n", true),
