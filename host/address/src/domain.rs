@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+use super::local_part::composed;
 
 /// The canonical form of a domain or an address literal: A-labels in lower case without a dot at the
 /// end, or the address as RFC 5952 writes it. What is neither is only converted to lower case
@@ -51,8 +56,12 @@ pub fn is_literal(text: &str) -> bool {
 
 /// True for the fully qualified name of a host: at least two labels of letters, digits, hyphens and
 /// underscores, of which none begins or ends with a hyphen, and the last has a letter. U-labels
-/// count as their A-labels. One dot at the end is allowed.
+/// count as their A-labels, if they are what IDNA 2008 allows (RFC 5892), in any letter case. One dot at
+/// the end is allowed.
 pub fn is_host_name(text: &str) -> bool {
+    if !text.is_ascii() && !is_unmapped(text) {
+        return false;
+    }
     let Some(ascii) = ascii_domain(text) else {
         return false;
     };
@@ -71,6 +80,29 @@ pub fn is_host_name(text: &str) -> bool {
         && last.is_some_and(|last| last.bytes().any(|byte| byte.is_ascii_alphabetic()))
 }
 
+/// True if a domain in Unicode has only letters, marks and digits that no mapping but that of letter case
+/// changes (RFC 5892 §2). Whether they are at the right place is another question.
+fn is_unmapped(text: &str) -> bool {
+    let categories = CodePointMapData::<GeneralCategory>::new();
+    let is_allowed = |c: char| {
+        c.is_ascii()
+            || EXCEPTIONS.contains(&c)
+            || matches!(
+                categories.get(c),
+                GeneralCategory::DecimalNumber
+                    | GeneralCategory::LowercaseLetter
+                    | GeneralCategory::ModifierLetter
+                    | GeneralCategory::NonspacingMark
+                    | GeneralCategory::OtherLetter
+                    | GeneralCategory::SpacingMark
+                    | GeneralCategory::UppercaseLetter
+            )
+    };
+    let plain = composed(text).to_lowercase();
+    let compatible = const { ComposingNormalizerBorrowed::new_nfkc() };
+    text.chars().all(is_allowed) && compatible.is_normalized(&plain)
+}
+
 /// The address of a literal. One that holds an IPv4 address in IPv6 is that IPv4 address.
 fn literal(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
@@ -83,6 +115,12 @@ fn literal(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
+/// Characters that IDNA 2008 allows, some only next to others, although they are no letters (RFC 5892 §2.6 and
+/// appendix A).
+const EXCEPTIONS: [char; 11] = [
+    '\u{b7}', '\u{375}', '\u{5f3}', '\u{5f4}', '\u{6fd}', '\u{6fe}', '\u{f0b}', '\u{200c}',
+    '\u{200d}', '\u{3007}', '\u{30fb}',
+];
 const TAG: &str = "IPv6:";
 /// Everything in ASCII but letters, digits, `-`, `_` and `.`: after the mapping of UTS 46, a domain
 /// must not contain an `@`, for example.
@@ -155,7 +193,22 @@ mod tests {
             (".", false),
             ("", false),
             ("it's me.example", false),
-            ("a\u{2019}b.example", true),
+            ("BÜCHER.example", true),
+            ("bu\u{308}cher.example", true),
+            ("faß.example", true),
+            ("हिन्दी.example", true),
+            ("l·l.example", true),
+            ("カ・タ.example", true),
+            ("xn--ls8h.example", true),
+            ("a\u{2019}b.example", false),
+            ("mx\u{200b}.example", false),
+            ("m\u{ad}x.example", false),
+            ("💩.example", false),
+            ("i❤.example", false),
+            ("ｍx.example", false),
+            ("mx。example", false),
+            ("ﬁ.example", false),
+            ("½.example", false),
             (&long, false),
         ];
         for (name, expected) in table {

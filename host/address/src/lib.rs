@@ -12,7 +12,7 @@ pub use self::local_part::{canonical_local_part, unquoted_local_part};
 
 /// The canonical form of an address: that of its local part, an `@`, and that of its domain.
 ///
-/// Letter case in the local part is kept, because only the server of the domain may say that it
+/// Characters of the local part are composed (RFC 6532 §3.1). Its letter case is kept, because only the server of the domain may say that it
 /// does not matter (RFC 5321 §2.4). The bare `postmaster` has no domain, and is in lower case
 /// (RFC 5321 §4.5.1).
 ///
@@ -56,6 +56,11 @@ mod tests {
             ("\"b\\\"\"@d", "\"b\"@d", false),
             ("\"b.\"@d", "b.@d", false),
             ("\"pelé\"@d", "pelé@d", true),
+            ("pele\u{301}@d", "pelé@d", true),
+            ("\"pele\u{301}\"@d", "pelé@d", true),
+            ("\u{1100}\u{1161}@d", "가@d", true),
+            ("pele@d", "pelé@d", false),
+            ("ﬁ@d", "fi@d", false),
             ("a@bücher.example", "a@xn--bcher-kva.example", true),
             ("a@BÜCHER.Example", "a@XN--BCHER-KVA.example", true),
             ("a@bu\u{308}cher.example", "a@bücher.example", true),

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 /// The canonical form of a local part. Quotes and backslashes are not part of it, and remain only where
-/// they are necessary (RFC 5321 §4.1.2).
+/// they are necessary (RFC 5321 §4.1.2). Characters are composed (RFC 6532 §3.1).
 pub fn canonical_local_part(text: &str) -> Cow<'_, str> {
-    match unquoted(text) {
-        None => Cow::Borrowed(text),
+    match unquoted(text).map(|content| composed(&content).into_owned()) {
+        None => composed(text),
         Some(content) if is_dot_string(&content) => Cow::Owned(content),
         Some(content) => {
             let mut quoted = String::with_capacity(content.len() + 2);
@@ -23,9 +25,17 @@ pub fn canonical_local_part(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The characters of a local part: without quotes and the backslashes of quoted pairs.
+/// The characters of a local part: without quotes and the backslashes of quoted pairs, and composed.
 pub fn unquoted_local_part(text: &str) -> Cow<'_, str> {
-    unquoted(text).map_or(Cow::Borrowed(text), Cow::Owned)
+    match unquoted(text) {
+        None => composed(text),
+        Some(content) => Cow::Owned(composed(&content).into_owned()),
+    }
+}
+
+/// The text in Normalization Form C of Unicode: `é` is one character, however it was written.
+pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+    const { ComposingNormalizerBorrowed::new_nfc() }.normalize(text)
 }
 
 /// The content of a quoted string. Returns `None` if the text is none.
@@ -71,6 +81,10 @@ mod tests {
             ("\"a", "\"a", "\"a"),
             ("\"a\"b", "\"a\"b", "\"a\"b"),
             ("\"a\\\"", "\"a\\\"", "\"a\\\""),
+            ("pele\u{301}", "pelé", "pelé"),
+            ("\"pe\\le\u{301}\"", "pelé", "pelé"),
+            ("\"e\u{301} \"", "\"é \"", "é "),
+            ("ﬁ", "ﬁ", "ﬁ"),
         ];
         for (text, canonical, content) in table {
             assert_eq!(canonical_local_part(text), canonical, "{text}");

@@ -99,6 +99,8 @@ fn helo_names() {
         ("a.example..", Some("504 helo.require-fqdn")),
         (".", Some("504 helo.require-fqdn")),
         ("it's me.example", Some("504 helo.require-fqdn")),
+        ("mx\u{200b}.example", Some("504 helo.require-fqdn")),
+        ("💩.example", Some("504 helo.require-fqdn")),
         (
             "7.dynamic.example.com",
             Some("550 helo.refuse: *.dynamic.example.com"),
@@ -180,11 +182,11 @@ fn other_spellings_are_no_way_around() {
         [config.helo]
         refuse = ["bücher.example", "[192.0.2.1]"]
         [config.sender]
-        refuse = ["*@bücher.example", "*@xn--caf-dma.example", "bob@spam.example"]
+        refuse = ["*@bücher.example", "*@xn--caf-dma.example", "bob@spam.example", "rené@spam.example"]
         allow = ["Alice@bücher.example"]
         [config.recipients]
         "bücher.example" = ["bob"]
-        "XN--BCHER-KVA.example" = ["\"al\""]
+        "XN--BCHER-KVA.example" = ["\"al\"", "zoë"]
     "#;
     Session::new().install();
     for (name, refused) in [
@@ -203,6 +205,8 @@ fn other_spellings_are_no_way_around() {
         ("\"bob\"@spam.example", true),
         ("\"B\\ob\"@SPAM.example", true),
         ("\"b ob\"@spam.example", false),
+        ("rene\u{301}@spam.example", true),
+        ("\"RENE\u{301}\"@spam.example", true),
         ("\"alice\"@xn--bcher-kva.example", false),
     ] {
         let answer = access(sidecar).unwrap().on_mail(&Sender::new(sender));
@@ -212,6 +216,9 @@ fn other_spellings_are_no_way_around() {
         ("bob@xn--bcher-kva.example", false),
         ("\"bob\"@Bücher.example", false),
         ("al@bücher.example", false),
+        ("zoë@bücher.example", false),
+        ("zoe\u{308}@bücher.example", false),
+        ("zoe@bücher.example", true),
         ("\"post\\master\"@bücher.example", false),
         ("eve@xn--bcher-kva.example", true),
         ("eve@bu\u{308}cher.example", true),
