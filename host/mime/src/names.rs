@@ -85,24 +85,24 @@ impl Names {
         ordered.sort_by_key(|piece| piece.section);
         let numbers = ordered.iter().map(|piece| piece.section);
         self.is_ambiguous |= !numbers.eq((0..pieces.len() as u32).map(Some));
-        let most = pieces.iter().map(|piece| piece.readings.len()).max();
+        let readings = |piece: &&Parameter| piece.readings.len();
+        let all = pieces.iter().map(readings).fold(1, usize::saturating_mul);
+        self.is_ambiguous |= all > MAX_JOINED;
         for order in [ordered.as_slice(), pieces] {
-            for number in 0..most.unwrap_or_default() {
+            for number in 0..all.min(MAX_JOINED) {
                 self.add_joined(order, number);
             }
         }
     }
 
-    fn add_joined(&mut self, pieces: &[&Parameter], reading: usize) {
+    /// Adds the pieces in this order. The number says which reading of each.
+    fn add_joined(&mut self, pieces: &[&Parameter], mut number: usize) {
         let (mut written, mut decoded) = (String::new(), String::new());
         for piece in pieces {
-            let Some(value) = piece
-                .readings
-                .get(reading)
-                .or_else(|| piece.readings.first())
-            else {
+            let Some(value) = piece.readings.get(number % piece.readings.len().max(1)) else {
                 continue;
             };
+            number /= piece.readings.len();
             written.push_str(value);
             match piece.is_extended {
                 true => decoded.push_str(value),
@@ -181,6 +181,8 @@ fn without_comments(value: &str) -> String {
 const PARAMETRIC: [&str; 2] = ["Content-Disposition", "Content-Type"];
 /// The fields that are file names. Thunderbird reads both.
 pub(super) const SIMPLE: [&str; 2] = ["Content-Name", "X-Sun-Data-Name"];
+/// The most ways to join the pieces of a name.
+const MAX_JOINED: usize = 32;
 /// The most names of a part.
 const MAX_NAMES: usize = 64;
 
@@ -224,6 +226,8 @@ mod tests {
             "Content-Disposition: attachment; filename\u{a0}=\u{2028}\"a.exe\"; x=y",
             "Content-Disposition: attachment; filename\u{3000}=a.exe",
             "Content-Disposition: attachment; filename*0=a.; filename*1\u{c}=exe",
+            "Content-Disposition: attachment; filename*0=a.; filename*1=<exe>",
+            "Content-Disposition: attachment; filename*0=a.?; filename*1=\u{b}\"exe\"",
             "Content-Disposition: attachment; filename=a.exe=",
             "Content-Disposition: attachment; filename=a.exe*",
             "Content-Disposition: attachment; filename=a.exe%x",
@@ -287,6 +291,12 @@ mod tests {
             );
         }
         assert!(!names("Content-Type: x/y; name*0=a; name*1=b\r\n").is_ambiguous);
+        let long: String = (0..20)
+            .map(|n| format!("; name*{n}*=utf-8''%20a%20b"))
+            .collect();
+        assert!(!names(&format!("Content-Type: x/y{long}\r\n")).is_ambiguous);
+        let odd: String = (0..6).map(|n| format!("; name*{n}=a/b")).collect();
+        assert!(names(&format!("Content-Type: x/y{odd}\r\n")).is_ambiguous);
         assert!(
             !names("Content-Type: x/y; name*0=a\r\nContent-Disposition: x; filename*0=a\r\n")
                 .is_ambiguous

@@ -47,11 +47,12 @@ pub(super) fn parameters(field: &str, wanted: impl Fn(&str) -> bool) -> Vec<Para
             continue;
         }
         let marks: Vec<_> = marks.collect();
+        let is_extended = marks.last() == Some(&"");
         found.push(Parameter {
             name,
             section: marks.iter().find_map(|mark| mark.parse().ok()),
-            is_extended: marks.last() == Some(&""),
-            readings: readings(cut(&field[at + 1..])),
+            is_extended,
+            readings: readings(cut(&field[at + 1..]), is_extended),
             written: cut(field[at + 1..].trim_start_matches([' ', '\t'])).to_owned(),
         });
         if found.len() == MAX_PARAMETERS {
@@ -62,16 +63,18 @@ pub(super) fn parameters(field: &str, wanted: impl Fn(&str) -> bool) -> Vec<Para
 }
 
 /// What programs take for the value that begins here.
-fn readings(rest: &str) -> Vec<String> {
+fn readings(rest: &str, is_extended: bool) -> Vec<String> {
     let mut found = Vec::new();
     let rest = rest.trim_start_matches([' ', '\t']);
-    add_readings(rest, &mut found);
+    add_readings(rest, is_extended, &mut found);
     let after_blanks = rest.trim_start_matches(is_blank);
     if after_blanks.len() < rest.len() {
-        add_readings(after_blanks, &mut found);
+        add_readings(after_blanks, is_extended, &mut found);
     }
     let mut distinct = Vec::with_capacity(found.len());
-    for reading in found {
+    let inner = found.first().and_then(|usual| in_brackets(usual));
+    let inner = inner.map(str::to_owned);
+    for reading in found.into_iter().chain(inner) {
         if !distinct.contains(&reading) {
             distinct.push(reading);
         }
@@ -79,7 +82,7 @@ fn readings(rest: &str) -> Vec<String> {
     distinct
 }
 
-fn add_readings(rest: &str, found: &mut Vec<String>) {
+fn add_readings(rest: &str, is_extended: bool, found: &mut Vec<String>) {
     match rest.strip_prefix('"') {
         Some(quoted) => {
             let (unescaped, escaped, after) = unquote(quoted);
@@ -93,7 +96,9 @@ fn add_readings(rest: &str, found: &mut Vec<String>) {
         }
         None => {
             found.push(to_separator(rest).to_owned());
-            found.extend(cuts(rest).map(str::to_owned));
+            // An encoded value has all of the last ones.
+            let cuts = cuts(rest).take(if is_extended { 2 } else { 3 });
+            found.extend(cuts.map(str::to_owned));
         }
     }
 }
@@ -108,6 +113,11 @@ fn cuts(rest: &str) -> impl Iterator<Item = &str> {
         to(|c| is_special(c) || matches!(c, '*' | '\'' | '%')),
     ]
     .into_iter()
+}
+
+/// A value without the angle brackets that some programs take for quotes.
+fn in_brackets(value: &str) -> Option<&str> {
+    value.strip_prefix('<')?.strip_suffix('>')
 }
 
 /// The text up to the next parameter.
@@ -157,9 +167,7 @@ impl BoundaryValue {
                 (value.to_owned(), cuts(value).map(str::to_owned).collect())
             }
         };
-        if let Some(inner) = usual.strip_prefix('<') {
-            others.extend(inner.strip_suffix('>').map(str::to_owned));
-        }
+        others.extend(in_brackets(&usual).map(str::to_owned));
         others.retain(|other| !other.is_empty() && *other != usual);
         others.dedup();
         let is_plain = |octet: u8| matches!(octet, b' '..=b'~') && !b"\"\\".contains(&octet);
