@@ -1,4 +1,7 @@
-//! Boundaries of multiparts (RFC 2046 §5.1.1).
+//! Boundaries of multiparts (RFC 2046 §5.1.1): as a field states them, and the lines that they begin.
+
+use super::parameter::{Parameter, cuts, in_brackets, is_blank, to_separator, unquote};
+use super::words::has_words;
 
 /// A multipart or message whose end was not reached yet.
 #[derive(Debug)]
@@ -56,4 +59,48 @@ pub(super) fn resembles(open: &[Open], closed: &[Open], line: &[u8]) -> Option<u
         .find(begins)
         .or_else(|| closed.iter().find(begins).filter(|_| !is_last()));
     found.map(|open| open.part)
+}
+
+/// A boundary in every reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BoundaryValue {
+    /// The one of most programs.
+    pub(super) usual: String,
+    /// Those of programs that end a value without quotes earlier, or remove other quotes.
+    pub(super) others: Vec<String>,
+}
+
+impl BoundaryValue {
+    /// The boundary of a plain parameter; `None` if no two programs need to agree on it: it has encoded
+    /// words, comments, blanks or bad quotes.
+    pub(super) fn of(parameter: &Parameter) -> Option<Self> {
+        let written = parameter.written.as_str();
+        let (usual, mut others) = match written.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, escaped, after) = unquote(quoted);
+                let is_closed = after.is_some_and(|after| to_separator(after).is_empty());
+                if !is_closed || value != escaped {
+                    return None;
+                }
+                (value, Vec::new())
+            }
+            None => {
+                let value = to_separator(written);
+                if value.contains(|c| is_blank(c) || "(),\\\"".contains(c)) {
+                    return None;
+                }
+                (value.to_owned(), cuts(value).map(str::to_owned).collect())
+            }
+        };
+        others.extend(in_brackets(&usual).map(str::to_owned));
+        others.retain(|other| !other.is_empty() && *other != usual);
+        others.dedup();
+        let is_plain = |octet: u8| matches!(octet, b' '..=b'~') && !b"\"\\".contains(&octet);
+        let is_boundary = !usual.is_empty()
+            && !usual.starts_with(' ')
+            && !usual.ends_with(' ')
+            && usual.bytes().all(is_plain)
+            && !has_words(&usual);
+        is_boundary.then_some(Self { usual, others })
+    }
 }

@@ -2,8 +2,9 @@
 
 use postgate_proto::header::{Field, HeaderBlock};
 
+use super::boundary::BoundaryValue;
 use super::message_type::is_message;
-use super::parameter::{BoundaryValue, parameters};
+use super::parameter::parameters;
 use super::words::has_words;
 
 /// A reason for which mail programs may read a part in different ways.

@@ -3,9 +3,9 @@
 use mail_parser::{MessagePart, MimeHeaders};
 use postgate_proto::header::HeaderBlock;
 
+use super::boundary::BoundaryValue;
 use super::defect::{Defect, SEVEN_BIT, boundary, encoding, is_type_ambiguous};
 use super::names::Names;
-use super::parameter::BoundaryValue;
 
 /// What the header block of a part says about its content.
 #[derive(Clone, Debug, PartialEq, Eq)]

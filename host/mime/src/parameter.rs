@@ -1,8 +1,6 @@
 //! The parameters of a field in every reading: with and without its rules for quotes, blanks and
 //! separators, since senders and mail programs keep them differently.
 
-use super::words::has_words;
-
 /// A parameter as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parameter {
@@ -105,7 +103,7 @@ fn add_readings(rest: &str, is_extended: bool, found: &mut Vec<String>) {
 
 /// A value without quotes up to the characters that cannot occur in it, to some programs (RFC 2045 §5.1,
 /// RFC 2231 §7).
-fn cuts(rest: &str) -> impl Iterator<Item = &str> {
+pub(super) fn cuts(rest: &str) -> impl Iterator<Item = &str> {
     let to = |is_end: fn(char) -> bool| &rest[..rest.find(is_end).unwrap_or(rest.len())];
     [
         to(|c| matches!(c, ' ' | '\t' | ';' | ',')),
@@ -116,12 +114,12 @@ fn cuts(rest: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A value without the angle brackets that some programs take for quotes.
-fn in_brackets(value: &str) -> Option<&str> {
+pub(super) fn in_brackets(value: &str) -> Option<&str> {
     value.strip_prefix('<')?.strip_suffix('>')
 }
 
 /// The text up to the next parameter.
-fn to_separator(text: &str) -> &str {
+pub(super) fn to_separator(text: &str) -> &str {
     text[..text.find(';').unwrap_or(text.len())].trim_matches([' ', '\t'])
 }
 
@@ -136,53 +134,9 @@ pub(super) fn is_blank(character: char) -> bool {
     character.is_whitespace() || character.is_control() || character == '\u{fffd}'
 }
 
-/// A boundary in every reading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BoundaryValue {
-    /// The one of most programs.
-    pub(super) usual: String,
-    /// Those of programs that end a value without quotes earlier, or remove other quotes.
-    pub(super) others: Vec<String>,
-}
-
-impl BoundaryValue {
-    /// The boundary of a plain parameter; `None` if no two programs need to agree on it: it has encoded
-    /// words, comments, blanks or bad quotes.
-    pub(super) fn of(parameter: &Parameter) -> Option<Self> {
-        let written = parameter.written.as_str();
-        let (usual, mut others) = match written.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, escaped, after) = unquote(quoted);
-                let is_closed = after.is_some_and(|after| to_separator(after).is_empty());
-                if !is_closed || value != escaped {
-                    return None;
-                }
-                (value, Vec::new())
-            }
-            None => {
-                let value = to_separator(written);
-                if value.contains(|c| is_blank(c) || "(),\\\"".contains(c)) {
-                    return None;
-                }
-                (value.to_owned(), cuts(value).map(str::to_owned).collect())
-            }
-        };
-        others.extend(in_brackets(&usual).map(str::to_owned));
-        others.retain(|other| !other.is_empty() && *other != usual);
-        others.dedup();
-        let is_plain = |octet: u8| matches!(octet, b' '..=b'~') && !b"\"\\".contains(&octet);
-        let is_boundary = !usual.is_empty()
-            && !usual.starts_with(' ')
-            && !usual.ends_with(' ')
-            && usual.bytes().all(is_plain)
-            && !has_words(&usual);
-        is_boundary.then_some(Self { usual, others })
-    }
-}
-
 /// The content of a quoted string (RFC 5322 §3.2.4) with and without its backslashes applied, and
 /// what follows it. Without its closing quote, it extends to the end, and nothing follows.
-fn unquote(quoted: &str) -> (String, &str, Option<&str>) {
+pub(super) fn unquote(quoted: &str) -> (String, &str, Option<&str>) {
     let mut unescaped = String::new();
     let mut characters = quoted.char_indices();
     while let Some((at, character)) = characters.next() {
