@@ -10,7 +10,8 @@ use super::words::has_words;
 /// A reason for which mail programs may read a part in different ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// Content-Transfer-Encoding is repeated, malformed or not known.
+    /// Content-Transfer-Encoding is repeated, malformed or not known, or more base64 follows the padding
+    /// of the content.
     AmbiguousEncoding,
     /// A file name comes in pieces that do not fit together or in a charset that few programs know, or
     /// there are too many names.
