@@ -3,6 +3,7 @@
 mod commands;
 pub mod devkit;
 mod log_queue;
+mod own_compiler;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -37,7 +37,7 @@ pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode, Submission
 pub use self::load::BUILT_IN;
 pub use self::log::{Log, LogFormat, LogLevel};
 pub use self::overrides::Overrides;
-pub use self::plugins::Plugins;
+pub use self::plugins::{CompilerCommand, Plugins};
 pub use self::relay::{Relay, RelayDomain};
 pub use self::runtime::Runtime;
 pub use self::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode, TlsProfile};

@@ -1,5 +1,6 @@
 //! The plugin directory and the loading of plugins.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,17 @@ pub struct Plugins {
     pub directory: Option<PathBuf>,
     /// The cache directory for compiled code. If `None`, plugins are compiled at every start.
     pub cache: Option<PathBuf>,
+    /// The most disk space of the cache directory, in octets.
+    pub cache_size: u64,
+    /// The command that compiles plugin files. It is no setting of the file: the program that runs the
+    /// gateway names itself, or another one. Without it, only plugins in the cache can be loaded.
+    pub compiler: Option<CompilerCommand>,
+    /// The most memory for the compilation of a plugin file, in octets.
+    pub load_memory: u64,
+    /// The most processor time for the compilation of a plugin file, at least a second.
+    pub load_cpu: Duration,
+    /// The longest time for the compilation of a plugin file, above 0.
+    pub load_time: Duration,
     /// The largest plugin file, in octets.
     pub max_file_size: u64,
     /// True if the gateway watches the directory for changes.
@@ -24,11 +36,25 @@ pub struct Plugins {
     pub instances: Option<u32>,
 }
 
+/// A command that compiles plugin files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompilerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
 impl Default for Plugins {
     fn default() -> Self {
         Self {
             directory: None,
             cache: None,
+            cache_size: 1 << 30,
+            compiler: None,
+            load_memory: 2 << 30,
+            load_cpu: Duration::from_mins(2),
+            load_time: Duration::from_mins(2),
             max_file_size: 64 << 20,
             watch: true,
             rescan: Duration::from_secs(30),
@@ -49,11 +75,19 @@ pub(super) fn read(section: &mut Section<'_>) -> Plugins {
     Plugins {
         directory,
         cache: section.path("cache"),
-        max_file_size: section
-            .value("max-file-size")
-            .map_or(default.max_file_size, |Octets(size)| size.into()),
+        cache_size: octets(section, "cache-size", default.cache_size),
+        compiler: None,
+        load_memory: octets(section, "load-memory", default.load_memory),
+        load_cpu: section.timeout("load-cpu", default.load_cpu),
+        load_time: section.timeout("load-time", default.load_time),
+        max_file_size: octets(section, "max-file-size", default.max_file_size),
         watch: section.value_or("watch", default.watch),
         rescan: section.timeout("rescan", default.rescan),
         instances: section.above_zero("instances"),
     }
+}
+
+fn octets(section: &mut Section<'_>, key: &'static str, default: u64) -> u64 {
+    let given = section.value(key);
+    given.map_or(default, |Octets(size)| size.into())
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::AllEvents;
+use crate::compiler::{CacheError, Compiler, CompilerSettings, code_config};
 use crate::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, wasi};
 use crate::metrics::PluginMetricsFamily;
+use postgate_config::Plugins;
 use postgate_contract::PluginLimits;
 use postgate_dns::Dns;
 
@@ -23,56 +23,29 @@ use postgate_dns::Dns;
 pub struct Runtime {
     engine: Engine,
     linker: Linker<HostState>,
+    compiler: Compiler,
     instances: Arc<Semaphore>,
     dns: Dns,
     metrics: PluginMetricsFamily,
 }
 
 impl Runtime {
-    /// Creates an engine.
-    ///
-    /// `instances` is the greatest number of instances at a time, by default [`DEFAULT_INSTANCES`]; it
-    /// is reduced to what the machine can hold. Compiled code is cached in the directory `cache`.
-    /// `dns` answers the queries of plugins that have the grant.
+    /// Creates an engine. `dns` answers the queries of plugins that have the grant.
     ///
     /// # Errors
     ///
     /// Fails if the cache directory cannot be used.
     pub fn new(
-        instances: Option<u32>,
-        cache: Option<&Path>,
+        settings: RuntimeSettings<'_>,
         dns: Dns,
         metrics: PluginMetricsFamily,
     ) -> Result<Self, EngineError> {
-        Self::build(instances, cache, dns, metrics).map_err(EngineError)
-    }
-
-    fn build(
-        instances: Option<u32>,
-        cache: Option<&Path>,
-        dns: Dns,
-        metrics: PluginMetricsFamily,
-    ) -> wasmtime::Result<Self> {
-        let wall = max_instances();
-        let instances = instances.unwrap_or(DEFAULT_INSTANCES).min(wall);
-        let mut config = base_config(cache)?;
-        config.allocation_strategy(pool(instances));
-        let engine = match Engine::new(&config) {
-            Ok(engine) => engine,
-            Err(error) => {
-                warn!(%error, "no address space for a pool of plugin instances, going without");
-                config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-                Engine::new(&config)?
-            }
-        };
-        let mut linker = Linker::new(&engine);
-        AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-        wasi::add_to_linker(&mut linker)?;
-        start_epoch_thread(&engine);
-        info!(instances, wall, "plugin runtime is ready");
+        let (engine, linker, instances) = build(settings.instances)?;
+        let compiler = Compiler::new(engine.clone(), settings.compiler, settings.cache)?;
         Ok(Self {
             engine,
             linker,
+            compiler,
             instances: Arc::new(Semaphore::new(instances as usize)),
             dns,
             metrics,
@@ -94,6 +67,10 @@ impl Runtime {
         &self.metrics
     }
 
+    pub(super) const fn compiler(&self) -> &Compiler {
+        &self.compiler
+    }
+
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -103,10 +80,39 @@ impl Runtime {
     }
 }
 
-/// The engine cannot be created, for example because its cache directory cannot be used.
+/// How a runtime is set up.
+#[derive(Clone, Debug, Default)]
+pub struct RuntimeSettings<'a> {
+    /// The greatest number of instances at a time, by default [`DEFAULT_INSTANCES`]. It is reduced to
+    /// what the machine can hold.
+    pub instances: Option<u32>,
+    /// The directory for compiled code.
+    pub cache: Option<&'a Path>,
+    /// The program that compiles plugin files. Without one, only plugins in the cache can be loaded.
+    pub compiler: Option<CompilerSettings>,
+}
+
+impl<'a> RuntimeSettings<'a> {
+    /// The settings of a configuration.
+    pub fn of(plugins: &'a Plugins) -> Self {
+        Self {
+            instances: plugins.instances,
+            cache: plugins.cache.as_deref(),
+            compiler: CompilerSettings::of(plugins),
+        }
+    }
+}
+
+/// The engine cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:#}")]
-pub struct EngineError(#[source] wasmtime::Error);
+pub enum EngineError {
+    /// The cache directory cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The system lacks something that the engine needs.
+    #[error("{0:#}")]
+    Engine(#[from] wasmtime::Error),
+}
 
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -122,15 +128,26 @@ pub const DEFAULT_INSTANCES: u32 = 4_000;
 /// The interval at which running guests are interrupted to check their CPU time.
 const TICK: Duration = Duration::from_millis(5);
 
-fn base_config(cache: Option<&Path>) -> wasmtime::Result<Config> {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    if let Some(directory) = cache {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(directory);
-        config.cache(Some(Cache::new(cache)?));
-    }
-    Ok(config)
+/// Creates an engine, its linker, and the number of instances that it has room for.
+fn build(instances: Option<u32>) -> wasmtime::Result<(Engine, Linker<HostState>, u32)> {
+    let wall = max_instances();
+    let instances = instances.unwrap_or(DEFAULT_INSTANCES).min(wall);
+    let mut config = code_config();
+    config.allocation_strategy(pool(instances));
+    let engine = match Engine::new(&config) {
+        Ok(engine) => engine,
+        Err(error) => {
+            warn!(%error, "no address space for a pool of plugin instances, going without");
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&config)?
+        }
+    };
+    let mut linker = Linker::new(&engine);
+    AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    wasi::add_to_linker(&mut linker)?;
+    start_epoch_thread(&engine);
+    info!(instances, wall, "plugin runtime is ready");
+    Ok((engine, linker, instances))
 }
 
 /// Sizes the pool. A component may consist of several core modules: a Python guest has one for each

@@ -9,6 +9,7 @@
 
 mod bindings;
 pub mod breaker;
+mod compiler;
 pub mod context;
 mod convert;
 mod cpu_time;
@@ -31,11 +32,14 @@ mod shared;
 mod store;
 pub mod verdict;
 
+pub use self::compiler::{
+    CompilerError, CompilerLimits, CompilerSettings, ComponentError, compile_standard_input,
+};
 pub use self::convert::InvalidAnswer;
-pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime};
+pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime, RuntimeSettings};
 pub use self::error::{HostFault, PluginError};
 pub use self::instance::Instance;
-pub use self::load::{ComponentError, Inspection, LoadError, inspect, load_file};
+pub use self::load::{Inspection, LoadError, inspect, load_file};
 pub use self::loaded::LoadedPlugin;
 pub use self::registry::{
     Inventory, PluginListing, PluginListingEntry, PluginRegistry, PluginSet, PluginStatus,

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::{Component as WasmComponent, InstancePre};
+use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::breaker::Breaker;
+use crate::compiler::Code;
 use crate::context::Context;
 use crate::cpu_time::cpu_used;
 use crate::error::{PluginError, log_text};
@@ -146,9 +147,12 @@ impl LoadedPlugin {
         }
     }
 
-    /// The compiled component.
-    pub(super) fn code(&self) -> &WasmComponent {
-        self.pre.component()
+    /// The compiled code.
+    pub(super) fn code(&self) -> Code {
+        Code {
+            component: self.pre.component().clone(),
+            version: self.version.clone(),
+        }
     }
 
     /// True if the plugin is asked about an event: it exports the function, and the sidecar enables the

@@ -9,7 +9,9 @@ use postgate::tls;
 use postgate_config::{AuthMode, Backend, BackendTrust, Config, TlsMode};
 use postgate_delivery::Delivery;
 use postgate_dns::Dns;
-use postgate_runtime::{LoadError, PluginRegistry, PluginSet, RegistrySettings, Runtime};
+use postgate_runtime::{
+    LoadError, PluginRegistry, PluginSet, RegistrySettings, Runtime, RuntimeSettings,
+};
 use tokio::runtime;
 
 use super::config_source::ConfigSource;
@@ -55,8 +57,7 @@ impl Errors {
 
 fn load_plugins(config: &Config) -> Result<Result<Arc<PluginSet>, Vec<LoadError>>, Failure> {
     let engine = Runtime::new(
-        config.plugins.instances,
-        config.plugins.cache.as_deref(),
+        RuntimeSettings::of(&config.plugins),
         Dns::default(),
         Metrics::new().plugins().clone(),
     )

@@ -8,6 +8,7 @@ use postgate_config::Config;
 
 use super::failure::Failure;
 use super::overrides::Flags;
+use crate::own_compiler::own_compiler;
 
 /// The source of the configuration.
 #[derive(Args, Debug)]
@@ -29,6 +30,8 @@ impl ConfigSource {
             Some(file) => Config::load(file, &overrides),
             None => Config::built_in(&overrides),
         };
-        config.map_err(Failure::input)
+        let mut config = config.map_err(Failure::input)?;
+        config.plugins.compiler = Some(own_compiler());
+        Ok(config)
     }
 }

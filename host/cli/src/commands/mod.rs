@@ -3,6 +3,7 @@
 mod arguments;
 mod certificate;
 mod check;
+mod compile;
 mod config_source;
 mod failure;
 mod metrics;

@@ -10,7 +10,7 @@ use postgate::metrics::Metrics;
 use postgate::session::{ClientLimits, Driver, Handler, HandlerParts, Services, session_settings};
 use postgate::shutdown::ShutdownSwitch;
 use postgate::{clock, id};
-use postgate_config::{Config, Listener, TlsMode};
+use postgate_config::{Config, Listener, Plugins, TlsMode};
 use postgate_delivery::{Delivery, Maildir};
 use postgate_dialog::Certificate;
 use postgate_dns::Dns;
@@ -19,7 +19,7 @@ use postgate_runtime::context::{RemoteHost, SessionFacts};
 use postgate_runtime::observer::Observer;
 use postgate_runtime::pipeline::Pipeline;
 use postgate_runtime::recording::{self, Recorder, Recording, ReplayReport};
-use postgate_runtime::{LoadedPlugin, Runtime, load_file};
+use postgate_runtime::{LoadedPlugin, Runtime, RuntimeSettings, load_file};
 use tokio::runtime::{self, Runtime as Tokio};
 use toml::Table;
 
@@ -27,6 +27,7 @@ use super::error::HarnessError;
 use super::fixture::{self, Client, client_of, config_of};
 use super::memory;
 use super::session::{Calls, HarnessSession};
+use crate::own_compiler::own_compiler;
 
 /// One plugin, loaded as a gateway loads it.
 pub struct Harness {
@@ -56,7 +57,14 @@ impl Harness {
         let dns = tokio.block_on(async { Dns::default() });
         let metrics = Arc::new(Metrics::new());
         let counters = metrics.plugins().clone();
-        let engine = Arc::new(Runtime::new(Some(INSTANCES), cache, dns, counters)?);
+        let plugins = Plugins {
+            instances: Some(INSTANCES),
+            cache: cache.map(Path::to_owned),
+            compiler: Some(own_compiler()),
+            ..Plugins::default()
+        };
+        let settings = RuntimeSettings::of(&plugins);
+        let engine = Arc::new(Runtime::new(settings, dns, counters)?);
         let plugin = tokio
             .block_on(load_file(&engine, plugin, u64::MAX))
             .map_err(HarnessError::Plugin)?;

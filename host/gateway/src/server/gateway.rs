@@ -9,7 +9,7 @@ use std::time::Duration;
 use postgate_config::{Config, Listener};
 use postgate_delivery::{Delivery, Maildir};
 use postgate_dns::Dns;
-use postgate_runtime::{PluginRegistry, RegistrySettings, Runtime, WatchSettings};
+use postgate_runtime::{PluginRegistry, RegistrySettings, Runtime, RuntimeSettings, WatchSettings};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -165,11 +165,10 @@ fn background_tasks(
 async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
     let certificates = CertificateStore::load(config).map_err(RunError::Tls)?;
     let dns = Dns::new(&config.dns.servers, config.dns.timeout);
-    let cache = config.plugins.cache.as_deref();
     let metrics = Arc::new(Metrics::new());
     let counters = metrics.plugins().clone();
-    let runtime =
-        Runtime::new(config.plugins.instances, cache, dns, counters).map_err(RunError::Engine)?;
+    let settings = RuntimeSettings::of(&config.plugins);
+    let runtime = Runtime::new(settings, dns, counters).map_err(RunError::Engine)?;
     let runtime = Arc::new(runtime);
     let plugins = PluginRegistry::open(Arc::clone(&runtime), RegistrySettings::of(config))
         .await

@@ -3,9 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::task::JoinError;
-
-use crate::error::{PluginError, is_lack, is_of_host};
+use crate::compiler::CompilerError;
+use crate::error::{PluginError, is_lack};
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 
@@ -13,14 +12,14 @@ use postgate_contract::VERSION;
 /// unless the host has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file contains no valid component.
-    #[error("{file}: not a WebAssembly component: {error}", file = file.display())]
-    Component {
+    /// The file cannot be compiled.
+    #[error("{file}: {error}", file = file.display())]
+    Compiler {
         /// The file.
         file: PathBuf,
         /// The cause.
         #[source]
-        error: ComponentError,
+        error: CompilerError,
     },
     /// The plugin could not be tried out, because sessions used all instances.
     #[error("{}: could not be tried, all of plugins.instances are in use", .0.display())]
@@ -103,16 +102,15 @@ impl LoadError {
                 self,
                 Self::Io { .. } | Self::NoRoom { .. } | Self::Plugin { .. }
             )
+            || matches!(self, Self::Compiler { error, .. } if error.is_transient())
     }
 
     /// The cause in logs and metrics if the host has failed, and neither the file nor the plugin:
-    /// `file`, `instances`, `memory`, or a cause of [`HostFault::cause`](crate::HostFault::cause).
+    /// `compiler`, `file`, `instances`, `memory`, or a cause of
+    /// [`HostFault::cause`](crate::HostFault::cause).
     pub fn host_cause(&self) -> Option<&'static str> {
         match self {
-            Self::Component {
-                error: ComponentError::Invalid(error) | ComponentError::CoreModule(error),
-                ..
-            } if is_of_host(error) => Some("memory"),
+            Self::Compiler { error, .. } => error.host_cause(),
             Self::Full(_) => Some("instances"),
             Self::Io { error, .. } if is_lack(error) => Some("file"),
             Self::Plugin {
@@ -120,6 +118,14 @@ impl LoadError {
                 ..
             } => Some(fault.cause()),
             _ => None,
+        }
+    }
+
+    /// The error of the compiler for this file.
+    pub(crate) fn of_compiler(error: CompilerError, file: &Path) -> Self {
+        Self::Compiler {
+            file: file.to_owned(),
+            error,
         }
     }
 }
@@ -131,42 +137,11 @@ impl From<LoadError> for Vec<LoadError> {
     }
 }
 
-/// The reason why a file contains no valid component.
-#[derive(Debug, thiserror::Error)]
-pub enum ComponentError {
-    /// The file is a core module that cannot be encoded as a component.
-    #[error("a core module that cannot become a component: {0:#}")]
-    CoreModule(#[source] wasmtime::Error),
-    /// The component cannot be compiled or linked.
-    #[error("{0:#}")]
-    Invalid(#[source] wasmtime::Error),
-    /// The file does not begin with the preamble of WebAssembly.
-    #[error("it does not begin as a WebAssembly file does")]
-    NotWasm,
-    /// The compiler panicked.
-    #[error(transparent)]
-    Panic(JoinError),
-    /// The file contains machine code.
-    #[error("precompiled code is not accepted, since it cannot be checked")]
-    Precompiled,
-    /// The file is shorter than the preamble of WebAssembly.
-    #[error("the file is shorter than the preamble of WebAssembly")]
-    TooShort,
-}
-
-impl ComponentError {
-    /// Adds the file to the error.
-    pub(super) fn of(self, file: &Path) -> LoadError {
-        LoadError::Component {
-            file: file.to_owned(),
-            error: self,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
 
     use rustix::io::Errno;
 
@@ -180,22 +155,42 @@ mod tests {
             file: file(),
             error,
         };
-        let invalid = |error| LoadError::Component {
+        let compiler = |error| LoadError::Compiler {
             file: file(),
-            error: ComponentError::Invalid(error),
+            error,
         };
         let plugin = |error| LoadError::Plugin {
             file: file(),
             error,
         };
         let no_memory = || io::Error::from(Errno::NOMEM);
+        let killed = ExitStatus::from_raw(libc::SIGKILL);
+        let failed = ExitStatus::from_raw(libc::SIGSEGV);
         let table = [
             (io(Errno::MFILE.into()), Some("file")),
             (io(Errno::IO.into()), Some("file")),
             (io(ErrorKind::NotFound.into()), None),
             (io(ErrorKind::PermissionDenied.into()), None),
-            (invalid(no_memory().into()), Some("memory")),
-            (invalid(wasmtime::Error::msg("not a component")), None),
+            (compiler(CompilerError::Io(no_memory())), Some("compiler")),
+            (
+                compiler(CompilerError::Code(no_memory().into())),
+                Some("memory"),
+            ),
+            (
+                compiler(CompilerError::Ended {
+                    status: killed,
+                    said: String::new(),
+                }),
+                Some("compiler"),
+            ),
+            (
+                compiler(CompilerError::Ended {
+                    status: failed,
+                    said: String::new(),
+                }),
+                None,
+            ),
+            (compiler(CompilerError::Nested), None),
             (
                 plugin(HostFault::Room(no_memory().into()).into()),
                 Some("memory"),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::check::{Import, event_name, import_names};
-use super::compile::compile;
 use super::error::LoadError;
+use super::loader::compile;
 use super::source::Source;
 use crate::engine::Runtime;
 
@@ -32,14 +32,17 @@ pub struct Inspection {
 /// # Errors
 ///
 /// Fails if the file cannot be read, or contains no valid component.
-pub fn inspect(
+pub async fn inspect(
     runtime: &Runtime,
     file: &Path,
     max_file_size: u64,
 ) -> Result<Inspection, LoadError> {
     let source = Source::read(file, max_file_size)?;
     let size = source.wasm.len() as u64;
-    let component = compile(runtime, file, source.wasm)?;
+    let sha256 = source.content.sha256;
+    let component = compile(runtime, file, &source.wasm, &sha256)
+        .await?
+        .component;
     let engine = runtime.engine();
     let imports = import_names(engine, &component);
     let mut grants = Vec::new();
@@ -57,7 +60,7 @@ pub fn inspect(
     let events = exports.filter_map(|(name, _)| event_name(name).map(str::to_owned));
     Ok(Inspection {
         size,
-        sha256: source.content.sha256,
+        sha256,
         events: events.collect(),
         grants,
         refused,

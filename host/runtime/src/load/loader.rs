@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
-use wasmtime::component::Component as WasmComponent;
 
 use super::check::{check_exports, check_imports};
-use super::compile::compile_blocking;
-use super::error::{ComponentError, LoadError};
+use super::error::LoadError;
 use super::file_name::plugin_name;
 use super::source::Source;
 use super::trial::try_out;
+use crate::compiler::{Code, CompilerError, ComponentError};
 use crate::engine::Runtime;
 use crate::loaded::{Identity, LoadedPlugin};
 use postgate_config::ConfigError;
@@ -31,8 +30,24 @@ pub async fn load_file(
     max_file_size: u64,
 ) -> Result<LoadedPlugin, Vec<LoadError>> {
     let mut source = Source::read(file, max_file_size)?;
-    let code = compile_blocking(runtime, file, mem::take(&mut source.wasm)).await?;
-    load(runtime, source, &code).await
+    let wasm = mem::take(&mut source.wasm);
+    let code = compile(runtime, file, &wasm, &source.content.sha256).await?;
+    load(runtime, source, code).await
+}
+
+/// Compiles the content of a plugin file, whose SHA-256 is given in hexadecimal digits.
+///
+/// # Errors
+///
+/// Fails if the file contains no component, or if its compilation exceeds a limit.
+pub(crate) async fn compile(
+    runtime: &Runtime,
+    file: &Path,
+    wasm: &[u8],
+    sha256: &str,
+) -> Result<Code, LoadError> {
+    let compiled = runtime.compiler().compile(wasm, sha256).await;
+    compiled.map_err(|error| LoadError::of_compiler(error, file))
 }
 
 /// Loads a plugin from its files, which were read, and from its code, which was compiled. Checks and
@@ -44,11 +59,11 @@ pub async fn load_file(
 pub(crate) async fn load(
     runtime: &Arc<Runtime>,
     source: Source,
-    code: &WasmComponent,
+    code: Code,
 ) -> Result<LoadedPlugin, Vec<LoadError>> {
     let file = source.file.clone();
-    let mut plugin = link(runtime, source, code)?;
-    let events = check_events(runtime, &file, code, &plugin)?;
+    let mut plugin = link(runtime, source, &code)?;
+    let events = check_events(runtime, &file, &code, &plugin)?;
     if plugin.is_shared() {
         plugin.share(shared_permits(runtime, &file, plugin.sidecar())?);
     }
@@ -69,30 +84,24 @@ pub(crate) async fn load(
 }
 
 /// Parses the sidecar, checks the imports against its grants, and links the code.
-fn link(
-    runtime: &Runtime,
-    source: Source,
-    code: &WasmComponent,
-) -> Result<LoadedPlugin, Vec<LoadError>> {
-    let Source {
-        file,
-        content,
-        version,
-        ..
-    } = source;
+fn link(runtime: &Runtime, source: Source, code: &Code) -> Result<LoadedPlugin, Vec<LoadError>> {
+    let Source { file, content, .. } = source;
     let sidecar = match &content.sidecar {
         None => Sidecar::default(),
         Some(text) => Sidecar::parse(text, &Sidecar::file_beside(&file)).map_err(sidecar_errors)?,
     };
-    check_imports(runtime.engine(), code, &file, &sidecar.grants)?;
+    check_imports(runtime.engine(), &code.component, &file, &sidecar.grants)?;
     let pre = runtime
         .linker()
-        .instantiate_pre(code)
-        .map_err(|error| ComponentError::Invalid(error).of(&file))?;
+        .instantiate_pre(&code.component)
+        .map_err(|error| {
+            let error = ComponentError::Invalid(format!("{error:#}"));
+            LoadError::of_compiler(CompilerError::Component(error), &file)
+        })?;
     let identity = Identity {
         name: plugin_name(&file),
         sha256: content.sha256,
-        version,
+        version: code.version.clone(),
     };
     Ok(LoadedPlugin::new(
         identity,
@@ -111,10 +120,10 @@ fn link(
 fn check_events(
     runtime: &Runtime,
     file: &Path,
-    code: &WasmComponent,
+    code: &Code,
     plugin: &LoadedPlugin,
 ) -> Result<Vec<Event>, LoadError> {
-    check_exports(runtime.engine(), code, file, plugin)?;
+    check_exports(runtime.engine(), &code.component, file, plugin)?;
     let events: Vec<_> = plugin.exported_events().collect();
     match events.is_empty() {
         true => Err(LoadError::NoEvent(file.to_owned())),

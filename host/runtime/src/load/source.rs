@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::LoadError;
-use super::version::version_of;
 use postgate_config::ConfigError;
 use postgate_config::file::{self, ReadError};
 use postgate_config::sidecar::Sidecar;
@@ -21,8 +20,6 @@ pub(crate) struct Source {
     pub(crate) wasm: Vec<u8>,
     /// The content that tells two versions apart.
     pub(crate) content: Content,
-    /// The version according to the author.
-    pub(crate) version: Option<String>,
 }
 
 /// The content of the files of a plugin, reduced to what tells two versions apart.
@@ -54,7 +51,6 @@ impl Source {
                 sha256: hexadecimal(&Sha256::digest(&wasm)),
                 sidecar,
             },
-            version: version_of(&wasm),
             wasm,
         })
     }

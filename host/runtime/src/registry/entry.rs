@@ -6,10 +6,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Component as WasmComponent;
-
 use super::inventory::{PluginListingEntry, PluginStatus};
 use super::scan::Stamp;
+use crate::compiler::Code;
 use crate::load::{Content, LoadError, plugin_name};
 use crate::loaded::LoadedPlugin;
 use postgate_contract::Event;
@@ -44,7 +43,7 @@ pub(super) struct RefusedVersion {
     /// The content of the files, or `None` if they could not be read.
     pub(super) content: Option<Content>,
     /// The compiled code, if compilation succeeded.
-    pub(super) code: Option<WasmComponent>,
+    pub(super) code: Option<Code>,
     /// True if a later attempt may succeed.
     pub(super) is_transient: bool,
     /// The number of attempts after the first one.
@@ -103,7 +102,7 @@ impl Entry {
     pub(super) fn refuse(
         &mut self,
         content: Option<Content>,
-        code: Option<WasmComponent>,
+        code: Option<Code>,
         errors: Vec<LoadError>,
     ) -> Result<(), Vec<LoadError>> {
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();

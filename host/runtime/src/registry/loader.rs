@@ -4,9 +4,7 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::plan::{LoadJob, LoadOutcome, ScanMode};
@@ -14,25 +12,18 @@ use super::scan::{Scan, Stamp};
 use super::settings::RegistrySettings;
 use super::table::SharedTable;
 use crate::engine::Runtime;
-use crate::load::{LoadError, Source, compile_blocking, load};
+use crate::load::{LoadError, Source, compile, load};
 use crate::loaded::LoadedPlugin;
 
 /// Scans the plugin directory and loads plugins from it.
 pub(super) struct Loader {
     pub(super) runtime: Arc<Runtime>,
     pub(super) settings: RegistrySettings,
-    compilers: Semaphore,
 }
 
 impl Loader {
-    pub(super) fn new(runtime: Arc<Runtime>, settings: RegistrySettings) -> Self {
-        let processors = available_parallelism().map_or(1, usize::from);
-        Self {
-            runtime,
-            settings,
-            // One compilation uses all processors most of the time, so a few at once are enough.
-            compilers: Semaphore::new(processors.max(2)),
-        }
+    pub(super) const fn new(runtime: Arc<Runtime>, settings: RegistrySettings) -> Self {
+        Self { runtime, settings }
     }
 
     /// Returns the plugin directory, or an empty path if none is configured.
@@ -83,17 +74,13 @@ impl Loader {
         let compiled = table.lock().compiled_code(&content.sha256);
         let compiled = match compiled {
             Some(code) => Ok(code),
-            None => {
-                // The semaphore is never closed.
-                let _permit = self.compilers.acquire().await;
-                compile_blocking(&self.runtime, &source.file, wasm).await
-            }
+            None => compile(&self.runtime, &source.file, &wasm, &content.sha256).await,
         };
         let code = match compiled {
             Ok(code) => code,
             Err(error) => return LoadOutcome::refused(Some(content), None, vec![error]),
         };
-        let loaded = load(&self.runtime, source, &code).await;
+        let loaded = load(&self.runtime, source, code.clone()).await;
         match loaded.and_then(|plugin| self.check_listeners(plugin, &file)) {
             Ok(plugin) => LoadOutcome::Accepted(content, Box::new(plugin)),
             Err(errors) => LoadOutcome::refused(Some(content), Some(code), errors),

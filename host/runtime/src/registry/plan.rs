@@ -3,9 +3,8 @@
 
 use std::ffi::OsString;
 
-use wasmtime::component::Component as WasmComponent;
-
 use super::scan::Stamp;
+use crate::compiler::Code;
 use crate::load::{Content, LoadError};
 use crate::loaded::LoadedPlugin;
 
@@ -53,7 +52,7 @@ pub(super) enum LoadOutcome {
         /// The content of the files, or `None` if they could not be read.
         content: Option<Content>,
         /// The compiled code, if compilation succeeded.
-        code: Option<WasmComponent>,
+        code: Option<Code>,
         errors: Vec<LoadError>,
     },
 }
@@ -61,7 +60,7 @@ pub(super) enum LoadOutcome {
 impl LoadOutcome {
     pub(super) const fn refused(
         content: Option<Content>,
-        code: Option<WasmComponent>,
+        code: Option<Code>,
         errors: Vec<LoadError>,
     ) -> Self {
         Self::Refused {

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tracing::{error, info, warn};
-use wasmtime::component::Component as WasmComponent;
 
 use super::entry::Entry;
 use super::inventory::PluginListing;
 use super::plan::{LoadJob, LoadOutcome, Plan, ScanMode};
 use super::plugin_set::PluginSet;
 use super::scan::Stamp;
+use crate::compiler::Code;
 use crate::load::{Content, LoadError, plugin_name};
 
 /// A table that several tasks use.
@@ -181,15 +181,15 @@ impl PluginTable {
     }
 
     /// Returns the code that was compiled from a file with this SHA-256.
-    pub(super) fn compiled_code(&self, sha256: &str) -> Option<WasmComponent> {
+    pub(super) fn compiled_code(&self, sha256: &str) -> Option<Code> {
         let entries = self.entries.values();
         let active = entries.clone().filter_map(|entry| entry.active.as_ref());
         let active = active.map(|active| (&active.content, active.plugin.code()));
         let refused = entries.filter_map(|entry| entry.refused.as_ref());
-        let refused = refused.filter_map(|r| Some((r.content.as_ref()?, r.code.as_ref()?)));
+        let refused = refused.filter_map(|r| Some((r.content.as_ref()?, r.code.clone()?)));
         let mut all = active.chain(refused);
         let (_, code) = all.find(|(content, _)| content.sha256 == sha256)?;
-        Some(code.clone())
+        Some(code)
     }
 
     /// Returns the SHA-256 of the active version.

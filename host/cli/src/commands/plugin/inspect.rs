@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postgate::metrics::Metrics;
+use postgate_config::Plugins;
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::Event;
 use postgate_dns::Dns;
-use postgate_runtime::{Inspection, Runtime};
+use postgate_runtime::{Inspection, Runtime, RuntimeSettings};
 use serde_json::{Value, json};
+use tokio::runtime;
 
 use crate::commands::failure::Failure;
 use crate::commands::output::print;
+use crate::own_compiler::own_compiler;
 
 /// Print the events, imports and limits of a plugin.
 ///
@@ -30,15 +33,22 @@ pub(in crate::commands) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
     let sidecar = Sidecar::load_beside(file).map_err(Failure::input)?;
-    let runtime = Runtime::new(
-        Some(1),
-        None,
-        Dns::default(),
-        Metrics::new().plugins().clone(),
-    )
-    .map_err(Failure::runtime)?;
-    let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX)
-        .map_err(|error| Failure::input(vec![error]))?;
+    let tokio = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::runtime)?;
+    let inspection = tokio.block_on(async {
+        let plugins = Plugins {
+            instances: Some(1),
+            compiler: Some(own_compiler()),
+            ..Plugins::default()
+        };
+        let metrics = Metrics::new().plugins().clone();
+        let runtime = Runtime::new(RuntimeSettings::of(&plugins), Dns::default(), metrics);
+        let runtime = runtime.map_err(Failure::runtime)?;
+        let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX).await;
+        inspection.map_err(|error| Failure::input(vec![error]))
+    })?;
     match arguments.json {
         true => print(format_args!("{}\n", value(&inspection, &sidecar))),
         false => print(InspectionReport(&inspection, &sidecar)),

@@ -1,0 +1,190 @@
+//! Plugin files are compiled in a process of their own: what they do to the compiler harms nobody.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use postgate_tests::PATIENCE;
+use postgate_tests::control::wait_for_state;
+use postgate_tests::edition::{NO_RESCAN, Witness, deploy, edition, says, start, wait_until_told};
+use postgate_tests::gateway::{program, repository};
+use postgate_tests::peer::{pause, run};
+use postgate_tests::process::resident_memory;
+use serde_json::Value;
+
+/// Metadata of a component that refers to itself.
+const CYCLIC: &str = "cyclic-metadata.wasm";
+/// Components in components, where each level doubles the work.
+const NESTED: &str = "nested-components-24.wasm";
+
+fn component(name: &str) -> Vec<u8> {
+    let file = repository().join("tests/components").join(name);
+    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The same component with another SHA-256.
+fn variant(name: &str, number: u8) -> Vec<u8> {
+    let mut octets = component(name);
+    // A custom section: its kind, its size, and the size of its name, which is this number.
+    octets.extend([0, 2, 1, b'0' + number]);
+    octets
+}
+
+fn error_of(state: &Value) -> &str {
+    state["error"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn what_ends_the_compiler_does_not_end_the_gateway() {
+    let gateway = start(&[NO_RESCAN]);
+    let mut witness = Witness::of(&gateway);
+    deploy(&gateway, "10-edition.wasm", &component(CYCLIC));
+    let state = wait_for_state(&gateway, "10-edition", "outdated");
+    assert!(error_of(&state).contains("nested too deep"), "{state}");
+    witness.is_told_the_same();
+    deploy(&gateway, "10-edition.wasm", &edition(2));
+    wait_until_told(&gateway, &says(2));
+    witness.is_told_the_same();
+}
+
+#[test]
+fn each_limit_ends_a_compilation() {
+    let table = [
+        (
+            "load-memory = \"256MiB\"",
+            "plugins.load-memory of 268435456 octets",
+        ),
+        ("load-cpu = \"1s\"", "plugins.load-cpu of 1s"),
+        ("load-time = \"200ms\"", "plugins.load-time of 200ms"),
+    ];
+    for (setting, sign) in table {
+        let gateway = start(&[NO_RESCAN, &format!("plugins.{setting}")]);
+        let before = resident_memory(&gateway);
+        deploy(&gateway, "20-nested.wasm", &component(NESTED));
+        let state = wait_for_state(&gateway, "20-nested", "refused");
+        assert!(error_of(&state).contains(sign), "{state}");
+        assert!(error_of(&state).contains("20-nested.wasm"), "{state}");
+        // What the compiler had is gone with it.
+        let grown = resident_memory(&gateway).saturating_sub(before);
+        assert!(grown < 32 << 20, "{setting}: {grown} octets");
+    }
+}
+
+/// Before, two of them held up everybody else.
+#[test]
+fn slow_compilations_hold_up_no_other() {
+    let gateway = start(&[NO_RESCAN]);
+    for number in 0..6 {
+        let name = format!("2{number}-nested.wasm");
+        deploy(&gateway, &name, &variant(NESTED, number));
+    }
+    let outcome = |line: &Value| {
+        let message = line["message"].as_str()?;
+        let is_one = ["plugin refused", "plugin loaded"].contains(&message);
+        is_one.then(|| line["plugin"].as_str().unwrap_or_default().to_owned())
+    };
+    deploy(&gateway, "30-edition.wasm", &edition(7));
+    wait_for_state(&gateway, "30-edition", "active");
+    let lines = gateway.log().find(|line| outcome(line).is_some());
+    let outcomes: Vec<_> = lines.iter().filter_map(outcome).collect();
+    let refused = outcomes.iter().filter(|name| name.ends_with("nested"));
+    assert!(refused.count() < 2, "{outcomes:?}");
+    for number in 0..6 {
+        wait_for_state(&gateway, &format!("2{number}-nested"), "refused");
+    }
+}
+
+#[test]
+fn every_command_compiles_elsewhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("cyclic.wasm");
+    fs::write(&file, component(CYCLIC)).expect("a plugin");
+    for arguments in [
+        ["plugin", "inspect"].as_slice(),
+        ["plugin", "bench", "--sessions=1"].as_slice(),
+    ] {
+        let output = run(program().args(arguments).arg(&file));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            text.contains("nested too deep"),
+            "{arguments:?}: {output:?}"
+        );
+        assert!(output.status.code().is_some(), "{output:?}");
+    }
+    let config = directory.path().join("postgate.toml");
+    fs::write(
+        &config,
+        format!("plugins.directory = {:?}", directory.path()),
+    )
+    .expect("a file");
+    let output = run(program().args(["check", "--config"]).arg(&config));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("nested too deep"), "{output:?}");
+}
+
+/// A compiler that waits for its input has given up what it does not need.
+#[test]
+fn the_compiler_has_no_privileges() {
+    let mut child = Compiler::start();
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        let status = child.file("status");
+        if status.contains("Seccomp:\t2") {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+        pause();
+    };
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let limits = child.file("limits");
+    for (name, limit) in [
+        ("Max data size", "268435456"),
+        ("Max cpu time", "7"),
+        ("Max core file size", "0"),
+        ("Max file size", "0"),
+    ] {
+        let line = limits.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{name}: {limits}"));
+        let soft = line[name.len()..].split_whitespace().next();
+        assert_eq!(soft, Some(limit), "{line}");
+    }
+    let report = child.finish(b"no component");
+    assert!(report.starts_with(b"PGCODE"), "{report:?}");
+}
+
+struct Compiler(Child);
+
+impl Compiler {
+    fn start() -> Self {
+        let mut command = program();
+        command.args(["compile-plugin", "--memory=268435456", "--cpu=7"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    fn file(&self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.0.id());
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn finish(&mut self, input: &[u8]) -> Vec<u8> {
+        let mut stdin = self.0.stdin.take().expect("a pipe");
+        stdin.write_all(input).expect("the compiler reads");
+        drop(stdin);
+        let mut output = Vec::new();
+        let stdout = self.0.stdout.as_mut().expect("a pipe");
+        stdout
+            .read_to_end(&mut output)
+            .expect("the compiler writes");
+        output
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        // It fails if the process has already ended.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
