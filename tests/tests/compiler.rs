@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use postgate_tests::PATIENCE;
 use postgate_tests::control::wait_for_state;
 use postgate_tests::edition::{NO_RESCAN, Witness, deploy, edition, says, start, wait_until_told};
-use postgate_tests::gateway::{program, repository};
+use postgate_tests::gateway::{Setup, program, repository};
 use postgate_tests::peer::{pause, run};
 use postgate_tests::process::resident_memory;
 use serde_json::Value;
@@ -31,6 +31,32 @@ fn variant(name: &str, number: u8) -> Vec<u8> {
     octets
 }
 
+/// A component with a module of so many functions that do nothing.
+fn empty_functions(count: usize) -> Vec<u8> {
+    let body = [2, 0, 0x0B];
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, &[1, 0x60, 0, 0]),
+        section(3, &[leb128(count), vec![0; count]].concat()),
+        section(10, &[leb128(count), body.repeat(count)].concat()),
+    ];
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module.concat())].concat()
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id], leb128(content.len()).as_slice(), content].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while number > 0x7F {
+        octets.push(0x80 | (number & 0x7F) as u8);
+        number >>= 7;
+    }
+    octets.push(number as u8);
+    octets
+}
+
 fn error_of(state: &Value) -> &str {
     state["error"].as_str().unwrap_or_default()
 }
@@ -50,21 +76,26 @@ fn what_ends_the_compiler_does_not_end_the_gateway() {
 
 #[test]
 fn each_limit_ends_a_compilation() {
+    let nested = component(NESTED);
+    let functions = empty_functions(900_000);
+    let memory = "plugins.load-memory of 268435456 octets";
     let table = [
+        ("load-memory = \"256MiB\"", &nested, memory),
+        ("load-memory = \"256MiB\"", &functions, memory),
+        ("load-cpu = \"1s\"", &nested, "plugins.load-cpu of 1s"),
         (
-            "load-memory = \"256MiB\"",
-            "plugins.load-memory of 268435456 octets",
+            "load-time = \"200ms\"",
+            &nested,
+            "plugins.load-time of 200ms",
         ),
-        ("load-cpu = \"1s\"", "plugins.load-cpu of 1s"),
-        ("load-time = \"200ms\"", "plugins.load-time of 200ms"),
     ];
-    for (setting, sign) in table {
+    for (setting, file, sign) in table {
         let gateway = start(&[NO_RESCAN, &format!("plugins.{setting}")]);
         let before = resident_memory(&gateway);
-        deploy(&gateway, "20-nested.wasm", &component(NESTED));
-        let state = wait_for_state(&gateway, "20-nested", "refused");
+        deploy(&gateway, "20-large.wasm", file);
+        let state = wait_for_state(&gateway, "20-large", "refused");
         assert!(error_of(&state).contains(sign), "{state}");
-        assert!(error_of(&state).contains("20-nested.wasm"), "{state}");
+        assert!(error_of(&state).contains("20-large.wasm"), "{state}");
         // What the compiler had is gone with it.
         let grown = resident_memory(&gateway).saturating_sub(before);
         assert!(grown < 32 << 20, "{setting}: {grown} octets");
@@ -93,6 +124,27 @@ fn slow_compilations_hold_up_no_other() {
     for number in 0..6 {
         wait_for_state(&gateway, &format!("2{number}-nested"), "refused");
     }
+}
+
+/// A file that cannot be used is an error at the start, whatever it does to the compiler.
+#[test]
+fn at_the_start_it_is_an_error_like_any_other() {
+    let setup = Setup::new()
+        .plugin_file("10-edition", &edition(1), "")
+        .plugin_file("20-cyclic", &component(CYCLIC), "")
+        .plugin_file("30-text", b"no plugin", "");
+    let output = run(program().args(["serve", "--config"]).arg(setup.write()));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(
+        text.contains("20-cyclic.wasm: it is nested too deep"),
+        "{text}"
+    );
+    assert!(
+        text.contains("30-text.wasm: not a WebAssembly component"),
+        "{text}"
+    );
+    assert!(text.ends_with("2 mistakes\n"), "{text}");
 }
 
 #[test]
@@ -136,36 +188,77 @@ fn the_compiler_has_no_privileges() {
         assert!(Instant::now() < deadline, "{status}");
         pause();
     };
-    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    for line in [
+        "NoNewPrivs:\t1",
+        "CapPrm:\t0000000000000000",
+        "CapEff:\t0000000000000000",
+    ] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
     let limits = child.file("limits");
     for (name, limit) in [
         ("Max data size", "268435456"),
+        ("Max stack size", "8388608"),
         ("Max cpu time", "7"),
         ("Max core file size", "0"),
         ("Max file size", "0"),
+        ("Max open files", "0"),
     ] {
         let line = limits.lines().find(|line| line.starts_with(name));
         let line = line.unwrap_or_else(|| panic!("{name}: {limits}"));
         let soft = line[name.len()..].split_whitespace().next();
         assert_eq!(soft, Some(limit), "{line}");
     }
+    // What the gateway had inherited is closed.
+    assert_eq!(child.open_files(), ["0", "1", "2"]);
     let report = child.finish(b"no component");
     assert!(report.starts_with(b"PGCODE"), "{report:?}");
+}
+
+/// A gateway that is gone can end nobody.
+#[test]
+fn a_compiler_that_nobody_waits_for_ends() {
+    let mut child = Compiler::started("exec", 10);
+    let _stdin = child.0.stdin.take();
+    let status = child.0.wait().expect("the compiler ends");
+    assert_eq!(status.code(), Some(1));
 }
 
 struct Compiler(Child);
 
 impl Compiler {
     fn start() -> Self {
-        let mut command = program();
-        command.args(["compile-plugin", "--memory=268435456", "--cpu=7"]);
+        Self::started("exec 7</etc/passwd; exec", 600_000)
+    }
+
+    /// Starts a compiler from a shell that does something before, and hands over its limits.
+    fn started(before: &str, milliseconds: u64) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{before} \"$0\" compile-plugin")]);
+        command.arg(program().get_program());
+        // As the gateway does it: the allocator would take its first gigabyte at once.
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        Self(command.spawn().expect("the program starts"))
+        let mut child = command.spawn().expect("the program starts");
+        let limits = [256 << 20, 7, milliseconds].map(u64::to_be_bytes);
+        let request = [b"PGFILE\0\x01".as_slice(), limits.as_flattened()].concat();
+        let stdin = child.stdin.as_mut().expect("a pipe");
+        stdin.write_all(&request).expect("the compiler reads");
+        Self(child)
     }
 
     fn file(&self, name: &str) -> String {
         let path = format!("/proc/{}/{name}", self.0.id());
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn open_files(&self) -> Vec<String> {
+        let path = format!("/proc/{}/fd", self.0.id());
+        let files = fs::read_dir(&path).expect("a process");
+        let files = files.map(|file| file.expect("a file").file_name());
+        let mut files: Vec<_> = files.filter_map(|name| name.into_string().ok()).collect();
+        files.sort();
+        files
     }
 
     fn finish(&mut self, input: &[u8]) -> Vec<u8> {

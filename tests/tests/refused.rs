@@ -1,6 +1,8 @@
 //! Plugins that cannot be used take nothing from those that could.
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -10,7 +12,7 @@ use postgate_tests::edition::{
     CROWD, NO_RESCAN, QUICK_RESCAN, Witness, deploy, edition, guest, says, start,
     wait_for_refusals, wait_until_told,
 };
-use postgate_tests::gateway::Setup;
+use postgate_tests::gateway::{Setup, program as postgate};
 use postgate_tests::mail::digest;
 use postgate_tests::peer::{is_root, program, run};
 use postgate_tests::process::peak_memory;
@@ -114,6 +116,65 @@ fn a_changed_octet_costs_no_session() {
 }
 
 const SAMPLES: usize = 48;
+
+/// What a file says of itself is shown in one line, with nothing that a terminal obeys.
+#[test]
+fn texts_of_a_file_forge_no_line() {
+    let component = wat::parse_str(r#"(component (import "url=<a\0a\1b[2Jforged>" (func)))"#);
+    let module = wat::parse_str(r#"(module (import "a\0a\1b[2Jforged" "f" (func)))"#);
+    let gateway = start(&[NO_RESCAN]);
+    for (name, wasm) in [("20-component", component), ("30-module", module)] {
+        let wasm = wasm.expect("a file");
+        deploy(&gateway, &format!("{name}.wasm"), &wasm);
+        let state = wait_for_state(&gateway, name, "refused");
+        let error = state["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.contains(r"a\n\u{1b}[2Jforged"), "{error:?}");
+        let file = gateway.plugins().join(format!("{name}.wasm"));
+        let output = run(postgate().args(["plugin", "inspect"]).arg(file));
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("a text");
+        assert!(text.contains(r"a\n\u{1b}[2Jforged"), "{text:?}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(
+            !text
+                .lines()
+                .any(|line| line.contains("forged") && !line.contains(r"a\n")),
+            "{text}"
+        );
+    }
+}
+
+/// Two names that look alike where they are shown are two plugins, which are both refused.
+#[test]
+fn a_name_that_cannot_be_shown_is_refused() {
+    let gateway = start(&[NO_RESCAN]);
+    let table: [(&[u8], &str); 3] = [
+        (b"20-\xFE.wasm", r"20-\xFE"),
+        (b"20-\xFF.wasm", r"20-\xFF"),
+        (b"20-a\nb.wasm", r"20-a\nb"),
+    ];
+    for (name, _) in table {
+        let hidden = gateway.plugins().join(".tmp");
+        fs::write(&hidden, edition(2)).expect("a file");
+        let file = gateway.plugins().join(OsStr::from_bytes(name));
+        fs::rename(hidden, file).expect("the file can be renamed");
+    }
+    for (_, shown) in table {
+        let state = wait_for_state(&gateway, shown, "refused");
+        let error = state["error"].as_str().unwrap_or_default();
+        let sign = format!("{shown}.wasm: the name of a plugin must be UTF-8");
+        assert!(error.contains(&sign), "{error}");
+    }
+    assert_eq!(session(gateway.address()), says(1));
+    // At the start, it is a mistake that names the file.
+    let output = run(postgate()
+        .args(["check", "--config"])
+        .arg(gateway.directory().join("postgate.toml")));
+    let text = String::from_utf8(output.stderr).expect("a text");
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    for (_, shown) in table {
+        assert!(text.contains(&format!("{shown}.wasm: the name")), "{text}");
+    }
+}
 
 /// A plugin that could never be used does not keep the others from changing.
 #[test]

@@ -36,6 +36,8 @@ use std::future::Future;
 /// The configuration, for programs that embed a gateway.
 pub use postgate_config as config;
 use postgate_config::Config;
+/// What the command does that [`config::Plugins::compiler`] names.
+pub use postgate_runtime::compile_standard_input;
 
 pub use crate::auth::{AuthSecretError, AuthSecretFault, check_auth_secret};
 pub use crate::control::Controller;

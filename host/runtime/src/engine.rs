@@ -1,7 +1,6 @@
 //! The engine that runs plugins, sized by the limits of the machine.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::AllEvents;
-use crate::compiler::{CacheError, Compiler, CompilerSettings, code_config};
+use crate::compiler::{CacheError, CacheSettings, Compiler, CompilerSettings, code_config};
 use crate::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, wasi};
 use crate::metrics::PluginMetricsFamily;
 use postgate_config::Plugins;
@@ -86,8 +85,8 @@ pub struct RuntimeSettings<'a> {
     /// The greatest number of instances at a time, by default [`DEFAULT_INSTANCES`]. It is reduced to
     /// what the machine can hold.
     pub instances: Option<u32>,
-    /// The directory for compiled code.
-    pub cache: Option<&'a Path>,
+    /// The directory for compiled code. Without one, nothing is stored.
+    pub cache: Option<CacheSettings<'a>>,
     /// The program that compiles plugin files. Without one, only plugins in the cache can be loaded.
     pub compiler: Option<CompilerSettings>,
 }
@@ -97,7 +96,7 @@ impl<'a> RuntimeSettings<'a> {
     pub fn of(plugins: &'a Plugins) -> Self {
         Self {
             instances: plugins.instances,
-            cache: plugins.cache.as_deref(),
+            cache: CacheSettings::of(plugins),
             compiler: CompilerSettings::of(plugins),
         }
     }

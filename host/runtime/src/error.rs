@@ -10,6 +10,7 @@ use tokio::task::JoinError;
 use wasmtime::PoolConcurrencyLimitError;
 
 use crate::convert::InvalidAnswer;
+use crate::printable::Printable;
 
 /// A guest exceeded a limit on its calls of host functions. Host functions return it, and
 /// [`Instance::call`](crate::Instance::call) converts it into [`PluginError::Limit`].
@@ -176,11 +177,11 @@ fn root_cause(error: &wasmtime::Error) -> String {
     log_text(&error.root_cause().to_string())
 }
 
-/// Makes text from a plugin fit for a line of the log: bounds its length and replaces control
-/// characters with spaces.
+/// Makes text from a plugin fit for a line of the log: bounds its length, and escapes what
+/// [`Printable`] escapes.
 pub(crate) fn log_text(text: &str) -> String {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
-    text.replace(char::is_control, " ")
+    Printable(text).to_string()
 }
 
 /// The greatest length in octets of text from a plugin in an error.

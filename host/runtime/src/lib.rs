@@ -25,6 +25,7 @@ mod loaded;
 pub mod metrics;
 pub mod observer;
 pub mod pipeline;
+mod printable;
 pub mod question;
 pub mod recording;
 mod registry;
@@ -33,7 +34,8 @@ mod store;
 pub mod verdict;
 
 pub use self::compiler::{
-    CompilerError, CompilerLimits, CompilerSettings, ComponentError, compile_standard_input,
+    CacheSettings, CompilerError, CompilerLimits, CompilerSettings, ComponentError,
+    compile_standard_input,
 };
 pub use self::convert::InvalidAnswer;
 pub use self::engine::{DEFAULT_INSTANCES, EngineError, Runtime, RuntimeSettings};
@@ -41,6 +43,7 @@ pub use self::error::{HostFault, PluginError};
 pub use self::instance::Instance;
 pub use self::load::{Inspection, LoadError, inspect, load_file};
 pub use self::loaded::LoadedPlugin;
+pub use self::printable::Printable;
 pub use self::registry::{
     Inventory, PluginListing, PluginListingEntry, PluginRegistry, PluginSet, PluginStatus,
     RegistrySettings, WatchSettings, watch,

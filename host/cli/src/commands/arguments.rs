@@ -4,13 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::compile::{self, CompileArguments};
 use super::config_source::ConfigSource;
 use super::failure::{EX_USAGE, Failure};
 use super::plugin::PluginCommand;
 use super::running_gateway::RunningGateway;
 use super::user::UserCommand;
-use super::{certificate, check, metrics, serve};
+use super::{certificate, check, compile, metrics, serve};
 use crate::own_compiler;
 
 /// An SMTP gateway whose decisions are WebAssembly plugins.
@@ -27,7 +26,7 @@ impl Arguments {
         match self.command {
             Command::Certificate { gateway, pem } => certificate::run(&gateway, pem),
             Command::Check(source) => check::run(&source),
-            Command::Compile(limits) => compile::run(&limits),
+            Command::Compile => compile::run(),
             Command::Metrics(gateway) => metrics::run(&gateway),
             Command::Plugin(command) => command.run(),
             Command::Serve(source) => serve::run(&source),
@@ -55,7 +54,7 @@ enum Command {
     Check(ConfigSource),
     /// Compile the plugin file on standard input, for a gateway that has started this program.
     #[command(name = own_compiler::NAME, hide = true)]
-    Compile(CompileArguments),
+    Compile,
     /// Print the metrics of a running gateway in the OpenMetrics format.
     Metrics(RunningGateway),
     /// Write, test and inspect plugins, and control those of a running gateway.

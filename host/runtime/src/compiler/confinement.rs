@@ -1,54 +1,76 @@
 //! What a process gives up before it touches a file of somebody else.
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::time::Duration;
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
-    Scope,
+    RulesetStatus, Scope,
 };
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
+};
+
+use super::system_calls::filter_system_calls;
+
+/// What the kernel does not offer to confine a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// There is no Landlock, which takes files, the network and signals away.
+    pub(super) landlock: bool,
+    /// There is no seccomp, which takes system calls away, or no filter for this architecture.
+    pub(super) seccomp: bool,
+}
 
 /// Limits the memory in octets and the processor time of this process. It may write no file and no memory
-/// dump, and makes way for others.
+/// dump, and makes way for others: at the processor, and if the machine has no more memory.
 ///
 /// # Errors
 ///
 /// Fails if the system refuses a limit.
 pub(super) fn limit_resources(memory: u64, cpu: Duration) -> io::Result<()> {
+    // It fails where the files of processes are read-only.
+    _ = fs::write("/proc/self/oom_score_adj", "1000");
     let seconds = cpu.as_secs().max(1);
+    // Writable memory. Address space that is only reserved does not count.
+    limit(Resource::Data, memory, memory)?;
+    limit(Resource::Stack, MAX_STACK, MAX_STACK)?;
     // The first limit of the processor time sends a signal that names the cause; the second one ends
     // what does not end by that.
-    let limits = [
-        // Writable memory. Address space that is only reserved does not count.
-        (Resource::Data, memory, memory),
-        (Resource::Cpu, seconds, seconds + 1),
-        (Resource::Core, 0, 0),
-        (Resource::Fsize, 0, 0),
-        (Resource::Memlock, 0, 0),
-    ];
-    for (resource, current, maximum) in limits {
-        let limit = Rlimit {
-            current: Some(current),
-            maximum: Some(maximum),
-        };
-        setrlimit(resource, limit)?;
-    }
-    // Mail is more urgent. Being nice cannot fail for want of a privilege.
-    nice(NICENESS)?;
+    limit(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Fsize, 0, 0)?;
+    limit(Resource::Memlock, 0, 0)?;
+    // Mail is more urgent. It fails only where a service may not change priorities.
+    _ = nice(NICENESS);
     Ok(())
 }
 
-/// Gives up files, the network and other processes, as far as the kernel knows how.
+/// Sets a limit, or leaves the one that holds if that is lower.
+fn limit(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let held = getrlimit(resource);
+    let lower = |wanted: u64, held: Option<u64>| held.map_or(wanted, |held| held.min(wanted));
+    let limit = Rlimit {
+        current: Some(lower(current, held.current)),
+        maximum: Some(lower(maximum, held.maximum)),
+    };
+    Ok(setrlimit(resource, limit)?)
+}
+
+/// Gives up privileges, files, the network and other processes, as far as the kernel knows how. Returns
+/// what it does not know.
 ///
 /// # Errors
 ///
 /// Fails if the kernel refuses something that it offers.
-pub(super) fn confine() -> io::Result<()> {
-    // No new file can be opened, changed or executed; no port be bound or connected to; no process
-    // outside be signalled. A kernel that does not know some of it does the rest.
+pub(super) fn confine() -> io::Result<Missing> {
+    close_inherited();
+    set_no_new_privs(true)?;
+    give_up_capabilities()?;
+    // No file can be opened, changed or executed; no port be bound or connected to; no process outside be
+    // signalled. A kernel that does not know some of it does the rest.
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(ABI::V6))
@@ -56,68 +78,53 @@ pub(super) fn confine() -> io::Result<()> {
         .and_then(|ruleset| ruleset.scope(Scope::from_all(ABI::V6)))
         .and_then(|ruleset| ruleset.create())
         .and_then(|ruleset| ruleset.restrict_self());
-    ruleset.map_err(io::Error::other)?;
-    let Ok(architecture) = std::env::consts::ARCH.try_into() else {
-        return Ok(());
+    let status = ruleset.map_err(io::Error::other)?.ruleset;
+    // Nothing can be opened, whatever the kernel knows: what is open already is enough.
+    limit(Resource::Nofile, 0, 0)?;
+    Ok(Missing {
+        landlock: status == RulesetStatus::NotEnforced,
+        seccomp: !filter_system_calls()?,
+    })
+}
+
+fn give_up_capabilities() -> io::Result<()> {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
     };
-    let denied: BTreeMap<_, _> = DENIED.iter().map(|number| (*number, Vec::new())).collect();
-    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let filter = SeccompFilter::new(denied, SeccompAction::Allow, refuse, architecture);
-    let program: BpfProgram = filter
-        .and_then(TryInto::try_into)
-        .map_err(io::Error::other)?;
-    seccompiler::apply_filter(&program).map_err(io::Error::other)
+    match set_capabilities(None, none) {
+        // A service may be forbidden to change what it does not have.
+        Err(_) if capabilities(None)?.permitted.is_empty() => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Closes what the gateway itself has inherited and left open.
+fn close_inherited() {
+    let first: libc::c_uint = 3;
+    // SAFETY: Nobody uses a descriptor above those of standard input, output and error: this process has
+    // just begun, and opens no file.
+    #[expect(unsafe_code, reason = "there is no safe function for it")]
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    if closed == 0 {
+        return;
+    }
+    // A kernel before 5.9.
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(MAX_OPEN);
+    for descriptor in 3..i32::try_from(most.min(MAX_OPEN)).unwrap_or(i32::MAX) {
+        // SAFETY: As above.
+        #[expect(unsafe_code, reason = "there is no safe function for it")]
+        // It fails for those that are not open.
+        let _ = unsafe { libc::close(descriptor) };
+    }
 }
 
 /// How much the child makes way, from 0 to 19.
 const NICENESS: i32 = 10;
 
-/// System calls that a compiler has no use for, and somebody who has taken it over would.
-const DENIED: &[libc::c_long] = &[
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_execve,
-    libc::SYS_execveat,
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_unlinkat,
-    libc::SYS_renameat2,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
-    libc::SYS_mkdirat,
-    libc::SYS_mknodat,
-    libc::SYS_fchmodat,
-    libc::SYS_fchownat,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_kill,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_io_uring_setup,
-    libc::SYS_keyctl,
-    libc::SYS_add_key,
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_shmget,
-    libc::SYS_msgget,
-    libc::SYS_semget,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_creat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_unlink,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_rename,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_fork,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_vfork,
-];
+/// The most for the stack of the first thread, in octets.
+const MAX_STACK: u64 = 8 << 20;
+
+/// The highest descriptor that is looked for.
+const MAX_OPEN: u64 = 1 << 16;

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::error::is_of_host;
+use crate::printable::Printable;
 
 /// Why there is no compiled code of a file.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +28,13 @@ pub enum CompilerError {
         /// The end of what it wrote to standard error.
         said: String,
     },
+    /// The compiler lacks something of the machine, such as a thread.
+    #[error("the compiler cannot be run: {}", Printable(.0))]
+    Failed(String),
     /// The compiler cannot be started or heard.
     #[error("the compiler cannot be run: {0}")]
     Io(#[source] io::Error),
-    /// The compilation needs more memory than it may have.
+    /// The compilation needs more memory than it may have, or than the machine has.
     #[error("compiling it takes more than plugins.load-memory of {0} octets")]
     Memory(u64),
     /// No program is named that compiles plugins.
@@ -42,6 +46,9 @@ pub enum CompilerError {
     /// The report of the compiler cannot be understood.
     #[error("the compiler answered something else than a report")]
     Report,
+    /// The code is larger than that of an honest file can be.
+    #[error("its code is larger than {0} octets, the most for a file of its size")]
+    TooLarge(u64),
     /// The compilation takes too long.
     #[error("compiling it takes longer than plugins.load-time of {0:?}")]
     Time(Duration),
@@ -50,14 +57,15 @@ pub enum CompilerError {
 impl CompilerError {
     /// True if the same file may compile at another time: the machine is the cause, or may be.
     pub(crate) fn is_transient(&self) -> bool {
-        self.host_cause().is_some() || matches!(self, Self::Ended { .. } | Self::Time(_))
+        let may_be_of_host = matches!(self, Self::Ended { .. } | Self::Memory(_) | Self::Time(_));
+        may_be_of_host || self.host_cause().is_some()
     }
 
     /// The cause in logs and metrics if the host has failed, and not the file: `compiler` or `memory`.
     pub(crate) fn host_cause(&self) -> Option<&'static str> {
         match self {
             Self::Code(error) if is_of_host(error) => Some("memory"),
-            Self::Io(_) => Some("compiler"),
+            Self::Failed(_) | Self::Io(_) => Some("compiler"),
             // The compiler never ends so. The system does it, above all when memory runs out.
             Self::Ended { status, .. } if status.signal() == Some(libc::SIGKILL) => {
                 Some("compiler")
@@ -78,10 +86,10 @@ fn remark(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComponentError {
     /// The file is a core module that cannot be encoded as a component.
-    #[error("a core module that cannot become a component: {}", printable(.0))]
+    #[error("a core module that cannot become a component: {}", Printable(.0))]
     CoreModule(String),
     /// The component cannot be compiled or linked.
-    #[error("{}", printable(.0))]
+    #[error("{}", Printable(.0))]
     Invalid(String),
     /// The file does not begin with the preamble of WebAssembly.
     #[error("it does not begin as a WebAssembly file does")]
@@ -92,16 +100,4 @@ pub enum ComponentError {
     /// The file is shorter than the preamble of WebAssembly.
     #[error("the file is shorter than the preamble of WebAssembly")]
     TooShort,
-}
-
-/// A text with its control characters escaped, so that it cannot forge lines of a log.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_control() {
-            true => shown.extend(character.escape_default()),
-            false => shown.push(character),
-        }
-    }
-    shown
 }

@@ -16,27 +16,34 @@ mod error;
 mod lane;
 mod process;
 mod report;
+mod request;
 mod settings;
+mod system_calls;
 mod translate;
 mod version;
 
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
 
 pub(crate) use self::cache::CacheError;
+pub use self::cache::CacheSettings;
 use self::cache::CodeCache;
 pub use self::child::compile_standard_input;
 pub(crate) use self::code_config::code_config;
+use self::confinement::Missing;
 pub use self::error::{CompilerError, ComponentError};
-use self::lane::{Lane, Turn};
+use self::lane::Lane;
 use self::process::Child;
-use self::report::Report;
+use self::report::{Compiled, Outcome, Report};
 pub use self::settings::{CompilerLimits, CompilerSettings};
 
 /// The compiled code of a plugin file, and what its author says of it.
@@ -52,9 +59,11 @@ pub(crate) struct Code {
 pub(crate) struct Compiler {
     engine: Engine,
     settings: Option<CompilerSettings>,
-    cache: Option<CodeCache>,
+    cache: Option<Arc<CodeCache>>,
     quick: Arc<Lane>,
     slow: Arc<Lane>,
+    /// True if it was logged that the kernel lacks something.
+    has_told: AtomicBool,
 }
 
 impl Compiler {
@@ -66,23 +75,23 @@ impl Compiler {
     pub(crate) fn new(
         engine: Engine,
         settings: Option<CompilerSettings>,
-        cache: Option<&Path>,
+        cache: Option<CacheSettings<'_>>,
     ) -> Result<Self, CacheError> {
-        let processors = available_parallelism().map_or(1, usize::from);
-        let limit = settings
-            .as_ref()
-            .map_or(0, |settings| settings.limits.cache);
         let cache = match cache {
-            Some(directory) => Some(CodeCache::open(directory, limit, &engine)?),
+            Some(settings) => CodeCache::open(settings, &engine)?.map(Arc::new),
             None => None,
         };
+        // One compilation uses all processors most of the time, so a few at once are enough.
+        let places = available_parallelism()
+            .map_or(1, usize::from)
+            .clamp(2, MAX_PLACES);
         Ok(Self {
             engine,
             settings,
             cache,
-            // One compilation uses all processors most of the time, so a few at once are enough.
-            quick: Lane::new(processors.max(2)),
-            slow: Lane::new(processors.max(2)),
+            quick: Lane::new(places),
+            slow: Lane::new(places),
+            has_told: AtomicBool::new(false),
         })
     }
 
@@ -92,67 +101,92 @@ impl Compiler {
     ///
     /// Fails if the file contains no component, or if its compilation exceeds a limit.
     pub(crate) async fn compile(&self, wasm: &[u8], sha256: &str) -> Result<Code, CompilerError> {
-        if let Some(cache) = &self.cache
-            && let Some(stored) = cache.get(sha256).await
-            && let Ok(code) = self.load(&stored)
-        {
+        if let Some(code) = self.stored(sha256).await {
             return Ok(code);
         }
         let settings = self.settings.as_ref().ok_or(CompilerError::NoProgram)?;
         let report = self.run(settings, wasm).await?;
-        if let Some(cache) = &self.cache {
-            cache.put(sha256, &report).await;
+        self.tell(report.missing);
+        match report.outcome {
+            Outcome::Compiled(compiled) => self.keep(sha256, compiled).await,
+            Outcome::Failed(text) => Err(CompilerError::Failed(text)),
+            Outcome::Refused(error) => Err(CompilerError::Component(error)),
         }
-        match report {
-            Report::Compiled(compiled) => self.load(&compiled),
-            Report::Refused(error) => Err(CompilerError::Component(error)),
-        }
+    }
+
+    /// Returns the code of a file with this SHA-256 if it is in the cache.
+    async fn stored(&self, sha256: &str) -> Option<Code> {
+        let cache = Arc::clone(self.cache.as_ref()?);
+        let (engine, sha256) = (self.engine.clone(), sha256.to_owned());
+        let found = spawn_blocking(move || load(&engine, &cache.get(&sha256)?).ok());
+        // A panic is a line of the log.
+        found.await.ok()?
+    }
+
+    /// Stores what was compiled from a file with this SHA-256, and returns its code.
+    async fn keep(&self, sha256: &str, compiled: Compiled) -> Result<Code, CompilerError> {
+        let cache = self.cache.clone();
+        let (engine, sha256) = (self.engine.clone(), sha256.to_owned());
+        let kept = spawn_blocking(move || {
+            let code = load(&engine, &compiled)?;
+            if let Some(cache) = cache {
+                cache.put(&sha256, compiled);
+            }
+            Ok(code)
+        });
+        let panic = |panic| Err(CompilerError::Io(io::Error::other(panic)));
+        kept.await.unwrap_or_else(panic)
     }
 
     /// Runs a child in the lane for quick work, and in the one for slow work if it takes longer.
     async fn run(&self, settings: &CompilerSettings, wasm: &[u8]) -> Result<Report, CompilerError> {
         if wasm.len() <= QUICK_SIZE {
-            let turn = self.quick.enter(wasm.len()).await;
+            let quick = self.quick.enter(wasm.len()).await;
             let mut child = Child::start(settings, wasm)?;
             if let Ok(report) = timeout(QUICK_TIME, child.report()).await {
                 return report;
             }
-            // The file is small, and takes long. It goes on if there is room; others wait for the
-            // place that it has.
-            if let Some(slow) = self.slow.try_enter() {
-                return self.finish(turn, slow, child).await;
+            // The file is small, and takes long. It goes on if there is room, and begins again later
+            // if there is none: others wait for the place that it has.
+            if let Some(_slow) = self.slow.try_enter() {
+                drop(quick);
+                return child.report().await;
             }
-            child.end().await;
         }
-        let _turn = self.slow.enter(wasm.len()).await;
+        let _slow = self.slow.enter(wasm.len()).await;
         Child::start(settings, wasm)?.report().await
     }
 
-    async fn finish(
-        &self,
-        quick: Turn,
-        _slow: Turn,
-        mut child: Child<'_>,
-    ) -> Result<Report, CompilerError> {
-        drop(quick);
-        child.report().await
-    }
-
-    fn load(&self, compiled: &report::Compiled) -> Result<Code, CompilerError> {
-        // SAFETY: The octets are those that the same engine has serialized in a child of this process,
-        // which hands them over in a pipe or has left them in the cache under the authentication code
-        // of its key. The engine checks that they are of its own version and settings.
-        #[expect(unsafe_code, reason = "the code was compiled by this program")]
-        let component = unsafe { WasmComponent::deserialize(&self.engine, &compiled.code) };
-        Ok(Code {
-            component: component.map_err(CompilerError::Code)?,
-            version: compiled.version.clone(),
-        })
+    /// Logs what the kernel lacks to confine a child, once.
+    fn tell(&self, missing: Missing) {
+        if missing != Missing::default() && !self.has_told.swap(true, Ordering::Relaxed) {
+            let Missing { landlock, seccomp } = missing;
+            warn!(
+                landlock = !landlock,
+                seccomp = !seccomp,
+                "plugins are compiled with less confinement, for the system does not offer all of it"
+            );
+        }
     }
 }
 
+fn load(engine: &Engine, compiled: &Compiled) -> Result<Code, CompilerError> {
+    // SAFETY: The octets are those that the same engine has serialized in a child of this process, which
+    // hands them over in a pipe, or that this process has stored with the authentication code of its key.
+    // The engine checks that they are of its own version and settings.
+    #[expect(unsafe_code, reason = "the code was compiled by this program")]
+    let component = unsafe { WasmComponent::deserialize(engine, &compiled.code) };
+    Ok(Code {
+        component: component.map_err(CompilerError::Code)?,
+        version: compiled.version.clone(),
+    })
+}
+
 /// The size in octets up to which a file is expected to compile quickly.
-const QUICK_SIZE: usize = 1 << 20;
+const QUICK_SIZE: usize = 4 << 20;
 
 /// The time after which a compilation is slow.
 const QUICK_TIME: Duration = Duration::from_secs(2);
+
+/// The most compilations of one lane at a time. Each may take as much memory as one may.
+const MAX_PLACES: usize = 4;

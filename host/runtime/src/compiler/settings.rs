@@ -27,8 +27,6 @@ pub struct CompilerLimits {
     pub cpu: Duration,
     /// The longest time from start to end.
     pub elapsed: Duration,
-    /// The most disk space of the cache directory, in octets.
-    pub cache: u64,
 }
 
 impl CompilerSettings {
@@ -38,19 +36,11 @@ impl CompilerSettings {
         Some(Self {
             program: command.program,
             arguments: command.arguments,
-            limits: CompilerLimits::of(plugins),
+            limits: CompilerLimits {
+                memory: plugins.load_memory,
+                cpu: plugins.load_cpu,
+                elapsed: plugins.load_time,
+            },
         })
-    }
-}
-
-impl CompilerLimits {
-    /// The limits of a configuration.
-    pub const fn of(plugins: &Plugins) -> Self {
-        Self {
-            memory: plugins.load_memory,
-            cpu: plugins.load_cpu,
-            elapsed: plugins.load_time,
-            cache: plugins.cache_size,
-        }
     }
 }

@@ -7,7 +7,7 @@ use wasmparser::{Parser, Payload};
 /// takes precedence over those of modules in it.
 ///
 /// Returns `None` if there is no such section, or if its text is not printable.
-pub(crate) fn version_of(wasm: &[u8]) -> Option<String> {
+pub(super) fn version_of(wasm: &[u8]) -> Option<String> {
     let mut depth = 0_u32;
     let mut found: Option<(u32, &[u8])> = None;
     for payload in Parser::new(0).parse_all(wasm) {
@@ -24,8 +24,13 @@ pub(crate) fn version_of(wasm: &[u8]) -> Option<String> {
     }
     let (_, text) = found?;
     let text = str::from_utf8(text).ok()?;
+    is_version(text).then(|| text.to_owned())
+}
+
+/// True if a text can be a version: 1 to 64 visible characters of ASCII.
+pub(super) fn is_version(text: &str) -> bool {
     let is_printable = text.bytes().all(|octet| octet.is_ascii_graphic());
-    (is_printable && (1..=MAX_LENGTH).contains(&text.len())).then(|| text.to_owned())
+    is_printable && (1..=MAX_LENGTH).contains(&text.len())
 }
 
 /// The name of the custom section.

@@ -8,6 +8,7 @@ use wasmtime::component::Component as WasmComponent;
 use super::error::LoadError;
 use crate::host::wasi;
 use crate::loaded::LoadedPlugin;
+use crate::printable::{Printable, printable_path};
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::{Event, Grant};
 
@@ -30,13 +31,15 @@ pub(super) fn check_imports(
             Import::Granted(grant) => {
                 let grant = grant.name();
                 let sidecar = Sidecar::file_beside(file);
-                let sidecar = sidecar.display();
+                let sidecar = printable_path(&sidecar);
+                let name = Printable(name);
                 reasons.push(format!(
                     "it imports {name}; to allow that, write grants = [\"{grant}\"] into {sidecar}"
                 ));
             }
             Import::Unknown => reasons.push(format!(
-                "it imports {name}, which this gateway does not offer"
+                "it imports {}, which this gateway does not offer",
+                Printable(name)
             )),
         }
     }

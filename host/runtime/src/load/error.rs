@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compiler::CompilerError;
 use crate::error::{PluginError, is_lack};
+use crate::printable::{Printable, printable_path};
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 
@@ -13,7 +14,7 @@ use postgate_contract::VERSION;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be compiled.
-    #[error("{file}: {error}", file = file.display())]
+    #[error("{file}: {error}", file = printable_path(file))]
     Compiler {
         /// The file.
         file: PathBuf,
@@ -22,14 +23,14 @@ pub enum LoadError {
         error: CompilerError,
     },
     /// The plugin could not be tried out, because sessions used all instances.
-    #[error("{}: could not be tried, all of plugins.instances are in use", .0.display())]
+    #[error("{}: could not be tried, all of plugins.instances are in use", printable_path(.0))]
     Full(PathBuf),
     /// The component exports events that the host does not call.
     #[error(
         "{file}: it exports {exports}, which this gateway never calls: the plugin is written against \
          another version of the contract than {VERSION}",
-        file = .file.display(),
-        exports = .exports.join(", ")
+        file = printable_path(.file),
+        exports = Printable(.exports.join(", "))
     )]
     Export {
         /// The file.
@@ -38,7 +39,7 @@ pub enum LoadError {
         exports: Vec<String>,
     },
     /// The file or its directory cannot be read.
-    #[error("{file}: {error}", file = file.display())]
+    #[error("{file}: {error}", file = printable_path(file))]
     Io {
         /// The file.
         file: PathBuf,
@@ -47,17 +48,23 @@ pub enum LoadError {
         error: io::Error,
     },
     /// The component has imports that are not offered or not granted.
-    #[error("{file}: {reason}", file = file.display())]
+    #[error("{file}: {reason}", file = printable_path(file))]
     Import {
         /// The file.
         file: PathBuf,
         /// The imports, and the grants that would allow them.
         reason: String,
     },
+    /// The name of the file cannot be shown.
+    #[error(
+        "{}: the name of a plugin must be UTF-8, without control characters or others that nobody sees",
+        printable_path(.0)
+    )]
+    Name(PathBuf),
     /// The pool has no room for the shared instances of the plugin.
     #[error(
         "{sidecar}: shared-instances: there is no room for {count} more instances; see plugins.instances",
-        sidecar = .sidecar.display()
+        sidecar = printable_path(.sidecar)
     )]
     NoRoom {
         /// The sidecar that asks for them.
@@ -66,10 +73,10 @@ pub enum LoadError {
         count: u32,
     },
     /// The component exports no event.
-    #[error("{}: exports no event of postgate:plugin@0.1, so it would never be called", .0.display())]
+    #[error("{}: exports no event of postgate:plugin@0.1, so it would never be called", printable_path(.0))]
     NoEvent(PathBuf),
     /// The plugin failed when it was tried out.
-    #[error("{file}: {error}", file = file.display())]
+    #[error("{file}: {error}", file = printable_path(file))]
     Plugin {
         /// The file.
         file: PathBuf,
@@ -81,7 +88,7 @@ pub enum LoadError {
     #[error(transparent)]
     Sidecar(#[from] ConfigError),
     /// The file is too large.
-    #[error("{file}: {size} octets are more than {key} of {limit}", file = file.display())]
+    #[error("{file}: {size} octets are more than {key} of {limit}", file = printable_path(file))]
     TooLarge {
         /// The file.
         file: PathBuf,

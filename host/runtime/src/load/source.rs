@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::LoadError;
+use super::file_name::check_name;
 use postgate_config::ConfigError;
 use postgate_config::file::{self, ReadError};
 use postgate_config::sidecar::Sidecar;
@@ -36,8 +37,9 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be read or is too large. A missing sidecar is no error.
+    /// Fails if a file has a name that cannot be shown, cannot be read or is too large. A missing sidecar is no error.
     pub(crate) fn read(file: &Path, max_file_size: u64) -> Result<Self, LoadError> {
+        check_name(file)?;
         let wasm = read_bounded(file, max_file_size, "plugins.max-file-size")?;
         let beside = Sidecar::file_beside(file);
         let sidecar = match read_bounded(&beside, MAX_SIDECAR, "the most for a sidecar") {

@@ -9,7 +9,7 @@ use postgate_config::Plugins;
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::Event;
 use postgate_dns::Dns;
-use postgate_runtime::{Inspection, Runtime, RuntimeSettings};
+use postgate_runtime::{Inspection, Printable, Runtime, RuntimeSettings};
 use serde_json::{Value, json};
 use tokio::runtime;
 
@@ -80,8 +80,9 @@ impl fmt::Display for InspectionReport<'_> {
         let exported = |name: &&str| inspection.events.iter().any(|event| event == name);
         let events: Vec<&str> = events.filter(exported).collect();
         writeln!(f, "events    {}", Words(&events))?;
-        writeln!(f, "imports   {}", Words(&inspection.imports))?;
-        writeln!(f, "refused   {}", Words(&inspection.refused))?;
+        let shown = |names: &[String]| Printable(Words(names).to_string());
+        writeln!(f, "imports   {}", shown(&inspection.imports))?;
+        writeln!(f, "refused   {}", shown(&inspection.refused))?;
         writeln!(f, "needs     {}", Words(&inspection.grants))?;
         let granted: Vec<&str> = grants.iter().map(|grant| grant.name()).collect();
         writeln!(f, "granted   {}", Words(&granted))?;
