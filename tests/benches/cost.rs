@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use postgate::config::{CompilerCommand, Plugins};
 use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
@@ -15,10 +14,11 @@ use postgate_proto::parameters::MailParameters;
 use postgate_runtime::context::{Context, RemoteHost, SessionFacts, Transaction};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::question::Question;
-use postgate_runtime::{CompilerSettings, LoadedPlugin, Runtime, RuntimeSettings, load_file};
+use postgate_runtime::{LoadedPlugin, Runtime, RuntimeSettings, load_file};
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
-use postgate_tests::gateway::{Gateway, Setup, guest_file, program};
+use postgate_tests::compiler::compiling;
+use postgate_tests::gateway::{Gateway, Setup, guest_file};
 use postgate_tests::samples::Samples;
 use prometheus_client::registry::Registry;
 
@@ -34,7 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One plugin, without any network around it.
 async fn calls() -> Result<(), Box<dyn Error>> {
     let metrics = PluginMetricsFamily::register(&mut Registry::default());
-    let runtime = Arc::new(Runtime::new(settings(), Dns::default(), metrics)?);
+    let runtime = Arc::new(Runtime::new(
+        RuntimeSettings::of(&compiling()),
+        Dns::default(),
+        metrics,
+    )?);
     let file = guest_file("examples/no-plus");
     let plugin = load_file(&runtime, &file, u64::MAX).await;
     let plugin = plugin.map_err(|errors| format!("{errors:?}; run scripts/build-guests"))?;
@@ -136,18 +140,3 @@ fn session(gateway: &Gateway) {
 
 const MESSAGE: &[u8] = b"From: alice@client.example\r\nTo: bob@example.org\r\nSubject: a bench\r\n\
     \r\nIt stands in the park.\r\n";
-
-/// A runtime without a cache, which compiles with the program under test.
-fn settings() -> RuntimeSettings<'static> {
-    let plugins = Plugins {
-        compiler: Some(CompilerCommand {
-            program: program().get_program().into(),
-            arguments: vec!["compile-plugin".into()],
-        }),
-        ..Plugins::default()
-    };
-    RuntimeSettings {
-        compiler: CompilerSettings::of(&plugins),
-        ..RuntimeSettings::default()
-    }
-}

@@ -10,7 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postgate::config::{CompilerCommand, Plugins};
 use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::data::LineEndings;
@@ -20,9 +19,10 @@ use postgate_proto::parameters::MailParameters;
 use postgate_runtime::context::{Context, Message, RemoteHost, SessionFacts, Transaction};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::question::Question;
-use postgate_runtime::{CompilerSettings, LoadedPlugin, Runtime, RuntimeSettings, load_file};
+use postgate_runtime::{LoadedPlugin, Runtime, RuntimeSettings, load_file};
 use postgate_spool::Content;
-use postgate_tests::gateway::{guest_file, program, repository};
+use postgate_tests::compiler::compiling;
+use postgate_tests::gateway::{guest_file, repository};
 use prometheus_client::registry::Registry;
 
 const LANGUAGES: [(&str, &str, &str); 4] = [
@@ -67,7 +67,11 @@ async fn measure(language: &str, directory: &str) -> Result<String, Box<dyn Erro
     fs::copy(sidecar.join("caution.toml"), file.with_extension("toml"))?;
 
     let metrics = PluginMetricsFamily::register(&mut Registry::default());
-    let runtime = Arc::new(Runtime::new(settings(), Dns::default(), metrics)?);
+    let runtime = Arc::new(Runtime::new(
+        RuntimeSettings::of(&compiling()),
+        Dns::default(),
+        metrics,
+    )?);
     let before = processor_time()?;
     let plugin = load_file(&runtime, &file, u64::MAX).await;
     let plugin = plugin.map_err(|errors| format!("{errors:?}"))?;
@@ -92,7 +96,8 @@ async fn measure(language: &str, directory: &str) -> Result<String, Box<dyn Erro
 }
 
 /// What this process and its children that have ended have used, in user and system mode: four fields of
-/// proc_pid_stat(5), in hundredths of a second. Unlike the time on the clock, it says something on a busy machine too.
+/// proc_pid_stat(5), in hundredths of a second. Unlike the time on the clock, it says something on a busy
+/// machine too.
 fn processor_time() -> Result<Duration, Box<dyn Error>> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let (_, fields) = stat.rsplit_once(") ").ok_or("no name in /proc/self/stat")?;
@@ -192,20 +197,5 @@ fn time_of(time: Duration) -> String {
         seconds if seconds >= 1.0 => format!("{seconds:.1} s"),
         seconds if seconds >= 1e-3 => format!("{:.1} ms", seconds * 1e3),
         seconds => format!("{:.1} µs", seconds * 1e6),
-    }
-}
-
-/// A runtime without a cache, which compiles with the program under test.
-fn settings() -> RuntimeSettings<'static> {
-    let plugins = Plugins {
-        compiler: Some(CompilerCommand {
-            program: program().get_program().into(),
-            arguments: vec!["compile-plugin".into()],
-        }),
-        ..Plugins::default()
-    };
-    RuntimeSettings {
-        compiler: CompilerSettings::of(&plugins),
-        ..RuntimeSettings::default()
     }
 }

@@ -13,6 +13,7 @@ pub mod log;
 pub mod backend;
 pub mod certificate;
 pub mod client;
+pub mod compiler;
 pub mod control;
 pub mod crowd;
 pub mod dns;

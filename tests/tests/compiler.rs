@@ -1,16 +1,19 @@
 //! Plugin files are compiled in a process of their own: what they do to the compiler harms nobody.
 
+use std::env::consts::ARCH;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use postgate_tests::PATIENCE;
-use postgate_tests::control::wait_for_state;
+use postgate_tests::control::{SOCKET, wait_for_state};
 use postgate_tests::edition::{NO_RESCAN, Witness, deploy, edition, says, start, wait_until_told};
 use postgate_tests::gateway::{Setup, program, repository};
 use postgate_tests::peer::{pause, run};
 use postgate_tests::process::resident_memory;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde_json::Value;
 
 /// Metadata of a component that refers to itself.
@@ -213,6 +216,43 @@ fn the_compiler_has_no_privileges() {
     assert_eq!(child.open_files(), ["0", "1", "2"]);
     let report = child.finish(b"no component");
     assert!(report.starts_with(b"PGCODE"), "{report:?}");
+}
+
+/// Where the kernel knows neither seccomp nor Landlock, plugins are compiled all the same.
+#[test]
+fn less_confinement_is_told_once() {
+    // A filter holds for a thread and for what it starts.
+    let started = thread::spawn(|| {
+        without_confinement();
+        let setup = Setup::new().set(SOCKET).set("plugins.cache = \"cache\"");
+        setup.plugin_file("10-edition", &edition(1), "").start()
+    });
+    let gateway = started.join().expect("the gateway starts");
+    deploy(&gateway, "10-edition.wasm", &edition(2));
+    wait_until_told(&gateway, &says(2));
+    let told = gateway.log().find(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.contains("less confinement")
+    });
+    let [line] = &told[..] else {
+        panic!("once: {told:?}");
+    };
+    assert_eq!(line["landlock"], false, "{line}");
+    assert_eq!(line["seccomp"], false, "{line}");
+}
+
+/// Makes the kernel deny that it knows how to confine a process.
+fn without_confinement() {
+    let calls = [libc::SYS_seccomp, libc::SYS_landlock_create_ruleset];
+    let architecture = ARCH.try_into().expect("an architecture of tests");
+    let filter = SeccompFilter::new(
+        calls.map(|call| (call, Vec::new())).into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
+        architecture,
+    );
+    let filter: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
+    seccompiler::apply_filter(&filter).expect("a kernel of tests knows filters");
 }
 
 /// A gateway that is gone can end nobody.

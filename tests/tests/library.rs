@@ -4,8 +4,9 @@
 mod embedded;
 
 use postgate::Gateway;
-use postgate::config::{CompilerCommand, Config, Overrides};
-use postgate_tests::gateway::{Setup, program};
+use postgate::config::{Config, Overrides};
+use postgate_tests::compiler::compiler;
+use postgate_tests::gateway::Setup;
 use tokio::runtime::Runtime;
 
 #[test]
@@ -30,10 +31,7 @@ fn a_program_names_the_command_that_compiles_plugins() {
         "{error}"
     );
     let mut named = config();
-    named.plugins.compiler = Some(CompilerCommand {
-        program: program().get_program().into(),
-        arguments: vec!["compile-plugin".into()],
-    });
+    named.plugins.compiler = Some(compiler());
     start(named).expect("the plugin is compiled");
     // Its code is in the cache now.
     start(config()).expect("the plugin is loaded");

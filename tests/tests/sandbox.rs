@@ -117,7 +117,7 @@ fn every_limit_holds() {
         (
             "refuse@init",
             "init",
-            "on-init failed: no  level=ERROR forged",
+            r"on-init failed: no\r\nlevel=ERROR forged",
         ),
     ];
     let behaviours: Vec<_> = table.iter().map(|(behaviour, ..)| *behaviour).collect();

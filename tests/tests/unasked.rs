@@ -9,7 +9,8 @@ use postgate_proto::data::LineEndings;
 use postgate_runtime::context::{Context, RemoteHost, SessionFacts};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::question::Question;
-use postgate_runtime::{PluginError, Runtime, load_file};
+use postgate_runtime::{PluginError, Runtime, RuntimeSettings, load_file};
+use postgate_tests::compiler::compiling;
 use postgate_tests::gateway::{Setup, guest_file, program};
 use postgate_tests::peer::run;
 use postgate_tests::rogue::{PLUGIN, Rogue};
@@ -59,9 +60,9 @@ fn a_plugin_without_the_function_has_failed() {
         .expect("a runtime");
     runtime.block_on(async {
         let metrics = PluginMetricsFamily::register(&mut Registry::default());
-        let engine = Runtime::new(None, None, Dns::default(), metrics).expect("an engine");
+        let engine = Runtime::new(RuntimeSettings::of(&compiling()), Dns::default(), metrics);
         let file = guest_file("guests/hoard");
-        let plugin = load_file(&Arc::new(engine), &file, u64::MAX).await;
+        let plugin = load_file(&Arc::new(engine.expect("an engine")), &file, u64::MAX).await;
         let plugin = plugin.expect("the guest handles rcpt only");
         let context = Arc::new(Context::new(Arc::new(facts())));
         let mut instance = plugin.start(&context).await.expect("an instance");

@@ -181,7 +181,9 @@ fn root_cause(error: &wasmtime::Error) -> String {
 /// [`Printable`] escapes.
 pub(crate) fn log_text(text: &str) -> String {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
-    Printable(text).to_string()
+    let mut shown = Printable(text).to_string();
+    shown.truncate(shown.floor_char_boundary(MAX_TEXT));
+    shown
 }
 
 /// The greatest length in octets of text from a plugin in an error.

@@ -1,5 +1,6 @@
 //! What a process gives up before it touches a file of somebody else.
 
+use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_name, set_no_new_privs,
 };
 
 use super::system_calls::filter_system_calls;
@@ -31,6 +32,8 @@ pub(super) struct Missing {
 ///
 /// Fails if the system refuses a limit.
 pub(super) fn limit_resources(memory: u64, cpu: Duration) -> io::Result<()> {
+    // What operators see of it in a list of processes. A name of this length is always taken.
+    _ = set_name(NAME);
     // It fails where the files of processes are read-only.
     _ = fs::write("/proc/self/oom_score_adj", "1000");
     let seconds = cpu.as_secs().max(1);
@@ -119,6 +122,9 @@ fn close_inherited() {
         let _ = unsafe { libc::close(descriptor) };
     }
 }
+
+/// The name of the process, of at most 15 octets.
+const NAME: &CStr = c"compile-plugin";
 
 /// How much the child makes way, from 0 to 19.
 const NICENESS: i32 = 10;

@@ -190,3 +190,6 @@ const QUICK_TIME: Duration = Duration::from_secs(2);
 
 /// The most compilations of one lane at a time. Each may take as much memory as one may.
 const MAX_PLACES: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ mod tests {
             if !filter_system_calls().unwrap() {
                 return;
             }
-            let unknown = |result: std::io::Result<()>| {
+            let unknown = |result: io::Result<()>| {
                 assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ENOSYS));
             };
             unknown(File::open("/dev/null").map(drop));

@@ -32,14 +32,14 @@ pub(super) fn check_imports(
                 let grant = grant.name();
                 let sidecar = Sidecar::file_beside(file);
                 let sidecar = printable_path(&sidecar);
-                let name = Printable(name);
+                let name = shown(&name);
                 reasons.push(format!(
                     "it imports {name}; to allow that, write grants = [\"{grant}\"] into {sidecar}"
                 ));
             }
             Import::Unknown => reasons.push(format!(
                 "it imports {}, which this gateway does not offer",
-                Printable(name)
+                shown(&name)
             )),
         }
     }
@@ -47,7 +47,7 @@ pub(super) fn check_imports(
         true => Ok(()),
         false => Err(LoadError::Import {
             file: file.to_owned(),
-            reason: reasons.join("; "),
+            reason: bounded(reasons).join("; "),
         }),
     }
 }
@@ -73,16 +73,37 @@ pub(super) fn check_exports(
     let exports = component_type
         .exports(engine)
         .filter(|(name, _)| event_name(name).is_some_and(|event| !is_called(event)))
-        .map(|(name, _)| name.to_owned());
+        .map(|(name, _)| shown(name).to_string());
     let exports: Vec<_> = exports.collect();
     match exports.is_empty() {
         true => Ok(()),
         false => Err(LoadError::Export {
             file: file.to_owned(),
-            exports,
+            exports: bounded(exports),
         }),
     }
 }
+
+/// Cuts a list for a message. A file can have a million imports.
+fn bounded(mut list: Vec<String>) -> Vec<String> {
+    if list.len() > MAX_SHOWN {
+        let more = list.len() - MAX_SHOWN;
+        list.truncate(MAX_SHOWN);
+        list.push(format!("and {more} more"));
+    }
+    list
+}
+
+/// Shows the beginning of a name from a file.
+fn shown(name: &str) -> Printable<&str> {
+    Printable(&name[..name.floor_char_boundary(MAX_NAME)])
+}
+
+/// How many imports or exports a message names.
+const MAX_SHOWN: usize = 16;
+
+/// How many octets of a name a message shows.
+const MAX_NAME: usize = 256;
 
 /// The rule for an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +150,15 @@ fn interface_name(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_bounded() {
+        assert_eq!(shown(&"é".repeat(1_000)).to_string(), "é".repeat(128));
+        let list: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        let list = bounded(list);
+        assert_eq!(list.len(), 17);
+        assert_eq!(list[16], "and 4 more");
+    }
 
     #[test]
     fn imports_are_allowed_granted_or_unknown() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compiler::CompilerError;
 use crate::error::{PluginError, is_lack};
-use crate::printable::{Printable, printable_path};
+use crate::printable::printable_path;
 use postgate_config::ConfigError;
 use postgate_contract::VERSION;
 
@@ -30,12 +30,12 @@ pub enum LoadError {
         "{file}: it exports {exports}, which this gateway never calls: the plugin is written against \
          another version of the contract than {VERSION}",
         file = printable_path(.file),
-        exports = Printable(.exports.join(", "))
+        exports = .exports.join(", ")
     )]
     Export {
         /// The file.
         file: PathBuf,
-        /// The names of the exports.
+        /// The names of the exports, as they are shown.
         exports: Vec<String>,
     },
     /// The file or its directory cannot be read.

@@ -1,0 +1,77 @@
+use std::fs;
+use std::path::Path;
+
+use wasmtime::Config;
+
+use super::*;
+
+/// An empty component.
+const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// A compiler that writes the content of this file, whatever it is given.
+fn compiler(report: &Path) -> Compiler {
+    let engine = Engine::new(&code_config()).unwrap();
+    let settings = CompilerSettings {
+        program: "/bin/sh".into(),
+        arguments: ["-c", "cat >/dev/null; exec cat \"$0\""]
+            .into_iter()
+            .map(Into::into)
+            .chain([report.into()])
+            .collect(),
+        limits: CompilerLimits {
+            memory: 1 << 30,
+            cpu: Duration::from_secs(60),
+            elapsed: Duration::from_secs(60),
+        },
+    };
+    Compiler::new(engine, Some(settings), None).unwrap()
+}
+
+#[tokio::test]
+async fn code_of_another_program_is_an_error() {
+    let code = |config: &Config| {
+        let engine = Engine::new(config).unwrap();
+        engine.precompile_component(EMPTY).unwrap()
+    };
+    let own = code(&code_config());
+    let cut = own[..own.len() / 2].to_vec();
+    let table = [
+        (own, true),
+        (code(&Config::new()), false),
+        (cut, false),
+        (b"\x7fELF".repeat(1_000), false),
+        (EMPTY.to_vec(), false),
+        (Vec::new(), false),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report");
+    for (index, (code, is_good)) in table.into_iter().enumerate() {
+        let report = Report {
+            missing: Missing::default(),
+            outcome: Outcome::Compiled(Compiled {
+                version: None,
+                code,
+            }),
+        };
+        fs::write(&file, [report.head().as_slice(), report.code()].concat()).unwrap();
+        let outcome = compiler(&file).compile(EMPTY, "").await;
+        match outcome {
+            Ok(_) => assert!(is_good, "{index}"),
+            Err(CompilerError::Code(_)) => assert!(!is_good, "{index}"),
+            Err(error) => panic!("{index}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_machine_lacks_is_told_by_the_child() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report");
+    let report = Report {
+        missing: Missing::default(),
+        outcome: Outcome::Failed("no thread can be started".into()),
+    };
+    fs::write(&file, report.head()).unwrap();
+    let error = compiler(&file).compile(EMPTY, "").await.err().unwrap();
+    assert_eq!(error.host_cause(), Some("compiler"), "{error}");
+}
