@@ -127,7 +127,7 @@ fn close_inherited() {
 const NAME: &CStr = c"compile-plugin";
 
 /// How much the child makes way, from 0 to 19.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 
 /// The most for the stack of the first thread, in octets.
 const MAX_STACK: u64 = 8 << 20;

@@ -10,10 +10,15 @@ const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// A compiler that writes the content of this file, whatever it is given.
 fn compiler(report: &Path) -> Compiler {
+    script("cat >/dev/null; exec cat \"$0\"", report)
+}
+
+/// A compiler that is this shell script, which knows the file as `$0`.
+fn script(script: &str, report: &Path) -> Compiler {
     let engine = Engine::new(&code_config()).unwrap();
     let settings = CompilerSettings {
         program: "/bin/sh".into(),
-        arguments: ["-c", "cat >/dev/null; exec cat \"$0\""]
+        arguments: ["-c", script]
             .into_iter()
             .map(Into::into)
             .chain([report.into()])
@@ -74,4 +79,30 @@ async fn what_the_machine_lacks_is_told_by_the_child() {
     fs::write(&file, report.head()).unwrap();
     let error = compiler(&file).compile(EMPTY, "").await.err().unwrap();
     assert_eq!(error.host_cause(), Some("compiler"), "{error}");
+}
+
+/// Each waits until the other one is there, too.
+#[tokio::test]
+async fn files_are_compiled_at_the_same_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report");
+    let report = Report {
+        missing: Missing::default(),
+        outcome: Outcome::Refused(ComponentError::NotWasm),
+    };
+    fs::write(&file, report.head()).unwrap();
+    let meet = "cat >/dev/null; mkdir \"$0.$$\"; while set -- \"$0\".*; [ $# -lt 2 ]; \
+                do sleep 0.01; done; exec cat \"$0\"";
+    let compiler = script(meet, &file);
+    let large = [EMPTY, &[0; QUICK_SIZE]].concat();
+    for wasm in [EMPTY, &large] {
+        let both = tokio::join!(compiler.compile(wasm, ""), compiler.compile(wasm, ""));
+        for outcome in [both.0, both.1] {
+            assert!(matches!(outcome, Err(CompilerError::Component(_))));
+        }
+        for entry in fs::read_dir(directory.path()).unwrap() {
+            // It fails for the report, which stays.
+            _ = fs::remove_dir(entry.unwrap().path());
+        }
+    }
 }
