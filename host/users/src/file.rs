@@ -9,10 +9,16 @@ pub struct File {
     lines: Vec<Vec<u8>>,
 }
 
-/// The file has another encoding than UTF-8 or one that is like ASCII.
+/// Why a file has no lines that could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the file is UTF-16 or UTF-32; save it as UTF-8")]
-pub struct EncodingError;
+pub enum EncodingError {
+    /// The file has another encoding than UTF-8 or one that is like ASCII.
+    #[error("the file is UTF-16 or UTF-32; save it as UTF-8")]
+    Wide,
+    /// The file has CRs and no LF.
+    #[error("the lines end with CR alone; save the file with LF or CRLF")]
+    LineEndings,
+}
 
 /// A line that is neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +48,12 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Fails if the file begins with the byte order mark of another encoding than UTF-8.
+    /// Fails if the file has another encoding than UTF-8 or one like ASCII, or CRs alone end its lines.
     pub fn parse(content: &[u8]) -> Result<Self, EncodingError> {
         let content = without_mark(content)?;
+        if !content.contains(&b'\n') && content.trim_ascii_end().contains(&b'\r') {
+            return Err(EncodingError::LineEndings);
+        }
         let mut lines: Vec<_> = content
             .split(|octet| *octet == b'\n')
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
@@ -122,6 +131,9 @@ pub fn parse_line(line: &[u8]) -> Option<Result<User, LineError>> {
     if line.trim_ascii().is_empty() || line.starts_with(b"#") {
         return None;
     }
+    if line.strip_suffix(b"\r").unwrap_or(line).len() > MAX_LINE {
+        return Some(Err(LineError::Length));
+    }
     let text = str::from_utf8(line).map_err(|_| LineError::Encoding);
     Some(text.and_then(|text| User::parse(text.trim_end())))
 }
@@ -130,15 +142,20 @@ pub fn parse_line(line: &[u8]) -> Option<Result<User, LineError>> {
 ///
 /// # Errors
 ///
-/// Fails for the mark of another encoding than UTF-8.
+/// Fails for the mark of another encoding than UTF-8, and for text that begins as UTF-16 or UTF-32
+/// without a mark does.
 pub fn without_mark(content: &[u8]) -> Result<&[u8], EncodingError> {
     match content {
         [0xef, 0xbb, 0xbf, content @ ..] => Ok(content),
-        // The mark of UTF-32 begins with that of UTF-16, or with zeros.
-        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, 0, 0xfe, 0xff, ..] => Err(EncodingError),
+        // The mark of UTF-32 begins with that of UTF-16, or with zeros. Without a mark, one octet of the
+        // first character, which is in ASCII, is zero.
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, _, ..] | [_, 0, ..] => Err(EncodingError::Wide),
         content => Ok(content),
     }
 }
+
+/// The longest line of a user in octets, without its line ending.
+pub const MAX_LINE: usize = 65_536;
 
 #[cfg(test)]
 mod tests {
@@ -208,9 +225,24 @@ mod tests {
         let latin1 = File::parse(b"caf\xe9:x\n").unwrap();
         let users: Vec<_> = latin1.lines().map(|line| line.user).collect();
         assert_eq!(users, [Err(LineError::Encoding)]);
-        for content in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"\0\0\xfe\xff"] {
-            assert_eq!(File::parse(content), Err(EncodingError));
+        for content in [
+            &b"\xff\xfea\0"[..],
+            b"\xfe\xff\0a",
+            b"\0\0\xfe\xff",
+            b"a\0l\0",
+            b"\0a\0l",
+            b"\0\0\0a",
+        ] {
+            assert_eq!(File::parse(content), Err(EncodingError::Wide));
         }
+        for content in [&b"# people\ralice:x\r"[..], b"alice:x\rbob:x"] {
+            assert_eq!(File::parse(content), Err(EncodingError::LineEndings));
+        }
+        let one = File::parse(format!("{alice}\r").as_bytes()).unwrap();
+        assert!(one.lines().all(|line| line.user.is_ok()));
+        let long = File::parse(format!("{alice}:{}\n", "x".repeat(MAX_LINE)).as_bytes()).unwrap();
+        let users: Vec<_> = long.lines().map(|line| line.user).collect();
+        assert_eq!(users, [Err(LineError::Length)]);
         assert_eq!(File::parse(b""), Ok(File::default()));
     }
 }

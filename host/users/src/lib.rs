@@ -17,7 +17,7 @@ mod password;
 mod secret;
 mod user;
 
-pub use self::file::{AddError, EncodingError, File, Line, parse_line, without_mark};
+pub use self::file::{AddError, EncodingError, File, Line, MAX_LINE, parse_line, without_mark};
 pub use self::password::{EmptyPassword, Password};
 pub use self::secret::{Budget, CannotVerify, Cost, ScramKeys, Secret, SecretError, TooCostly};
 pub use self::user::{LineError, NameError, User, canonical_name, check_name};

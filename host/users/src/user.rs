@@ -30,6 +30,9 @@ pub enum LineError {
     /// The line has no colon.
     #[error("a line is NAME:SECRETS or NAME:SECRETS:OPTIONS")]
     Fields,
+    /// The line is too long.
+    #[error("a line has at most 65,536 octets")]
+    Length,
     /// The name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),

@@ -1,16 +1,16 @@
 //! The file of users, read through the host.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::mem;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::io::BufRead as _;
 use std::ops::ControlFlow;
 
 use postgate_plugin::{Pattern, files, log};
 use postgate_users::{
-    Budget, EncodingError, LineError, ScramKeys, Secret, User, canonical_name, check_name,
-    parse_line, without_mark,
+    Budget, EncodingError, LineError, MAX_LINE, ScramKeys, Secret, User, canonical_name,
+    check_name, parse_line, without_mark,
 };
 
 /// The users of a file.
@@ -50,12 +50,11 @@ impl Directory {
     /// The user with this name, in whatever spelling. A line that cannot be used is nobody's.
     pub(crate) fn find(&self, name: &str) -> Result<Option<User>, Unavailable> {
         let name = canonical_name(name);
+        self.check_encoding()?;
         if check_name(&name).is_err() {
             return Ok(None);
         }
-        let found = files::find_line(&self.file, &format!("{name}:"));
-        let line = found.map_err(|error| self.unavailable(error))?;
-        match line.and_then(|line| self.parse(&line)) {
+        match self.line_of(&name)?.and_then(|line| self.parse(&line)) {
             None => Ok(None),
             Some(Ok(user)) => Ok(Some(user)),
             // The number of the line is in the log since the file was checked. Finding it here would
@@ -65,6 +64,45 @@ impl Directory {
                 Ok(None)
             }
         }
+    }
+
+    /// Checks that the file has lines, so that its users can be told from others. Usually the first
+    /// octets show it.
+    fn check_encoding(&self) -> Result<(), Unavailable> {
+        let failed = |error| Unavailable::Encoding(self.file.clone(), error);
+        let mut offset = 0;
+        let mut length = FIRST_READ;
+        let mut has_cr = false;
+        let mut goes_on = false;
+        loop {
+            let piece = self.read(offset, length)?;
+            if offset == 0 {
+                without_mark(&piece).map_err(failed)?;
+            }
+            if piece.contains(&b'\n') {
+                return Ok(());
+            }
+            // What follows a CR at the end of the file is no line.
+            goes_on |= has_cr && !piece.is_empty();
+            if let Some(at) = piece.iter().position(|octet| *octet == b'\r') {
+                has_cr = true;
+                goes_on |= at + 1 < piece.len();
+            }
+            length = MAX_READ;
+            if piece.is_empty() {
+                return match goes_on {
+                    true => Err(failed(EncodingError::LineEndings)),
+                    false => Ok(()),
+                };
+            }
+            offset = offset.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// The first line with a name, which counts.
+    fn line_of(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let found = files::find_line(&self.file, &format!("{name}:"));
+        found.map_err(|error| self.unavailable(error))
     }
 
     /// Parses a line, whose secrets must be within the budget.
@@ -78,78 +116,74 @@ impl Directory {
 
     /// A secret of the file for somebody who is not in it, so that checking strangers takes the same
     /// work as checking users. A name always gets the same secret as long as the file stays the same,
-    /// and one kind of secrets is taken as often as it is there: several attempts show no more than
+    /// and one kind of secrets is taken as often as users have it: several attempts show no more than
     /// one. If the file has no secret, it is a new one of usual cost.
     pub(crate) fn decoy(&self, name: &str) -> Result<Secret, Unavailable> {
-        let found = self.of_somebody(name, usize::MAX, |line| {
-            let user = self.parse(line)?.ok()?;
-            user.password_secret().cloned()
-        })?;
+        let found = self.of_somebody(name, |_| true, |user| user.password_secret().cloned())?;
         Ok(found.unwrap_or_else(Secret::decoy))
     }
 
-    /// Keys of the file for somebody who has none, for the same reason. There may be none, or none near
-    /// the place that the name selects.
+    /// Keys of the file for somebody who has none, for the same reason. `None` if no user has any.
     pub(crate) fn decoy_keys(&self, name: &str) -> Result<Option<ScramKeys>, Unavailable> {
-        self.of_somebody(name, MAX_SEARCH, |line| {
-            // Most lines of some files have none, and need not be parsed.
-            let mut windows = line.windows(SCRAM.len());
-            let is_candidate = windows.any(|window| window.eq_ignore_ascii_case(SCRAM));
-            let user = is_candidate.then(|| self.parse(line))??.ok()?;
-            user.scram_keys().cloned()
-        })
+        // Most lines of some files have none, and need not be parsed.
+        self.of_somebody(name, has_scram, |user| user.scram_keys().cloned())
     }
 
-    /// What a user has whom a name selects: the first behind a place in the file who has it, or else the
-    /// first of the file. Both searches end after a number of octets.
+    /// What a user has whom a name selects: among the users who have it, the one whose name ranks first
+    /// together with that name. Where the line of a user stands, and what else the file holds, changes
+    /// nothing. Lines that are no candidates are left out without parsing them.
     fn of_somebody<T>(
         &self,
         name: &str,
-        max_search: usize,
-        pick: impl Fn(&[u8]) -> Option<T>,
+        is_candidate: impl Fn(&[u8]) -> bool,
+        pick: impl Fn(&User) -> Option<T>,
     ) -> Result<Option<T>, Unavailable> {
-        let size = files::size(&self.file).map_err(|error| self.unavailable(error))?;
-        let place = hash_of(&canonical_name(name)) % u64::from(size.max(1));
-        let place = u32::try_from(place).unwrap_or_default();
-        match self.first_behind(place, max_search, &pick)? {
-            None if place > 0 => self.first_behind(0, max_search, &pick),
-            found => Ok(found),
-        }
-    }
-
-    /// What is picked of the first line after an offset, which may be in the middle of a line.
-    fn first_behind<T>(
-        &self,
-        offset: u32,
-        max_search: usize,
-        pick: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Option<T>, Unavailable> {
-        let mut found = None;
-        let mut is_first = offset > 0;
-        let mut searched = 0;
-        self.each_line(offset, FIRST_READ, |line| {
-            searched += line.len() + 1;
-            if !mem::take(&mut is_first) {
-                found = pick(line);
+        let name = canonical_name(name);
+        let mut best: Option<(u64, T)> = None;
+        // Names whose first line, which counts, has nothing to pick.
+        let mut without = HashSet::new();
+        let mut failure = None;
+        self.each_line(|line| {
+            let Some(rank) = name_in(line).map(|user| hash_of(&(&*name, user))) else {
+                return ControlFlow::Continue(());
+            };
+            if best.as_ref().is_some_and(|(lowest, _)| *lowest <= rank)
+                || !is_candidate(line)
+                || without.contains(&rank)
+            {
+                return ControlFlow::Continue(());
             }
-            match found.is_some() || searched > max_search {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            let Some(Ok(user)) = self.parse(line) else {
+                return ControlFlow::Continue(());
+            };
+            // Only the first line of a user counts. Few lines get here: of n users, about ln(n).
+            match self.line_of(&user.name) {
+                Ok(first) => match first.and_then(|line| pick(&self.parse(&line)?.ok()?)) {
+                    Some(picked) => best = Some((rank, picked)),
+                    None => _ = without.insert(rank),
+                },
+                Err(unavailable) => {
+                    failure = Some(unavailable);
+                    return ControlFlow::Break(());
+                }
             }
+            ControlFlow::Continue(())
         })?;
-        Ok(found)
+        match failure {
+            Some(unavailable) => Err(unavailable),
+            None => Ok(best.map(|(_, picked)| picked)),
+        }
     }
 
     /// Reads the file, logs what is wrong with it, and counts the users. Of a very large file, only the
     /// beginning: a file that a running plugin serves must not keep it from starting again.
     pub(crate) fn check(&self) -> Result<usize, Unavailable> {
-        without_mark(&self.read(0, 4)?)
-            .map_err(|error| Unavailable::Encoding(self.file.clone(), error))?;
+        self.check_encoding()?;
         let mut users = 0;
         let mut number = 0;
         let mut names = HashMap::new();
         let mut checked = 0;
-        self.each_line(0, MAX_READ, |line| {
+        self.each_line(|line| {
             number += 1;
             checked += line.len() + 1;
             if checked > MAX_CHECKED {
@@ -179,41 +213,45 @@ impl Directory {
         Ok(users)
     }
 
-    /// Calls a function with each line after an offset, without its LF, until it breaks. Memory is
-    /// needed for one piece and one line; of a longer line than a file may have, the end is a line of
-    /// its own. Pieces begin with this size, and grow.
+    /// Calls a function with each line, without its LF, until it breaks. Memory is needed for one piece
+    /// and one line. A longer line than a file may have is cut, and remains longer than that.
     fn each_line(
         &self,
-        mut offset: u32,
-        mut size: u32,
         mut use_line: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
+        let mut offset = 0;
+        // The beginning of a line that goes on in the next piece.
         let mut rest = Vec::new();
         loop {
-            let piece = self.read(offset, size)?;
-            let is_start = offset == 0;
-            let is_end = piece.is_empty();
-            offset = offset.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
-            size = size.saturating_mul(2).min(MAX_READ);
-            // Only the mark of UTF-8 is there; `check` refuses files with another one.
-            let piece = match is_start {
-                true => without_mark(&piece).unwrap_or(&piece),
-                false => &piece,
+            let piece = self.read(offset, MAX_READ)?;
+            if piece.is_empty() {
+                if !rest.is_empty() {
+                    _ = use_line(&rest);
+                }
+                return Ok(());
+            }
+            // Only the mark of UTF-8 is there; other encodings are refused before.
+            let mut octets = match offset {
+                0 => without_mark(&piece).unwrap_or(&piece),
+                _ => &piece,
             };
-            rest.extend_from_slice(piece);
-            let mut lines = rest.split(|octet| *octet == b'\n');
-            // The last one may go on in the next piece.
-            let last = lines.next_back().unwrap_or_default();
-            let is_whole = is_end || last.len() > MAX_LINE;
-            for line in lines.chain(is_whole.then_some(last)) {
-                if use_line(line).is_break() {
+            offset = offset.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+            while let Some((line, after)) = split_line(octets) {
+                octets = after;
+                let flow = match rest.is_empty() {
+                    true => use_line(line),
+                    false => {
+                        append_cut(&mut rest, line);
+                        let flow = use_line(&rest);
+                        rest.clear();
+                        flow
+                    }
+                };
+                if flow.is_break() {
                     return Ok(());
                 }
             }
-            if is_end {
-                return Ok(());
-            }
-            rest = if is_whole { Vec::new() } else { last.to_vec() };
+            append_cut(&mut rest, octets);
         }
     }
 
@@ -230,9 +268,40 @@ impl Directory {
     }
 }
 
-fn hash_of(name: &str) -> u64 {
+/// The line at the beginning, without its LF, and what follows it; `None` if the line has no end.
+fn split_line(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut after = octets;
+    // The search of the standard library looks at more than one octet at a time. Slices have no errors.
+    let length = after.skip_until(b'\n').unwrap_or_default();
+    let line = octets[..length].strip_suffix(b"\n")?;
+    Some((line, after))
+}
+
+/// Appends the next part of a line, but no more than shows that the line is too long.
+fn append_cut(line: &mut Vec<u8>, part: &[u8]) {
+    // One more for the CR, which is no part of the line.
+    let room = (MAX_LINE + 2).saturating_sub(line.len());
+    line.extend_from_slice(&part[..part.len().min(room)]);
+}
+
+/// What stands where a line of a user has its name.
+fn name_in(line: &[u8]) -> Option<&[u8]> {
+    let end = line.iter().position(|octet| *octet == b':')?;
+    (line.first() != Some(&b'#')).then_some(&line[..end])
+}
+
+/// False if a line has no SCRAM keys for sure.
+fn has_scram(line: &[u8]) -> bool {
+    let mut schemes = line.split(|octet| *octet == b'{');
+    schemes.any(|text| {
+        let scheme = text.get(..SCRAM.len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCRAM))
+    })
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -253,15 +322,11 @@ fn matches(patterns: &[String], text: &str) -> bool {
     patterns.any(|pattern| pattern.matches(text))
 }
 
-/// How much is read first where one line is looked for, in octets.
-const FIRST_READ: u32 = 4_096;
 /// The most octets that the host returns in one call.
 const MAX_READ: u32 = 262_144;
-/// How the scheme of SCRAM keys begins, in any case.
-const SCRAM: &[u8] = b"{SCRAM-SHA-256}";
-/// How much of the file is searched for keys of somebody, in octets.
-const MAX_SEARCH: usize = 262_144;
+/// The scheme of SCRAM keys after its brace, in any case.
+const SCRAM: &[u8] = b"SCRAM-SHA-256}";
 /// How much of the file is checked at the start, in octets. The default of `limits.file-size` is as much.
 const MAX_CHECKED: usize = 16 << 20;
-/// The longest line in octets, as for `find-line`.
-const MAX_LINE: usize = 65_536;
+/// How much is read first to see how lines end, in octets.
+const FIRST_READ: u32 = 4_096;

@@ -66,7 +66,7 @@ impl OnAuth for AuthFile {
             // Another plugin may know the user. If none does, the client gets 535.
             Ok(None) => AuthAnswer::next(),
             Err(unavailable) => {
-                log::error(unavailable.to_string());
+                log::warn(unavailable.to_string());
                 let text = "temporary authentication failure";
                 let refusal = Refusal::new(454, "4.7.0", text);
                 AuthAnswer::refuse(refusal.because(unavailable.to_string()))
@@ -92,7 +92,7 @@ impl OnMail for AuthFile {
                 MailAnswer::refuse(refusal.because(format!("{identity} may not send as it")))
             }
             Err(unavailable) => {
-                log::error(unavailable.to_string());
+                log::warn(unavailable.to_string());
                 let refusal = Refusal::new(451, "4.3.0", "try again later");
                 MailAnswer::refuse(refusal.because(unavailable.to_string()))
             }
