@@ -9,7 +9,7 @@ use postgate_tests::Over;
 use postgate_tests::certificate::{Authority, Issued, Validity};
 use postgate_tests::client::Client;
 use postgate_tests::gateway::{Gateway, Setup};
-use postgate_tests::peer::{converse, s_client_starttls};
+use postgate_tests::peer::{converse, program, run, s_client_starttls};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use serde_json::Value;
@@ -299,4 +299,31 @@ fn sessions_are_resumed_over_a_renewal() {
         second.tls().handshake_kind(),
         Some(rustls::HandshakeKind::Resumed)
     );
+}
+
+/// Nobody ever writes into this pipe. Whoever waited for that would never again take a certificate, a
+/// question or a signal.
+#[test]
+fn a_pipe_in_place_of_a_file_holds_up_nobody() {
+    let authority = Authority::new("tests");
+    let config = without_memory(&authority);
+    let mut gateway = start(&authority, "tls = { rescan = \"0s\" }");
+    let old = shown(&gateway, &config);
+    let file = gateway.directory().join("mx.pem");
+    fs::remove_file(&file).expect("the certificate");
+    let made = run(program("mkfifo").arg(&file));
+    assert!(made.status.success(), "{made:?}");
+    gateway.hang_up();
+    gateway.log().wait_for("the pipe", |line| {
+        line.to_string()
+            .contains("mx.pem: cannot be read: this is no regular file")
+    });
+    assert_eq!(shown(&gateway, &config), old);
+    fs::remove_file(&file).expect("the pipe");
+    let issued = authority.issue(&[NAME]);
+    replace(&gateway, &issued);
+    gateway.hang_up();
+    replaced_by(&gateway, &issued);
+    gateway.terminate();
+    assert!(gateway.wait().success());
 }

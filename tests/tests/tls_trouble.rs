@@ -403,3 +403,86 @@ fn settings_of_tls_that_do_not_go_together_are_mistakes() {
         assert!(said.contains(told), "{settings}: {said}");
     }
 }
+
+/// Whatever the path of a file leads to, `check` says so, and does not wait for anybody.
+#[test]
+fn what_is_no_file_is_a_mistake() {
+    let secured = "[[backend]]\naddress = \"smtp://mail.example:25\"\ntls = \"starttls\"\n";
+    let settings = [
+        ("", "[[certificate]]\nchain = \"FILE\""),
+        ("auth-secret-file = \"FILE\"\n", ""),
+        (
+            "",
+            "[[listener]]\naddress = \"127.0.0.1:0\"\ntls = \"optional\"\nclient-ca = \"FILE\"\nclient-certificates = \"optional\"",
+        ),
+        (secured, "tls-ca = \"FILE\""),
+        (secured, "tls-certificate = \"FILE\""),
+        (secured, "tls-crl = \"FILE\""),
+        (secured, "username = \"a\"\npassword-file = \"FILE\""),
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    let made = run(program("mkfifo").arg(directory.path().join("pipe")));
+    assert!(made.status.success(), "{made:?}");
+    let large = fs::File::create(directory.path().join("large")).expect("a file");
+    large.set_len(1 << 40).expect("a file of nothing");
+    let config = directory.path().join("c.toml");
+    for (before, line) in settings {
+        for (file, told) in [
+            ("pipe", "this is no regular file"),
+            ("/dev/zero", "this is no regular file"),
+            (".", "Is a directory"),
+            ("large", "it is larger than the limit of "),
+        ] {
+            let text = format!("hostname = \"mx.example.org\"\n{before}{line}\n");
+            fs::write(&config, text.replace("FILE", file)).expect("the configuration");
+            let output = run(gateway().args(["check", "--config"]).arg(&config));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(64), "{line} {file}: {said}");
+            assert!(said.contains(told), "{line} {file}: {said}");
+        }
+    }
+    for file in ["pipe", "/dev/zero"] {
+        let path = directory.path().join(file);
+        let output = run(gateway().args(["user", "list", "--file"]).arg(path));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("this is no regular file"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn check_warns_of_what_clients_will_not_take() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new().certified_by(&authority);
+    let issued = authority.issue_for(&["mx.example.org"], Validity::Expired);
+    issued.write(setup.directory(), "mx");
+    let mut command = gateway();
+    command.args(["check", "--config"]).arg(setup.write());
+    let output = run(command.env("TMPDIR", "/no/such"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for told in [
+        "warning   certificate mx: the certificate expired on ",
+        "warning   messages that are larger than limits.spool-memory cannot be stored: /no/such: ",
+        "TMPDIR",
+    ] {
+        assert!(said.contains(told), "no {told:?} in {said}");
+    }
+}
+
+#[test]
+fn who_issues_nothing_is_no_authority_for_clients() {
+    let authority = Authority::new("tests");
+    let setup = Setup::new()
+        .certified_by(&authority)
+        .listener("tls = \"optional\"\nclient-certificates = \"optional\"\nclient-ca = \"mx.pem\"");
+    let issued = authority.issue(&["mx.example.org"]);
+    issued.write(setup.directory(), "mx");
+    let said = refused_configuration(&setup.write());
+    assert!(
+        said.contains("client-ca: ") && said.contains("is no authority"),
+        "{said}"
+    );
+}

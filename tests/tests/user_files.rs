@@ -222,3 +222,82 @@ fn strangers_of_scram_depend_on_name_and_file_only() {
         assert!(count > 4, "{iterations}: {before:?}");
     }
 }
+
+/// Saved in another encoding while the gateway runs, the file is one that cannot be read.
+#[test]
+fn a_file_of_another_encoding_judges_nobody() {
+    let backend = Backend::working();
+    let alice = user("alice", 4_096);
+    let gateway = setup(&alice, &backend, "").start();
+    assert_logs_in(&gateway, "alice");
+    let wide: Vec<u8> = alice.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [b"\xff\xfe", &*wide].concat();
+    let old = format!("# people\r{}", alice.replace('\n', "\r"));
+    for (content, told) in [
+        (wide, "save it as UTF-8"),
+        (marked, "save it as UTF-8"),
+        (old.into_bytes(), "the lines end with CR alone"),
+    ] {
+        let new = gateway.directory().join("new");
+        fs::write(&new, content).expect("the users");
+        fs::rename(new, gateway.directory().join("users")).expect("the users");
+        for name in ["alice", "stranger"] {
+            let reply = login(&gateway, name, "pencil");
+            assert!(reply.starts_with("454 4.7.0 "), "{name}: {reply}");
+        }
+        let line = gateway
+            .log()
+            .wait_for(told, |line| line["says"].to_string().contains(told));
+        assert_eq!(line["level"], "WARN", "{line}");
+    }
+    fs::write(gateway.directory().join("users"), &alice).expect("the users");
+    assert_logs_in(&gateway, "alice");
+    assert_nothing_failed(&gateway);
+}
+
+/// The plugin knows neither path nor reason; the operator is told both, and what to do.
+#[test]
+fn a_file_that_is_not_there_is_told_with_its_path() {
+    let backend = Backend::working();
+    let setup = setup("", &backend, "");
+    let users = setup.directory().join("users");
+    fs::remove_file(&users).expect("the users");
+    let output = run(program().args(["check", "--config"]).arg(setup.write()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    for told in [
+        "postgate user add --file",
+        "files.users: ",
+        "/users: No such file or directory",
+    ] {
+        assert!(said.contains(told), "no {told:?} in {said}");
+    }
+}
+
+/// The empty password is an attempt like any other, though no plugin is asked.
+#[test]
+fn empty_passwords_count() {
+    let backend = Backend::working();
+    let limits =
+        "limits = { auth-failures-per-address = 0, auth-failures-per-account = 3, errors = 0 }";
+    let gateway = Setup::new()
+        .backend(&backend.smtp())
+        .set(limits)
+        .listener("auth = \"optional\"\nauth-in-clear = true")
+        .plugin("12-auth-file", "auth-file", &sidecar(""));
+    fs::write(gateway.directory().join("users"), user("alice", 4_096)).expect("the users");
+    let gateway = gateway.start();
+    for _ in 0..3 {
+        let reply = login(&gateway, "alice", "");
+        assert!(reply.starts_with("535 5.7.8 "), "{reply}");
+    }
+    gateway.log().wait_for_all("the attempts", 3, |line| {
+        line["message"] == "authentication failed"
+            && line["identity"] == "alice"
+            && line["reason"] == "empty password"
+    });
+    for password in ["", "pencil"] {
+        let reply = login(&gateway, "alice", password);
+        assert!(reply.starts_with("454 4.7.0 "), "{reply}");
+    }
+}

@@ -156,9 +156,21 @@ impl Setting for IpNet {
     fn read(value: &DeValue<'_>) -> Option<Self> {
         let text = value.as_str()?;
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Some(address.into());
+            return Some(address.to_canonical().into());
         }
-        text.parse().ok().filter(|net: &Self| net.trunc() == *net)
+        let net: Self = text.parse().ok()?;
+        (net.trunc() == net).then(|| canonical(net))
+    }
+}
+
+/// The network of IPv4 addresses that a network of IPv6 maps (RFC 4291 §2.5.5.2), or the network itself.
+/// Clients over IPv4 never have mapped addresses here.
+fn canonical(net: IpNet) -> IpNet {
+    let address = net.addr().to_canonical();
+    let mapped = || IpNet::new(address, net.prefix_len().checked_sub(96)?).ok();
+    match address.is_ipv4() && net.addr().is_ipv6() {
+        true => mapped().unwrap_or(net),
+        false => net,
     }
 }
 

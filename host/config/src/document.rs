@@ -96,6 +96,14 @@ impl<'a> Section<'a> {
         self.setting(value, self.path_of(key))
     }
 
+    /// The value of a key whose mistakes have been reported already.
+    pub(super) fn value_quietly<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        match self.overriding(key) {
+            Some(given) => T::read(&DeValue::String(given.value.trim().into())),
+            None => T::read(self.entry(key)?.get_ref()),
+        }
+    }
+
     /// The value of a key, or `default` if it is absent or wrong.
     pub(super) fn value_or<T: Setting>(&mut self, key: &'static str, default: T) -> T {
         self.value(key).unwrap_or(default)
@@ -148,6 +156,21 @@ impl<'a> Section<'a> {
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             list.extend(self.setting(item, format!("{path}[{index}]")));
+        }
+        Some(list)
+    }
+
+    /// The items of a list. An empty one is a mistake, which the text explains.
+    pub(super) fn non_empty_list<T: Setting>(
+        &mut self,
+        key: &'static str,
+        text: &str,
+    ) -> Option<Vec<T>> {
+        let before = self.report.count();
+        let list: Vec<T> = self.list(key)?;
+        // A list whose items are wrong is not empty.
+        if list.is_empty() && self.report.count() == before {
+            self.conflict(key, text.to_owned());
         }
         Some(list)
     }

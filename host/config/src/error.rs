@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::text_of;
+use super::file::{MAX_TEXT, read_limited, text_of};
 
 /// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,8 @@ impl ConfigError {
 ///
 /// Fails if the file cannot be read, or with the first line that is not UTF-8.
 pub(super) fn read_text(file: &Path) -> Result<String, ConfigError> {
-    let octets = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    let octets =
+        read_limited(file, MAX_TEXT).map_err(|error| ConfigError::unreadable(file, &error))?;
     text_of(octets).map_err(|line| ConfigError::not_utf8(file, line))
 }
 
@@ -89,6 +90,8 @@ pub enum Mistake {
         /// The known key with a similar spelling.
         nearest: Option<String>,
     },
+    /// The key is not known in this table, but above the first one.
+    TopLevel(String),
     /// The file cannot be read.
     Unreadable(String),
 }
@@ -104,6 +107,10 @@ impl fmt::Display for Mistake {
             Self::UnknownKey {
                 nearest: Some(nearest),
             } => write!(f, "unknown key; did you mean `{nearest}`?"),
+            Self::TopLevel(key) => write!(
+                f,
+                "unknown key in this table: `{key}` stands above the first table of the file"
+            ),
             Self::Unreadable(text) => write!(f, "cannot be read: {text}"),
         }
     }

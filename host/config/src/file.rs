@@ -1,4 +1,6 @@
-//! Bounded reading of files, and detection of changes.
+//! Reading of the files that an operator names, and detection of changes.
+//!
+//! Whatever a path leads to, reading it ends: only regular files are read, and no more than a limit.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -21,6 +23,23 @@ impl From<io::Error> for ReadError {
         Self::Io(error)
     }
 }
+
+/// Reads a regular file of the operator of at most `limit` octets, for errors that a person reads.
+///
+/// # Errors
+///
+/// As [`read_bounded`]. The text says what is wrong and names the limit, and not the file.
+pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_bounded(path, limit).map_err(|error| match error {
+        ReadError::Io(error) => error,
+        ReadError::TooLarge(_) => {
+            io::Error::other(format!("it is larger than the limit of {limit} octets"))
+        }
+    })
+}
+
+/// The limit for configuration files, certificates and keys, in octets.
+pub const MAX_TEXT: u64 = 16 << 20;
 
 /// Reads text in UTF-8, with or without a byte order mark.
 ///
@@ -45,21 +64,23 @@ fn line_breaks(octets: &[u8]) -> usize {
 /// Some editors write it at the beginning of a file in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a regular file of at most `limit` octets. Opens it without blocking, since opening a named
-/// pipe would block until it has a writer.
+/// Reads a regular file of at most `limit` octets, or one that a link leads to. Never waits for anybody:
+/// opening a named pipe would block until it has a writer, and reading a device may have no end.
 ///
 /// # Errors
 ///
 /// Fails if the file cannot be opened or read, is not a regular file, or exceeds `limit`.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    // Opening has effects on some devices, and on the writer of a named pipe.
+    check_regular(&path.metadata()?)?;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .custom_flags(flags.bits().cast_signed())
         .open(path)?;
+    // Another file may have taken its place meanwhile.
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("this is no regular file").into());
-    }
+    check_regular(&metadata)?;
     if metadata.len() > limit {
         return Err(ReadError::TooLarge(metadata.len()));
     }
@@ -71,6 +92,17 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     match size > limit {
         true => Err(ReadError::TooLarge(size)),
         false => Ok(octets),
+    }
+}
+
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    match metadata {
+        file if file.is_file() => Ok(()),
+        directory if directory.is_dir() => {
+            let text = "Is a directory, and no regular file";
+            Err(io::Error::new(io::ErrorKind::IsADirectory, text))
+        }
+        _ => Err(io::Error::other("this is no regular file")),
     }
 }
 
@@ -113,6 +145,34 @@ pub fn directory_of(file: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// None of these blocks, and none is read without an end.
+    #[test]
+    fn only_regular_files_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, path("fifo"), fifo, mode, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("fifo", path("link to fifo")).unwrap();
+        std::fs::write(path("file"), "text").unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        let message = |path: &Path| read_limited(path, 4).unwrap_err().to_string();
+        assert!(message(&path(".")).starts_with("Is a directory"));
+        for name in ["fifo", "link to fifo", "socket"] {
+            assert_eq!(message(&path(name)), "this is no regular file", "{name}");
+        }
+        for device in ["/dev/zero", "/dev/null", "/dev/tty"] {
+            assert_eq!(message(Path::new(device)), "this is no regular file");
+        }
+        assert_eq!(read_limited(&path("link"), 4).unwrap(), b"text");
+        std::fs::write(path("file"), "texts").unwrap();
+        assert_eq!(
+            message(&path("link")),
+            "it is larger than the limit of 4 octets"
+        );
+    }
 
     #[test]
     fn text_is_read_or_refused_with_the_line() {

@@ -34,7 +34,7 @@ pub use self::dns::DnsSettings;
 pub use self::error::{ConfigError, Mistake};
 pub use self::limits::Limits;
 pub use self::listener::{AuthMode, EarlyTalkers, Listener, ProxyMode, Submission};
-pub use self::load::BUILT_IN;
+pub use self::load::{BUILT_IN, BUILT_IN_NAME};
 pub use self::log::{Log, LogFormat, LogLevel};
 pub use self::overrides::Overrides;
 pub use self::plugins::{CompilerCommand, Plugins};

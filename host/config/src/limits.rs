@@ -165,6 +165,10 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         spool_memory,
     };
     check_slots(section, &limits);
+    if limits.endless_line < MIN_ENDLESS_LINE && section.has("endless-line") {
+        let text = format!("less than the {MIN_ENDLESS_LINE} octets that a command may have");
+        section.conflict("endless-line", text);
+    }
     if limits.plugins_timeout > Limits::MAX_PLUGINS_TIMEOUT && section.has("plugins-timeout") {
         let text = "longer than 9m, and clients wait for 10m at most".to_owned();
         section.conflict("plugins-timeout", text);
@@ -189,6 +193,9 @@ fn check_slots(section: &mut Section<'_>, limits: &Limits) {
         section.conflict(key, text);
     }
 }
+
+/// As many octets as the longest command.
+const MIN_ENDLESS_LINE: u32 = 2_048;
 
 /// A size, or `u32::MAX` if it is 0.
 fn octets_or_unlimited(section: &mut Section<'_>, key: &'static str, general: u32) -> u32 {

@@ -17,18 +17,20 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, or it or `overrides` have mistakes. Lists every mistake,
-    /// in the order of lines.
+    /// Fails if the file cannot be read, it or `overrides` have mistakes, or this machine cannot do what
+    /// they ask for, for example because it does not have an address. Lists every mistake, in the order
+    /// of lines.
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
         let text = read_text(file).map_err(|error| vec![error])?;
-        Self::parse(&text, file, overrides)
+        document::read(&text, file, overrides, read::config_for_this_machine)
     }
 
-    /// Validates `text` as the content of `file`, which need not exist.
+    /// Validates `text` as the content of `file`, which need not exist. Does not try what only this
+    /// machine can tell.
     ///
     /// # Errors
     ///
-    /// As [`Self::load`].
+    /// Fails if the text or `overrides` have mistakes. Lists every one, in the order of lines.
     pub fn parse(text: &str, file: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
         document::read(text, file, overrides, read::config)
     }
@@ -40,7 +42,8 @@ impl Config {
     /// Fails if `overrides` has mistakes, or this machine lacks something, for example the plugin
     /// directory.
     pub fn built_in(overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
-        Self::parse(BUILT_IN, Path::new(BUILT_IN_NAME), overrides)
+        let file = Path::new(BUILT_IN_NAME);
+        document::read(BUILT_IN, file, overrides, read::config_for_this_machine)
     }
 
     /// The control socket in `file`, or in [`BUILT_IN`] if `file` is `None`. Other mistakes in the
@@ -66,4 +69,4 @@ impl Config {
 }
 
 /// The file name of [`BUILT_IN`] in error messages.
-const BUILT_IN_NAME: &str = "built-in configuration";
+pub const BUILT_IN_NAME: &str = "built-in configuration";

@@ -2,6 +2,7 @@
 
 mod backend;
 mod listener;
+mod machine;
 mod tls;
 
 use std::path::PathBuf;
@@ -12,6 +13,15 @@ use super::config::Config;
 use super::document::Section;
 use super::value::{Hostname, is_domain};
 use super::{dns, limits, log, plugins, relay, replies, runtime};
+
+/// Reads the configuration file, and checks that this machine can do what it asks for.
+pub(super) fn config_for_this_machine(root: &mut Section<'_>) -> Option<Config> {
+    let config = config(root);
+    machine::check_listeners(root);
+    let config = config?;
+    machine::check(root, &config);
+    Some(config)
+}
 
 pub(super) fn config(root: &mut Section<'_>) -> Option<Config> {
     // Read every table before returning, so that no mistake hides another.

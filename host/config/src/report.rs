@@ -1,6 +1,7 @@
 //! Collects mistakes with their positions.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::ops::Range;
 use std::path::{self, Path, PathBuf};
 
@@ -106,13 +107,34 @@ impl Report {
         !self.mistakes.is_empty()
     }
 
+    /// The number of mistakes so far.
+    pub(super) const fn count(&self) -> usize {
+        self.mistakes.len()
+    }
+
+    /// The mistake of a key that is not known where it is.
+    fn unknown_key(&self, key: &str) -> Mistake {
+        let nearest = nearest_key(key, &self.known);
+        let is_table = |name: &str| {
+            let prefix = format!("{name}.");
+            self.known.iter().any(|known| known.starts_with(&prefix))
+        };
+        match nearest {
+            Some(top) if key.contains('.') && !top.contains('.') && !is_table(&top) => {
+                Mistake::TopLevel(top)
+            }
+            nearest => Mistake::UnknownKey { nearest },
+        }
+    }
+
     /// The mistakes in the order of the document, each unknown key with the nearest known key.
     pub(super) fn finish(mut self) -> Vec<ConfigError> {
         self.mistakes.sort_by_key(|(start, _)| *start);
-        let mut errors: Vec<ConfigError> = self.mistakes.into_iter().map(|(_, e)| e).collect();
+        let mistakes = mem::take(&mut self.mistakes);
+        let mut errors: Vec<ConfigError> = mistakes.into_iter().map(|(_, e)| e).collect();
         for error in &mut errors {
-            if let Mistake::UnknownKey { nearest } = &mut error.mistake {
-                *nearest = nearest_key(&error.key, &self.known);
+            if matches!(error.mistake, Mistake::UnknownKey { .. }) {
+                error.mistake = self.unknown_key(&error.key);
             }
         }
         errors

@@ -4,7 +4,6 @@ mod breaker;
 mod names;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::document::{self, Section};
 use crate::error::{ConfigError, Mistake};
-use crate::file::text_of;
+use crate::file::{MAX_TEXT, read_limited, text_of};
 use crate::overrides::Overrides;
 use crate::value::{Octets, Setting};
 
@@ -55,7 +54,16 @@ impl Sidecar {
     /// Fails if the file cannot be read, or as [`Self::parse`].
     pub fn load_beside(plugin: &Path) -> Result<Self, Vec<ConfigError>> {
         let file = Self::file_beside(plugin);
-        match fs::read(&file) {
+        if file == plugin {
+            let text = "this is no plugin; name the `.wasm` file".to_owned();
+            return Err(vec![ConfigError {
+                file,
+                line: None,
+                key: String::new(),
+                mistake: Mistake::Conflict(text),
+            }]);
+        }
+        match read_limited(&file, MAX_TEXT) {
             Ok(octets) => match text_of(octets) {
                 Ok(text) => Self::parse(&text, &file),
                 Err(line) => Err(vec![ConfigError::not_utf8(&file, line)]),
@@ -174,13 +182,9 @@ pub(super) fn read(root: &mut Section<'_>) -> Sidecar {
 
 /// Reads a list of what the plugin is asked about. An empty one would leave out a filter without a word.
 fn non_empty<T: Setting>(root: &mut Section<'_>, key: &'static str) -> Option<Vec<T>> {
-    let list: Vec<T> = root.list(key)?;
-    if list.is_empty() {
-        let text = "is empty, so that the plugin would never be asked; remove the key for all of them, or \
-                    the plugin";
-        root.conflict(key, text.to_owned());
-    }
-    Some(list)
+    let text = "is empty, so that the plugin would never be asked; remove the key for all of them, or the \
+                plugin";
+    root.non_empty_list(key, text)
 }
 
 fn record(root: &mut Section<'_>) -> Option<PathBuf> {

@@ -2,6 +2,7 @@
 
 mod backend;
 mod listeners;
+mod machine;
 mod overrides;
 mod sidecar;
 
@@ -287,7 +288,7 @@ const LISTED: [&str; 27] = [
     "13 listener[3].address 0.0.0.0:25 has another listener already",
     "14 listener[3].auth needs TLS, such as `tls = \"required\"`, or on a loopback address \
      `auth-in-clear = true`: nobody should send a password in clear over a network",
-    r#"16 listener[4].name another listener is already called "in""#,
+    r#"16 listener[4].name another listener is already called "in"; give each of them a `name` of its own"#,
     r#"19 limits.message-size found "25Mb""#,
     "20 limits.message-sise unknown key; did you mean `limits.message-size`?",
     "21 limits.recipients found 0",

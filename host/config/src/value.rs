@@ -58,6 +58,18 @@ impl Setting for PathBuf {
     }
 }
 
+/// A name of the operator's choice, for logs and other settings.
+pub(super) struct Name(pub(super) String);
+
+impl Setting for Name {
+    const ALLOWED: &'static str = "a name without control characters that is not empty";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let name = String::read(value)?;
+        (!name.contains(char::is_control)).then_some(Self(name))
+    }
+}
+
 /// A text in a reply to clients.
 pub(super) struct PrintableText(pub(super) String);
 

@@ -65,6 +65,18 @@ impl Files {
         }
     }
 
+    /// The files that could not be read at the last check: path and reason, with the key in the sidecar.
+    pub(super) async fn unreadable(&self) -> Vec<String> {
+        let mut unreadable = Vec::new();
+        for (name, listed) in &self.listed {
+            if let Some(failure) = &listed.cache.lock().await.failure {
+                let path = listed.path.display();
+                unreadable.push(format!("files.{name}: {path}: {failure}"));
+            }
+        }
+        unreadable
+    }
+
     /// Returns the current content of a file.
     ///
     /// # Errors

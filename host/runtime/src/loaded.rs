@@ -102,6 +102,11 @@ impl LoadedPlugin {
         &self.sidecar
     }
 
+    /// The listed files that the plugin could not read: path and reason, for operators only.
+    pub(super) async fn unreadable_files(&self) -> Vec<String> {
+        self.facts.files.unreadable().await
+    }
+
     /// The metrics of the plugin.
     pub const fn metrics(&self) -> &PluginMetrics {
         &self.metrics

@@ -6,6 +6,7 @@
 //! thread.
 
 mod content;
+mod directory;
 mod error;
 mod parts;
 mod scratch;
@@ -13,6 +14,7 @@ mod settings;
 mod spool;
 
 pub use self::content::{Chunks, Content};
+pub use self::directory::{UnusableDirectory, check_directory};
 pub use self::error::{NO_ROOM, SpoolError, is_full};
 pub use self::parts::find_parts;
 pub use self::scratch::Scratch;

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
+use super::directory;
+
 /// Scratch space that grows at its end and can be read at any offset.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -34,10 +36,7 @@ impl Scratch {
                 self.len += octets.len() as u64;
                 return Ok(());
             }
-            let file = match &self.directory {
-                Some(directory) => tempfile::tempfile_in(directory)?,
-                None => tempfile::tempfile()?,
-            };
+            let file = directory::new_file(self.directory.as_deref())?;
             file.write_all_at(&self.memory, 0)?;
             self.file = Some(file);
             self.memory = Vec::new();

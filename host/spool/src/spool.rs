@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::content::{Content, Storage};
+use super::directory;
 use super::error::SpoolError;
 use super::settings::SpoolSettings;
 
@@ -102,10 +103,7 @@ impl Spool {
     }
 
     fn spill(&self, buffer: &[u8]) -> io::Result<BufWriter<File>> {
-        let file = match &self.settings.directory {
-            Some(directory) => tempfile::tempfile_in(directory)?,
-            None => tempfile::tempfile()?,
-        };
+        let file = directory::new_file(self.settings.directory.as_deref())?;
         let mut file = BufWriter::with_capacity(FILE_BUFFER, file);
         file.write_all(buffer)?;
         Ok(file)

@@ -128,6 +128,15 @@ impl CertificateFacts {
     /// # Errors
     ///
     /// Fails with [`CertificateFault::NotYetValid`] or [`CertificateFault::Expired`].
+    pub fn check_now(&self) -> Result<(), CertificateFault> {
+        self.check_time(Timestamp::now())
+    }
+
+    /// Checks the validity at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_now`].
     pub fn check_time(&self, now: Timestamp) -> Result<(), CertificateFault> {
         if now < self.not_before {
             return Err(CertificateFault::NotYetValid(self.not_before.to_string()));

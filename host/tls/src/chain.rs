@@ -5,7 +5,7 @@ use rustls::pki_types::alg_id::AlgorithmIdentifier;
 use x509_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::X509Certificate;
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
 
 use crate::error::CertificateFault;
 use crate::printable::printable;
@@ -77,6 +77,22 @@ pub(crate) fn check_own_signature(
     let parsed = parse(certificate)?;
     match is_self_signed(&parsed) && is_signed_with(&parsed, parsed.public_key()) == Some(false) {
         true => Err(CertificateFault::Altered),
+        false => Ok(()),
+    }
+}
+
+/// Checks that a certificate may issue others (RFC 5280 section 4.2.1.9). Before version 3, certificates
+/// do not say.
+///
+/// # Errors
+///
+/// Fails if the certificate is malformed or is no authority.
+pub(crate) fn check_authority(certificate: &CertificateDer<'_>) -> Result<(), CertificateFault> {
+    let parsed = parse(certificate)?;
+    match parsed.version() == X509Version::V3 && !parsed.is_ca() {
+        true => Err(CertificateFault::NoAuthority(printable(
+            &parsed.subject().to_string(),
+        ))),
         false => Ok(()),
     }
 }

@@ -51,6 +51,12 @@ pub enum CertificateFault {
     /// The list of revoked certificates cannot be parsed.
     #[error("the revocation list is malformed; get it anew")]
     MalformedList,
+    /// The certificate of this subject may issue no others.
+    #[error(
+        "the certificate of {0:?} is no authority (it has no basicConstraints with CA:TRUE); name the \
+         certificate of the authority that issues those of clients"
+    )]
+    NoAuthority(String),
     /// The file has no certificate, but these kinds of sections.
     #[error("expected a certificate in PEM (-----BEGIN CERTIFICATE-----), found {0}")]
     NoCertificate(String),

@@ -3,9 +3,9 @@
 //! Each section of a file is read, or passed over because it is of another known kind: a file may have
 //! a certificate together with its key. Everything else is refused.
 
-use std::fs;
 use std::path::Path;
 
+use postgate_config::file::{MAX_TEXT, read_limited};
 use rustls::RootCertStore;
 use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs1KeyDer,
@@ -70,6 +70,19 @@ pub fn authorities(file: &Path) -> Result<Authorities, CertificateFault> {
         certificates: certificates.collect(),
         roots,
     })
+}
+
+/// Reads the authorities of a file that issue the certificates of clients.
+///
+/// # Errors
+///
+/// Fails as [`authorities`], and if one of them may issue no certificates.
+pub fn issuing_authorities(file: &Path) -> Result<Authorities, CertificateFault> {
+    for certificate in certificates(file)? {
+        chain::check_authority(&certificate.der)
+            .map_err(|fault| fault.in_line(certificate.line))?;
+    }
+    authorities(file)
 }
 
 /// Reads the private key of a file.
@@ -181,7 +194,7 @@ impl Kind {
 /// Reads the sections of a file, and names their kinds for operators.
 fn read(file: &Path) -> Result<(Vec<KnownSection>, String), CertificateFault> {
     // Any of these files may have a key.
-    let text = Zeroizing::new(fs::read(file)?);
+    let text = Zeroizing::new(read_limited(file, MAX_TEXT)?);
     if text.trim_ascii().is_empty() {
         return Err(CertificateFault::Empty);
     }

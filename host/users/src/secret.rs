@@ -99,6 +99,23 @@ impl Secret {
         }
     }
 
+    /// The memory that verifying a password needs, in KiB; 0 for little.
+    pub const fn memory(&self) -> u32 {
+        match self {
+            Self::Argon2id(hash) => hash.memory(),
+            Self::Bcrypt(_) | Self::Scram(_) => 0,
+        }
+    }
+
+    /// The time that verifying a password takes, in hundredths of what a new secret takes.
+    pub const fn work(&self) -> u64 {
+        match self {
+            Self::Argon2id(hash) => hash.work().hundredths(),
+            Self::Bcrypt(hash) => hash.work().hundredths(),
+            Self::Scram(keys) => keys.work().hundredths(),
+        }
+    }
+
     const fn scheme(&self) -> &'static str {
         match self {
             Self::Argon2id(_) => ARGON2ID,

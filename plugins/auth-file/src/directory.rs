@@ -179,9 +179,8 @@ impl Directory {
     /// beginning: a file that a running plugin serves must not keep it from starting again.
     pub(crate) fn check(&self) -> Result<usize, Unavailable> {
         self.check_encoding()?;
-        let mut users = 0;
+        let mut found = Found::default();
         let mut number = 0;
-        let mut names = HashMap::new();
         let mut checked = 0;
         self.each_line(|line| {
             number += 1;
@@ -194,23 +193,23 @@ impl Directory {
             match self.parse(line) {
                 None => {}
                 Some(Err(error)) => self.warn(number, &error),
-                Some(Ok(user)) => match names.entry(hash_of(&user.name)) {
-                    Entry::Vacant(entry) => {
-                        users += 1;
-                        entry.insert(number);
+                Some(Ok(user)) => {
+                    if let Some(warning) = found.add(number, &user) {
+                        self.warn(number, &warning);
                     }
-                    Entry::Occupied(first) => {
-                        let first = first.get();
-                        self.warn(
-                            number,
-                            &format_args!("the user is in line {first} already, which counts"),
-                        );
-                    }
-                },
+                }
             }
             ControlFlow::Continue(())
         })?;
-        Ok(users)
+        if let Some((work, number)) = found.costliest {
+            let milliseconds = work * 2 * UNIT_MILLISECONDS / 100;
+            log::info(format!(
+                "file {:?}, line {number}: no secret takes longer; a login needs up to {milliseconds} ms of \
+                 limits.cpu",
+                self.file
+            ));
+        }
+        Ok(found.names.len())
     }
 
     /// Calls a function with each line, without its LF, until it breaks. Memory is needed for one piece
@@ -266,6 +265,53 @@ impl Directory {
     fn unavailable(&self, error: files::Error) -> Unavailable {
         Unavailable::File(self.file.clone(), error)
     }
+}
+
+/// What was found in a file so far.
+#[derive(Default)]
+struct Found {
+    /// The lines of users, by a hash of the name.
+    names: HashMap<u64, usize>,
+    /// The time of the secret that takes longest, in hundredths of a new one, and its line.
+    costliest: Option<(u64, usize)>,
+    /// The most memory that was there when it was needed, in KiB.
+    memory: u32,
+}
+
+impl Found {
+    /// Adds the user of a line. Returns what is wrong with it.
+    fn add(&mut self, number: usize, user: &User) -> Option<String> {
+        match self.names.entry(hash_of(&user.name)) {
+            Entry::Vacant(entry) => _ = entry.insert(number),
+            Entry::Occupied(first) => {
+                let first = first.get();
+                return Some(format!("the user is in line {first} already, which counts"));
+            }
+        }
+        let secret = user.password_secret()?;
+        let work = secret.work();
+        if self.costliest.is_none_or(|(most, _)| work > most) {
+            self.costliest = Some((work, number));
+        }
+        let memory = secret.memory();
+        if memory > self.memory && !is_there(memory) {
+            return Some(format!(
+                "a hash needs {memory} KiB, more memory than limits.memory of the sidecar leaves: logins as \
+                 this user, and some of unknown users, get 454; raise it"
+            ));
+        }
+        self.memory = self.memory.max(memory);
+        None
+    }
+}
+
+/// True if this much memory can be had, in KiB.
+fn is_there(memory: u32) -> bool {
+    let octets = usize::try_from(memory)
+        .ok()
+        .and_then(|kib| kib.checked_mul(1_024));
+    let mut block = Vec::<u8>::new();
+    octets.is_some_and(|octets| block.try_reserve_exact(octets).is_ok())
 }
 
 /// The line at the beginning, without its LF, and what follows it; `None` if the line has no end.
@@ -326,6 +372,8 @@ fn matches(patterns: &[String], text: &str) -> bool {
 const MAX_READ: u32 = 262_144;
 /// The scheme of SCRAM keys after its brace, in any case.
 const SCRAM: &[u8] = b"SCRAM-SHA-256}";
+/// The time that a new secret of `postgate user` takes, as the README says.
+const UNIT_MILLISECONDS: u64 = 30;
 /// How much of the file is checked at the start, in octets. The default of `limits.file-size` is as much.
 const MAX_CHECKED: usize = 16 << 20;
 /// How much is read first to see how lines end, in octets.

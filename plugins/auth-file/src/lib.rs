@@ -3,8 +3,8 @@
 mod config;
 mod directory;
 
-use postgate_plugin::AddressPattern;
 use postgate_plugin::prelude::*;
+use postgate_plugin::{AddressPattern, files};
 #[cfg(test)]
 use postgate_users::Secret;
 #[cfg(not(test))]
@@ -26,6 +26,7 @@ impl Plugin for AuthFile {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
+        config.check()?;
         let directory = Directory::new(&config.file, config.budget());
         Ok(Self { config, directory })
     }
@@ -35,7 +36,14 @@ impl OnSelfTest for AuthFile {
     /// If the file cannot be read, the plugin is not used. Malformed lines only affect single
     /// users, and the log has their numbers.
     fn on_self_test(&mut self) -> Result<(), String> {
-        let users = self.directory.check().map_err(|error| error.to_string())?;
+        let users = self.directory.check().map_err(|error| match error {
+            // The gateway adds the path and the reason.
+            Unavailable::File(name, files::Error::Unreadable) => format!(
+                "file {name:?} cannot be read; if it is not there yet, make it with \
+                 `postgate user add --file FILE NAME`"
+            ),
+            error => error.to_string(),
+        })?;
         log::info(format!("users in the file: {users}"));
         Ok(())
     }

@@ -257,6 +257,7 @@ fn question(ask: &Ask) -> String {
                 .to_owned()
         }
         Ask::AuthKeys { identity, .. } => format!("auth-keys {identity}"),
+        Ask::AuthUnproven { identity, .. } => format!("auth-unproven {identity}"),
         Ask::Command { verb, argument, .. } => format!("command {verb} {argument}"),
         Ask::Connect => "connect".to_owned(),
         Ask::Expn(list) => format!("expn {list}"),

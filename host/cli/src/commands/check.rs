@@ -103,6 +103,9 @@ impl fmt::Display for Summary {
                 "certificate {name}, for {}, until {until}",
                 facts.names.join(" ")
             )?;
+            if let Err(fault) = facts.check_now() {
+                writeln!(f, "warning   certificate {name}: {fault}")?;
+            }
         }
         for rule in &self.config.relay.domains {
             writeln!(f, "relay     {rule}")?;
@@ -117,6 +120,9 @@ impl fmt::Display for Summary {
                 write!(f, " {event}")?;
             }
             writeln!(f)?;
+        }
+        if let Err(error) = postgate_spool::check_directory() {
+            writeln!(f, "warning   {error}")?;
         }
         writeln!(f, "no mistakes")
     }

@@ -20,6 +20,7 @@ use crate::log_queue::LogQueue;
 use crate::telemetry;
 
 pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
+    survive_hang_up().map_err(Failure::runtime)?;
     // If this fails, loading the configuration reports the missing directory, unless the command line
     // names another one.
     if source.config.is_none()
@@ -44,6 +45,15 @@ pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
     }
     log.flush(LOG_TIMEOUT);
     served.map(drop)
+}
+
+/// Handles SIGHUP from now on, whose default action ends the process: an operator may send it as soon as
+/// the gateway has a process id. What it asks for, new files, is read after this.
+fn survive_hang_up() -> io::Result<()> {
+    // The handler stays in place when this runtime is gone.
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    signal(SignalKind::hangup()).map(drop)
 }
 
 /// Raises the soft limit of open files to the hard one.

@@ -11,6 +11,7 @@ use crate::backend::{
     TlsChoice, TlsVersion,
 };
 use crate::document::Section;
+use crate::value::Name;
 
 /// Reads the only backend. Returns `None` if there is none, or after a mistake.
 pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
@@ -30,7 +31,7 @@ pub(super) fn only(root: &mut Section<'_>) -> Option<Backend> {
 }
 
 fn backend(section: &mut Section<'_>) -> Option<Backend> {
-    let name = section.value_or("name", "backend".to_owned());
+    let name = section.value_or("name", Name("backend".to_owned())).0;
     let address = section.required("address", r#"write one such as "lmtp://127.0.0.1:24""#);
     let unused_extensions = section.table("extensions", unused_extensions);
     let tls = tls(section, address.as_ref());

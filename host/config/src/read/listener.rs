@@ -1,6 +1,7 @@
 //! Reads the listeners and checks them for conflicts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use postgate_proto::auth::Mechanism;
@@ -13,7 +14,7 @@ use crate::document::Section;
 use crate::limits::{self, Limits};
 use crate::listener::{AuthMode, Listener, ProxyMode, Submission};
 use crate::tls::{CertificateFiles, TlsMode};
-use crate::value::{Hostname, PrintableText, Setting, is_printable};
+use crate::value::{Hostname, Name, PrintableText, Setting, is_printable};
 
 use super::tls;
 
@@ -57,12 +58,17 @@ fn entry(
     general: &Limits,
     certificates: &[CertificateFiles],
 ) -> Vec<Listener> {
-    let name: Option<String> = section.value("name");
+    let name = section.value("name").map(|Name(name)| name);
     let settings = settings(section, general);
     let mut listeners: Vec<Listener> = Vec::new();
     for written in listens_on.into_iter().flat_map(|ListenAddresses(all)| all) {
         let name = name.clone().unwrap_or_else(|| written.to_string());
         for address in resolved(&written, section) {
+            if let Some(mapped) = mapped(address) {
+                let text = format!("{address} is an IPv4 address; write it as {mapped}");
+                section.conflict("address", text);
+                continue;
+            }
             if let Some(taken) = overlapping(&listeners, address) {
                 let text = match taken.address == address {
                     true => format!("{address} is there twice"),
@@ -94,10 +100,10 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
         banner: section.value_or("banner", PrintableText(default.banner)).0,
         default_domain: section.value("default-domain").map(|Hostname(name)| name),
         early_talkers: section.value_or("early-talkers", default.early_talkers),
-        greet_delay: section.value_or("greet-delay", default.greet_delay),
+        greet_delay: greet_delay(section).unwrap_or(default.greet_delay),
         extensions: section.table("extensions", extensions),
         more_keywords: more_keywords(section),
-        only_keywords: keywords(section, "only-keywords"),
+        only_keywords: only_keywords(section),
         submission: Submission {
             complete: section.value_or("submission", default.submission.complete),
             strip_bcc: section.value_or("strip-bcc", default.submission.strip_bcc),
@@ -112,7 +118,10 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
         reverse_dns: section.value_or("reverse-dns", default.reverse_dns),
         tls: section.value_or("tls", default.tls),
         tls_profile: section.value_or("tls-profile", default.tls_profile),
-        certificates: section.list("certificates"),
+        certificates: section.non_empty_list(
+            "certificates",
+            "is empty; leave it out for all certificates",
+        ),
         client_certificates: section.value_or("client-certificates", default.client_certificates),
         client_ca: section.path("client-ca"),
         limits: section.table("limits", |section| {
@@ -125,12 +134,8 @@ fn settings(section: &mut Section<'_>, general: &Limits) -> Listener {
 }
 
 fn mechanisms(section: &mut Section<'_>) -> Option<Vec<Mechanism>> {
-    let mechanisms: Vec<Mechanism> = section.list("auth-mechanisms")?;
-    if mechanisms.is_empty() {
-        let text = "names no mechanism; write `auth = \"off\"` where nobody shall authenticate";
-        section.conflict("auth-mechanisms", text.to_owned());
-    }
-    Some(mechanisms)
+    let text = "names no mechanism; write `auth = \"off\"` where nobody shall authenticate";
+    section.non_empty_list("auth-mechanisms", text)
 }
 
 fn extensions(section: &mut Section<'_>) -> Extensions {
@@ -189,6 +194,30 @@ fn more_keywords(section: &mut Section<'_>) -> Vec<String> {
     keywords
 }
 
+/// The keywords that are listed, and no others. The gateway writes its own with their parameters.
+fn only_keywords(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let keywords = keywords(section, "only-keywords")?;
+    for keyword in keywords.iter().filter(|keyword| is_own_keyword(keyword)) {
+        if let Some((name, _)) = keyword.split_once(' ') {
+            let text = format!(
+                "{keyword:?}: the gateway writes the parameters of its own keywords; write {name:?}, which \
+                 is listed where it can be used"
+            );
+            section.conflict("only-keywords", text);
+        }
+    }
+    Some(keywords)
+}
+
+fn greet_delay(section: &mut Section<'_>) -> Option<Duration> {
+    let delay: Duration = section.value("greet-delay")?;
+    if delay >= MAX_GREET_DELAY {
+        let text = "is too long: clients wait for 5m at most, and the banner has to come before";
+        section.conflict("greet-delay", text.to_owned());
+    }
+    Some(delay)
+}
+
 fn networks(section: &mut Section<'_>, key: &'static str) -> Vec<IpNet> {
     section.list(key).unwrap_or_default()
 }
@@ -234,7 +263,10 @@ fn check_against(earlier: &[Listener], entry: &[Listener], section: &mut Section
             };
             section.conflict("address", text);
         } else if earlier.iter().any(|earlier| earlier.name == listener.name) {
-            let text = format!("another listener is already called {:?}", listener.name);
+            let text = format!(
+                "another listener is already called {:?}; give each of them a `name` of its own",
+                listener.name
+            );
             section.conflict("name", text);
         }
     }
@@ -253,8 +285,16 @@ fn overlapping(listeners: &[Listener], address: SocketAddr) -> Option<&Listener>
     listeners.find(|listener| address.port() != 0 && overlaps(listener.address))
 }
 
+/// The IPv4 address that an address maps into IPv6 (RFC 4291 §2.5.5.2). Listeners on IPv6 do not take IPv4.
+fn mapped(address: SocketAddr) -> Option<SocketAddr> {
+    let ip = address.ip().to_canonical();
+    (ip != address.ip()).then(|| SocketAddr::new(ip, address.port()))
+}
+
 fn default_addresses() -> ListenAddresses {
     ListenAddresses(vec![ListenAddress::Ip(DEFAULT_ADDRESS)])
 }
 
+/// The time that clients wait for the banner (RFC 5321 §4.5.3.2.1).
+const MAX_GREET_DELAY: Duration = Duration::from_mins(5);
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use crate::document::Section;
 use crate::listener::Listener;
 use crate::tls::{CertificateFiles, ClientCertificates, Tls, TlsMode};
-use crate::value::{Setting, is_domain};
+use crate::value::{Name, Setting, is_domain};
 
 pub(super) fn settings(section: &mut Section<'_>) -> Tls {
     let default = Tls::default();
@@ -27,7 +27,7 @@ pub(super) fn certificates(root: &mut Section<'_>) -> Vec<CertificateFiles> {
     let mut all: Vec<CertificateFiles> = Vec::new();
     let mut index = 0;
     root.each_table("certificate", |section| {
-        let name: Option<String> = section.value("name");
+        let name = section.value("name").map(|Name(name)| name);
         if !section.has("chain") {
             section.missing("chain", r#"write one such as "mx.example.org.pem""#);
         }
@@ -64,14 +64,17 @@ pub(super) fn check(
     let known: Vec<_> = certificates.iter().map(|c| c.name.as_str()).collect();
     for name in settings.certificates.iter().flatten() {
         if !known.contains(&name.as_str()) {
-            let known = known.join(", ");
-            let text = format!("no certificate is called {name:?}; there are: {known}");
+            let text = match known.as_slice() {
+                [] => format!(
+                    "no certificate is called {name:?}: there are none; add a [[certificate]] with this name"
+                ),
+                known => format!(
+                    "no certificate is called {name:?}; there are: {}",
+                    known.join(", ")
+                ),
+            };
             section.conflict("certificates", text);
         }
-    }
-    if settings.certificates.as_ref().is_some_and(Vec::is_empty) {
-        let text = "is empty; leave it out for all certificates";
-        section.conflict("certificates", text.to_owned());
     }
 }
 

@@ -1,10 +1,10 @@
 //! The gateway's credentials, whose password comes from a file.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use postgate_config::file::read_limited;
 use postgate_config::{Backend, BackendLogin};
 use postgate_proto::client::ClientCredentials;
 use tracing::warn;
@@ -44,15 +44,9 @@ struct PasswordFile {
 
 impl PasswordFile {
     fn read(file: &Path) -> io::Result<Self> {
-        // Reserve room for every valid password: a buffer that grows would leave copies of its
-        // content in memory.
-        let mut text = Zeroizing::new(Vec::with_capacity(MAX_SIZE + 1));
-        let file = File::open(file)?;
-        let is_world_readable = file.metadata()?.mode() & 0o004 != 0;
-        file.take(MAX_SIZE as u64).read_to_end(&mut text)?;
         Ok(Self {
-            text,
-            is_world_readable,
+            text: Zeroizing::new(read_limited(file, MAX_SIZE)?),
+            is_world_readable: file.metadata()?.mode() & 0o004 != 0,
         })
     }
 }
@@ -70,8 +64,8 @@ fn one_line(text: &[u8]) -> Result<&str, PasswordFault> {
     }
 }
 
-/// The number of octets that are read of a file, more than a password can have.
-const MAX_SIZE: usize = 4096;
+/// The maximum size of the file in octets, more than a password can have.
+const MAX_SIZE: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

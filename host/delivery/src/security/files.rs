@@ -1,8 +1,8 @@
 //! The files that connections to a backend need.
 
-use std::fs;
 use std::path::Path;
 
+use postgate_config::file::{MAX_TEXT, read_limited};
 use postgate_config::{Backend, BackendTls, BackendTrust};
 use postgate_tls::backend::system_authorities;
 use sha2::{Digest as _, Sha256};
@@ -43,7 +43,7 @@ pub(super) fn digest(backend: &Backend) -> Option<FileDigest> {
         }
     }
     for file in files {
-        match fs::read(file) {
+        match read_limited(file, MAX_TEXT) {
             Ok(text) => digest.update(Sha256::digest(Zeroizing::new(text).as_slice())),
             Err(error) => digest.update(error.to_string()),
         }

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use postgate_config::file::directory_of;
+use postgate_config::file::{directory_of, read_limited};
 
 /// The file `auth-secret-file` cannot be used. The operator has to change the file or its permissions.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub(super) fn secret(file: &Path) -> Result<[u8; 32], AuthSecretError> {
 /// Reads a file without surrounding white space, which editors add. Returns `None` if it does not
 /// exist.
 fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, AuthSecretError> {
-    let text = match fs::read(file) {
+    let text = match read_limited(file, MAX_LENGTH) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(file, AuthSecretFault::Unreadable(error))),
@@ -123,6 +123,8 @@ fn failed(file: &Path, fault: AuthSecretFault) -> AuthSecretError {
 
 /// The minimum length of the file, in octets.
 const MIN_LENGTH: usize = 32;
+/// The maximum length of the file, in octets.
+const MAX_LENGTH: u64 = 65_536;
 
 #[cfg(test)]
 mod tests {

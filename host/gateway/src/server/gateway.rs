@@ -53,6 +53,9 @@ impl Gateway {
                 error,
             })
         });
+        if let Err(error) = postgate_spool::check_directory() {
+            warn!(%error, "only small messages can be stored");
+        }
         state.certificates.log();
         if !config.relay.domains.is_empty() {
             let domains: Vec<_> = config

@@ -159,7 +159,7 @@ impl PartialEq for ClientVerifier {
 }
 
 fn load_authorities(file: &Path) -> Result<TrustedAuthorities, CertificateFault> {
-    let found = pem::authorities(file)?;
+    let found = pem::issuing_authorities(file)?;
     let roots = Arc::new(found.roots);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider())
         .build()

@@ -1,10 +1,10 @@
 //! All certificates of a gateway, read and checked together at startup and on reload.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use postgate_config::file::{MAX_TEXT, read_limited};
 use postgate_config::{CertificateFiles, Config, Listener, TlsMode};
 use postgate_tls::{Certificate, CertificateError, CertificateFault, Reloaded};
 use sha2::{Digest as _, Sha256};
@@ -38,7 +38,7 @@ struct State {
     certificates: Vec<Certificate>,
 }
 
-type Digest = [u8; 32];
+pub(super) type Digest = [u8; 32];
 
 impl CertificateStore {
     /// Reads and checks all files that the listeners of a configuration need. A certificate that is
@@ -48,9 +48,14 @@ impl CertificateStore {
     ///
     /// Fails with all errors of all files and listeners.
     pub fn load(config: &Config) -> Result<Self, Vec<TlsError>> {
-        let is_on = |listener: &Listener| listener.tls != TlsMode::Off;
         // Computed before the files are read, so that a change in between is found later.
         let digest = digest_of(files(&config.certificates, &config.listeners));
+        Self::load_after(digest, config)
+    }
+
+    /// As [`Self::load`], for files that had this digest before.
+    pub(super) fn load_after(digest: Digest, config: &Config) -> Result<Self, Vec<TlsError>> {
+        let is_on = |listener: &Listener| listener.tls != TlsMode::Off;
         // Files that no listener uses are checked as well, since the operator has configured them.
         let certificates = load_all(&config.certificates);
         let mut errors = Vec::new();
@@ -236,7 +241,7 @@ impl CertificateStore {
         files(&self.files, listeners)
     }
 
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         digest_of(self.files())
     }
 
@@ -263,7 +268,7 @@ fn files<'a>(
 fn digest_of<'a>(files: impl Iterator<Item = &'a Path>) -> Digest {
     let mut digest = Sha256::new();
     for file in files {
-        match fs::read(file) {
+        match read_limited(file, MAX_TEXT) {
             Ok(text) => digest.update(Sha256::digest(Zeroizing::new(text).as_slice())),
             Err(error) => digest.update(error.to_string()),
         }

@@ -1,11 +1,8 @@
 //! Changes of certificate files, and certificates for other tests.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use postgate_config::{Config, Overrides};
@@ -70,19 +67,12 @@ fn a_file_that_changes_while_it_is_read_is_noticed() {
         made.self_signed(&key).unwrap().pem()
     };
     fs::write(path("mx.key"), key.serialize_pem()).unwrap();
-    fs::write(path("new.pem"), certificate("new.example")).unwrap();
-    // Opening a pipe for writing blocks until the store opens it for reading the first time.
-    let made = Command::new("mkfifo").arg(path("mx.pem")).status().unwrap();
-    assert!(made.success());
-    let store = thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut pipe = fs::File::create(path("mx.pem")).unwrap();
-            fs::rename(path("new.pem"), path("mx.pem")).unwrap();
-            pipe.write_all(certificate("old.example").as_bytes())
-                .unwrap();
-        });
-        CertificateStore::load(&config(directory.path())).unwrap()
-    });
-    store.reload_changed();
+    fs::write(path("mx.pem"), certificate("old.example")).unwrap();
+    let before = CertificateStore::load(&config(directory.path())).unwrap();
+    let digest = before.digest();
+    fs::write(path("mx.pem"), certificate("new.example")).unwrap();
+    let store = CertificateStore::load_after(digest, &config(directory.path())).unwrap();
+    assert!(store.reload_changed().is_some());
+    assert!(store.reload_changed().is_none());
     assert_eq!(store.all()[0].facts.names, ["new.example"]);
 }

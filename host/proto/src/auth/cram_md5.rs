@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use zeroize::Zeroizing;
 
-use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::credentials::{Presented, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::auth::terms::ExchangeTerms;
 use crate::fault::Fault;
@@ -20,24 +20,23 @@ pub(super) fn challenge(terms: &ExchangeTerms<'_>) -> Vec<u8> {
 
 /// Parses `user digest`. A user name may contain spaces. Anybody can compute the digest of the empty
 /// password, so it is refused, whatever passwords plugins know.
-pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Credentials, Fault> {
+pub(super) fn response(challenge: Vec<u8>, text: &str) -> Result<Presented, Fault> {
     let (user, digest) = text.rsplit_once(' ').ok_or(Fault::AuthEncoding)?;
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if user.is_empty() || digest.len() != 32 || !digest.bytes().all(is_digit) {
         return Err(Fault::AuthEncoding);
     }
-    if digest == of_empty_password(&challenge) {
-        return Err(Fault::AuthRejected);
-    }
-    Ok(Credentials {
-        mechanism: Mechanism::CramMd5,
-        identity: identity(user)?,
-        act_as: String::new(),
-        proof: Proof::Response {
-            challenge,
-            digest: Zeroizing::new(digest.to_owned()),
-        },
-    })
+    let is_empty = digest == of_empty_password(&challenge);
+    let proof = Proof::Response {
+        challenge,
+        digest: Zeroizing::new(digest.to_owned()),
+    };
+    Ok(Presented::of(
+        Mechanism::CramMd5,
+        identity(user)?,
+        String::new(),
+        (!is_empty).then_some(proof),
+    ))
 }
 
 /// The digest with the empty password as its key, in hexadecimal digits.
@@ -70,7 +69,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let user = match response(b"<1@x>".to_vec(), &text) {
-                Ok(credentials) => Some(credentials.identity),
+                Ok(Presented::Credentials(credentials)) => Some(credentials.identity),
                 _ => None,
             };
             assert_eq!(user.as_deref(), expected, "{text:?}");
@@ -81,8 +80,9 @@ mod tests {
     fn nobody_has_the_empty_password() {
         let of_nobody = "tim 1f38caa9f91a66169c1c7cc6276d601c";
         let refused = response(b"<1@x>".to_vec(), of_nobody);
-        assert_eq!(refused.map(|_| ()), Err(Fault::AuthRejected));
-        assert!(response(b"<2@x>".to_vec(), of_nobody).is_ok());
+        assert!(matches!(refused, Ok(Presented::Unproven { identity, .. }) if identity == "tim"));
+        let other = response(b"<2@x>".to_vec(), of_nobody);
+        assert!(matches!(other, Ok(Presented::Credentials(_))));
     }
 
     #[test]

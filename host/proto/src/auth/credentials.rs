@@ -20,6 +20,21 @@ pub struct Credentials {
     pub proof: Proof,
 }
 
+/// What the response of a client presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// Credentials that policy can check.
+    Credentials(Credentials),
+    /// A name with the empty password, which proves nothing: no directory that takes it for an anonymous
+    /// login is asked (RFC 4513 §5.1.2).
+    Unproven {
+        /// The mechanism of the exchange.
+        mechanism: Mechanism,
+        /// The authentication identity.
+        identity: String,
+    },
+}
+
 /// The proof of an identity. `Debug` hides secrets, and they are zeroized on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
@@ -40,18 +55,33 @@ pub enum Proof {
     Verified,
 }
 
-impl Proof {
-    /// The password of a response.
-    ///
-    /// # Errors
-    ///
-    /// Fails for an empty one, which proves nothing: no directory that takes it for an anonymous login
-    /// is asked (RFC 4513 §5.1.2).
-    pub(super) fn of_password(text: &str) -> Result<Self, Fault> {
-        match text.is_empty() {
-            true => Err(Fault::AuthRejected),
-            false => Ok(Self::Password(Zeroizing::new(text.to_owned()))),
+impl Presented {
+    /// The credentials of a client with this proof, if there is one.
+    pub(super) fn of(
+        mechanism: Mechanism,
+        identity: String,
+        act_as: String,
+        proof: Option<Proof>,
+    ) -> Self {
+        match proof {
+            Some(proof) => Self::Credentials(Credentials {
+                mechanism,
+                identity,
+                act_as,
+                proof,
+            }),
+            None => Self::Unproven {
+                mechanism,
+                identity,
+            },
         }
+    }
+}
+
+impl Proof {
+    /// The password of a response. Returns `None` for an empty one.
+    pub(super) fn of_password(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::Password(Zeroizing::new(text.to_owned())))
     }
 }
 

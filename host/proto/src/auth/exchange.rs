@@ -4,7 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::{Engine as _, decoded_len_estimate};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::auth::credentials::Credentials;
+use crate::auth::credentials::{Credentials, Presented};
 use crate::auth::keys::ScramLookup;
 use crate::auth::mechanism::Mechanism;
 use crate::auth::oauth::OauthResponse;
@@ -28,6 +28,26 @@ pub(crate) enum AuthProgress {
     Keys(Box<AwaitsKeys>),
     /// The client has presented no credentials (RFC 7628 §4.3).
     Rejected(Mechanism),
+    /// The client has presented the empty password for this identity.
+    Unproven {
+        mechanism: Mechanism,
+        identity: String,
+    },
+}
+
+impl From<Presented> for AuthProgress {
+    fn from(presented: Presented) -> Self {
+        match presented {
+            Presented::Credentials(credentials) => Self::Complete(credentials),
+            Presented::Unproven {
+                mechanism,
+                identity,
+            } => Self::Unproven {
+                mechanism,
+                identity,
+            },
+        }
+    }
 }
 
 /// The next response.
@@ -96,19 +116,19 @@ impl Exchange {
         let text = str::from_utf8(&decoded[..length]).map_err(|_| Fault::AuthEncoding)?;
         match self.0 {
             Awaited::CramMd5(challenge) => {
-                cram_md5::response(challenge, text).map(AuthProgress::Complete)
+                cram_md5::response(challenge, text).map(AuthProgress::from)
             }
             Awaited::External => external::response(text).map(AuthProgress::Complete),
             Awaited::LoginUser => login::user(text).map(|user| {
                 let next = Self(Awaited::LoginPassword(user));
                 AuthProgress::Challenge(login::PASSWORD.to_vec(), next)
             }),
-            Awaited::LoginPassword(user) => login::password(user, text).map(AuthProgress::Complete),
+            Awaited::LoginPassword(user) => login::password(user, text).map(AuthProgress::from),
             Awaited::Oauth(mechanism) => Ok(match oauth::response(mechanism, text)? {
                 OauthResponse::Discovery => AuthProgress::Rejected(mechanism),
                 OauthResponse::Token(credentials) => AuthProgress::Complete(credentials),
             }),
-            Awaited::Plain => plain::response(text).map(AuthProgress::Complete),
+            Awaited::Plain => plain::response(text).map(AuthProgress::from),
             Awaited::Scram(start) => start
                 .respond(text)
                 .map(|waiting| AuthProgress::Keys(Box::new(waiting))),

@@ -1,6 +1,6 @@
 //! LOGIN (draft-murchison-sasl-login), which has no RFC but is widely used.
 
-use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::credentials::{Presented, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
@@ -16,16 +16,12 @@ pub(super) fn user(text: &str) -> Result<String, Fault> {
     }
 }
 
-pub(super) fn password(user: String, text: &str) -> Result<Credentials, Fault> {
+pub(super) fn password(user: String, text: &str) -> Result<Presented, Fault> {
     if text.contains('\0') {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Credentials {
-        mechanism: Mechanism::Login,
-        identity: user,
-        act_as: String::new(),
-        proof: Proof::of_password(text)?,
-    })
+    let proof = Proof::of_password(text);
+    Ok(Presented::of(Mechanism::Login, user, String::new(), proof))
 }
 
 #[cfg(test)]
@@ -37,8 +33,13 @@ mod tests {
         for (text, is_good) in [("bob", true), ("", false), ("b\0b", false), ("b\nb", false)] {
             assert_eq!(user(text).is_ok(), is_good, "{text:?}");
         }
-        for (text, is_good) in [("secret", true), ("", false), ("sec\0ret", false)] {
+        for (text, is_good) in [("secret", true), ("sec\0ret", false)] {
             assert_eq!(password("bob".into(), text).is_ok(), is_good, "{text:?}");
         }
+        let unproven = Presented::Unproven {
+            mechanism: Mechanism::Login,
+            identity: "bob".into(),
+        };
+        assert_eq!(password("bob".into(), ""), Ok(unproven));
     }
 }

@@ -1,11 +1,11 @@
 //! PLAIN (RFC 4616).
 
-use crate::auth::credentials::{Credentials, Proof, identity};
+use crate::auth::credentials::{Presented, Proof, identity};
 use crate::auth::mechanism::Mechanism;
 use crate::fault::Fault;
 
 /// `[authzid] NUL authcid NUL passwd` (RFC 4616 §2).
-pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
+pub(super) fn response(text: &str) -> Result<Presented, Fault> {
     let mut parts = text.split('\0');
     let (Some(act_as), Some(user), Some(password), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -15,12 +15,12 @@ pub(super) fn response(text: &str) -> Result<Credentials, Fault> {
     if user.is_empty() {
         return Err(Fault::AuthEncoding);
     }
-    Ok(Credentials {
-        mechanism: Mechanism::Plain,
-        identity: identity(user)?,
-        act_as: identity(act_as)?,
-        proof: Proof::of_password(password)?,
-    })
+    Ok(Presented::of(
+        Mechanism::Plain,
+        identity(user)?,
+        identity(act_as)?,
+        Proof::of_password(password),
+    ))
 }
 
 #[cfg(test)]
@@ -42,7 +42,8 @@ mod tests {
         ];
         for (text, expected) in table {
             let credentials = match response(text) {
-                Ok(credentials) => Some(credentials),
+                Ok(Presented::Credentials(credentials)) => Some(credentials),
+                Ok(other) => panic!("{other:?}"),
                 Err(fault) => {
                     assert_eq!(fault, Fault::AuthEncoding);
                     None
@@ -54,6 +55,10 @@ mod tests {
             });
             assert_eq!(parts, expected, "{text:?}");
         }
-        assert_eq!(response("\0user\0"), Err(Fault::AuthRejected));
+        let unproven = Presented::Unproven {
+            mechanism: Mechanism::Plain,
+            identity: "user".into(),
+        };
+        assert_eq!(response("\0user\0"), Ok(unproven));
     }
 }

@@ -43,6 +43,16 @@ pub enum Ask {
         /// The mechanism of the exchange.
         mechanism: Mechanism,
     },
+    /// May the client go on trying this identity? It has presented the empty password, so that there are
+    /// no credentials to check.
+    ///
+    /// Any answer that does not reject means that the credentials are invalid.
+    AuthUnproven {
+        /// The authentication identity, without control characters.
+        identity: Box<str>,
+        /// The mechanism of the exchange.
+        mechanism: Mechanism,
+    },
     /// May this client use the server? Asked before the banner is sent.
     Connect,
     /// May the client send the message now? Not asked for messages sent with BDAT.

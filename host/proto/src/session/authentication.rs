@@ -115,6 +115,17 @@ fn proceed(progress: Result<AuthProgress, Fault>, core: &mut Core) -> State {
         Ok(AuthProgress::Rejected(mechanism)) => {
             fail(mechanism, AuthFailure::Fault(Fault::AuthRejected), core)
         }
+        Ok(AuthProgress::Unproven {
+            mechanism,
+            identity,
+        }) => {
+            let identity = identity.into();
+            let ask = Ask::AuthUnproven {
+                identity,
+                mechanism,
+            };
+            State::Asking(ask, Question::Auth(mechanism))
+        }
         Err(fault) => report(AuthFailure::Fault(fault), core),
     }
 }

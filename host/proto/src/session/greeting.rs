@@ -36,14 +36,22 @@ impl Core {
 
     /// The keywords for EHLO: those of the session, of the settings and of the profile.
     fn keywords(&self) -> Vec<String> {
-        if let Some(only) = &self.settings.only_keywords {
-            return only.clone();
-        }
+        let name = |keyword: &str| keyword.split(' ').next().map(str::to_ascii_uppercase);
         let mut keywords = self.own_keywords();
+        if let Some(only) = &self.settings.only_keywords {
+            // The parameters of its own keywords are those that hold in this session.
+            let listed = |keyword: &String| {
+                match is_own_keyword(keyword) {
+                    true => keywords.iter().find(|own| name(own) == name(keyword)),
+                    false => Some(keyword),
+                }
+                .cloned()
+            };
+            return only.iter().filter_map(listed).collect();
+        }
         let of_settings = self.settings.more_keywords.iter().map(String::as_str);
         let added = of_settings.chain(self.profile.ehlo_keywords());
         for added in added.filter(|keyword| !is_own_keyword(keyword)) {
-            let name = |keyword: &str| keyword.split(' ').next().map(str::to_ascii_uppercase);
             if !keywords.iter().any(|keyword| name(keyword) == name(added)) {
                 keywords.push(added.into());
             }

@@ -57,7 +57,9 @@ pub struct Settings {
     /// Keywords added to the reply to EHLO, except those for which
     /// [`is_own_keyword`](crate::session::is_own_keyword) returns true.
     pub more_keywords: Vec<String>,
-    /// Replaces all keywords of the reply to EHLO.
+    /// Replaces all keywords of the reply to EHLO. Those for which
+    /// [`is_own_keyword`](crate::session::is_own_keyword) returns true are listed with the parameters that
+    /// hold, where they can be used.
     pub only_keywords: Option<Vec<String>>,
     /// The domains that mail is accepted for.
     pub relay: RelayDomains,

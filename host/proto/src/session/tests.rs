@@ -63,6 +63,7 @@ fn name(ask: &Ask) -> &'static str {
     match ask {
         Ask::Auth(_) => "auth",
         Ask::AuthKeys { .. } => "auth-keys",
+        Ask::AuthUnproven { .. } => "auth-unproven",
         Ask::Command { .. } => "command",
         Ask::Connect => "connect",
         Ask::Data => "data",

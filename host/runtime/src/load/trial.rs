@@ -30,10 +30,27 @@ pub(super) async fn try_out(
         true => None,
         false => Some(pool_permit(runtime, plugin, file).await?),
     };
-    run(plugin).await.map_err(|error| LoadError::Plugin {
+    let Err(error) = run(plugin).await else {
+        return Ok(());
+    };
+    Err(LoadError::Plugin {
         file: file.to_owned(),
-        error,
+        error: with_files(error, &plugin.unreadable_files().await),
     })
+}
+
+/// Adds the files that the plugin could not read to what it says. The plugin knows neither their paths
+/// nor the reason.
+fn with_files(error: PluginError, unreadable: &[String]) -> PluginError {
+    let added = |text: String| match unreadable {
+        [] => text,
+        files => format!("{text} ({})", files.join("; ")),
+    };
+    match error {
+        PluginError::Init(text) => PluginError::Init(added(text)),
+        PluginError::SelfTest(text) => PluginError::SelfTest(added(text)),
+        other => other,
+    }
 }
 
 /// Waits for a permit at most as long as a call of the plugin may take, since other plugins wait to be

@@ -67,7 +67,15 @@ impl Hash {
                 allowed: budget.memory,
             });
         }
-        Work::argon2id(self.memory, self.passes).check(budget)
+        self.work().check(budget)
+    }
+
+    pub(super) const fn memory(&self) -> u32 {
+        self.memory
+    }
+
+    pub(super) const fn work(&self) -> Work {
+        Work::argon2id(self.memory, self.passes)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> Result<bool, CannotVerify> {

@@ -46,7 +46,11 @@ impl Hash {
 
     /// Checks that verifying a password stays within a budget.
     pub(super) fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
-        Work::bcrypt(self.cost).check(budget)
+        self.work().check(budget)
+    }
+
+    pub(super) const fn work(&self) -> Work {
+        Work::bcrypt(self.cost)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {

@@ -67,6 +67,10 @@ pub enum TooCostly {
 pub(super) struct Work(u64);
 
 impl Work {
+    pub(super) const fn hundredths(self) -> u64 {
+        self.0
+    }
+
     /// Argon2id with this memory in KiB and this number of passes.
     pub(super) const fn argon2id(memory: u32, passes: u32) -> Self {
         let one = Cost::DEFAULT.memory as u64 * Cost::DEFAULT.passes as u64;

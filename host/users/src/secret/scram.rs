@@ -66,7 +66,11 @@ impl ScramKeys {
 
     /// Checks that verifying a password stays within a budget.
     pub(super) fn check_cost(&self, budget: Budget) -> Result<(), TooCostly> {
-        Work::scram(self.iterations).check(budget)
+        self.work().check(budget)
+    }
+
+    pub(super) const fn work(&self) -> Work {
+        Work::scram(self.iterations)
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {

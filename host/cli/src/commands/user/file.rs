@@ -1,10 +1,11 @@
 //! Reads the file of users, and replaces it atomically.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, Metadata, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
+use postgate_config::file::read_limited;
 use postgate_users::File;
 use tempfile::NamedTempFile;
 
@@ -14,7 +15,9 @@ use crate::commands::failure::Failure;
 /// Prints a warning if other users can read the file. With the SCRAM keys in it, they could impersonate
 /// the server.
 pub(super) fn warn_if_readable(file: &Path) {
-    let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+    // What is no file is refused when it is read.
+    let metadata = file.metadata().ok().filter(Metadata::is_file);
+    let mode = metadata.map_or(0, |metadata| metadata.mode());
     let (who, remedy) = match (mode & 0o040, mode & 0o004) {
         (_, 0o004) => ("everybody on this machine", "with chmod o-r"),
         (0o040, _) => ("its group", "unless the gateway needs it: chmod g-r"),
@@ -26,7 +29,7 @@ pub(super) fn warn_if_readable(file: &Path) {
 
 /// Reads a file that must exist.
 pub(super) fn read(file: &Path) -> Result<File, Failure> {
-    let content = fs::read(file).map_err(|error| UserIoError::ReadFile {
+    let content = read_limited(file, MAX_SIZE).map_err(|error| UserIoError::ReadFile {
         file: file.to_owned(),
         error,
     })?;
@@ -103,6 +106,8 @@ fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// The maximum size of a file in octets, as much as a gateway can let plugins read.
+const MAX_SIZE: u64 = u32::MAX as u64;
 /// The error of Linux for a lock on a file that is open for reading only, on NFS.
 const EBADF: i32 = 9;
 /// The error of Linux if no locks are available.

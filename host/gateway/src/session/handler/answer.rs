@@ -19,6 +19,10 @@ impl Handler {
                 identity,
                 mechanism,
             } => self.auth_keys(mechanism, identity).await,
+            Ask::AuthUnproven {
+                identity,
+                mechanism,
+            } => self.auth_unproven(mechanism, &identity),
             Ask::Command {
                 verb,
                 argument,

@@ -87,6 +87,21 @@ impl Handler {
         Answer::Keys(keys)
     }
 
+    /// Counts an attempt with the empty password, which no plugin is asked about.
+    pub(super) fn auth_unproven(&self, mechanism: Mechanism, identity: &str) -> Answer {
+        match self.begin_attempt(mechanism, identity) {
+            // An attempt that is dropped has failed.
+            Ok(_) => {}
+            Err(rejection) => return Answer::Reject(rejection),
+        }
+        let session = &self.context.session;
+        let (session, remote) = (&session.id, session.remote.ip());
+        let mechanism = mechanism.name();
+        let reason = "empty password";
+        info!(session, %remote, mechanism, identity, reason, "authentication failed");
+        Answer::Proceed(None)
+    }
+
     /// Ends the SCRAM exchange in progress, if there is one, as a failed attempt.
     pub(super) fn fail_exchange(&mut self, fault: Fault) {
         let Some(exchange) = self.exchange.take() else {
