@@ -25,6 +25,7 @@ fn a_rule_matches_what_python_reads() {
     });
     let sidecar: String = rules.collect();
     let gateway = Setup::new()
+        .set("limits.refusals = 0")
         .plugin("20-header-rules", "header-rules", &sidecar)
         .start();
     let mut client = Client::greeted(gateway.address());

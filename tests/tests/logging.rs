@@ -1,6 +1,7 @@
 //! The log: what each line holds, how much of it there is, and what only the operator is told.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::time::Instant;
@@ -13,6 +14,7 @@ use postgate_tests::gateway::{Gateway, Setup, program};
 use postgate_tests::log::Log;
 use postgate_tests::peer::{free_address, pause};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A backend that refuses one recipient, and breaks off at one message.
 fn backend() -> Backend {
@@ -275,19 +277,24 @@ fn the_cause_is_for_the_operator() {
         says.contains("trap.rs:") && says.contains("this plugin was asked to trap")
     });
 
-    let folder = "/proc/no-maildir-can-be-here";
-    let refusing = Setup::new().backend(&format!("maildir:{folder}")).start();
+    let place = TempDir::new().expect("a directory");
+    let folder = place.path().join("mail");
+    let backend = format!("maildir:{}", folder.display());
+    let refusing = Setup::new().backend(&backend).start();
+    // What could be used at the start is gone.
+    _ = fs::remove_dir_all(&folder);
+    fs::write(&folder, "no directory").expect("the place is free");
     let mut client = Client::greeted(refusing.address());
     client.envelope("alice@client.example", &["bob@example.org"]);
     let reply = client.message(b"Subject: x\r\n\r\n");
     assert!(
-        reply.starts_with("451 4.3.0 ") && !reply.contains("proc"),
+        reply.starts_with("451 4.3.0 ") && !reply.contains("mail/"),
         "{reply}"
     );
     let line = refusing.log().wait_for_message("backend failed");
     let error = line["error"].to_string();
     assert!(
-        error.contains(folder) && error.contains("os error 2"),
+        error.contains(&folder.display().to_string()) && error.contains("os error 20"),
         "{line}"
     );
 }

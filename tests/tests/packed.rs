@@ -82,7 +82,9 @@ fn check(paths: &BoxedStrategy<Path>, expected: &str) {
 
 fn start() -> (Gateway, Backend) {
     let backend = Backend::working();
-    let setup = Setup::new().backend(&backend.smtp());
+    let setup = Setup::new()
+        .backend(&backend.smtp())
+        .set("limits.refusals = 0");
     let setup = setup.plugin("30-attachment-blocker", "attachment-blocker", "");
     (setup.start(), backend)
 }

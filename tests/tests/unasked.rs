@@ -108,17 +108,15 @@ fn a_start_that_fails_at_any_step_serves_nobody() {
             "postgate.toml",
         ),
         (Setup::new().set("auth-secret-file = \"plugins\""), "auth-secret-file"),
-    ];
-    let of_system = [
-        (
-            Setup::new().listener(&format!("address = \"{taken}\"")),
-            "cannot listen",
-        ),
         (
             Setup::new().set("control.socket = \"postgate.toml/control.sock\""),
             "control.socket",
         ),
     ];
+    let of_system = [(
+        Setup::new().listener(&format!("address = \"{taken}\"")),
+        "cannot listen",
+    )];
     let of_operator = of_operator
         .into_iter()
         .map(|(setup, sign)| (setup, sign, true));

@@ -21,7 +21,7 @@ declare module 'postgate:plugin/types@0.1.0' {
    */
   export interface Reply {
     /**
-     * The reply code. To refuse: 400 to 599; 421 also closes the connection.
+     * The reply code. To refuse: 400 to 599; 421 and 521 also close the connection.
      */
     code: number,
     /**
@@ -210,7 +210,7 @@ declare module 'postgate:plugin/types@0.1.0' {
   }
   /**
    * Answer with this reply. The code is 400 to 599, or one of 200 to 299 that the event
-   * allows; 421 also closes the connection.
+   * allows; 421 and 521 also close the connection.
    */
   export interface QueryVerdictReply {
     tag: 'reply',
