@@ -47,8 +47,7 @@ pub(super) fn hides_content(content_type: &str, octets: &[u8], is_cut: bool) -> 
 }
 
 fn describes_content(name: &[u8]) -> bool {
-    let prefix = name.get(..CONTENT.len());
-    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(CONTENT))
+    CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn is_report(content_type: &str) -> bool {
@@ -57,8 +56,13 @@ fn is_report(content_type: &str) -> bool {
 }
 
 const PREFIX: &str = "message/";
-/// How the names of fields begin that describe content (RFC 2045 §3).
-const CONTENT: &[u8] = b"Content-";
+/// The fields by which a program finds other content (RFC 2045 §3). Reports have others whose names begin
+/// in the same way, such as `Content-Identifier`.
+const CONTENT: [&[u8]; 3] = [
+    b"Content-Disposition",
+    b"Content-Transfer-Encoding",
+    b"Content-Type",
+];
 /// Types that consist of several blocks of fields (RFC 3464, RFC 6533, RFC 3886).
 const REPORTS: [&str; 3] = [
     "delivery-status",

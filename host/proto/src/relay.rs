@@ -55,9 +55,17 @@ impl RelayDomains {
         let is_relayed =
             self.exact.contains(&domain) || self.below.iter().any(|rule| domain.ends_with(rule));
         let local_part = recipient.as_str().rsplit_once('@').map(|(local, _)| local);
-        let is_routed = || local_part.is_some_and(|local| local.contains(['%', '!', '@']));
+        let is_routed = || local_part.is_some_and(names_destination);
         is_relayed && (self.routing == SenderRouting::Accept || !is_routed())
     }
+}
+
+/// True if a local part consists of another mailbox and its destination.
+fn names_destination(local_part: &str) -> bool {
+    let inner = local_part.trim_matches('"');
+    let divided = [inner.rsplit_once(['%', '@']), inner.split_once('!')];
+    let is_whole = |(before, after): (&str, &str)| !before.is_empty() && !after.is_empty();
+    divided.into_iter().flatten().any(is_whole)
 }
 
 #[cfg(test)]
@@ -99,6 +107,10 @@ mod tests {
             let recipient = ForwardPath::parse(address, Charset::Ascii).unwrap();
             assert!(!refusing.permit(&recipient), "{address}");
             assert!(accepting.permit(&recipient), "{address}");
+        }
+        for address in ["100%@example.org", "wow!@example.org", "!x@example.org"] {
+            let recipient = ForwardPath::parse(address, Charset::Ascii).unwrap();
+            assert!(refusing.permit(&recipient), "{address}");
         }
     }
 

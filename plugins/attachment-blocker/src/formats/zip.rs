@@ -13,6 +13,8 @@ struct Header<'a> {
     method: u16,
     /// The size of the packed octets.
     packed: u32,
+    /// The size of the unpacked octets.
+    size: u32,
     name: &'a [u8],
     extra: &'a [u8],
     /// The size of the header.
@@ -34,8 +36,8 @@ impl<'a> Header<'a> {
             is_local,
             flags: u16_at(octets, flags),
             method: u16_at(octets, flags + 2),
-            packed: u32::from(u16_at(octets, flags + 12))
-                | u32::from(u16_at(octets, flags + 14)) << 16,
+            packed: u32_at(octets, flags + 12),
+            size: u32_at(octets, flags + 16),
             name,
             extra: &rest[..extra_length.min(rest.len())],
             length: fixed + name_length + extra_length,
@@ -64,7 +66,9 @@ impl<'a> Header<'a> {
     /// True for the entry of a directory, which has no octets. A backslash at the end of a name makes a
     /// directory only to some programs.
     fn is_directory(&self, name: &[u8]) -> bool {
-        let is_empty = self.packed == 0;
+        // Some programs pack even nothing.
+        let is_packed_nothing = self.method == DEFLATED && self.packed <= MAX_NOTHING;
+        let is_empty = self.packed == 0 || is_packed_nothing && self.size == 0;
         match name.last() {
             Some(b'/') => is_empty,
             Some(b'\\') => is_empty && self.flags & SIZE_BEHIND == 0,
@@ -127,6 +131,10 @@ fn report(header: &Header<'_>, offset: u32, take: &mut Take<'_>) -> Option<Strin
         .or_else(|| take(file(Packing::Deflated, DEFLATED, u32::MAX)))
 }
 
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(octets, at)) | u32::from(u16_at(octets, at + 2)) << 16
+}
+
 fn u16_at(octets: &[u8], at: usize) -> u16 {
     match octets.get(at..at + 2) {
         Some(&[low, high]) => u16::from_le_bytes([low, high]),
@@ -135,6 +143,8 @@ fn u16_at(octets: &[u8], at: usize) -> u16 {
 }
 
 const STORED: u16 = 0;
+/// The size of no octets packed with Deflate, at most.
+const MAX_NOTHING: u32 = 5;
 const DEFLATED: u16 = 8;
 const AES: u16 = 99;
 /// All methods of APPNOTE 4.4.5.
