@@ -51,8 +51,8 @@ impl LogQueue {
         Ok(queue)
     }
 
-    /// Passes the number of lines that were dropped so far to `counter`, and from now on that of each
-    /// further ones. `counter` must neither wait nor write to the log.
+    /// Passes the number of lines that were dropped so far to `counter`, and from now on that of further
+    /// ones. `counter` must neither wait nor write to the log.
     pub(crate) fn count_dropped(&self, counter: impl Fn(u64) + Send + 'static) {
         let mut queue = self.0.lock();
         counter(std::mem::take(&mut queue.uncounted));

@@ -304,18 +304,17 @@ impl IncomingConnection {
             return refusal;
         }
         match listener.early_talkers {
-            EarlyTalkers::Refuse if preamble.early.is_empty() => {
-                if preamble::sends_early(&mut self.stream, listener.greet_delay).await {
+            EarlyTalkers::Refuse => {
+                let is_early = match preamble.early.is_empty() {
+                    true => preamble::sends_early(&mut self.stream, listener.greet_delay).await,
+                    // A proxy may send what is the client's together with its header.
+                    false => !preamble.is_from_proxy(),
+                };
+                if is_early {
                     info!(session = self.id, remote = %self.remote, "sent data before the banner");
                     return Some(EARLY_TALKER);
                 }
             }
-            // The proxy may have sent them with its header, and they are those of the client.
-            EarlyTalkers::Refuse if !preamble.is_from_proxy() => {
-                info!(session = self.id, remote = %self.remote, "sent data before the banner");
-                return Some(EARLY_TALKER);
-            }
-            EarlyTalkers::Refuse => {}
             // The timer has a resolution of a millisecond, which a pause of 0 would take.
             EarlyTalkers::Accept if listener.greet_delay.is_zero() => {}
             EarlyTalkers::Accept => tokio::select! {

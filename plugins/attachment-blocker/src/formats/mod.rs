@@ -50,3 +50,9 @@ pub(crate) enum Packing {
 
 /// Receives what is found, and returns something to end the search.
 pub(crate) type Take<'a> = dyn FnMut(Finding) -> Option<String> + 'a;
+
+/// A number in the order of octets that these formats have. Returns `None` behind the end.
+fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    let octets = octets.get(at..at + 4)?;
+    octets.try_into().ok().map(u32::from_le_bytes)
+}

@@ -1,6 +1,6 @@
 //! TNEF (MS-OXTNEF): `winmail.dat`, in which Outlook puts attachments.
 
-use super::{File, Finding, Packing, Take};
+use super::{File, Finding, Packing, Take, u32_at};
 use crate::source::Source;
 
 /// Reports the attachments.
@@ -123,11 +123,6 @@ fn unicode(octets: &[u8]) -> String {
         .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
     let units: Vec<_> = units.take_while(|unit| *unit != 0).collect();
     String::from_utf16_lossy(&units)
-}
-
-fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
-    let octets = octets.get(at..at + 4)?;
-    octets.try_into().ok().map(u32::from_le_bytes)
 }
 
 /// A level, an id and a length.

@@ -4,7 +4,7 @@
 //! ways: from the end, from the beginning, or by looking for signatures. Whatever has a signature is
 //! therefore an entry.
 
-use super::{File, Finding, Packing, Take};
+use super::{File, Finding, Packing, Take, u32_at};
 
 /// The header of an entry, in front of its octets or in a directory.
 struct Header<'a> {
@@ -36,8 +36,8 @@ impl<'a> Header<'a> {
             is_local,
             flags: u16_at(octets, flags),
             method: u16_at(octets, flags + 2),
-            packed: u32_at(octets, flags + 12),
-            size: u32_at(octets, flags + 16),
+            packed: u32_at(octets, flags + 12)?,
+            size: u32_at(octets, flags + 16)?,
             name,
             extra: &rest[..extra_length.min(rest.len())],
             length: fixed + name_length + extra_length,
@@ -129,10 +129,6 @@ fn report(header: &Header<'_>, offset: u32, take: &mut Take<'_>) -> Option<Strin
     };
     take(file(Packing::Stored, STORED, length))
         .or_else(|| take(file(Packing::Deflated, DEFLATED, u32::MAX)))
-}
-
-fn u32_at(octets: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(octets, at)) | u32::from(u16_at(octets, at + 2)) << 16
 }
 
 fn u16_at(octets: &[u8], at: usize) -> u16 {
