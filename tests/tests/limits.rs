@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use postgate_tests::backend::Backend;
 use postgate_tests::client::Client;
-use postgate_tests::gateway::Setup;
+use postgate_tests::gateway::{Gateway, Setup};
 use postgate_tests::peer::pause;
 use postgate_tests::process::processor_time;
 
@@ -27,15 +27,21 @@ fn a_line_that_drips_in_is_too_late() {
     client.expect("421 4.4.2");
 }
 
-#[test]
-fn a_message_that_takes_too_long_is_dropped() {
-    let backend = Backend::working();
+/// A gateway that does not wait long for a message, and a client that is about to send one.
+fn impatient(backend: &Backend) -> (Gateway, Client) {
     let gateway = Setup::new()
         .backend(&backend.smtp())
         .set("limits.message-timeout = \"300ms\"")
         .start();
     let mut client = Client::greeted(gateway.address());
     client.envelope("alice@client.example", &["bob@example.org"]);
+    (gateway, client)
+}
+
+#[test]
+fn a_message_that_takes_too_long_is_dropped() {
+    let backend = Backend::working();
+    let (_gateway, mut client) = impatient(&backend);
     client.says("DATA", "354");
     let mut lines = 0;
     while client.has_heard_nothing() {
@@ -52,12 +58,7 @@ fn a_message_that_takes_too_long_is_dropped() {
 #[test]
 fn chunks_that_go_on_for_too_long_are_dropped() {
     let backend = Backend::working();
-    let gateway = Setup::new()
-        .backend(&backend.smtp())
-        .set("limits.message-timeout = \"300ms\"")
-        .start();
-    let mut client = Client::greeted(gateway.address());
-    client.envelope("alice@client.example", &["bob@example.org"]);
+    let (_gateway, mut client) = impatient(&backend);
     let mut chunks = 0;
     let reply = loop {
         let reply = client.ask("BDAT 0");

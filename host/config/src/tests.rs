@@ -18,6 +18,12 @@ use super::*;
 
 const MINIMAL: &str = "hostname = \"mx.example.org\"\n[[backend]]\naddress = \"maildir:mail\"\n";
 
+/// The rules of `relay.domains`.
+fn relay_rules(config: &Config) -> Vec<&str> {
+    let domains = config.relay.domains.iter();
+    domains.map(RelayDomain::as_str).collect()
+}
+
 fn parse(text: &str) -> Result<Config, Vec<String>> {
     parse_with(text, &[])
 }
@@ -90,13 +96,7 @@ fn reads_values() {
     assert_eq!(config.limits.spool_memory, 10_000);
     assert_eq!(config.limits.shutdown_grace, Duration::ZERO);
     assert_eq!(config.limits.command_timeout, Duration::from_secs(3600));
-    let rules: Vec<&str> = config
-        .relay
-        .domains
-        .iter()
-        .map(RelayDomain::as_str)
-        .collect();
-    assert_eq!(rules, ["example.org", ".example.net"]);
+    assert_eq!(relay_rules(&config), ["example.org", ".example.net"]);
     assert_eq!(
         config.backend.unwrap().address.to_string(),
         "lmtp://[::1]:24"

@@ -4,7 +4,7 @@ use std::path;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{MINIMAL, parse_with};
+use super::{MINIMAL, parse_with, relay_rules};
 use crate::*;
 
 const FILE: &str = r#"
@@ -64,13 +64,7 @@ fn overrides_replace_values_of_the_file() {
         ],
     );
     assert_eq!(config.listener_names(), ["mx"]);
-    let rules: Vec<&str> = config
-        .relay
-        .domains
-        .iter()
-        .map(RelayDomain::as_str)
-        .collect();
-    assert_eq!(rules, ["a.example", ".b.example"]);
+    assert_eq!(relay_rules(&config), ["a.example", ".b.example"]);
     let backend = config.backend.unwrap();
     let here = path::absolute("mail").unwrap();
     assert_eq!(backend.address, BackendAddress::Maildir(here));
