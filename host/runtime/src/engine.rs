@@ -144,7 +144,7 @@ fn build(instances: Option<u32>) -> wasmtime::Result<(Engine, Linker<HostState>,
     let mut linker = Linker::new(&engine);
     AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     wasi::add_to_linker(&mut linker)?;
-    start_epoch_thread(&engine);
+    start_epoch_thread(&engine)?;
     info!(instances, wall, "plugin runtime is ready");
     Ok((engine, linker, instances))
 }
@@ -185,13 +185,15 @@ fn max_instances() -> u32 {
 const DEFAULT_MAX_MAP_COUNT: u32 = 65_530;
 
 /// Starts the thread that advances the epoch of the engine. It ends when the engine is dropped.
-fn start_epoch_thread(engine: &Engine) {
+fn start_epoch_thread(engine: &Engine) -> wasmtime::Result<()> {
     let engine = engine.weak();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("epoch".to_owned());
+    let started = thread.spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
             thread::sleep(TICK);
         }
     });
+    Ok(started.map(drop)?)
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, getrlimit};
 
 use super::config_source::ConfigSource;
 use super::failure::{EX_USAGE, Failure};
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs the command to its end.
     pub(crate) fn run(self) -> Result<(), Failure> {
+        if !matches!(self.command, Command::Compile) {
+            require_open_files()?;
+        }
         match self.command {
             Command::Certificate { gateway, pem } => certificate::run(&gateway, pem),
             Command::Check(source) => check::run(&source),
@@ -34,6 +38,19 @@ impl Arguments {
         }
     }
 }
+
+/// Checks that this process may open the files that any command needs. Without them, libraries panic.
+fn require_open_files() -> Result<(), Failure> {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(limit) if limit < MIN_OPEN_FILES => Err(Failure::runtime(format!(
+            "this process may open {limit} files, and needs {MIN_OPEN_FILES} (ulimit -n, LimitNOFILE=)"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The lowest limit on open files with which the program starts. A gateway needs three for each session.
+const MIN_OPEN_FILES: u64 = 64;
 
 #[derive(Debug, Subcommand)]
 enum Command {

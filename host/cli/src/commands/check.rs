@@ -30,7 +30,13 @@ pub(super) fn run(source: &ConfigSource) -> Result<(), Failure> {
         let delivery = Delivery::new(backend, &config.hostname);
         errors.collect(delivery.map_err(|error| vec![error]));
     }
-    let plugins = errors.collect(load_plugins(&config)?);
+    let plugins = match load_plugins(&config)? {
+        // What the machine cannot do says nothing of the files.
+        Err(errors) if errors.iter().any(|error| error.host_cause().is_some()) => {
+            return Err(Failure::plugins(errors));
+        }
+        plugins => errors.collect(plugins),
+    };
     match (certificates, plugins) {
         (Some(certificates), Some(plugins)) if errors.0.is_empty() => print(Summary {
             config,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fmt, io};
 
+use postgate_runtime::LoadError;
+
 /// Why a command fails.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -24,6 +26,14 @@ impl Failure {
 
     pub(super) fn input<E: Error + 'static>(errors: Vec<E>) -> Self {
         Self::Input(errors.into_iter().map(|error| error.into()).collect())
+    }
+
+    /// Plugins cannot be loaded: a mistake in their files, or the failure of the machine where it is one.
+    pub(super) fn plugins(errors: Vec<LoadError>) -> Self {
+        match errors.iter().find(|error| error.host_cause().is_some()) {
+            Some(of_machine) => Self::runtime(of_machine.to_string()),
+            None => Self::input(errors),
+        }
     }
 
     pub(super) fn runtime(error: impl Into<Box<dyn Error>>) -> Self {

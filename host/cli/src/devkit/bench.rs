@@ -68,7 +68,7 @@ impl CallStatistics {
     }
 }
 
-/// Runs a workload with a plugin.
+/// Runs a workload with a plugin. Calls `progress` with the number of sessions before each of them.
 ///
 /// # Errors
 ///
@@ -77,6 +77,7 @@ pub fn run(
     plugin: &Path,
     cache: Option<&Path>,
     workload: &Workload,
+    mut progress: impl FnMut(u32),
 ) -> Result<Report, HarnessError> {
     let harness = Harness::load(plugin, cache)?;
     let envelope = Envelope {
@@ -87,7 +88,8 @@ pub fn run(
     let mut fresh = Vec::new();
     let mut warm: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
     let mut failures = 0;
-    for _ in 0..workload.sessions {
+    for number in 0..workload.sessions {
+        progress(number);
         let mut session = harness.open(&Table::new())?;
         mail::send_repeatedly(
             &mut session,

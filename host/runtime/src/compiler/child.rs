@@ -6,6 +6,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+use rayon::ThreadPoolBuilder;
 use wasmtime::Engine;
 
 use super::code_config::code_config;
@@ -53,7 +54,8 @@ fn prepare() -> io::Result<(Engine, Missing)> {
     limit_resources(limits.memory, limits.cpu).map_err(failed("a limit cannot be set"))?;
     let engine = Engine::new(&code_config()).map_err(io::Error::other)?;
     let missing = confine().map_err(failed("a privilege cannot be given up"))?;
-    end_after(limits.elapsed).map_err(failed("no thread can be started"))?;
+    end_after(limits.elapsed).map_err(failed(NO_THREAD))?;
+    start_threads().map_err(failed(NO_THREAD))?;
     Ok((engine, missing))
 }
 
@@ -76,6 +78,18 @@ fn end_after(time: Duration) -> io::Result<()> {
     thread.spawn(watch)?;
     Ok(())
 }
+
+/// Starts the threads that the engine compiles with. It would start them itself, and panic without them.
+fn start_threads() -> io::Result<()> {
+    let threads = ThreadPoolBuilder::new().num_threads(THREADS);
+    threads.build_global().map_err(io::Error::other)
+}
+
+/// What fails if the system allows no more threads.
+const NO_THREAD: &str = "no thread can be started (ulimit -u, pids.max)";
+
+/// The number of threads that compile. Each has a stack and memory of its own, which count.
+const THREADS: usize = 4;
 
 /// The time that the gateway has to end a child itself.
 const GRACE: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub enum CompilerError {
     /// The compiler lacks something of the machine, such as a thread.
     #[error("the compiler cannot be run: {}", Printable(.0))]
     Failed(String),
-    /// The compiler cannot be started or heard.
+    /// The compiler cannot be heard.
     #[error("the compiler cannot be run: {0}")]
     Io(#[source] io::Error),
     /// The compilation needs more memory than it may have, or than the machine has.
@@ -49,6 +50,9 @@ pub enum CompilerError {
     /// The code is larger than that of an honest file can be.
     #[error("its code is larger than {0} octets, the most for a file of its size")]
     TooLarge(u64),
+    /// The program that compiles plugins cannot be started.
+    #[error("the compiler {} cannot be started: {}", .0.display(), start_error(.0, .1))]
+    Start(PathBuf, #[source] io::Error),
     /// The compilation takes too long.
     #[error("compiling it takes longer than plugins.load-time of {0:?}")]
     Time(Duration),
@@ -65,13 +69,26 @@ impl CompilerError {
     pub(crate) fn host_cause(&self) -> Option<&'static str> {
         match self {
             Self::Code(error) if is_of_host(error) => Some("memory"),
-            Self::Failed(_) | Self::Io(_) => Some("compiler"),
+            Self::Failed(_) | Self::Io(_) | Self::Start(..) => Some("compiler"),
             // The compiler never ends so. The system does it, above all when memory runs out.
             Self::Ended { status, .. } if status.signal() == Some(libc::SIGKILL) => {
                 Some("compiler")
             }
             _ => None,
         }
+    }
+}
+
+/// Names the remedy where the reason is known.
+fn start_error(program: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound if program.starts_with("/proc") => {
+            format!("{error}; is /proc mounted?")
+        }
+        io::ErrorKind::WouldBlock => {
+            format!("{error}; no more processes may run (ulimit -u, pids.max)")
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -26,10 +26,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component as WasmComponent;
@@ -143,18 +141,21 @@ impl Compiler {
         if wasm.len() <= QUICK_SIZE {
             let quick = self.quick.enter(wasm.len()).await;
             let mut child = Child::start(settings, wasm)?;
-            if let Ok(report) = timeout(QUICK_TIME, child.report()).await {
+            if let Some(report) = child.quick_report().await {
                 return report;
             }
             // The file is small, and takes long. It goes on if there is room, and begins again later
             // if there is none: others wait for the place that it has.
             if let Some(_slow) = self.slow.try_enter() {
                 drop(quick);
+                child.make_way();
                 return child.report().await;
             }
         }
         let _slow = self.slow.enter(wasm.len()).await;
-        Child::start(settings, wasm)?.report().await
+        let mut child = Child::start(settings, wasm)?;
+        child.make_way();
+        child.report().await
     }
 
     /// Logs what the kernel lacks to confine a child, once.
@@ -184,9 +185,6 @@ fn load(engine: &Engine, compiled: &Compiled) -> Result<Code, CompilerError> {
 
 /// The size in octets up to which a file is expected to compile quickly.
 const QUICK_SIZE: usize = 4 << 20;
-
-/// The time after which a compilation is slow.
-const QUICK_TIME: Duration = Duration::from_secs(2);
 
 /// The most compilations of one lane at a time. Each may take as much memory as one may.
 const MAX_PLACES: usize = 4;

@@ -1,14 +1,17 @@
 //! The child process as the gateway sees it.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group, setpriority_pgrp};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, Command};
-use tokio::time::{Instant, timeout_at};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::CompilerError;
 use super::report::{MAX_HEAD, Report};
@@ -46,11 +49,12 @@ impl<'a> Child<'a> {
         settings: &'a CompilerSettings,
         wasm: &'a [u8],
     ) -> Result<Self, CompilerError> {
+        // Whoever started the gateway may have left SIGCHLD ignored, and the system would then forget how
+        // a child has ended. A handler ends that, and stays.
+        drop(signal(SignalKind::child()).map_err(CompilerError::Io)?);
         let mut process = Command::new(&settings.program)
             .args(&settings.arguments)
             .env_clear()
-            // Each thread has stacks and memory of its own, which count.
-            .env("RAYON_NUM_THREADS", THREADS)
             // The allocator would take its first gigabyte at once.
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .current_dir("/")
@@ -60,7 +64,7 @@ impl<'a> Child<'a> {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(CompilerError::Io)?;
+            .map_err(|error| CompilerError::Start(settings.program.clone(), error))?;
         let pipes = (
             process.stdin.take(),
             process.stdout.take(),
@@ -110,13 +114,58 @@ impl<'a> Child<'a> {
         }
     }
 
+    /// Waits for the report as long as the compilation can be called quick, by the processor time that it
+    /// has used: a machine with much to do makes nobody slow. Returns `None` when it no longer can; the
+    /// child goes on.
+    pub(super) async fn quick_report(&mut self) -> Option<Result<Report, CompilerError>> {
+        let end = Instant::now() + QUICK_TIME;
+        loop {
+            if let Ok(report) = timeout(LOOK_INTERVAL, self.report()).await {
+                return Some(report);
+            }
+            if self.cpu_used() >= QUICK_CPU || Instant::now() >= end {
+                return None;
+            }
+        }
+    }
+
+    /// Lets quick compilations go first at the processor.
+    pub(super) fn make_way(&self) {
+        if let Some(group) = self.group() {
+            // It fails only if the child has ended.
+            _ = setpriority_pgrp(Some(group), SLOW_NICENESS);
+        }
+    }
+
+    /// The processor time that the child has used so far, or all that it may use to be quick if the
+    /// system does not tell.
+    fn cpu_used(&self) -> Duration {
+        let stat = self.process.id().and_then(|id| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+            cpu_ticks(&stat.ok()?)
+        });
+        match stat {
+            Some(ticks) => Duration::from_secs(ticks) / TICKS_PER_SECOND,
+            None => QUICK_CPU,
+        }
+    }
+
+    /// The process group of the child, or `None` if it has ended.
+    fn group(&self) -> Option<Pid> {
+        let id = i32::try_from(self.process.id()?).ok()?;
+        Pid::from_raw(id)
+    }
+
     fn failure(&self, status: ExitStatus, said: &[u8]) -> CompilerError {
         let limits = self.settings.limits;
         let said = String::from_utf8_lossy(said).trim().to_owned();
         // The texts are those of the standard library, which ends a process that lacks memory or
         // stack by a signal that may have other causes.
-        if said.contains("memory allocation of") {
-            return CompilerError::Memory(limits.memory);
+        if ["memory allocation of", "out of memory"]
+            .iter()
+            .any(|text| said.contains(text))
+        {
+            return lack_of_memory(limits.memory);
         }
         if said.contains("has overflowed its stack") {
             return CompilerError::Nested;
@@ -131,12 +180,33 @@ impl<'a> Child<'a> {
 impl Drop for Child<'_> {
     /// Ends the child with everything that it has started. The runtime waits for its end.
     fn drop(&mut self) {
-        let id = self.process.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(Pid::from_raw) {
+        if let Some(group) = self.group() {
             // It fails if all of them have ended already.
             _ = kill_process_group(group, Signal::KILL);
         }
     }
+}
+
+/// The error of a child that got no more memory: of the file if it had as much as it may have, or else of the
+/// machine.
+fn lack_of_memory(limit: u64) -> CompilerError {
+    let inherited = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
+    match inherited.into_iter().flatten().min() {
+        Some(less) if less < limit => CompilerError::Failed(format!(
+            "the system allows the gateway {less} octets of memory (ulimit -v, -d), \
+             less than plugins.load-memory of {limit} octets"
+        )),
+        _ => CompilerError::Memory(limit),
+    }
+}
+
+/// The ticks of the clock that a process has used, in user mode and in the kernel, according to its `stat`
+/// (proc_pid_stat(5)).
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    // The name of the process comes second, in parentheses, and may contain anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let (user, system) = (fields.next()?, fields.next()?);
+    Some(user.parse::<u64>().ok()? + system.parse::<u64>().ok()?)
 }
 
 /// The most octets of the code of a file. Code is two to four times as large as the file.
@@ -180,11 +250,23 @@ async fn end_of(mut source: impl AsyncRead + Unpin) -> Result<Vec<u8>, CompilerE
     }
 }
 
+/// The unit in which Linux tells processor times (`USER_HZ`), on every architecture that runs plugins.
+const TICKS_PER_SECOND: u32 = 100;
+
+/// The processor time up to which a compilation is quick. A plugin in Rust takes a tenth of a second.
+const QUICK_CPU: Duration = Duration::from_millis(500);
+
+/// The elapsed time up to which a compilation can be quick.
+const QUICK_TIME: Duration = Duration::from_secs(5);
+
+/// How often the processor time of a quick compilation is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The priority of a slow compilation, from -20, the highest, to 19.
+const SLOW_NICENESS: i32 = 15;
+
 /// How much of the standard error of a child is kept, in octets.
 const MAX_SAID: usize = 512;
-
-/// The number of threads of a child.
-const THREADS: &str = "4";
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use tokio::task::{JoinSet, yield_now};
 use wasmtime::Config;
 
 use super::*;
@@ -103,6 +105,36 @@ async fn files_are_compiled_at_the_same_time() {
         for entry in fs::read_dir(directory.path()).unwrap() {
             // It fails for the report, which stays.
             _ = fs::remove_dir(entry.unwrap().path());
+        }
+    }
+}
+
+/// However many take long, and though they are smaller: what is quick is done. Without a bound on the time of
+/// quick work, this test would never end.
+#[tokio::test]
+async fn who_is_slow_holds_up_nobody_who_is_quick() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report");
+    let report = Report {
+        missing: Missing::default(),
+        outcome: Outcome::Refused(ComponentError::NotWasm),
+    };
+    fs::write(&file, report.head()).unwrap();
+    let spin = "if [ \"$(tail -c 4)\" = spin ]; then while :; do :; done; fi; exec cat \"$0\"";
+    let compiler = Arc::new(script(spin, &file));
+    let mut slow = JoinSet::new();
+    for _ in 0..6 {
+        let compiler = Arc::clone(&compiler);
+        slow.spawn(async move { compiler.compile(b"spin", "").await.err() });
+    }
+    // They come first.
+    yield_now().await;
+    let quick = [EMPTY, EMPTY].concat();
+    tokio::select! {
+        biased;
+        ended = slow.join_next() => panic!("{ended:?}"),
+        outcome = compiler.compile(&quick, "") => {
+            assert!(matches!(outcome, Err(CompilerError::Component(_))));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `postgate plugin bench`: measures the cost of a plugin.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::devkit::bench::{self, CallStatistics, Workload};
 use clap::Args;
@@ -45,8 +47,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         messages: arguments.messages,
         message,
     };
-    let report = bench::run(&arguments.plugin, arguments.cache.as_deref(), &workload)
-        .map_err(|error| Failure::input(vec![error]))?;
+    let mut progress = Progress::to(workload.sessions);
+    let report = bench::run(
+        &arguments.plugin,
+        arguments.cache.as_deref(),
+        &workload,
+        |number| progress.show(number),
+    )
+    .map_err(|error| Failure::input(vec![error]))?;
     if arguments.json {
         let events: Vec<_> = report.events.iter().map(row).collect();
         return print(format_args!(
@@ -70,6 +78,32 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         failures => Err(Failure::runtime(format!(
             "the plugin failed {failures} times"
         ))),
+    }
+}
+
+/// Shows on a terminal how far the benchmark is, once a second.
+struct Progress {
+    sessions: u32,
+    /// When it was shown last, or `None` if nobody looks.
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    fn to(sessions: u32) -> Self {
+        let is_watched = io::stderr().is_terminal();
+        Self {
+            sessions,
+            shown: is_watched.then(Instant::now),
+        }
+    }
+
+    fn show(&mut self, number: u32) {
+        if let Some(shown) = &mut self.shown
+            && shown.elapsed() >= Duration::from_secs(1)
+        {
+            *shown = Instant::now();
+            eprintln!("{number} of {} sessions", self.sessions);
+        }
     }
 }
 

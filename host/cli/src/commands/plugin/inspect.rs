@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let runtime = Runtime::new(RuntimeSettings::of(&plugins), Dns::default(), metrics);
         let runtime = runtime.map_err(Failure::runtime)?;
         let inspection = postgate_runtime::inspect(&runtime, file, u64::MAX).await;
-        inspection.map_err(|error| Failure::input(vec![error]))
+        inspection.map_err(|error| Failure::plugins(vec![error]))
     })?;
     match arguments.json {
         true => print(format_args!("{}\n", value(&inspection, &sidecar))),
