@@ -28,7 +28,12 @@ impl Samples {
         self.quantile(50)
     }
 
-    fn quantile(&self, percent: usize) -> Duration {
+    /// Returns the time that so many percent, below 100, are not above.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::median`].
+    pub fn quantile(&self, percent: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         sorted[sorted.len() * percent / 100]

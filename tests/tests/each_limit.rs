@@ -121,10 +121,11 @@ fn limits() -> BTreeMap<&'static str, Limit> {
 }
 
 /// Limits that are the same for all listeners: they count across them, or are those of the process.
-const OF_THE_GATEWAY: [&str; 5] = [
+const OF_THE_GATEWAY: [&str; 6] = [
     "auth-failure-window",
     "auth-failures-per-account",
     "auth-failures-per-address",
+    "plugin-cpu-per-client",
     "shutdown-grace",
     "spool-memory",
 ];

@@ -59,6 +59,7 @@ fn a_listener_can_override_every_limit_except_global_ones() {
         "auth-failure-window",
         "auth-failures-per-account",
         "auth-failures-per-address",
+        "plugin-cpu-per-client",
         "shutdown-grace",
         "spool-memory",
     ];
@@ -166,6 +167,7 @@ fn a_minimal_configuration_has_the_documented_defaults() {
         ("quarantine.maildir", config.quarantine.is_none()),
         ("plugins.directory", config.plugins.directory.is_none()),
         ("plugins.cache", config.plugins.cache.is_none()),
+        ("plugins.memory", config.plugins.memory.is_none()),
         ("plugins.instances", config.plugins.instances.is_none()),
         ("control.socket", config.control_socket.is_none()),
         ("runtime.workers", config.runtime.workers.is_none()),

@@ -46,6 +46,9 @@ pub struct Limits {
     /// The time limit for all plugins together at one event, with the delays that they ask for; at most
     /// [`Self::MAX_PLUGINS_TIMEOUT`].
     pub plugins_timeout: Duration,
+    /// The most processor time that plugins may use for one client in a minute; 0 for no limit. The same
+    /// for all listeners.
+    pub plugin_cpu_per_client: Duration,
     /// The time limit for a client to read a reply.
     pub write_timeout: Duration,
     /// The time limit for a TLS handshake.
@@ -91,6 +94,7 @@ impl Default for Limits {
             command_timeout: Duration::from_mins(5),
             message_timeout: Duration::from_mins(10),
             plugins_timeout: Duration::from_mins(5),
+            plugin_cpu_per_client: Duration::from_secs(30),
             write_timeout: Duration::from_mins(2),
             tls_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
@@ -107,6 +111,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Limits {
     let default = Limits::default();
     Limits {
         shutdown_grace: section.value_or("shutdown-grace", default.shutdown_grace),
+        plugin_cpu_per_client: section
+            .value_or("plugin-cpu-per-client", default.plugin_cpu_per_client),
         auth_failures_per_address: section.value_or(
             "auth-failures-per-address",
             default.auth_failures_per_address,
@@ -126,6 +132,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Limits {
 /// Reads the limits of one listener, which override those of all.
 pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> Limits {
     let Limits {
+        plugin_cpu_per_client,
         shutdown_grace,
         auth_failures_per_address,
         auth_failures_per_account,
@@ -158,6 +165,7 @@ pub(super) fn read_of_listener(section: &mut Section<'_>, general: &Limits) -> L
         plugins_timeout: section.timeout("plugins-timeout", general.plugins_timeout),
         write_timeout: section.timeout("write-timeout", general.write_timeout),
         tls_timeout: section.timeout("tls-timeout", general.tls_timeout),
+        plugin_cpu_per_client,
         shutdown_grace,
         auth_failures_per_address,
         auth_failures_per_account,

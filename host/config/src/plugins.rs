@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::Section;
-use super::value::Octets;
+use super::value::{LargeOctets, Octets};
 
 /// The settings for all plugins together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub struct Plugins {
     pub watch: bool,
     /// The interval of scans for changes, above 0.
     pub rescan: Duration,
+    /// The most memory of all plugin instances together, in octets. If `None`, half the memory of the
+    /// machine.
+    pub memory: Option<u64>,
     /// The most plugin instances at a time, at least 1. If `None`, as many as the machine can hold.
     pub instances: Option<u32>,
 }
@@ -58,6 +61,7 @@ impl Default for Plugins {
             max_file_size: 64 << 20,
             watch: true,
             rescan: Duration::from_secs(30),
+            memory: None,
             instances: None,
         }
     }
@@ -83,6 +87,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Plugins {
         max_file_size: octets(section, "max-file-size", default.max_file_size),
         watch: section.value_or("watch", default.watch),
         rescan: section.timeout("rescan", default.rescan),
+        memory: section.value("memory").map(|LargeOctets(size)| size),
         instances: section.above_zero("instances"),
     }
 }

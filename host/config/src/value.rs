@@ -91,22 +91,42 @@ impl Setting for Octets {
         r#"a size such as "25MiB", "512KiB" or "10MB", or a number of octets, below 4 GiB"#;
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        let Some(text) = value.as_str() else {
-            return u32::read(value).map(Self);
-        };
-        let (number, unit) = number_and_unit(text)?;
-        let factor = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "kB" | "KB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            _ => return None,
-        };
-        number.checked_mul(factor).map(Self)
+        u32::try_from(octets(value)?).ok().map(Self)
     }
+}
+
+/// A size above 0, of what can be larger than a file or a message.
+#[derive(Clone, Copy)]
+pub(super) struct LargeOctets(pub(super) u64);
+
+impl Setting for LargeOctets {
+    const ALLOWED: &'static str =
+        r#"a size above 0, such as "8GiB" or "512MiB", or a number of octets, below 4 EiB"#;
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let size = octets(value)?;
+        (1..1 << 62).contains(&size).then_some(Self(size))
+    }
+}
+
+/// Returns a size in octets.
+fn octets(value: &DeValue<'_>) -> Option<u64> {
+    let Some(text) = value.as_str() else {
+        let integer = value.as_integer()?;
+        return u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    };
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    u64::from(number).checked_mul(factor)
 }
 
 /// A size above 0.

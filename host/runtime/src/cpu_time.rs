@@ -7,25 +7,41 @@
 //! that computes for long.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Runs a call. Code inside the call can read its CPU time with [`cpu_used`].
-pub(super) async fn with_cpu_clock<F: Future>(call: F) -> F::Output {
-    let mut call = pin!(call);
-    let mut used_before = Duration::ZERO;
-    poll_fn(|cx| {
-        begin_poll(used_before);
-        let polled = call.as_mut().poll(cx);
-        if polled.is_pending() {
-            used_before = cpu_used();
+/// A call whose CPU time is measured, wherever it is polled. Code inside the call can read its CPU time with
+/// [`cpu_used`].
+pub(super) struct Metered<F> {
+    /// It can go to another thread between two polls.
+    call: Pin<Box<F>>,
+    used: Duration,
+}
+
+impl<F: Future> Metered<F> {
+    pub(super) fn new(call: F) -> Self {
+        Self {
+            call: Box::pin(call),
+            used: Duration::ZERO,
         }
+    }
+
+    /// Polls the call. It must not be polled again after it is ready.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        begin_poll(self.used);
+        let polled = self.call.as_mut().poll(context);
+        self.used = cpu_used();
         polled
-    })
-    .await
+    }
+
+    /// The CPU time of the call until now.
+    pub(super) const fn used(&self) -> Duration {
+        self.used
+    }
 }
 
 /// Returns the CPU time of the current call of this thread so far. The error is at most [`MAX_AGE`].
@@ -50,7 +66,7 @@ fn begin_poll(used_before: Duration) {
         _ => Reading::now(),
     };
     READING.set(Some(reading));
-    POLL.set(Poll {
+    POLL.set(Start {
         used_before,
         began,
         reading,
@@ -60,9 +76,9 @@ fn begin_poll(used_before: Duration) {
 /// The greatest age at which a reading of the CPU clock is reused.
 const MAX_AGE: Duration = Duration::from_millis(1);
 
-/// The latest poll of a call on this thread.
+/// The beginning of the latest poll of a call on this thread.
 #[derive(Clone, Copy)]
-struct Poll {
+struct Start {
     used_before: Duration,
     began: Instant,
     reading: Reading,
@@ -87,7 +103,7 @@ impl Reading {
 
 thread_local! {
     static READING: Cell<Option<Reading>> = const { Cell::new(None) };
-    static POLL: Cell<Poll> = Cell::new(Poll {
+    static POLL: Cell<Start> = Cell::new(Start {
         used_before: Duration::ZERO,
         began: Instant::now(),
         reading: Reading::now(),
@@ -97,6 +113,11 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn with_cpu_clock<F: Future>(call: F) -> F::Output {
+        let mut call = Metered::new(call);
+        std::future::poll_fn(|context| call.poll(context)).await
+    }
 
     /// Works until the thread has used this much CPU time.
     fn work(time: Duration) {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -14,6 +13,7 @@ use crate::bindings::AllEvents;
 use crate::compiler::{CacheError, CacheSettings, Compiler, CompilerSettings, code_config};
 use crate::host::{HostState, MAX_MEMORIES, MAX_MODULES, MAX_TABLES, wasi};
 use crate::metrics::PluginMetricsFamily;
+use crate::resources::{ClientCpu, LongCalls, MemoryBudget, Resources, Ticker};
 use postgate_config::Plugins;
 use postgate_contract::PluginLimits;
 use postgate_dns::Dns;
@@ -24,6 +24,7 @@ pub struct Runtime {
     linker: Linker<HostState>,
     compiler: Compiler,
     instances: Arc<Semaphore>,
+    resources: Arc<Resources>,
     dns: Dns,
     metrics: PluginMetricsFamily,
 }
@@ -40,12 +41,19 @@ impl Runtime {
         metrics: PluginMetricsFamily,
     ) -> Result<Self, EngineError> {
         let (engine, linker, instances) = build(settings.instances)?;
+        let ticker = Ticker::start(&engine).map_err(wasmtime::Error::from)?;
+        let resources = Resources {
+            long_calls: LongCalls::new(ticker),
+            clients: Arc::new(ClientCpu::new(settings.client_cpu)),
+            memory: Arc::new(MemoryBudget::new(settings.memory)),
+        };
         let compiler = Compiler::new(engine.clone(), settings.compiler, settings.cache)?;
         Ok(Self {
             engine,
             linker,
             compiler,
             instances: Arc::new(Semaphore::new(instances as usize)),
+            resources: Arc::new(resources),
             dns,
             metrics,
         })
@@ -56,6 +64,16 @@ impl Runtime {
         &self.instances
     }
 
+    /// The memory of all instances.
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.resources.memory
+    }
+
+    /// The processor time that plugins use, by client.
+    pub fn clients(&self) -> &Arc<ClientCpu> {
+        &self.resources.clients
+    }
+
     /// The resolver for DNS queries of plugins.
     pub const fn dns(&self) -> &Dns {
         &self.dns
@@ -64,6 +82,10 @@ impl Runtime {
     /// The metrics of all plugins.
     pub const fn metrics(&self) -> &PluginMetricsFamily {
         &self.metrics
+    }
+
+    pub(super) const fn resources(&self) -> &Arc<Resources> {
+        &self.resources
     }
 
     pub(super) const fn compiler(&self) -> &Compiler {
@@ -85,6 +107,10 @@ pub struct RuntimeSettings<'a> {
     /// The greatest number of instances at a time, by default [`DEFAULT_INSTANCES`]. It is reduced to
     /// what the machine can hold.
     pub instances: Option<u32>,
+    /// The most memory of all instances together, in octets, by default half the memory of the machine.
+    pub memory: Option<u64>,
+    /// The most processor time that plugins may use for one client in a minute; 0 for no limit.
+    pub client_cpu: Duration,
     /// The directory for compiled code. Without one, nothing is stored.
     pub cache: Option<CacheSettings<'a>>,
     /// The program that compiles plugin files. Without one, only plugins in the cache can be loaded.
@@ -92,10 +118,12 @@ pub struct RuntimeSettings<'a> {
 }
 
 impl<'a> RuntimeSettings<'a> {
-    /// The settings of a configuration.
+    /// The settings of a configuration, without a limit on clients.
     pub fn of(plugins: &'a Plugins) -> Self {
         Self {
             instances: plugins.instances,
+            memory: plugins.memory,
+            client_cpu: Duration::ZERO,
             cache: CacheSettings::of(plugins),
             compiler: CompilerSettings::of(plugins),
         }
@@ -124,9 +152,6 @@ impl std::fmt::Debug for Runtime {
 /// The default of `plugins.instances`: 1,000 sessions with four plugins each.
 pub const DEFAULT_INSTANCES: u32 = 4_000;
 
-/// The interval at which running guests are interrupted to check their CPU time.
-const TICK: Duration = Duration::from_millis(5);
-
 /// Creates an engine, its linker, and the number of instances that it has room for.
 fn build(instances: Option<u32>) -> wasmtime::Result<(Engine, Linker<HostState>, u32)> {
     let wall = max_instances();
@@ -144,7 +169,6 @@ fn build(instances: Option<u32>) -> wasmtime::Result<(Engine, Linker<HostState>,
     let mut linker = Linker::new(&engine);
     AllEvents::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     wasi::add_to_linker(&mut linker)?;
-    start_epoch_thread(&engine)?;
     info!(instances, wall, "plugin runtime is ready");
     Ok((engine, linker, instances))
 }
@@ -183,17 +207,3 @@ fn max_instances() -> u32 {
 
 /// The default of `vm.max_map_count` in Linux.
 const DEFAULT_MAX_MAP_COUNT: u32 = 65_530;
-
-/// Starts the thread that advances the epoch of the engine. It ends when the engine is dropped.
-fn start_epoch_thread(engine: &Engine) -> wasmtime::Result<()> {
-    let engine = engine.weak();
-    let thread = thread::Builder::new().name("epoch".to_owned());
-    let started = thread.spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(TICK);
-        }
-    });
-    Ok(started.map(drop)?)
-}

@@ -36,6 +36,9 @@ pub enum HostFault {
     /// A listed file cannot be read for lack of a resource of the machine.
     #[error("a listed file cannot be read")]
     File,
+    /// All instances together have as much memory as they may, in octets.
+    #[error("exceeded plugins.memory of {0} octets for all instances together")]
+    Memory(u64),
     /// The message cannot be read from the spool, or decoded content cannot be stored.
     #[error("the message cannot be read or decoded: {0}")]
     Message(#[source] io::Error),
@@ -55,12 +58,13 @@ pub enum HostFault {
 
 impl HostFault {
     /// Returns the class of the fault, for logs and metrics: `dns`, `file`, `memory`, `message`,
-    /// `plugins-timeout`, `random`, `shared-instances`, `space` or `task`.
+    /// `plugins-memory`, `plugins-timeout`, `random`, `shared-instances`, `space` or `task`.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Busy(_) => "shared-instances",
             Self::Dns => "dns",
             Self::File => "file",
+            Self::Memory(_) => "plugins-memory",
             Self::Message(_) if self.is_lack_of_space() => "space",
             Self::Message(_) => "message",
             Self::Patience(_) => "plugins-timeout",

@@ -2,6 +2,7 @@
 //! question.
 
 use postgate_contract::{Event, for_each_event};
+use postgate_proto::address::Charset;
 use wasmtime::Store;
 use wasmtime::component::{Instance as WasmInstance, InstancePre};
 
@@ -11,7 +12,7 @@ use crate::bindings::events::{
     on_reset, on_self_test, on_starttls, on_vrfy,
 };
 use crate::context::Context;
-use crate::convert;
+use crate::convert::{self, Arguments};
 use crate::error::PluginError;
 use crate::host::HostState;
 use crate::question::Question;
@@ -82,184 +83,143 @@ for_each_event!(functions);
 /// The result of a call. The outer error is one of the engine, the inner one of the answer.
 type CallResult = wasmtime::Result<Result<PluginAnswer, PluginError>>;
 
-/// Evaluates to the function of an event. If the component does not export it, the enclosing function
+/// A call of an event function, which belongs to no session.
+pub(crate) struct Call {
+    event: Event,
+    arguments: Arguments,
+    /// The characters that addresses in the answer may have.
+    charset: Charset,
+    /// True for a command that the gateway knows.
+    is_known: bool,
+}
+
+impl Call {
+    /// The call that asks a question.
+    pub(crate) fn new(question: Question<'_>, context: &Context) -> Self {
+        Self {
+            event: question.event(),
+            charset: question.charset(context),
+            is_known: matches!(question, Question::Command(line) if line.known),
+            arguments: Arguments::of(question),
+        }
+    }
+}
+
+/// Calls the function of an event. If the component does not export it, the enclosing function
 /// returns [`PluginError::NotExported`]: a plugin that cannot answer has failed, and has not said "next".
-macro_rules! function {
-    ($guests:ident.$interface:ident, $event:ident) => {
+macro_rules! call {
+    ($guests:ident.$interface:ident.$call:ident($($argument:expr),*), $event:ident) => {
         match &$guests.$interface {
-            Some(function) => function,
+            Some(function) => function.$call($($argument),*).await?,
             None => return Ok(Err(PluginError::NotExported(Event::$event))),
         }
     };
 }
 
 impl Guests {
-    /// Calls the function of a question with its facts.
+    /// Makes a call.
     ///
     /// # Errors
     ///
     /// The outer error means that the guest trapped or exceeded a limit, the inner one that its answer is
     /// invalid.
-    pub(crate) async fn ask(
-        &self,
-        question: Question<'_>,
-        store: &mut Store<HostState>,
-        context: &Context,
-    ) -> CallResult {
-        match question {
-            Question::Proxy
-            | Question::Connect
-            | Question::Helo(_)
-            | Question::StartTls
-            | Question::AuthKeys(_)
-            | Question::Auth(_) => self.ask_about_client(question, store).await,
-            Question::Mail(_)
-            | Question::Rcpt(_)
-            | Question::Data
-            | Question::Headers
-            | Question::BodyChunk(_)
-            | Question::Message => self.ask_about_mail(question, store, context).await,
-            Question::Vrfy(_) | Question::Expn(_) | Question::Help(_) | Question::Command(_) => {
-                self.ask_for_reply(question, store).await
+    pub(crate) async fn ask(&self, call: Call, store: &mut Store<HostState>) -> CallResult {
+        let Call {
+            event,
+            arguments,
+            charset,
+            is_known,
+        } = call;
+        let answer = match (event, arguments) {
+            (Event::Proxy, _) => convert::proxy(call!(self.on_proxy.call_on_proxy(store), Proxy)),
+            (Event::Connect, _) => {
+                convert::connect(call!(self.on_connect.call_on_connect(store), Connect))
             }
-            Question::Outcome(_) | Question::Reset(_) | Question::Disconnect(_) => {
-                self.notify(question, store).await
+            (Event::Helo, Arguments::Text(name)) => {
+                convert::helo(call!(self.on_helo.call_on_helo(store, &name), Helo))
             }
-        }
-    }
-
-    async fn ask_about_client(
-        &self,
-        question: Question<'_>,
-        store: &mut Store<HostState>,
-    ) -> CallResult {
-        let answer = match question {
-            Question::Proxy => {
-                let function = function!(self.on_proxy, Proxy);
-                convert::proxy(function.call_on_proxy(store).await?)
+            (Event::StartTls, _) => {
+                convert::starttls(call!(self.on_starttls.call_on_starttls(store), StartTls))
             }
-            Question::Connect => {
-                let function = function!(self.on_connect, Connect);
-                convert::connect(function.call_on_connect(store).await?)
+            (Event::AuthKeys, Arguments::Text(identity)) => convert::auth_keys(call!(
+                self.on_auth_keys.call_on_auth_keys(store, &identity),
+                AuthKeys
+            )),
+            (Event::Auth, Arguments::Credentials(credentials)) => {
+                convert::auth(call!(self.on_auth.call_on_auth(store, &credentials), Auth))
             }
-            Question::Helo(introduction) => {
-                let function = function!(self.on_helo, Helo);
-                convert::helo(function.call_on_helo(store, &introduction.name).await?)
-            }
-            Question::StartTls => {
-                let function = function!(self.on_starttls, StartTls);
-                convert::starttls(function.call_on_starttls(store).await?)
-            }
-            Question::AuthKeys(identity) => {
-                let function = function!(self.on_auth_keys, AuthKeys);
-                convert::auth_keys(function.call_on_auth_keys(store, identity).await?)
-            }
-            Question::Auth(credentials) => {
-                let function = function!(self.on_auth, Auth);
-                let credentials = convert::credentials(credentials);
-                convert::auth(function.call_on_auth(store, &credentials).await?)
-            }
-            other => return misrouted(other),
-        };
-        Ok(answer.map_err(PluginError::from))
-    }
-
-    async fn ask_about_mail(
-        &self,
-        question: Question<'_>,
-        store: &mut Store<HostState>,
-        context: &Context,
-    ) -> CallResult {
-        let charset = question.charset(context);
-        let answer = match question {
-            Question::Mail(transaction) => {
-                let function = function!(self.on_mail, Mail);
-                let sender = transaction.envelope.sender.as_str();
-                convert::mail(function.call_on_mail(store, sender).await?, charset)
-            }
-            Question::Rcpt(recipient) => {
-                let function = function!(self.on_rcpt, Rcpt);
-                let parameters = convert::parameters(&recipient.parameters);
-                let path = recipient.path.as_str();
-                let answer = function.call_on_rcpt(store, path, &parameters).await?;
+            (Event::Mail, Arguments::Text(sender)) => convert::mail(
+                call!(self.on_mail.call_on_mail(store, &sender), Mail),
+                charset,
+            ),
+            (Event::Rcpt, Arguments::Recipient(path, parameters)) => {
+                let answer = call!(self.on_rcpt.call_on_rcpt(store, &path, &parameters), Rcpt);
                 convert::rcpt(answer, charset)
             }
-            Question::Data => {
-                let function = function!(self.on_data, Data);
-                convert::data(function.call_on_data(store).await?)
+            (Event::Data, _) => convert::data(call!(self.on_data.call_on_data(store), Data)),
+            (Event::Headers, _) => {
+                convert::headers(call!(self.on_headers.call_on_headers(store), Headers))
             }
-            Question::Headers => {
-                let function = function!(self.on_headers, Headers);
-                convert::headers(function.call_on_headers(store).await?)
+            (Event::BodyChunk, Arguments::BodyChunk(chunk)) => {
+                let answer = call!(
+                    self.on_body_chunk.call_on_body_chunk(store, &chunk),
+                    BodyChunk
+                );
+                convert::body_chunk_answer(answer)
             }
-            Question::BodyChunk(chunk) => {
-                let function = function!(self.on_body_chunk, BodyChunk);
-                let chunk = convert::body_chunk(chunk);
-                convert::body_chunk_answer(function.call_on_body_chunk(store, &chunk).await?)
+            (Event::Message, _) => convert::message(
+                call!(self.on_message.call_on_message(store), Message),
+                charset,
+            ),
+            (event, arguments) => {
+                return self
+                    .ask_beside_mail(event, arguments, is_known, store)
+                    .await;
             }
-            Question::Message => {
-                let function = function!(self.on_message, Message);
-                convert::message(function.call_on_message(store).await?, charset)
-            }
-            other => return misrouted(other),
         };
         Ok(answer.map_err(PluginError::from))
     }
 
-    async fn ask_for_reply(
+    /// Asks for the reply to a command that is no step of a transaction, or gives notice.
+    async fn ask_beside_mail(
         &self,
-        question: Question<'_>,
+        event: Event,
+        arguments: Arguments,
+        is_known: bool,
         store: &mut Store<HostState>,
     ) -> CallResult {
-        let answer = match question {
-            Question::Vrfy(user) => {
-                let function = function!(self.on_vrfy, Vrfy);
-                convert::vrfy(function.call_on_vrfy(store, user).await?)
+        let answer = match (event, arguments) {
+            (Event::Vrfy, Arguments::Text(user)) => {
+                convert::vrfy(call!(self.on_vrfy.call_on_vrfy(store, &user), Vrfy))
             }
-            Question::Expn(list) => {
-                let function = function!(self.on_expn, Expn);
-                convert::expn(function.call_on_expn(store, list).await?)
+            (Event::Expn, Arguments::Text(list)) => {
+                convert::expn(call!(self.on_expn.call_on_expn(store, &list), Expn))
             }
-            Question::Help(topic) => {
-                let function = function!(self.on_help, Help);
-                convert::help(function.call_on_help(store, topic).await?)
+            (Event::Help, Arguments::Text(topic)) => {
+                convert::help(call!(self.on_help.call_on_help(store, &topic), Help))
             }
-            Question::Command(line) => {
-                let function = function!(self.on_command, Command);
-                let command = convert::command_line(line);
-                let answer = function.call_on_command(store, &command).await?;
-                convert::command(answer, line.known)
+            (Event::Command, Arguments::Command(command)) => {
+                let answer = call!(self.on_command.call_on_command(store, &command), Command);
+                convert::command(answer, is_known)
             }
-            other => return misrouted(other),
+            (Event::Outcome, Arguments::Outcome(outcome)) => {
+                call!(self.on_outcome.call_on_outcome(store, &outcome), Outcome);
+                Ok(PluginAnswer::NEXT)
+            }
+            (Event::Reset, Arguments::Reset(cause)) => {
+                call!(self.on_reset.call_on_reset(store, cause), Reset);
+                Ok(PluginAnswer::NEXT)
+            }
+            (Event::Disconnect, Arguments::Disconnect(summary)) => {
+                call!(
+                    self.on_disconnect.call_on_disconnect(store, summary),
+                    Disconnect
+                );
+                Ok(PluginAnswer::NEXT)
+            }
+            // It does not happen. The compiler demands a value, and an error is safer than "next".
+            (event, _) => return Ok(Err(PluginError::NotExported(event))),
         };
         Ok(answer.map_err(PluginError::from))
     }
-
-    async fn notify(&self, question: Question<'_>, store: &mut Store<HostState>) -> CallResult {
-        match question {
-            Question::Outcome(outcome) => {
-                let function = function!(self.on_outcome, Outcome);
-                let outcome = convert::outcome(outcome);
-                function.call_on_outcome(store, &outcome).await?;
-            }
-            Question::Reset(cause) => {
-                let function = function!(self.on_reset, Reset);
-                let cause = convert::cause(cause);
-                function.call_on_reset(store, cause).await?;
-            }
-            Question::Disconnect(summary) => {
-                let function = function!(self.on_disconnect, Disconnect);
-                let summary = convert::summary(summary);
-                function.call_on_disconnect(store, summary).await?;
-            }
-            other => return misrouted(other),
-        }
-        Ok(Ok(PluginAnswer::NEXT))
-    }
-}
-
-/// The result for a question that [`Guests::ask`] passed to the wrong function, which does not happen. The
-/// compiler demands a value, and an error is safer than "next".
-fn misrouted(question: Question<'_>) -> CallResult {
-    Ok(Err(PluginError::NotExported(question.event())))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::str::Utf8Error;
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -9,43 +10,42 @@ use std::time::Duration;
 
 use postgate_contract::TimeLimits;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tracing::Instrument as _;
 use wasmtime::{Store, Trap};
 
 use crate::context::Context;
-use crate::cpu_time::with_cpu_clock;
 use crate::error::{HostFault, LimitExceeded, PluginError, is_of_host, log_text};
-use crate::exports::Guests;
-use crate::host::{HostError, HostState, PluginFacts, View};
+use crate::exports::{Call, Guests};
+use crate::host::{Denied, HostError, HostState, PluginFacts, View};
 use crate::metrics::Counted;
 use crate::question::Question;
+use crate::resources::{Elapsed, Resources, TICKS_OF_SHORT_CALL};
 use crate::verdict::PluginAnswer;
 
 /// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
 /// undefined state.
 pub struct Instance {
     facts: Arc<PluginFacts>,
-    store: Store<HostState>,
-    guests: Guests,
+    /// What a call needs and takes with it; `None` during a call, and for ever if the call does not end.
+    guest: Option<Box<Guest>>,
     /// The permit to use a shared instance, or `None` if the session has the instance for itself.
     pub(super) permit: Option<OwnedSemaphorePermit>,
     /// Counts the instance in the metrics until it is dropped.
     _counted: Counted,
 }
 
+/// The memory of an instance and its functions.
+pub(super) struct Guest {
+    pub(super) store: Store<HostState>,
+    pub(super) functions: Guests,
+}
+
 impl Instance {
-    /// Wraps an instance that was initialised in `store`.
-    pub(super) const fn new(
-        facts: Arc<PluginFacts>,
-        store: Store<HostState>,
-        guests: Guests,
-        counted: Counted,
-    ) -> Self {
+    /// Wraps a guest that was initialised.
+    pub(super) fn new(facts: Arc<PluginFacts>, guest: Guest, counted: Counted) -> Self {
         Self {
             facts,
-            store,
-            guests,
+            guest: Some(Box::new(guest)),
             permit: None,
             _counted: counted,
         }
@@ -63,11 +63,12 @@ impl Instance {
     ) -> Result<PluginAnswer, PluginError> {
         let budget = Budget::of(question.event().time_limits(), &self.facts);
         let view = View::new(Arc::clone(context), &question);
-        budget.begin(&mut self.store, view);
-        let result = budget
-            .run(self.guests.ask(question, &mut self.store, context))
-            .await;
-        let answer = budget.finish(&mut self.store, &self.facts, result)??;
+        let call = Call::new(question, context);
+        let answer = self.run(&budget, view, |mut guest| async move {
+            let answer = guest.functions.ask(call, &mut guest.store).await;
+            (guest, answer)
+        });
+        let answer = answer.await??;
         let limit = self.facts.limits.edits;
         match answer.edits.len() > limit as usize {
             true => Err(PluginError::Limit {
@@ -84,14 +85,42 @@ impl Instance {
     ///
     /// Fails if the plugin traps, exceeds a limit, or returns an error.
     pub async fn self_test(&mut self, context: &Arc<Context>) -> Result<(), PluginError> {
-        let Some(guest) = self.guests.self_test.clone() else {
-            return Ok(());
-        };
         let budget = Budget::of(TimeLimits::Message, &self.facts);
-        budget.begin(&mut self.store, View::of(Arc::clone(context)));
-        let result = budget.run(guest.call_on_self_test(&mut self.store)).await;
-        let tested = budget.finish(&mut self.store, &self.facts, result)?;
-        tested.map_err(|text| PluginError::SelfTest(log_text(&text)))
+        let view = View::of(Arc::clone(context));
+        let tested = self.run(&budget, view, |mut guest| async move {
+            let tested = match &guest.functions.self_test {
+                None => Ok(Ok(())),
+                Some(function) => function.call_on_self_test(&mut guest.store).await,
+            };
+            (guest, tested)
+        });
+        tested
+            .await?
+            .map_err(|text| PluginError::SelfTest(log_text(&text)))
+    }
+
+    /// Makes a call within its limits. The guest goes with it, and comes back if it ends.
+    async fn run<T, F>(
+        &mut self,
+        budget: &Budget,
+        view: View,
+        work: impl FnOnce(Box<Guest>) -> F,
+    ) -> Result<T, PluginError>
+    where
+        T: Send,
+        F: Future<Output = (Box<Guest>, wasmtime::Result<T>)> + Send + 'static,
+    {
+        let Some(mut guest) = self.guest.take() else {
+            let text = "the instance has failed and is asked again";
+            return Err(PluginError::Trap(wasmtime::format_err!("{text}")));
+        };
+        let client = view.client();
+        budget.begin(&mut guest.store, view);
+        let call = work(guest);
+        let (mut guest, result) = budget.run(client, &self.facts.resources, call).await?;
+        let result = budget.finish(guest.store.data_mut(), &self.facts, result);
+        self.guest = Some(guest);
+        result
     }
 }
 
@@ -170,17 +199,33 @@ impl Budget {
     /// Prepares the store for a call that can see `view`.
     pub(super) fn begin(&self, store: &mut Store<HostState>, view: View) {
         store.data_mut().begin_call(view, self.cpu);
-        // At each epoch, the callback of the store compares the CPU time with the limit.
-        store.set_epoch_deadline(1);
+        // The callback of the store compares the CPU time with the limit.
+        store.set_epoch_deadline(TICKS_OF_SHORT_CALL);
     }
 
-    /// Runs a call, and measures its CPU time.
+    /// Runs a call for a client, who is charged for its CPU time.
     ///
     /// # Errors
     ///
     /// Fails if the call exceeds its wall-clock time.
-    pub(super) async fn run<F: Future>(&self, call: F) -> Result<F::Output, Elapsed> {
-        timeout(self.wall, with_cpu_clock(call)).await
+    pub(super) async fn run<F>(
+        &self,
+        client: IpAddr,
+        resources: &Resources,
+        call: F,
+    ) -> Result<F::Output, PluginError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        // The lines of its log belong to the session, on whatever thread.
+        let call = call.in_current_span();
+        let charge = |time| resources.clients.charge(client, time);
+        let ended = resources.long_calls.run(client, self.wall, call, charge);
+        ended.await.map_err(|Elapsed| PluginError::Wall {
+            key: self.wall_key,
+            limit: self.wall,
+        })
     }
 
     /// Ends a call, and converts its error.
@@ -190,27 +235,20 @@ impl Budget {
     /// Fails if the call failed. The error names the limit that was exceeded, if there is one.
     pub(super) fn finish<T>(
         &self,
-        store: &mut Store<HostState>,
+        state: &mut HostState,
         facts: &PluginFacts,
-        result: Result<wasmtime::Result<T>, Elapsed>,
+        result: wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
-        let state = store.data_mut();
         state.end_call();
         let error = match result {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error,
-            Err(_) => {
-                return Err(PluginError::Wall {
-                    key: self.wall_key,
-                    limit: self.wall,
-                });
-            }
+            Ok(value) => return Ok(value),
+            Err(error) => error,
         };
-        if state.memory.lacks_memory {
-            return Err(HostFault::Room(error).into());
-        }
-        if state.memory.exceeded {
-            return Err(PluginError::Memory(facts.limits.memory));
+        match state.memory.denied() {
+            Some(Denied::Machine) => return Err(HostFault::Room(error).into()),
+            Some(Denied::Budget(limit)) => return Err(HostFault::Memory(limit).into()),
+            Some(Denied::Plugin) => return Err(PluginError::Memory(facts.limits.memory)),
+            None => {}
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => Err(PluginError::Cpu {

@@ -29,6 +29,7 @@ mod printable;
 pub mod question;
 pub mod recording;
 mod registry;
+mod resources;
 mod shared;
 mod store;
 pub mod verdict;
@@ -48,4 +49,5 @@ pub use self::registry::{
     Inventory, PluginListing, PluginListingEntry, PluginRegistry, PluginSet, PluginStatus,
     RegistrySettings, WatchSettings, watch,
 };
+pub use self::resources::{ClientCpu, MemoryBudget};
 pub use self::store::SessionStores;

@@ -11,16 +11,17 @@ use crate::breaker::Breaker;
 use crate::compiler::Code;
 use crate::context::Context;
 use crate::cpu_time::cpu_used;
+use crate::engine::Runtime;
 use crate::error::{PluginError, log_text};
 use crate::exports::{Exports, Guests};
 use crate::files::Files;
 use crate::host::{HostState, PluginFacts, View};
-use crate::instance::{Budget, Instance};
-use crate::metrics::{Counted, PluginMetrics, PluginMetricsFamily};
+use crate::instance::{Budget, Guest, Instance};
+use crate::metrics::{Counted, PluginMetrics};
+use crate::resources::TICKS_OF_SLICE;
 use crate::shared::{Lease, SharedInstances};
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::{Event, Isolation, TimeLimits};
-use postgate_dns::Dns;
 
 /// A plugin that was loaded and checked, with its sidecar, breaker and metrics.
 pub struct LoadedPlugin {
@@ -28,11 +29,16 @@ pub struct LoadedPlugin {
     hash: String,
     version: Option<String>,
     sidecar: Sidecar,
-    pre: InstancePre<HostState>,
-    exports: Exports,
+    code: Arc<LinkedCode>,
     metrics: PluginMetrics,
     breaker: Breaker,
     shared: Option<SharedInstances<Instance>>,
+}
+
+/// What instances are made of.
+struct LinkedCode {
+    pre: InstancePre<HostState>,
+    exports: Exports,
 }
 
 /// The identity of a version of a plugin.
@@ -51,12 +57,12 @@ impl LoadedPlugin {
         identity: Identity,
         sidecar: Sidecar,
         pre: InstancePre<HostState>,
-        dns: Dns,
-        metrics: &PluginMetricsFamily,
+        runtime: &Runtime,
     ) -> Self {
         let breaker = Breaker::new(sidecar.breaker.clone());
         let facts = PluginFacts {
-            dns,
+            dns: runtime.dns().clone(),
+            resources: Arc::clone(runtime.resources()),
             files: Files::new(&identity.name, &sidecar.files, sidecar.limits.file_size),
             name: identity.name,
             config_json: sidecar.config.to_string(),
@@ -68,7 +74,7 @@ impl LoadedPlugin {
         let handled = Event::ALL
             .into_iter()
             .filter(|event| exports.has(*event) && is_enabled(&sidecar, *event));
-        let metrics = metrics.of(&facts.name, handled);
+        let metrics = runtime.metrics().of(&facts.name, handled);
         Self {
             metrics,
             breaker,
@@ -77,8 +83,7 @@ impl LoadedPlugin {
             hash: identity.sha256,
             version: identity.version,
             sidecar,
-            exports,
-            pre,
+            code: Arc::new(LinkedCode { pre, exports }),
         }
     }
 
@@ -155,7 +160,7 @@ impl LoadedPlugin {
     /// The compiled code.
     pub(super) fn code(&self) -> Code {
         Code {
-            component: self.pre.component().clone(),
+            component: self.code.pre.component().clone(),
             version: self.version.clone(),
         }
     }
@@ -163,22 +168,22 @@ impl LoadedPlugin {
     /// True if the plugin is asked about an event: it exports the function, and the sidecar enables the
     /// event.
     pub fn handles(&self, event: Event) -> bool {
-        self.exports.has(event) && is_enabled(&self.sidecar, event)
+        self.code.exports.has(event) && is_enabled(&self.sidecar, event)
     }
 
     /// The events whose functions the plugin exports, in the order of a session.
     pub fn exported_events(&self) -> impl Iterator<Item = Event> {
         Event::ALL
             .into_iter()
-            .filter(|event| self.exports.has(*event))
+            .filter(|event| self.code.exports.has(*event))
     }
 
     /// True for `init` and `self-test`, which are called when the plugin is loaded, if the plugin exports
     /// them.
     pub(super) fn is_called_at_loading(&self, name: &str) -> bool {
         match name {
-            "init" => self.exports.init.is_some(),
-            "self-test" => self.exports.self_test.is_some(),
+            "init" => self.code.exports.init.is_some(),
+            "self-test" => self.code.exports.self_test.is_some(),
             _ => false,
         }
     }
@@ -189,39 +194,51 @@ impl LoadedPlugin {
     ///
     /// Fails if the plugin cannot be instantiated within its limits, or if `on-init` returns an error.
     pub async fn start(&self, context: &Arc<Context>) -> Result<Instance, PluginError> {
-        let mut store = Store::new(self.pre.engine(), HostState::new(Arc::clone(&self.facts)));
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(self.facts.limits.hostcall_bytes as usize);
-        store.set_max_component_handles(MAX_HANDLES);
-        store.epoch_deadline_callback(|mut store| {
-            match cpu_used() < store.data_mut().cpu {
-                // Yields to other sessions; the guest continues when it is polled again.
-                true => Ok(UpdateDeadline::YieldCustom(
-                    1,
-                    Box::pin(tokio::task::yield_now()),
-                )),
-                false => Ok(UpdateDeadline::Interrupt),
-            }
-        });
         // An interpreter takes longer to start than to answer, so the limits of a message apply.
         let budget = Budget::of(TimeLimits::Message, &self.facts);
-        budget.begin(&mut store, View::of(Arc::clone(context)));
-        let started = budget.run(self.instantiate(&mut store)).await;
-        let finished = budget.finish(&mut store, &self.facts, started);
-        let (guests, initialised) = finished.map_err(|error| match error {
+        let mut store = self.new_store();
+        let view = View::of(Arc::clone(context));
+        let client = view.client();
+        budget.begin(&mut store, view);
+        let code = Arc::clone(&self.code);
+        let starting = async move {
+            let started = code.instantiate(&mut store).await;
+            (store, started)
+        };
+        let (mut store, started) = budget.run(client, &self.facts.resources, starting).await?;
+        let finished = budget.finish(store.data_mut(), &self.facts, started);
+        let (functions, initialised) = finished.map_err(|error| match error {
             PluginError::Trap(error) => PluginError::Instantiate(error),
             other => other,
         })?;
         initialised.map_err(|text| PluginError::Init(log_text(&text)))?;
         let counted = Counted::on(&self.metrics.instances);
-        Ok(Instance::new(
-            Arc::clone(&self.facts),
-            store,
-            guests,
-            counted,
-        ))
+        let guest = Guest { store, functions };
+        Ok(Instance::new(Arc::clone(&self.facts), guest, counted))
     }
 
+    /// The store of a new instance, with its limits.
+    fn new_store(&self) -> Store<HostState> {
+        let state = HostState::new(Arc::clone(&self.facts));
+        let mut store = Store::new(self.code.pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(self.facts.limits.hostcall_bytes as usize);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.epoch_deadline_callback(|mut store| {
+            match cpu_used() < store.data_mut().cpu {
+                // Makes way for others; the guest continues when it is polled again.
+                true => Ok(UpdateDeadline::YieldCustom(
+                    TICKS_OF_SLICE,
+                    Box::pin(tokio::task::yield_now()),
+                )),
+                false => Ok(UpdateDeadline::Interrupt),
+            }
+        });
+        store
+    }
+}
+
+impl LinkedCode {
     /// Instantiates the component and calls `on-init`, whose error is the inner one.
     async fn instantiate(
         &self,

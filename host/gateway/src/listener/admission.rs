@@ -31,8 +31,12 @@ pub(crate) enum AdmissionError {
     Address,
     /// The open files of the process.
     Descriptors,
+    /// The processor time that plugins may use for the client.
+    Cpu,
     /// All connections, or the instances of plugins.
     Full,
+    /// The memory of all instances of plugins.
+    Memory,
     /// The connection rate of the client's address.
     Rate,
 }

@@ -24,7 +24,7 @@ use super::admission::{Admission, AdmissionError, ClientPermit, ConnectionPermit
 use super::permits::SessionPermits;
 use super::preamble::{self, ConnectionPreamble, PreambleError};
 use super::replies::{
-    EARLY_TALKER, NO_PROXY_HEADER, RATE_EXCEEDED, TOO_BUSY, TOO_MANY_CONNECTIONS,
+    EARLY_TALKER, NO_PROXY_HEADER, RATE_EXCEEDED, TOO_BUSY, TOO_MANY_CONNECTIONS, TOO_MUCH_WORK,
 };
 use crate::error_chain::Chain;
 use crate::metrics::Counted;
@@ -109,8 +109,9 @@ impl IncomingConnection {
         // A session keeps its plugins, even if a reload replaces them in the registry.
         let plugins = Arc::clone(&state.shared.plugins.current().set);
         let (pipeline, is_recorded) = self.pipeline(&plugins);
-        let Some(instances) = self.reserve_instances(&pipeline) else {
-            return self.deny(AdmissionError::Full).await;
+        let instances = match self.reserve_instances(&pipeline, remote.ip()) {
+            Ok(permit) => permit,
+            Err(error) => return self.deny(error).await,
         };
         let permits = SessionPermits {
             _connection: connection,
@@ -149,18 +150,34 @@ impl IncomingConnection {
             &self.state.listener.name,
             Arc::clone(&self.state.settings),
         )
-        .bounded_by(self.state.listener.limits.plugins_timeout);
+        .bounded_by(self.state.listener.limits.plugins_timeout)
+        .charged_to(Arc::clone(self.state.shared.runtime.clients()));
         match Recorder::new(&self.id, recorded) {
             Some(recorder) => (pipeline.observed_by(Arc::new(recorder)), true),
             None => (pipeline, false),
         }
     }
 
-    /// Reserves the plugin instances that the session may need. Returns `None` if too few are free.
-    fn reserve_instances(&self, pipeline: &Pipeline<LoadedPlugin>) -> Option<OwnedSemaphorePermit> {
+    /// Reserves the plugin instances that the session of a client may need.
+    ///
+    /// # Errors
+    ///
+    /// Fails if too few are free, or too little memory or processor time is left for them.
+    fn reserve_instances(
+        &self,
+        pipeline: &Pipeline<LoadedPlugin>,
+        client: IpAddr,
+    ) -> Result<OwnedSemaphorePermit, AdmissionError> {
+        let runtime = &self.state.shared.runtime;
         let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
-        let instances = Arc::clone(self.state.shared.runtime.instances());
-        instances.try_acquire_many_owned(count).ok()
+        if count > 0 && !runtime.memory().has_room() {
+            return Err(AdmissionError::Memory);
+        }
+        if runtime.clients().is_exhausted(client) {
+            return Err(AdmissionError::Cpu);
+        }
+        let permit = Arc::clone(runtime.instances()).try_acquire_many_owned(count);
+        permit.map_err(|_| AdmissionError::Full)
     }
 
     /// Reads the PROXY header if the listener expects one from this peer.
@@ -342,11 +359,13 @@ impl IncomingConnection {
         let (reason, reply) = match error {
             AdmissionError::Descriptors => ("descriptors", &TOO_BUSY),
             AdmissionError::Address => ("address", &TOO_MANY_CONNECTIONS),
+            AdmissionError::Cpu => ("plugin-cpu", &TOO_MUCH_WORK),
             AdmissionError::Full => ("full", &TOO_BUSY),
+            AdmissionError::Memory => ("plugin-memory", &TOO_BUSY),
             AdmissionError::Rate => ("rate", &RATE_EXCEEDED),
         };
         self.state.shared.services.metrics.count_denied(reason);
-        warn!(session = self.id, remote = %self.remote, %reply, "turned away");
+        warn!(session = self.id, remote = %self.remote, limit = reason, %reply, "turned away");
         self.reply_and_close(reply).await;
     }
 

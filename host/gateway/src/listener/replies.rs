@@ -11,6 +11,11 @@ pub(super) const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(
     Enhanced::new(4, 7, 0),
     "Too many connections from your address",
 );
+pub(super) const TOO_MUCH_WORK: Reply = Reply::fixed(
+    421,
+    Enhanced::new(4, 7, 0),
+    "Too much work for your mail, slow down",
+);
 pub(super) const RATE_EXCEEDED: Reply = Reply::fixed(
     421,
     Enhanced::new(4, 7, 0),

@@ -170,7 +170,10 @@ async fn shared_state(config: &Config) -> Result<SharedState, RunError> {
     let dns = Dns::new(&config.dns.servers, config.dns.timeout);
     let metrics = Arc::new(Metrics::new());
     let counters = metrics.plugins().clone();
-    let settings = RuntimeSettings::of(&config.plugins);
+    let settings = RuntimeSettings {
+        client_cpu: config.limits.plugin_cpu_per_client,
+        ..RuntimeSettings::of(&config.plugins)
+    };
     let runtime = Runtime::new(settings, dns, counters).map_err(RunError::Engine)?;
     let runtime = Arc::new(runtime);
     let plugins = PluginRegistry::open(Arc::clone(&runtime), RegistrySettings::of(config))

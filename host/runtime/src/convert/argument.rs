@@ -12,16 +12,62 @@ use crate::bindings::events::{
     on_auth, on_body_chunk, on_command, on_disconnect, on_outcome, on_reset,
 };
 use crate::bindings::host::types;
-use crate::question::{BodyChunk, CommandLine, Fate, MessageOutcome, ResetCause, SessionSummary};
+use crate::question::{
+    BodyChunk, CommandLine, Fate, MessageOutcome, Question, ResetCause, SessionSummary,
+};
 
-pub(crate) fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
+/// The arguments of an event function. They belong to the call, which may outlast its place in the session.
+pub(crate) enum Arguments {
+    None,
+    Text(String),
+    Recipient(String, Vec<types::Pair>),
+    Credentials(ZeroizingCredentials),
+    BodyChunk(on_body_chunk::BodyChunk),
+    Command(on_command::Command),
+    Outcome(on_outcome::Outcome),
+    Reset(on_reset::Cause),
+    Disconnect(on_disconnect::Summary),
+}
+
+impl Arguments {
+    pub(crate) fn of(question: Question<'_>) -> Self {
+        match question {
+            Question::Proxy
+            | Question::Connect
+            | Question::StartTls
+            | Question::Data
+            | Question::Headers
+            | Question::Message => Self::None,
+            Question::Helo(introduction) => Self::Text(introduction.name.to_string()),
+            Question::AuthKeys(text)
+            | Question::Vrfy(text)
+            | Question::Expn(text)
+            | Question::Help(text) => Self::Text(text.to_owned()),
+            Question::Mail(transaction) => {
+                Self::Text(transaction.envelope.sender.as_str().to_owned())
+            }
+            Question::Auth(given) => Self::Credentials(credentials(given)),
+            Question::Rcpt(recipient) => Self::Recipient(
+                recipient.path.as_str().to_owned(),
+                parameters(&recipient.parameters),
+            ),
+            Question::BodyChunk(chunk) => Self::BodyChunk(body_chunk(chunk)),
+            Question::Command(line) => Self::Command(command_line(line)),
+            Question::Outcome(given) => Self::Outcome(outcome(given)),
+            Question::Reset(given) => Self::Reset(cause(given)),
+            Question::Disconnect(given) => Self::Disconnect(summary(given)),
+        }
+    }
+}
+
+fn body_chunk(chunk: &BodyChunk) -> on_body_chunk::BodyChunk {
     on_body_chunk::BodyChunk {
         offset: chunk.offset,
         data: chunk.octets.clone(),
     }
 }
 
-pub(crate) fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
+fn outcome(outcome: &MessageOutcome) -> on_outcome::Outcome {
     on_outcome::Outcome {
         fate: match outcome.fate {
             Fate::Delivered => on_outcome::Fate::Delivered,
@@ -47,7 +93,7 @@ fn reply(reply: &Reply) -> types::Reply {
     }
 }
 
-pub(crate) const fn cause(cause: ResetCause) -> on_reset::Cause {
+const fn cause(cause: ResetCause) -> on_reset::Cause {
     match cause {
         ResetCause::Helo => on_reset::Cause::Helo,
         ResetCause::Refused => on_reset::Cause::Refused,
@@ -56,7 +102,7 @@ pub(crate) const fn cause(cause: ResetCause) -> on_reset::Cause {
     }
 }
 
-pub(crate) fn command_line(line: &CommandLine) -> on_command::Command {
+fn command_line(line: &CommandLine) -> on_command::Command {
     on_command::Command {
         verb: line.verb.to_string(),
         argument: line.argument.to_string(),
@@ -82,7 +128,7 @@ impl Drop for ZeroizingCredentials {
     }
 }
 
-pub(crate) fn credentials(credentials: &Credentials) -> ZeroizingCredentials {
+fn credentials(credentials: &Credentials) -> ZeroizingCredentials {
     ZeroizingCredentials(on_auth::Credentials {
         mechanism: credentials.mechanism.name().into(),
         identity: credentials.identity.clone(),
@@ -125,7 +171,7 @@ pub(crate) fn parameters(parameters: &[Parameter]) -> Vec<types::Pair> {
         .collect()
 }
 
-pub(crate) fn summary(summary: SessionSummary) -> on_disconnect::Summary {
+fn summary(summary: SessionSummary) -> on_disconnect::Summary {
     use on_disconnect::Reason;
     on_disconnect::Summary {
         reason: match summary.ending {

@@ -11,7 +11,5 @@ pub(crate) use self::answer::{
     auth, auth_keys, body_chunk_answer, command, connect, data, expn, headers, helo, help, mail,
     message, proxy, rcpt, starttls, vrfy,
 };
-pub(crate) use self::argument::{
-    body_chunk, cause, command_line, credentials, outcome, parameters, summary,
-};
+pub(crate) use self::argument::{Arguments, parameters};
 pub use self::invalid_answer::InvalidAnswer;

@@ -19,6 +19,6 @@ mod view;
 pub(super) mod wasi;
 
 pub(super) use self::error::HostError;
-pub(super) use self::limits::{MAX_MEMORIES, MAX_MODULES, MAX_TABLES};
+pub(super) use self::limits::{Denied, MAX_MEMORIES, MAX_MODULES, MAX_TABLES};
 pub(super) use self::state::{HostState, PluginFacts};
 pub(super) use self::view::View;

@@ -16,6 +16,7 @@ use crate::bindings::host::types;
 use crate::context::{Context, Transaction};
 use crate::error::LimitExceeded;
 use crate::files::Files;
+use crate::resources::Resources;
 
 /// The data of a [`Store`](wasmtime::Store), which belongs to one instance of a plugin.
 #[derive(Debug)]
@@ -46,12 +47,14 @@ pub(crate) struct PluginFacts {
     pub(crate) limits: PluginLimits,
     pub(crate) dns: Dns,
     pub(crate) files: Files,
+    pub(crate) resources: Arc<Resources>,
 }
 
 impl HostState {
     /// Creates the state of a new instance, outside of a call.
     pub(crate) fn new(plugin: Arc<PluginFacts>) -> Self {
-        let memory = MemoryLimit::new(plugin.limits.memory);
+        let budget = Arc::clone(&plugin.resources.memory);
+        let memory = MemoryLimit::new(plugin.limits.memory, budget);
         Self {
             plugin,
             view: None,
@@ -67,8 +70,7 @@ impl HostState {
     pub(crate) fn begin_call(&mut self, view: View, cpu: Duration) {
         self.view = Some(view);
         self.cpu = cpu;
-        self.memory.exceeded = false;
-        self.memory.lacks_memory = false;
+        self.memory.begin_call();
         self.log_lines = 0;
         self.dns_queries = 0;
     }
@@ -131,6 +133,15 @@ impl HostState {
             }
             .into()),
             false => Ok(()),
+        }
+    }
+}
+
+impl Drop for HostState {
+    /// A call that took too long, or whose session has ended, ends here.
+    fn drop(&mut self) {
+        if self.view.is_some() {
+            self.end_call();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a guest can see during one call.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::context::{Context, Introduction, Transaction};
@@ -41,6 +42,11 @@ impl View {
             _ => Proposal::None,
         };
         Self { context, proposal }
+    }
+
+    /// The address of the client.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.context.session.remote.ip()
     }
 
     /// Returns the introduction of the client, or `None` before HELO and EHLO.

@@ -103,13 +103,7 @@ fn link(runtime: &Runtime, source: Source, code: &Code) -> Result<LoadedPlugin, 
         sha256: content.sha256,
         version: code.version.clone(),
     };
-    Ok(LoadedPlugin::new(
-        identity,
-        sidecar,
-        pre,
-        runtime.dns().clone(),
-        runtime.metrics(),
-    ))
+    Ok(LoadedPlugin::new(identity, sidecar, pre, runtime))
 }
 
 /// Returns the events that the plugin exports.

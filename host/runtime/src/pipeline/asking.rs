@@ -11,7 +11,7 @@ use postgate_proto::session::Settings;
 use tracing::{Instrument as _, debug_span, warn};
 
 use super::edits::EditTarget;
-use super::failure::AUTH_LATER;
+use super::failure::{AUTH_LATER, TOO_MUCH_WORK};
 use super::journal::Journal;
 use super::patience::Patience;
 use super::plugin::Plugin;
@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::error::PluginError;
 use crate::observer::{ObservedCall, Observer};
 use crate::question::Question;
+use crate::resources::ClientCpu;
 use crate::verdict::{Edit, PluginAnswer, Refused, Verdict};
 
 /// The plugins of one session, in order, with their instances.
@@ -31,6 +32,8 @@ pub struct Pipeline<P: Plugin> {
     timeout: Duration,
     /// Observes all calls, if there is one.
     observer: Option<Arc<dyn Observer>>,
+    /// The processor time of clients, if it is limited.
+    clients: Option<Arc<ClientCpu>>,
     journal: Journal,
     /// The index of the slot of the plugin that returned the SCRAM keys of the user.
     key_provider: Option<usize>,
@@ -63,6 +66,7 @@ impl<P: Plugin> Pipeline<P> {
             settings,
             timeout: Limits::default().plugins_timeout,
             observer: None,
+            clients: None,
             journal: Journal::default(),
             key_provider: None,
         }
@@ -73,6 +77,13 @@ impl<P: Plugin> Pipeline<P> {
     #[must_use]
     pub const fn bounded_by(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Ends the session of a client once plugins have used more processor time for it than they may.
+    #[must_use]
+    pub fn charged_to(mut self, clients: Arc<ClientCpu>) -> Self {
+        self.clients = Some(clients);
         self
     }
 
@@ -134,6 +145,10 @@ impl<P: Plugin> Pipeline<P> {
             verdict: Verdict::Next,
             delay: Duration::ZERO,
         };
+        if self.is_too_much(event, context) {
+            outcome.verdict = Verdict::Disconnect(Refused::from(TOO_MUCH_WORK));
+            return outcome;
+        }
         let mut has_failed = false;
         let mut decoy = None;
         let patience = Patience::of(self.timeout);
@@ -174,6 +189,22 @@ impl<P: Plugin> Pipeline<P> {
         }
         outcome.delay = self.bound_delay(outcome.delay, patience, event, context);
         outcome
+    }
+
+    /// True if plugins would be asked, and have used more processor time for the client than they may. They
+    /// get their notices all the same.
+    fn is_too_much(&self, event: Event, context: &Context) -> bool {
+        let (client, session) = (context.session.remote.ip(), &context.session.id);
+        let is_exhausted = !event.is_notice()
+            && self.handles(event)
+            && self
+                .clients
+                .as_ref()
+                .is_some_and(|clients| clients.is_exhausted(client));
+        if is_exhausted {
+            warn!(session, %client, %event, limit = "plugin-cpu-per-client", "plugins have worked too much for the client");
+        }
+        is_exhausted
     }
 
     /// Shortens the delay that plugins ask for, if the client would have to wait for too long.

@@ -50,6 +50,12 @@ pub(super) const AUTH_LATER: Refusal = Refusal::fixed(
     Enhanced::new(4, 7, 0),
     "Temporary authentication failure",
 );
+/// The reply to a client for which plugins have used more processor time than they may.
+pub(super) const TOO_MUCH_WORK: Refusal = Refusal::fixed(
+    421,
+    Enhanced::new(4, 7, 0),
+    "Too much work for your mail, slow down",
+);
 /// The reply to a client that should connect again later.
 pub(super) const CONNECT_LATER: Refusal = Refusal::fixed(
     421,

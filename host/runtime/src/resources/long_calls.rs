@@ -1,0 +1,287 @@
+//! Calls that compute for long, on threads of their own.
+//!
+//! A call begins where its session is: most are over before anybody else would have to wait. Once a call has
+//! computed for longer than [`SHORT`], it goes on in slices on other threads, which make way for those that
+//! serve sessions and leave them a processor. Clients take turns there: one slice each, however many
+//! sessions they have.
+
+use std::any::Any;
+use std::fmt;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
+
+use postgate_proto::network::client_network;
+use rustix::process::nice;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use super::ticker::Ticker;
+use super::turns::Turns;
+use crate::cpu_time::Metered;
+
+/// The threads for calls that compute for long. They end when this is dropped.
+pub(crate) struct LongCalls {
+    shared: Arc<Shared>,
+}
+
+/// What the threads share.
+struct Shared {
+    ticker: Ticker,
+    state: Mutex<State>,
+    /// Tells the threads that there is work, or that it is over.
+    changed: Condvar,
+}
+
+struct State {
+    turns: Turns<IpAddr, Slice>,
+    /// The threads that exist, and how many there may be.
+    threads: usize,
+    max_threads: usize,
+    /// How many of them wait for work.
+    idle: usize,
+    is_over: bool,
+}
+
+/// Some milliseconds of a call.
+type Slice = Box<dyn FnOnce() + Send>;
+
+/// A call did not end in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Elapsed;
+
+impl LongCalls {
+    /// No thread is started before there is work. The ticker interrupts calls.
+    pub(crate) fn new(ticker: Ticker) -> Self {
+        let processors = available_parallelism().map_or(1, usize::from);
+        Self {
+            shared: Arc::new(Shared {
+                ticker,
+                state: Mutex::new(State {
+                    turns: Turns::new(),
+                    threads: 0,
+                    max_threads: processors.saturating_sub(1).max(1),
+                    idle: 0,
+                    is_over: false,
+                }),
+                changed: Condvar::new(),
+            }),
+        }
+    }
+
+    /// Runs a call for a client: here, or on the other threads once it has taken long. `charge` gets the
+    /// processor time that it uses, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call takes longer than `wall`, without the time in which it waits for its turn.
+    pub(crate) async fn run<F>(
+        &self,
+        client: IpAddr,
+        wall: Duration,
+        call: F,
+        charge: impl Fn(Duration),
+    ) -> Result<F::Output, Elapsed>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let mut call = Metered::new(call);
+        let mut end = pin!(sleep(wall));
+        let here = poll_fn(|context| {
+            self.shared.ticker.is_needed();
+            match call.poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if call.used() >= SHORT => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let output = tokio::select! {
+            biased;
+            output = here => output,
+            () = &mut end => return Err(Elapsed),
+        };
+        let mut charged = call.used();
+        charge(charged);
+        if let Some(output) = output {
+            return Ok(output);
+        }
+        let client = client_network(client);
+        let signal = Arc::new(Signal::default());
+        let mut is_begun = false;
+        loop {
+            let turn = self.turn(client, call, &signal, is_begun).await;
+            is_begun = true;
+            call = turn.call;
+            charge(call.used() - charged);
+            charged = call.used();
+            match turn.polled {
+                Ok(Poll::Ready(output)) => return Ok(output),
+                Ok(Poll::Pending) => {}
+                Err(panic) => resume_unwind(panic),
+            }
+            let deadline = end.deadline() + turn.waited;
+            end.as_mut().reset(deadline);
+            tokio::select! {
+                biased;
+                () = &mut end => return Err(Elapsed),
+                () = signal.0.notified() => {}
+            }
+        }
+    }
+
+    /// Waits for the turn of a client, and does a slice of a call.
+    async fn turn<F>(
+        &self,
+        client: IpAddr,
+        mut call: Metered<F>,
+        signal: &Arc<Signal>,
+        is_begun: bool,
+    ) -> Turn<F>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let (give_back, back) = oneshot::channel();
+        let waker = Waker::from(Arc::clone(signal));
+        let (runtime, shared) = (Handle::current(), Arc::clone(&self.shared));
+        let submitted = Instant::now();
+        let slice = move || {
+            // Functions of the host start tasks and timers.
+            let _entered = runtime.enter();
+            if give_back.is_closed() {
+                // The session is gone, or has no more patience.
+                drop(call);
+                return;
+            }
+            let waited = submitted.elapsed();
+            let mut context = Context::from_waker(&waker);
+            shared.ticker.is_needed();
+            let polled = catch_unwind(AssertUnwindSafe(|| call.poll(&mut context)));
+            let turn = Turn {
+                call,
+                polled,
+                waited,
+            };
+            // Without a receiver, the call ends here.
+            drop(give_back.send(turn));
+        };
+        self.submit(client, Box::new(slice), is_begun);
+        match back.await {
+            Ok(turn) => turn,
+            // The threads end with the runtime of plugins, which outlives its calls.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Adds work, and sees that there is a thread for it.
+    fn submit(&self, client: IpAddr, slice: Slice, is_begun: bool) {
+        let mut state = self.shared.lock();
+        state.turns.push(client, slice, is_begun);
+        if state.idle == 0 && state.threads < state.max_threads {
+            self.start_thread(&mut state);
+        }
+        let here = match state.threads {
+            0 => state.turns.pop(),
+            _ => None,
+        };
+        drop(state);
+        match here {
+            None => self.shared.changed.notify_one(),
+            // The machine allows no thread more. Others wait for a while, as for a short call.
+            Some(slice) => slice(),
+        }
+    }
+
+    fn start_thread(&self, state: &mut State) {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name("long-calls".to_owned());
+        match thread.spawn(move || shared.work()) {
+            Ok(_) => state.threads += 1,
+            // The next call tries again.
+            Err(error) => warn!(%error, "no thread for plugins that compute for long"),
+        }
+    }
+}
+
+impl Shared {
+    /// What a thread does.
+    fn work(&self) {
+        // Sessions are more urgent. It fails only where a process may not change priorities.
+        _ = nice(NICENESS);
+        let mut state = self.lock();
+        loop {
+            if state.is_over {
+                return;
+            }
+            if let Some(slice) = state.turns.pop() {
+                drop(state);
+                slice();
+                state = self.lock();
+                continue;
+            }
+            state.idle += 1;
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A poisoned lock is usable: no change of the state can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for LongCalls {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_over = true;
+        state.turns.clear();
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl fmt::Debug for LongCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let threads = self.shared.lock().threads;
+        f.debug_struct("LongCalls")
+            .field("threads", &threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call after its turn.
+struct Turn<F: Future> {
+    call: Metered<F>,
+    polled: Result<Poll<F::Output>, Box<dyn Any + Send>>,
+    /// How long it has waited for its turn.
+    waited: Duration,
+}
+
+/// Tells a session that its call can go on.
+#[derive(Default)]
+struct Signal(Notify);
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// The processor time after which a call is long.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// How much these threads make way, from 0 to 19.
+const NICENESS: i32 = 10;
+
+#[cfg(test)]
+mod tests;
