@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn it_sleeps_while_no_guest_runs() {
-        let ticker = Ticker::start(&Engine::default()).unwrap();
+        let engine = Engine::default();
+        let ticker = Ticker::start(&engine).unwrap();
         wait_until(&ticker, true);
         ticker.is_needed();
         wait_until(&ticker, false);
