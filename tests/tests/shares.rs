@@ -90,7 +90,7 @@ fn all_instances_share_one_budget_of_memory() {
     let denied = gateway.log().wait_for_message("turned away");
     assert_eq!(denied["limit"], "plugin-memory", "{denied:?}");
     // Sessions that exist have room.
-    other.says("RCPT TO:<keep-16@example.org>", "250");
+    other.says("RCPT TO:<keep-3@example.org>", "250");
     one.says("QUIT", "221");
     one.expect_close();
     // The end of a session is not awaited by its client.
