@@ -1,7 +1,10 @@
 //! The control socket: what a running gateway tells its operator, and nobody else.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 
 use postgate_tests::client::Client;
@@ -115,6 +118,38 @@ fn nonsense_is_answered() {
     let good = ask(b"{\"request\":\"plugin-list\"}\n");
     assert_eq!(good["response"], "plugins", "{good}");
     assert_eq!(ask(b"{\"request\":\"plugin-list\"}\n")["generation"], 0);
+}
+
+/// Whatever they do, the next one is answered.
+#[test]
+fn clients_that_are_in_no_hurry_hold_up_nobody() {
+    let gateway = Setup::new().set(SOCKET).start();
+    let connect = || UnixStream::connect(socket(&gateway)).expect("the gateway can be asked");
+    let mut slow: Vec<_> = (0..50).map(|_| connect()).collect();
+    for number in 0..50 {
+        let mut stream = connect();
+        match number % 5 {
+            // It never reads, and asks until nobody reads from it either.
+            0 | 1 => {
+                stream.set_nonblocking(true).expect("a setting");
+                while stream.write(b"{\"request\":\"metrics\"}\n").is_ok() {}
+            }
+            // It does not end its request.
+            2 => _ = stream.write(b"{\"request\":"),
+            // It says nothing, and that it says nothing more.
+            3 => _ = stream.shutdown(Shutdown::Write),
+            // It says something else.
+            _ => _ = stream.write(&[0xFF; 1_000]),
+        }
+        slow.push(stream);
+        let list = say(&gateway, b"{\"request\":\"plugin-list\"}\n");
+        assert_eq!(list["response"], "plugins", "{list}");
+    }
+    for arguments in [&["metrics"][..], &["plugin", "reload"]] {
+        let output = postgate(&gateway, arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    assert_eq!(slow.len(), 100);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod answer;
 mod client;
+mod clients;
 pub(crate) mod controller;
 mod protocol;
 mod server;

@@ -2,16 +2,15 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::control::answer::answer;
+use crate::control::clients::{Activity, Clients, Doing};
 use crate::control::controller::Controller;
 use crate::control::protocol::{MAX_REQUEST, Request, Response};
 use crate::control::socket::ControlSocket;
@@ -21,29 +20,25 @@ use crate::error_chain::Chain;
 #[derive(Debug)]
 pub(crate) struct ControlServer {
     socket: ControlSocket,
-    clients: Arc<Semaphore>,
 }
 
 impl ControlServer {
     pub(crate) fn open(file: &Path) -> io::Result<Self> {
         Ok(Self {
             socket: ControlSocket::open(file)?,
-            clients: Arc::new(Semaphore::new(MAX_CLIENTS)),
         })
     }
 
-    /// Serves clients until the future is dropped.
+    /// Serves clients until the future is dropped. What a client does keeps no other waiting.
     pub(crate) async fn serve(self, controller: Controller) {
+        let mut clients = Clients::default();
         loop {
-            // Acquiring fails only if the semaphore is closed, which never happens.
-            let permit = Arc::clone(&self.clients).acquire_owned().await;
             match self.socket.listener.accept().await {
                 Ok((stream, _)) => {
+                    clients.make_room().await;
                     let controller = controller.clone();
-                    // A request is completed even if its client disconnects.
-                    tokio::spawn(async move {
-                        let _permit = permit;
-                        if let Err(error) = serve_client(stream, &controller).await {
+                    clients.admit(|activity| async move {
+                        if let Err(error) = serve_client(stream, &controller, &activity).await {
                             let error = Chain(&error);
                             debug!(%error, "the connection of a control client failed");
                         }
@@ -60,7 +55,13 @@ impl ControlServer {
     }
 }
 
-async fn serve_client(stream: UnixStream, controller: &Controller) -> io::Result<()> {
+/// Answers the requests of a client. A request is completed even if its client disconnects, unless it has
+/// to make way.
+async fn serve_client(
+    stream: UnixStream,
+    controller: &Controller,
+    activity: &Activity,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
@@ -71,12 +72,14 @@ async fn serve_client(stream: UnixStream, controller: &Controller) -> io::Result
             return Ok(());
         }
         let is_complete = line.ends_with(b"\n");
+        activity.set(Doing::Asking);
         let response = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => answer(controller, request).await,
             Err(error) => Response::Error {
                 reason: format!("not a request: {error}"),
             },
         };
+        activity.set(Doing::Idling);
         let mut octets = serde_json::to_vec(&response)?;
         octets.push(b'\n');
         timeout(IO_TIMEOUT, stream.write_all(&octets)).await??;
@@ -86,7 +89,5 @@ async fn serve_client(stream: UnixStream, controller: &Controller) -> io::Result
     }
 }
 
-/// The most clients that are served at a time. Others wait.
-const MAX_CLIENTS: usize = 8;
 /// The time limit for a request, and for the response.
 const IO_TIMEOUT: Duration = Duration::from_secs(10);
