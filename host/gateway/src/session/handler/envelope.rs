@@ -87,16 +87,19 @@ impl Handler {
             return Answer::Reject(Rejection::from(refusal));
         }
         if let Some(refusal) = deferred {
-            if let Some(transaction) = self.transaction_mut() {
-                transaction.refused.push((recipient.path.clone(), refusal));
-            }
+            // Without a transaction, nobody would remember the refusal.
+            let Some(transaction) = self.transaction_mut() else {
+                return Answer::Reject(Rejection::from(Refusal::TRY_LATER));
+            };
+            transaction.refused.push((recipient.path.clone(), refusal));
             return Answer::Proceed(None);
         }
         match self.offer(recipient).await {
             Ok(acceptance) => {
-                if let Some(transaction) = self.transaction_mut() {
-                    transaction.envelope.recipients.push(recipient.clone());
-                }
+                let Some(transaction) = self.transaction_mut() else {
+                    return Answer::Reject(Rejection::from(Refusal::TRY_LATER));
+                };
+                transaction.envelope.recipients.push(recipient.clone());
                 // A recipient with a deferred refusal gets the standard reply. The wording of the
                 // backend would show the client the difference.
                 let is_usual = acceptance.reply().code() == 250;
