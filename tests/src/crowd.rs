@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use crate::PATIENCE;
 use crate::client::Client;
 use crate::peer::pause;
 
@@ -26,6 +28,11 @@ impl Crowd {
     /// Starts this many clients. In each session, a client sends the same RCPT twice, while all other
     /// clients run, and must get the same reply both times.
     pub fn of(clients: usize, address: SocketAddr) -> Self {
+        Self::running(clients, address, session)
+    }
+
+    /// Starts this many clients, with these sessions.
+    pub fn running(clients: usize, address: SocketAddr, session: fn(SocketAddr) -> String) -> Self {
         let shared = Arc::new(Shared::default());
         let client = || {
             let shared = Arc::clone(&shared);
@@ -41,6 +48,22 @@ impl Crowd {
         };
         let clients = (0..clients).map(|_| client()).collect();
         Self { shared, clients }
+    }
+
+    /// Waits until so many more sessions have ended.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a session failed, or if they do not end in time.
+    pub fn wait_for_sessions(&self, count: usize) {
+        let ended = || self.shared.sessions.load(Ordering::Relaxed);
+        let (wanted, deadline) = (ended() + count, Instant::now() + PATIENCE);
+        while ended() < wanted {
+            let mut clients = self.clients.iter();
+            assert!(!clients.any(JoinHandle::is_finished), "a session failed");
+            assert!(Instant::now() < deadline, "sessions do not end");
+            pause();
+        }
     }
 
     /// Stops the clients. Returns the number of sessions and the set of replies.

@@ -24,17 +24,26 @@ pub const QUICK_RESCAN: &str = "plugins.rescan = \"100ms\"";
 
 /// Returns the guest `edition` with this number in its reply.
 pub fn edition(number: u32) -> Vec<u8> {
-    let mut wasm = fs::read(guest_file("guests/edition")).expect("the guests are built");
-    let built = b"edition 000000";
+    numbered("edition", "edition ", number)
+}
+
+/// Returns a guest with this number in place of the only `000000` that follows a text.
+///
+/// # Panics
+///
+/// Panics if the guest has no such place, or several.
+pub fn numbered(name: &str, text: &str, number: u32) -> Vec<u8> {
+    let mut wasm = guest(name);
+    let built = format!("{text}000000");
     let places: Vec<_> = wasm
         .windows(built.len())
         .enumerate()
-        .filter_map(|(at, found)| (found == built).then_some(at))
+        .filter_map(|(at, found)| (found == built.as_bytes()).then_some(at))
         .collect();
     let [at] = places[..] else {
         panic!("the text of the guest is there {} times", places.len());
     };
-    let text = format!("edition {number:06}");
+    let text = format!("{text}{number:06}");
     wasm[at..at + text.len()].copy_from_slice(text.as_bytes());
     wasm
 }

@@ -22,6 +22,7 @@ pub mod edition;
 pub mod mail;
 pub mod peer;
 pub mod process;
+pub mod release;
 pub mod rogue;
 pub mod samples;
 pub mod source;

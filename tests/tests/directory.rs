@@ -74,6 +74,28 @@ fn a_directory_that_is_replaced_is_watched_again() {
     }
 }
 
+/// As after a file system was unmounted, or before a new directory is filled.
+#[test]
+fn another_directory_without_plugins_leaves_out_no_filter() {
+    let gateway = start(&[NO_RESCAN]);
+    let aside = gateway.directory().join("aside");
+    fs::rename(gateway.plugins(), &aside).expect("a directory can be renamed");
+    fs::create_dir(gateway.plugins()).expect("an empty directory");
+    wait_for_listing(&gateway, "empty", |listing| {
+        let error = listing["error"].as_str().unwrap_or_default();
+        error.ends_with("it is another directory than before, and has no plugins")
+    });
+    assert_eq!(session(gateway.address()), says(1));
+    deploy(&gateway, "10-edition.wasm", &edition(2));
+    wait_until_told(&gateway, &says(2));
+    assert_eq!(ask(&gateway, "plugin-list")["error"], Value::Null);
+    // Who asks for it gets it.
+    fs::rename(gateway.plugins(), gateway.directory().join("filled")).expect("a directory");
+    fs::create_dir(gateway.plugins()).expect("an empty directory");
+    ask(&gateway, "plugin-reload");
+    assert!(session(gateway.address()).starts_with(ACCEPTED));
+}
+
 /// The usual way to deploy all files of a version at once.
 #[test]
 fn a_link_to_a_directory_may_lead_elsewhere() {

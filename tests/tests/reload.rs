@@ -136,6 +136,11 @@ fn a_slow_plugin_holds_up_no_other() {
     let sidecar = b"limits.message-cpu = \"10m\"\nlimits.message-wall = \"10m\"\n";
     deploy(&gateway, "05-slow.toml", sidecar);
     deploy(&gateway, "05-slow.wasm", &guest("endless-self-test"));
+    // What changes at the same moment would wait for it for half a minute.
+    gateway.log().wait_for("the slow plugin", |line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("plugin takes long to load")
+    });
     deploy(&gateway, "10-edition.wasm", &edition(2));
     wait_until_told(&gateway, &says(2));
     deploy(&gateway, "10-edition.wasm", &edition(3));

@@ -2,12 +2,14 @@
 //!
 //! Whatever a path leads to, reading it ends: only regular files are read, and no more than a limit.
 
-use std::fs::{Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
+use rustix::io::retry_on_intr;
 
 /// An error that prevents a file from being read as a whole.
 #[derive(Debug)]
@@ -71,34 +73,49 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 ///
 /// Fails if the file cannot be opened or read, is not a regular file, or exceeds `limit`.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    read_at(CWD, path, limit).map(|(octets, _)| octets)
+}
+
+/// Like [`read_bounded`], for a path that begins at an open directory. Returns the octets, and the version
+/// of the file that they were read from. If the file is changed meanwhile, it is the version after that.
+///
+/// # Errors
+///
+/// As [`read_bounded`].
+pub fn read_at(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    limit: u64,
+) -> Result<(Vec<u8>, FileVersion), ReadError> {
     // Opening has effects on some devices, and on the writer of a named pipe.
-    check_regular(&path.metadata()?)?;
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
+    let stat = retry_on_intr(|| statat(directory, path, AtFlags::empty()));
+    let stat = stat.map_err(io::Error::from)?;
+    check_regular(FileType::from_raw_mode(stat.st_mode))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = retry_on_intr(|| openat(directory, path, flags, Mode::empty()));
+    let file = File::from(file.map_err(io::Error::from)?);
     // Another file may have taken its place meanwhile.
     let metadata = file.metadata()?;
-    check_regular(&metadata)?;
+    check_regular(FileType::from_raw_mode(metadata.mode()))?;
     if metadata.len() > limit {
         return Err(ReadError::TooLarge(metadata.len()));
     }
     let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     // The file may grow after its size was read.
-    file.take(limit.saturating_add(1))
+    (&file)
+        .take(limit.saturating_add(1))
         .read_to_end(&mut octets)?;
     let size = octets.len() as u64;
     match size > limit {
         true => Err(ReadError::TooLarge(size)),
-        false => Ok(octets),
+        false => Ok((octets, FileVersion::from(&file.metadata()?))),
     }
 }
 
-fn check_regular(metadata: &Metadata) -> io::Result<()> {
-    match metadata {
-        file if file.is_file() => Ok(()),
-        directory if directory.is_dir() => {
+fn check_regular(kind: FileType) -> io::Result<()> {
+    match kind {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => {
             let text = "Is a directory, and no regular file";
             Err(io::Error::new(io::ErrorKind::IsADirectory, text))
         }
@@ -120,6 +137,24 @@ pub struct FileVersion {
     /// The time of the last status change, in seconds and nanoseconds. It also changes with the
     /// owner, the mode and the name, and if the modification time is set back.
     pub changed: (i64, i64),
+}
+
+impl FileVersion {
+    /// Returns the version of the file at a path that begins at an open directory. Links are followed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path leads to nothing, or where nobody may look.
+    pub fn at(directory: BorrowedFd<'_>, path: &Path) -> io::Result<Self> {
+        let stat = retry_on_intr(|| statat(directory, path, AtFlags::empty()))?;
+        Ok(Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size.cast_unsigned(),
+            modified: (stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed: (stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+        })
+    }
 }
 
 impl From<&Metadata> for FileVersion {
@@ -151,9 +186,9 @@ mod tests {
     fn only_regular_files_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        let fifo = rustix::fs::FileType::Fifo;
-        rustix::fs::mknodat(rustix::fs::CWD, path("fifo"), fifo, mode, 0).unwrap();
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fifo = FileType::Fifo;
+        rustix::fs::mknodat(CWD, path("fifo"), fifo, mode, 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
         std::os::unix::fs::symlink("fifo", path("link to fifo")).unwrap();
         std::fs::write(path("file"), "text").unwrap();

@@ -1,25 +1,27 @@
-//! The registry: the plugin set of new sessions, and the loads that replace it.
+//! The registry: the plugin set of new sessions, and the changes that replace it.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::entry::SETTLE_TIME;
 use super::inventory::Inventory;
 use super::loader::Loader;
-use super::plan::{LoadJob, LoadOutcome, Plan, ScanMode};
+use super::look::Look;
+use super::pending::LoadTask;
+use super::plan::{LoadId, LoadJob, LoadOutcome, Plan, ScanMode, Snapshot};
 use super::settings::RegistrySettings;
-use super::table::{PluginTable, SharedTable};
+use super::sighting::SETTLE_TIME;
+use super::table::{MAX_HOLD, PluginTable, SharedTable};
 use crate::engine::Runtime;
 use crate::load::{LoadError, plugin_name};
 
@@ -28,22 +30,18 @@ pub struct PluginRegistry {
     loader: Loader,
     table: SharedTable,
     inventory: ArcSwap<Inventory>,
-    /// Serialises scans, so that none overwrites the result of a later one.
-    scanning: Mutex<()>,
-    /// The number of loads under way.
-    loading: watch::Sender<usize>,
-    /// Notified when a load ends after its scan, because the file may have changed meanwhile.
-    finished_late: Notify,
+    /// Serialises looks, so that none overwrites the result of a later one.
+    looking: Mutex<()>,
 }
 
-/// The result of a scan.
+/// The result of a look at the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScanResult {
     /// The directory cannot be read.
     Failed,
-    /// Every change was loaded or refused, or is being loaded.
+    /// Every change serves, or is being loaded.
     Settled,
-    /// A file may still be being written: scan again after [`SETTLE_TIME`].
+    /// A file may still be being written: look again after [`SETTLE_TIME`].
     Unsettled,
 }
 
@@ -62,55 +60,49 @@ impl PluginRegistry {
             loader: Loader::new(runtime, settings),
             table: SharedTable::default(),
             inventory: ArcSwap::default(),
-            scanning: Mutex::default(),
-            loading: watch::Sender::new(0),
-            finished_late: Notify::new(),
+            looking: Mutex::default(),
         });
-        let scan = match registry.loader.scan().await {
-            Ok(scan) => scan,
+        let snapshot = match registry.first_look().await {
+            Ok(snapshot) => snapshot,
             Err(error) => return Err(registry.directory_error(error).into()),
         };
-        let plan = registry
+        let mut start = |job| registry.start_first(job);
+        registry
             .table
             .lock()
-            .plan(&scan.plugins, ScanMode::Everything, Instant::now());
-        let errors = registry.load_all(plan.jobs).await;
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+            .begin(snapshot, ScanMode::Everything, &mut start);
+        registry.wait_for_loads().await;
         let mut table = registry.table.lock();
-        table.report_orphans(scan.orphans);
+        let refusals = table.apply_complete_changes();
+        if !refusals.is_empty() {
+            return Err(refusals
+                .into_iter()
+                .flat_map(|(_, errors)| errors)
+                .collect());
+        }
         registry.publish(&mut table);
         drop(table);
         Ok(registry)
     }
 
-    /// Loads plugins in parallel, and returns all errors.
-    async fn load_all(self: &Arc<Self>, jobs: Vec<LoadJob>) -> Vec<LoadError> {
-        let loads = jobs.into_iter().map(|job| {
-            let registry = Arc::clone(self);
-            tokio::spawn(async move {
-                let Self { loader, table, .. } = &*registry;
-                let outcome = loader.load(table, &job, ScanMode::Everything).await;
-                table.lock().finish_load(&job, outcome)
-            })
-        });
-        // All are started before the first is waited for.
-        let loads: Vec<_> = loads.collect();
-        let mut errors = Vec::new();
-        for load in loads {
-            match load.await {
-                Ok(Ok(())) => {}
-                Ok(Err(refused)) => errors.extend(refused),
-                Err(panic) => errors.push(self.directory_error(io::Error::other(panic))),
+    /// Looks until all files have been read as they were at one moment.
+    async fn first_look(self: &Arc<Self>) -> io::Result<Snapshot> {
+        let start = Instant::now();
+        loop {
+            let looked = self.look(ScanMode::Everything).await?;
+            if !looked.is_unsettled {
+                return Ok(looked.snapshot);
             }
+            if start.elapsed() > MAX_HOLD {
+                return Err(io::Error::other("it changes all the time"));
+            }
+            sleep(SETTLE_TIME).await;
         }
-        errors
     }
 
     fn directory_error(&self, error: io::Error) -> LoadError {
         LoadError::Io {
-            file: self.loader.directory(),
+            file: self.directory().unwrap_or_else(|| Path::new("")).to_owned(),
             error,
         }
     }
@@ -128,109 +120,130 @@ impl PluginRegistry {
     /// Reads all files again, even if they seem unchanged or were refused before, and waits until all
     /// of them are loaded or refused. The caller vouches that the files are complete.
     pub async fn reload(self: &Arc<Self>) -> Arc<Inventory> {
-        // A load under way may have read its files before they were complete.
-        let mut loading = self.loading.subscribe();
-        // The sender lives as long as self.
-        _ = loading.wait_for(|count| *count == 0).await;
-        self.rescan(ScanMode::Everything).await;
+        self.rescan_until_settled(ScanMode::Everything, ScanMode::Everything)
+            .await;
+        self.wait_for_loads().await;
         self.current()
     }
 
     /// Loads files that have changed, and those that were refused for a transient reason. Waits until
-    /// the files are settled.
+    /// the files are settled and loaded, for about [`MAX_HOLD`] at most.
     pub async fn refresh(self: &Arc<Self>) {
-        let mut mode = ScanMode::RetryRefused;
-        while self.rescan(mode).await == ScanResult::Unsettled {
-            mode = ScanMode::Changed;
+        self.rescan_until_settled(ScanMode::RetryRefused, ScanMode::Changed)
+            .await;
+        // What takes longer goes on.
+        _ = timeout(MAX_HOLD, self.wait_for_loads()).await;
+    }
+
+    /// Looks until no file seems to be still being written, for [`MAX_HOLD`] at most.
+    async fn rescan_until_settled(self: &Arc<Self>, first: ScanMode, then: ScanMode) {
+        let start = Instant::now();
+        let mut mode = first;
+        while self.rescan(mode).await == ScanResult::Unsettled && start.elapsed() < MAX_HOLD {
+            mode = then;
             sleep(SETTLE_TIME).await;
         }
     }
 
-    /// Waits until a load ends that outlasted its scan.
-    pub(super) async fn finished_late(&self) {
-        self.finished_late.notified().await;
+    /// Waits until the loads that are under way have ended.
+    async fn wait_for_loads(&self) {
+        let loads = self.table.lock().loads();
+        for mut load in loads {
+            // Nothing is ever sent: the end of the sender is what is waited for.
+            _ = load.changed().await;
+        }
     }
 
-    /// Scans the directory and loads what the mode asks for. In the modes other than
-    /// [`ScanMode::Everything`], a load that takes longer than [`MAX_WAIT`] continues in the background.
+    /// Looks at the directory, and begins the change that it finds.
     pub(super) async fn rescan(self: &Arc<Self>, mode: ScanMode) -> ScanResult {
-        let plan = match self.plan(mode).await {
-            Ok(plan) => plan,
+        let _looking = self.looking.lock().await;
+        let looked = self.look(mode).await;
+        let mut table = self.table.lock();
+        let result = match looked {
+            Ok(looked) => {
+                table.directory_recovered();
+                table.begin(looked.snapshot, mode, &mut |job| self.start(job));
+                match looked.is_unsettled {
+                    true => ScanResult::Unsettled,
+                    false => ScanResult::Settled,
+                }
+            }
             Err(error) => {
-                let mut table = self.table.lock();
                 table.directory_failed(self.directory(), &error);
-                self.publish(&mut table);
-                return ScanResult::Failed;
+                ScanResult::Failed
             }
         };
-        let is_over = Arc::new(AtomicBool::new(false));
-        let jobs = plan.jobs.into_iter();
-        let loads: Vec<_> = jobs
-            .map(|job| self.spawn_load(job, mode, &is_over))
-            .collect();
-        let all = async {
-            let mut has_changed = false;
-            for load in loads {
-                // A panic was logged, and the file is read again when it changes.
-                has_changed |= load.await.unwrap_or(false);
-            }
-            has_changed
-        };
-        let has_changed = match mode {
-            ScanMode::Everything => all.await,
-            // After a timeout it is not known if a file has changed.
-            ScanMode::Changed | ScanMode::RetryRefused => {
-                timeout(MAX_WAIT, all).await.unwrap_or(true)
-            }
-        };
-        let mut table = self.table.lock();
-        is_over.store(true, Ordering::Relaxed);
         self.publish(&mut table);
-        match plan.is_unsettled || has_changed {
-            true => ScanResult::Unsettled,
-            false => ScanResult::Settled,
-        }
+        result
     }
 
-    /// Scans the directory and plans the loads. Plugins whose files are gone are removed.
-    async fn plan(&self, mode: ScanMode) -> io::Result<Plan> {
-        let _scanning = self.scanning.lock().await;
-        let scan = self.loader.scan().await?;
+    /// Looks at the directory, and reads what has changed.
+    async fn look(self: &Arc<Self>, mode: ScanMode) -> io::Result<Looked> {
+        let registry = Arc::clone(self);
+        let looked = spawn_blocking(move || {
+            // A directory on another machine can be slow.
+            let look = Look::at(registry.directory())?;
+            let plan = {
+                let mut table = registry.table.lock();
+                table.check_home(&look, mode)?;
+                table.report_orphans(&look.orphans);
+                table.plan(&look, mode)
+            };
+            registry.take(&look, plan)
+        });
+        looked
+            .await
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    }
+
+    fn take(&self, look: &Look, plan: Plan) -> io::Result<Looked> {
+        let is_unsettled = plan.is_unsettled;
+        if plan.reads.is_empty() && plan.removals.is_empty() {
+            return Ok(Looked {
+                snapshot: Snapshot::default(),
+                is_unsettled,
+            });
+        }
+        let limit = self.loader.settings.max_file_size;
+        let snapshot = Snapshot::take(look, plan, self.directory(), limit)?;
+        Ok(Looked {
+            is_unsettled: is_unsettled || snapshot.is_none(),
+            snapshot: snapshot.unwrap_or_default(),
+        })
+    }
+
+    /// Starts a load. At its end, or when the rest of its change goes ahead, what is complete serves.
+    fn start(self: &Arc<Self>, job: LoadJob) -> LoadTask {
+        let registry = Arc::clone(self);
+        LoadTask::spawn(async move {
+            let task = Unfinished::new(&registry, job.id);
+            let Self { loader, table, .. } = &*registry;
+            let mut load = pin!(loader.load(table, job.source));
+            let outcome = match timeout(job.patience, &mut load).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    registry.go_ahead_without(&task.id);
+                    load.await
+                }
+            };
+            task.finish(outcome);
+            registry.publish(&mut table.lock());
+        })
+    }
+
+    fn go_ahead_without(&self, id: &LoadId) {
         let mut table = self.table.lock();
-        table.directory_recovered();
-        let plan = table.plan(&scan.plugins, mode, Instant::now());
-        table.report_orphans(scan.orphans);
-        // If there are loads, removals are published with them, as one change.
-        if plan.jobs.is_empty() {
-            self.publish(&mut table);
-        }
-        drop(table);
-        Ok(plan)
+        table.go_ahead_without(id);
+        self.publish(&mut table);
     }
 
-    /// Starts a load, which continues even if its result is not awaited. The result is true if the files
-    /// changed while they were read. A load that ends after its scan publishes the plugin itself.
-    fn spawn_load(
-        self: &Arc<Self>,
-        job: LoadJob,
-        mode: ScanMode,
-        is_over: &Arc<AtomicBool>,
-    ) -> JoinHandle<bool> {
-        let task = LoadTask::new(Arc::clone(self), job);
-        let is_over = Arc::clone(is_over);
-        tokio::spawn(async move {
-            let LoadTask { registry, job } = &task;
-            let outcome = registry.loader.load(&registry.table, job, mode).await;
-            let has_changed = matches!(outcome, LoadOutcome::Changed(_));
-            let mut table = registry.table.lock();
-            if let Err(errors) = table.finish_load(job, outcome) {
-                registry.report_refusal(&table, &job.name, &errors);
-            }
-            if is_over.load(Ordering::Relaxed) {
-                registry.publish(&mut table);
-                registry.finished_late.notify_one();
-            }
-            has_changed
+    /// Starts a load before anything serves.
+    fn start_first(self: &Arc<Self>, job: LoadJob) -> LoadTask {
+        let registry = Arc::clone(self);
+        LoadTask::spawn(async move {
+            let task = Unfinished::new(&registry, job.id);
+            let outcome = registry.loader.load(&registry.table, job.source).await;
+            task.finish(outcome);
         })
     }
 
@@ -258,8 +271,11 @@ impl PluginRegistry {
         }
     }
 
-    /// Publishes the state of the table: new sessions get a changed set as a whole.
+    /// Publishes the state of the table: changes of which nothing is waited for, each as a whole.
     fn publish(&self, table: &mut PluginTable) {
+        for (name, errors) in table.apply_complete_changes() {
+            self.report_refusal(table, &name, &errors);
+        }
         let changed = table.take_changed_set().map(Arc::new);
         if let Some(set) = &changed {
             let plugins = set.plugins.len();
@@ -285,26 +301,41 @@ impl fmt::Debug for PluginRegistry {
     }
 }
 
-/// A load under way. Dropping it, also by a panic, allows the file to be loaded again.
-struct LoadTask {
-    registry: Arc<PluginRegistry>,
-    job: LoadJob,
+/// What a look has led to.
+struct Looked {
+    /// What has changed, if it was read.
+    snapshot: Snapshot,
+    /// True if a file may still be being written, or if something changed while files were read.
+    is_unsettled: bool,
 }
 
-impl LoadTask {
-    fn new(registry: Arc<PluginRegistry>, job: LoadJob) -> Self {
-        registry.loading.send_modify(|count| *count += 1);
-        Self { registry, job }
+/// A load without an outcome. If it ends like this, by a panic, the plugin is refused.
+struct Unfinished<'a> {
+    registry: &'a PluginRegistry,
+    id: LoadId,
+    outcome: Option<LoadOutcome>,
+}
+
+impl<'a> Unfinished<'a> {
+    const fn new(registry: &'a PluginRegistry, id: LoadId) -> Self {
+        Self {
+            registry,
+            id,
+            outcome: None,
+        }
+    }
+
+    fn finish(mut self, outcome: LoadOutcome) {
+        self.outcome = Some(outcome);
     }
 }
 
-impl Drop for LoadTask {
+impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        self.registry.table.lock().end_load(&self.job);
-        self.registry.loading.send_modify(|count| *count -= 1);
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            let error = io::Error::other("loading has failed");
+            LoadOutcome::refused(None, None, vec![self.registry.directory_error(error)])
+        });
+        self.registry.table.lock().finish_load(&self.id, outcome);
     }
 }
-
-/// The time that a scan waits for its loads. Plugins that load within it are published as one change;
-/// a slower one does not delay the others.
-const MAX_WAIT: Duration = Duration::from_millis(500);

@@ -1,4 +1,6 @@
-//! The table of plugin files that a registry keeps between scans.
+//! The table of plugin files that a registry keeps between looks at their directory.
+
+mod changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -6,17 +8,17 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::entry::Entry;
+use super::entry::{Entry, Sight};
 use super::inventory::PluginListing;
-use super::plan::{LoadJob, LoadOutcome, Plan, ScanMode};
+use super::look::Look;
+use super::plan::{Plan, ScanMode};
 use super::plugin_set::PluginSet;
-use super::scan::Stamp;
 use crate::compiler::Code;
-use crate::load::{Content, LoadError, plugin_name};
+use crate::printable::printable_path;
 
 /// A table that several tasks use.
 #[derive(Default)]
@@ -29,145 +31,88 @@ impl SharedTable {
     }
 }
 
+/// The longest time that a file which may still be being written holds up others that have changed.
+pub(super) const MAX_HOLD: Duration = Duration::from_secs(10);
+
 /// Every plugin file, and the set of the active plugins.
 #[derive(Default)]
 pub(super) struct PluginTable {
     generation: u64,
     entries: BTreeMap<OsString, Entry>,
+    /// The device and the inode of the directory whose plugins serve.
+    home: Option<(u64, u64)>,
     /// The error of the last scan, if it failed.
     directory_error: Option<String>,
     orphans: BTreeSet<PathBuf>,
     /// True if the set of the active plugins differs from the last one that was taken.
     is_changed: bool,
-    /// The number of loads so far, which is also the number of the latest one.
-    loads: u64,
+    /// The latest number of a change or a load.
+    numbers: u64,
 }
 
 impl PluginTable {
-    /// Compares the table with the result of a scan, and plans the loads. Entries whose files are gone
-    /// are removed.
-    pub(super) fn plan(
-        &mut self,
-        found: &BTreeMap<OsString, Stamp>,
-        mode: ScanMode,
-        now: Instant,
-    ) -> Plan {
-        let known = self.entries.keys().cloned();
-        let names: BTreeSet<OsString> = known.chain(found.keys().cloned()).collect();
+    /// Compares the table with what a look has found, and plans what to read. Changes that are seen
+    /// together are planned together: as long as one file may still be being written, none is read, up to
+    /// [`MAX_HOLD`].
+    pub(super) fn plan(&mut self, look: &Look, mode: ScanMode) -> Plan {
+        for name in look.plugins.keys() {
+            self.entries.entry(name.clone()).or_default();
+        }
         let mut plan = Plan::default();
-        for name in names {
-            let entry = self.entries.entry(name.clone()).or_default();
-            let Some(stamp) = found.get(&name).copied() else {
-                match mode == ScanMode::Everything || entry.is_settled(None, now) {
-                    true => self.remove(&name),
-                    false => plan.is_unsettled = true,
+        let mut unsettled = BTreeSet::new();
+        let mut is_overdue = false;
+        for (name, entry) in &mut self.entries {
+            entry.see(look.plugins.get(name).copied(), look.moment);
+            match entry.sight(mode, look.moment.time) {
+                Sight::Same if !entry.is_there() => {}
+                Sight::Same => match mode {
+                    ScanMode::Everything => plan.reads.push(name.clone()),
+                    ScanMode::RetryRefused if entry.is_retry_due() => plan.reads.push(name.clone()),
+                    ScanMode::Changed | ScanMode::RetryRefused => {}
+                },
+                Sight::Complete(_) if mode != ScanMode::Everything && entry.is_due() => {
+                    _ = unsettled.insert(name.clone());
                 }
-                continue;
-            };
-            if mode == ScanMode::Everything {
-                plan.jobs.push(self.new_job(name, stamp));
-            } else if entry.load.is_some() {
-                // The end of the load causes another scan.
-            } else if Some(stamp) == entry.last_read {
-                entry.settle(Some(stamp));
-                if mode == ScanMode::RetryRefused && entry.is_retry_due() {
-                    plan.jobs.push(self.new_job(name, stamp));
+                Sight::Complete(age) => {
+                    is_overdue |= age >= MAX_HOLD;
+                    match entry.is_there() {
+                        true => plan.reads.push(name.clone()),
+                        false => plan.removals.push(name.clone()),
+                    }
                 }
-            } else if entry.is_settled(Some(stamp), now) {
-                plan.jobs.push(self.new_job(name, stamp));
-            } else {
-                plan.is_unsettled = true;
+                Sight::Unsettled(age) if age >= MAX_HOLD => _ = plan.aside.insert(name.clone()),
+                Sight::Unsettled(_) => _ = unsettled.insert(name.clone()),
             }
+        }
+        self.entries.retain(|_, entry| !entry.is_empty());
+        plan.is_unsettled = !unsettled.is_empty() || !plan.aside.is_empty();
+        if is_overdue {
+            plan.aside.append(&mut unsettled);
+        } else if !unsettled.is_empty() {
+            plan.reads.clear();
+            plan.removals.clear();
         }
         plan
     }
 
-    fn new_job(&mut self, name: OsString, stamp: Stamp) -> LoadJob {
-        self.loads += 1;
-        let number = self.loads;
-        self.entries.entry(name.clone()).or_default().load = Some(number);
-        LoadJob {
-            name,
-            stamp,
-            number,
-        }
-    }
-
-    /// Returns the entry of a load. Returns `None` if the load is stale: the file is gone, or is being
-    /// loaded again.
-    fn entry_of(&mut self, job: &LoadJob) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(&job.name)?;
-        (entry.load == Some(job.number)).then_some(entry)
-    }
-
-    /// Marks a load as ended, however it ended.
-    pub(super) fn end_load(&mut self, job: &LoadJob) {
-        if let Some(entry) = self.entry_of(job) {
-            entry.load = None;
-        }
-    }
-
-    /// True if this content needs no load: it is active, or was refused and is not to be tried again in
-    /// this mode.
-    pub(super) fn is_known(&mut self, job: &LoadJob, content: &Content, mode: ScanMode) -> bool {
-        let Some(entry) = self.entry_of(job) else {
-            return true;
-        };
-        let refused = entry.refused.as_ref();
-        if let Some(refused) = refused.filter(|refused| refused.content.as_ref() == Some(content)) {
-            return match mode {
-                ScanMode::Changed => true,
-                ScanMode::Everything => false,
-                ScanMode::RetryRefused => !refused.is_transient,
-            };
-        }
-        let active = entry.active.as_ref();
-        let is_active = active.is_some_and(|active| active.content == *content);
-        if is_active && entry.error.take().is_some() {
-            entry.refused = None;
-            info!(
-                plugin = plugin_name(job.name.as_ref()),
-                "plugin file is again the one that serves"
-            );
-        }
-        is_active
-    }
-
-    /// Records the outcome of a load. The outcome of a stale load is ignored.
+    /// Checks that the plugins of a look may take the place of those that serve. Another directory with no
+    /// plugins at all may be one that is being filled, or the place of a file system that is not mounted.
+    /// Unless the operator asks for it, it leaves out no filter.
     ///
     /// # Errors
     ///
-    /// Returns the errors of a refused plugin, unless they were returned before.
-    pub(super) fn finish_load(
-        &mut self,
-        job: &LoadJob,
-        outcome: LoadOutcome,
-    ) -> Result<(), Vec<LoadError>> {
-        let generation = self.generation + 1;
-        let Some(entry) = self.entry_of(job) else {
-            return Ok(());
-        };
-        entry.load = None;
-        entry.settle(Some(job.stamp));
-        match outcome {
-            LoadOutcome::Accepted(content, plugin) => {
-                entry.accept(content, *plugin, generation);
-                self.is_changed = true;
-                Ok(())
-            }
-            LoadOutcome::Changed(stamp) => {
-                // The file is read as soon as it keeps this stamp.
-                entry.last_read = None;
-                entry.last_seen = Some(stamp);
-                Ok(())
-            }
-            LoadOutcome::Known => Ok(()),
-            LoadOutcome::Refused {
-                content,
-                code,
-                errors,
-            } => entry.refuse(content, code, errors),
+    /// Fails if it is such a directory.
+    pub(super) fn check_home(&mut self, look: &Look, mode: ScanMode) -> io::Result<()> {
+        let found = look.moment.directory;
+        let home = found.map(|version| (version.device, version.inode));
+        let serves = self.entries.values().any(|entry| entry.active.is_some());
+        let is_new = self.home != home && look.plugins.is_empty();
+        if is_new && serves && mode != ScanMode::Everything {
+            let text = "it is another directory than before, and has no plugins";
+            return Err(io::Error::other(text));
         }
+        self.home = home;
+        Ok(())
     }
 
     fn remove(&mut self, name: &OsStr) {
@@ -201,7 +146,7 @@ impl PluginTable {
     /// Records that the directory cannot be read. The same error is logged once.
     pub(super) fn directory_failed(&mut self, directory: Option<&Path>, error: &io::Error) {
         let directory = directory.unwrap_or_else(|| Path::new(""));
-        let text = format!("{}: {error}", directory.display());
+        let text = format!("{}: {error}", printable_path(directory));
         if self.directory_error.as_ref() != Some(&text) {
             error!(
                 error = text,
@@ -219,11 +164,12 @@ impl PluginTable {
     }
 
     /// Logs each sidecar without a plugin, once.
-    pub(super) fn report_orphans(&mut self, orphans: BTreeSet<PathBuf>) {
+    pub(super) fn report_orphans(&mut self, orphans: &BTreeSet<PathBuf>) {
         for orphan in orphans.difference(&self.orphans) {
-            warn!(file = %orphan.display(), "there is no plugin beside this file");
+            let file = printable_path(orphan);
+            warn!(%file, "there is no plugin beside this file");
         }
-        self.orphans = orphans;
+        self.orphans.clone_from(orphans);
     }
 
     /// Returns the set of the active plugins if it has changed since the last call.

@@ -18,9 +18,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use super::entry::SETTLE_TIME;
 use super::plan::ScanMode;
 use super::plugin_registry::{PluginRegistry, ScanResult};
+use super::sighting::SETTLE_TIME;
 
 /// The settings of [`watch`].
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,6 @@ pub async fn watch(registry: Arc<PluginRegistry>, settings: WatchSettings) {
         tokio::select! {
             () = sleep_until(next) => {}
             () = hints.changed.notified(), if result != ScanResult::Unsettled => {}
-            () = registry.finished_late() => {}
         }
         mode = match Instant::now() < retry_at {
             true => ScanMode::Changed,
