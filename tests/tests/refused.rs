@@ -165,6 +165,12 @@ fn a_name_that_cannot_be_shown_is_refused() {
         assert!(error.contains(&sign), "{error}");
     }
     assert_eq!(session(gateway.address()), says(1));
+    let metrics = ask(&gateway, "metrics");
+    let metrics = metrics["text"].as_str().unwrap_or_default();
+    for label in [r#"{plugin="20-\\xFF"}"#, r#"{plugin="20-a\\nb"}"#] {
+        let line = format!("postgate_plugin_refused_total{label} 1");
+        assert!(metrics.lines().any(|l| l == line), "{line}: {metrics}");
+    }
     // At the start, it is a mistake that names the file.
     let output = run(postgate()
         .args(["check", "--config"])
