@@ -12,7 +12,7 @@ help:
 	@echo "make run     build, then serve 127.0.0.1:2525 with the stock plugins"
 	@echo "make test    all tests, with real mail programs at both ends"
 	@echo "make bench   measure what plugins and TLS cost"
-	@echo "make fuzz    give the protocol code random octets for a while"
+	@echo "make fuzz    give the protocol code, the compiler of plugins and the checks of answers random octets"
 	@echo "make check   format, lints, documentation, dependencies, and that the protocol code stays pure"
 
 program:
@@ -33,7 +33,7 @@ test:
 	$(CARGO) test --release --workspace
 
 bench: build
-	$(CARGO) bench --profile release --package postgate-tests --bench cost --bench encryption
+	$(CARGO) bench --profile release --package postgate-tests --bench cost --bench encryption --bench fairness
 	@rm -rf target/languages/built target/languages/times
 	@TIMES=target/languages/times scripts/build-languages
 	$(CARGO) bench --profile release --package postgate-tests --bench languages
@@ -46,8 +46,11 @@ fuzz:
 		done; \
 	else \
 		echo "cargo-fuzz is not here (cargo install cargo-fuzz), so this is the bounded run"; \
-		$(CARGO) test --release --package postgate-tests --test fuzz; \
+		$(CARGO) test --release --workspace --test fuzz || exit 1; \
 	fi
+	@$(MAKE) --no-print-directory build
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release --workspace --test fuzz_answers --test fuzz_loading \
+		-- --nocapture
 
 check:
 	@scripts/setup check

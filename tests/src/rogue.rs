@@ -64,6 +64,8 @@ impl Rogue {
             // Longer than the time limit of a plugin.
             .set(&dns.settings_with("1m"))
             .set("runtime.workers = 1")
+            // Other clients send without a pause, and their lines would hide those of the plugin.
+            .set("log.level = \"info,postgate::session=warn\"")
             .set(&listeners(behaviours))
             .plugin(PLUGIN, "guests/rogue", &sidecar)
             .start();
