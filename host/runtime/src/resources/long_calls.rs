@@ -67,7 +67,7 @@ impl LongCalls {
                 state: Mutex::new(State {
                     turns: Turns::new(),
                     threads: 0,
-                    max_threads: processors.saturating_sub(1).max(1),
+                    max_threads: processors,
                     idle: 0,
                     is_over: false,
                 }),

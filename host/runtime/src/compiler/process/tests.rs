@@ -100,7 +100,7 @@ async fn a_child_can_be_waited_for_again() {
     let mut child = Child::start(&settings, b"\n").unwrap();
     // However far it has come, the next call goes on from there.
     for _ in 0..1_000 {
-        let now = tokio::time::timeout(Duration::ZERO, child.report()).await;
+        let now = timeout(Duration::ZERO, child.report()).await;
         if let Ok(report) = now {
             assert!(report.is_ok(), "{report:?}");
             return;
