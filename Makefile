@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 20
 help:
 	@echo "make run     build, then serve 127.0.0.1:2525 with the stock plugins"
 	@echo "make test    all tests, with real mail programs at both ends"
-	@echo "make bench   measure what plugins and TLS cost"
+	@echo "make bench   measure what plugins, the work for them and TLS cost, and who waits for whom"
 	@echo "make fuzz    give the protocol code, the compiler of plugins and the checks of answers random octets"
 	@echo "make check   format, lints, documentation, dependencies, and that the protocol code stays pure"
 
@@ -33,7 +33,8 @@ test:
 	$(CARGO) test --release --workspace
 
 bench: build
-	$(CARGO) bench --profile release --package postgate-tests --bench cost --bench encryption --bench fairness
+	$(CARGO) bench --profile release --package postgate-tests --bench cost --bench encryption \
+		--bench fairness --bench host_work
 	@rm -rf target/languages/built target/languages/times
 	@TIMES=target/languages/times scripts/build-languages
 	$(CARGO) bench --profile release --package postgate-tests --bench languages

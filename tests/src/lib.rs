@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod log;
 
 pub mod backend;
+pub mod burden;
 pub mod certificate;
 pub mod client;
 pub mod compiler;

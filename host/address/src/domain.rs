@@ -14,6 +14,9 @@ use super::local_part::composed;
 /// end, or the address as RFC 5952 writes it. What is neither is only converted to lower case
 /// (ASCII letters), and therefore equals nothing but itself.
 pub fn canonical_domain(text: &str) -> String {
+    if text.len() > MAX_TEXT {
+        return text.to_ascii_lowercase();
+    }
     if let Some(address) = literal(text) {
         return match address {
             IpAddr::V4(address) => format!("[{address}]"),
@@ -125,6 +128,9 @@ const TAG: &str = "IPv6:";
 /// Everything in ASCII but letters, digits, `-`, `_` and `.`: after the mapping of UTS 46, a domain
 /// must not contain an `@`, for example.
 const DENIED: AsciiDenyList = AsciiDenyList::new(true, " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+/// The length in octets beyond which no text is an address or a domain, in whatever spelling: an address has at most
+/// 254 octets, some of which stand for several in UTF-8. Mapping a text takes much longer than reading it.
+pub(crate) const MAX_TEXT: usize = 4_096;
 /// The maximum length of a label in octets (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
 /// The maximum length of a name in octets, without the dot at its end (RFC 1035 §2.3.4).

@@ -10,6 +10,8 @@ mod local_part;
 pub use self::domain::{ascii_domain, canonical_domain, is_host_name, is_literal, unicode_domain};
 pub use self::local_part::{canonical_local_part, unquoted_local_part};
 
+use self::domain::MAX_TEXT;
+
 /// The canonical form of an address: that of its local part, an `@`, and that of its domain.
 ///
 /// Characters of the local part are composed (RFC 6532 §3.1). Its letter case is kept, because only the server of the domain may say that it
@@ -22,6 +24,8 @@ pub use self::local_part::{canonical_local_part, unquoted_local_part};
 /// ```
 pub fn canonical(address: &str) -> String {
     match address.rsplit_once('@') {
+        // No address is so long. It is not changed at all.
+        _ if address.len() > MAX_TEXT => address.into(),
         Some((local_part, domain)) => {
             let mut text = canonical_local_part(local_part).into_owned();
             text.push('@');
@@ -83,6 +87,19 @@ mod tests {
             assert_eq!(same(a, b), expected, "{a} {b}");
             assert_eq!(same(b, a), expected, "{b} {a}");
         }
+    }
+
+    /// A mapping of labels that are much too long would take a time that grows with the square of their length.
+    #[test]
+    fn what_is_much_too_long_is_not_mapped() {
+        let domain = "Ü".repeat(MAX_TEXT);
+        assert_eq!(canonical_domain(&domain), domain);
+        let address = format!("\"a\"@{domain}");
+        assert_eq!(canonical(&address), address);
+        assert_eq!(
+            canonical_domain(&"A".repeat(MAX_TEXT + 1)),
+            "a".repeat(MAX_TEXT + 1)
+        );
     }
 
     proptest! {

@@ -21,6 +21,8 @@ pub(super) struct Decoded {
     octets: HashMap<u32, Location>,
     /// The text of parts, converted to UTF-8.
     texts: HashMap<u32, Location>,
+    /// Whether parts hide content of another type, as far as that was examined.
+    hiding: HashMap<u32, bool>,
 }
 
 /// Where the decoded content of a part is.
@@ -40,6 +42,7 @@ impl Decoded {
             scratch,
             octets: HashMap::new(),
             texts: HashMap::new(),
+            hiding: HashMap::new(),
         }
     }
 
@@ -137,6 +140,22 @@ impl Decoded {
     /// True if a program that takes a part for a message would find another type in it. Not all programs
     /// decode it first.
     pub(super) fn hides_content(
+        &mut self,
+        body: &dyn Source,
+        index: u32,
+        part: &Part,
+        location: &Location,
+        content_type: &str,
+    ) -> io::Result<bool> {
+        if let Some(hides) = self.hiding.get(&index) {
+            return Ok(*hides);
+        }
+        let hides = self.examine(body, part, location, content_type)?;
+        self.hiding.insert(index, hides);
+        Ok(hides)
+    }
+
+    fn examine(
         &self,
         body: &dyn Source,
         part: &Part,

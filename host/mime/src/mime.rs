@@ -124,7 +124,7 @@ impl Mime {
         if let Some(location) = &location
             && is_other(&facts.content_type)
             && !facts.defects.contains(&Defect::AmbiguousType)
-            && decoded.hides_content(&*self.body, part, location, &facts.content_type)?
+            && decoded.hides_content(&*self.body, index, part, location, &facts.content_type)?
         {
             facts.defects.push(Defect::AmbiguousType);
         }

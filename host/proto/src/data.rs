@@ -44,35 +44,71 @@ pub enum LineEndings {
     Strict,
 }
 
-/// The same text in lines that end with CRLF. A lone CR or LF becomes one, as mail programs read it, and
-/// the last line is completed. Text that has such lines already is not copied.
-pub fn into_lines(text: Vec<u8>) -> Vec<u8> {
-    let mut lines = Vec::new();
-    let mut copied = 0;
-    let mut line = 0;
-    for end in memchr2_iter(b'\r', b'\n', &text) {
-        // The LF of a CRLF.
-        if end < line {
-            continue;
+/// Makes lines that end with CRLF of a text. A lone CR or LF becomes one, as mail programs read it, and the
+/// last line is completed.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    text: &'a [u8],
+    /// How much was looked at.
+    seen: usize,
+    /// How much was copied.
+    copied: usize,
+    /// The end of the last line.
+    line: usize,
+    lines: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins with a text.
+    pub const fn of(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            seen: 0,
+            copied: 0,
+            line: 0,
+            lines: Vec::new(),
         }
-        line = end + 1;
-        if text[end..].starts_with(b"\r\n") {
-            line += 1;
-            continue;
+    }
+
+    /// Looks at the next octets, at most [`Self::STEP`]. Returns true at the end of the text.
+    pub fn step(&mut self) -> bool {
+        let begin = self.seen;
+        self.seen = self.text.len().min(begin + Self::STEP);
+        for end in memchr2_iter(b'\r', b'\n', &self.text[begin..self.seen]) {
+            let end = begin + end;
+            // The LF of a CRLF.
+            if end < self.line {
+                continue;
+            }
+            self.line = end + 1;
+            if self.text[end..].starts_with(b"\r\n") {
+                self.line += 1;
+                continue;
+            }
+            self.lines.extend_from_slice(&self.text[self.copied..end]);
+            self.lines.extend_from_slice(b"\r\n");
+            self.copied = self.line;
         }
-        lines.extend_from_slice(&text[copied..end]);
-        lines.extend_from_slice(b"\r\n");
-        copied = line;
+        self.seen == self.text.len()
     }
-    let is_complete = line == text.len();
-    if copied == 0 && is_complete {
-        return text;
+
+    /// Goes through the rest of the text, and returns its lines. Returns `None` if it has such lines already:
+    /// it is not copied then.
+    pub fn finish(mut self) -> Option<Vec<u8>> {
+        while !self.step() {}
+        let is_complete = self.line == self.text.len();
+        if self.copied == 0 && is_complete {
+            return None;
+        }
+        self.lines.extend_from_slice(&self.text[self.copied..]);
+        if !is_complete {
+            self.lines.extend_from_slice(b"\r\n");
+        }
+        Some(self.lines)
     }
-    lines.extend_from_slice(&text[copied..]);
-    if !is_complete {
-        lines.extend_from_slice(b"\r\n");
-    }
-    lines
+
+    /// The number of octets in one step.
+    pub const STEP: usize = 16_384;
 }
 
 /// The next element of the input.

@@ -15,6 +15,8 @@ mod generated {
         imports: {
             "postgate:plugin/dns": async | trappable,
             "postgate:plugin/files": async | trappable,
+            "postgate:plugin/message.header-text": async | trappable,
+            "postgate:plugin/message.headers-named": async | trappable,
             "postgate:plugin/message.html-part": async | trappable,
             "postgate:plugin/message.part-at": async | trappable,
             "postgate:plugin/message.part-count": async | trappable,

@@ -30,6 +30,14 @@ impl<F: Future> Metered<F> {
         }
     }
 
+    /// Goes on with a call that has used this time already.
+    pub(super) fn after(used: Duration, call: F) -> Self {
+        Self {
+            used,
+            ..Self::new(call)
+        }
+    }
+
     /// Polls the call. It must not be polled again after it is ready.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
         begin_poll(self.used);
@@ -56,6 +64,25 @@ pub(super) fn cpu_used() -> Duration {
     let cpu = reading.cpu.saturating_sub(poll.reading.cpu);
     // The reading may be older than the poll, and then contains time of the call before.
     poll.used_before + cpu.min(wall)
+}
+
+/// Adds the CPU time that another thread has used for the current call of this thread.
+pub(super) fn charge(used: Duration) {
+    let mut poll = POLL.get();
+    poll.used_before += used;
+    POLL.set(poll);
+}
+
+/// Does work for a call on a thread of its own, and returns the CPU time that it took as well.
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = thread_time();
+    let output = work();
+    (output, thread_time().saturating_sub(start))
+}
+
+/// The CPU time of this thread so far.
+pub(super) fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn begin_poll(used_before: Duration) {
@@ -93,10 +120,10 @@ struct Reading {
 
 impl Reading {
     fn now() -> Self {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let cpu = thread_time();
         Self {
             at: Instant::now(),
-            cpu: Duration::try_from(time).unwrap_or_default(),
+            cpu,
         }
     }
 }
@@ -138,6 +165,20 @@ mod tests {
         })
         .await;
         assert!(used >= work_for * 2 - MAX_AGE * 2, "{used:?}");
+    }
+
+    #[tokio::test]
+    async fn the_work_of_other_threads_for_a_call_counts() {
+        let work_for = Duration::from_millis(20);
+        let elsewhere = async {
+            let task = tokio::task::spawn_blocking(move || timed(|| work(work_for)));
+            let ((), used) = task.await.unwrap();
+            charge(used);
+            tokio::task::yield_now().await;
+            cpu_used()
+        };
+        let used = with_cpu_clock(elsewhere).await;
+        assert!(used >= work_for, "{used:?}");
     }
 
     #[tokio::test]

@@ -12,11 +12,11 @@ use crate::bindings::events::{
     on_reset, on_self_test, on_starttls, on_vrfy,
 };
 use crate::context::Context;
-use crate::convert::{self, Arguments};
+use crate::convert::{self, Arguments, Unchecked};
 use crate::error::PluginError;
 use crate::host::HostState;
 use crate::question::Question;
-use crate::verdict::PluginAnswer;
+use crate::verdict::{PluginAnswer, Verdict};
 
 /// Defines the types below from the table of events.
 macro_rules! functions {
@@ -81,7 +81,7 @@ macro_rules! functions {
 for_each_event!(functions);
 
 /// The result of a call. The outer error is one of the engine, the inner one of the answer.
-type CallResult = wasmtime::Result<Result<PluginAnswer, PluginError>>;
+type CallResult = wasmtime::Result<Result<Unchecked, PluginError>>;
 
 /// A call of an event function, which belongs to no session.
 pub(crate) struct Call {
@@ -123,7 +123,20 @@ impl Guests {
     ///
     /// The outer error means that the guest trapped or exceeded a limit, the inner one that its answer is
     /// invalid.
-    pub(crate) async fn ask(&self, call: Call, store: &mut Store<HostState>) -> CallResult {
+    pub(crate) async fn ask(
+        &self,
+        call: Call,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<Result<PluginAnswer, PluginError>> {
+        let answer = match self.call(call, store).await? {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut meter = store.data().meter();
+        Ok(answer.check(&mut meter).await?.map_err(PluginError::from))
+    }
+
+    async fn call(&self, call: Call, store: &mut Store<HostState>) -> CallResult {
         let Call {
             event,
             arguments,
@@ -204,18 +217,18 @@ impl Guests {
             }
             (Event::Outcome, Arguments::Outcome(outcome)) => {
                 call!(self.on_outcome.call_on_outcome(store, &outcome), Outcome);
-                Ok(PluginAnswer::NEXT)
+                Ok(Unchecked::of(Verdict::Next))
             }
             (Event::Reset, Arguments::Reset(cause)) => {
                 call!(self.on_reset.call_on_reset(store, cause), Reset);
-                Ok(PluginAnswer::NEXT)
+                Ok(Unchecked::of(Verdict::Next))
             }
             (Event::Disconnect, Arguments::Disconnect(summary)) => {
                 call!(
                     self.on_disconnect.call_on_disconnect(store, summary),
                     Disconnect
                 );
-                Ok(PluginAnswer::NEXT)
+                Ok(Unchecked::of(Verdict::Next))
             }
             // It does not happen. The compiler demands a value, and an error is safer than "next".
             (event, _) => return Ok(Err(PluginError::NotExported(event))),

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::error::is_lack;
+use crate::meter::{Meter, OutOfTime, charged};
 use postgate_config::file::{FileVersion, ReadError, read_bounded};
 
 /// The listed files of one plugin, shared by all its instances.
@@ -77,7 +78,8 @@ impl Files {
         unreadable
     }
 
-    /// Returns the current content of a file.
+    /// Returns the current content of a file. The CPU time for reading it counts as that of the current call.
+    /// It is read to its end all the same: whoever comes next finds it.
     ///
     /// # Errors
     ///
@@ -90,7 +92,7 @@ impl Files {
         let (path, limit) = (listed.path.clone(), self.size_limit);
         // Reading a file can take long, for example over a network, and the session may give up
         // meanwhile. Therefore the cache is not changed before the file is read.
-        let read = tokio::task::spawn_blocking(move || read_if_changed(&path, limit, before)).await;
+        let read = charged(move || read_if_changed(&path, limit, before)).await;
         match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(changed) => {
                 cache.failure = None;
@@ -178,20 +180,47 @@ fn too_large(limit: u32) -> io::Error {
 
 /// Returns the first line that begins with `prefix`, without its line ending. Returns `None` if there is
 /// none, or if it is longer than [`MAX_LINE`]. A byte order mark of UTF-8 is not a part of the first line.
-pub(super) fn find_line<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+///
+/// # Errors
+///
+/// Fails if the call has used up its CPU time.
+pub(super) async fn find_line<'a>(
+    content: &'a [u8],
+    prefix: &[u8],
+    meter: &mut Meter,
+) -> Result<Option<&'a [u8]>, OutOfTime> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let begin = match content.starts_with(prefix) {
-        true => 0,
-        false => {
-            let wanted = [b"\n", prefix].concat();
-            memmem::find(content, &wanted)? + 1
-        }
+        true => Some(0),
+        false if prefix.len() > MAX_LINE => None,
+        false => find_behind_line_feed(content, prefix, meter).await?,
     };
-    let line = &content[begin..];
-    let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
-    let line = &line[..end];
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    (line.len() <= MAX_LINE && line.starts_with(prefix)).then_some(line)
+    Ok(begin.and_then(|begin| {
+        let line = &content[begin..];
+        let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+        let line = &line[..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        (line.len() <= MAX_LINE && line.starts_with(prefix)).then_some(line)
+    }))
+}
+
+/// The offset of the first `prefix` behind a LF.
+async fn find_behind_line_feed(
+    content: &[u8],
+    prefix: &[u8],
+    meter: &mut Meter,
+) -> Result<Option<usize>, OutOfTime> {
+    let wanted = [b"\n", prefix].concat();
+    let finder = memmem::Finder::new(&wanted);
+    for begin in (0..content.len()).step_by(SEARCH) {
+        // What begins in this piece may end in the next one.
+        let end = content.len().min(begin + SEARCH + prefix.len());
+        if let Some(found) = finder.find(&content[begin..end]) {
+            return Ok(Some(begin + found + 1));
+        }
+        meter.count(SEARCH).await?;
+    }
+    Ok(None)
 }
 
 /// The time without a change after which a version of a file identifies its content. The coarsest clock
@@ -199,6 +228,8 @@ pub(super) fn find_line<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// The greatest length of a line in octets.
 const MAX_LINE: usize = 65_536;
+/// The octets that are searched at a time.
+const SEARCH: usize = 262_144;
 
 #[cfg(test)]
 mod tests {
@@ -333,8 +364,13 @@ mod tests {
         assert_eq!(files.content("users").await, Err(FileError::Unreadable));
     }
 
-    #[test]
-    fn lines_are_found_by_their_prefix() {
+    async fn found<'a>(content: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+        let mut meter = Meter::new(Duration::MAX);
+        find_line(content, prefix, &mut meter).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn lines_are_found_by_their_prefix() {
         let content = b"alice:1\r\nbob:2\nalice:3\ncarol:4";
         let table: [(&[u8], Option<&[u8]>); 8] = [
             (b"alice:", Some(b"alice:1")),
@@ -347,10 +383,30 @@ mod tests {
             (b"carol:4 and more", None),
         ];
         for (prefix, expected) in table {
-            assert_eq!(find_line(content, prefix), expected, "{prefix:?}");
+            assert_eq!(found(content, prefix).await, expected, "{prefix:?}");
         }
-        assert_eq!(find_line(b"", b"x"), None);
+        assert_eq!(found(b"", b"x").await, None);
         let long = [b"x:", &[b'y'; MAX_LINE][..]].concat();
-        assert_eq!(find_line(&long, b"x:"), None);
+        assert_eq!(found(&long, b"x:").await, None);
+        assert_eq!(found(b"x", &long).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_line_may_begin_in_one_piece_and_end_in_the_next() {
+        for before in SEARCH - 8..SEARCH + 2 {
+            let content = [&b"x".repeat(before), b"\nbob:2\n".as_slice()].concat();
+            assert_eq!(
+                found(&content, b"bob:").await,
+                Some(&b"bob:2"[..]),
+                "{before}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_search_ends_with_the_time_of_its_call() {
+        let content = b"x\n".repeat(SEARCH);
+        let mut meter = Meter::new(Duration::ZERO);
+        assert_eq!(find_line(&content, b"y", &mut meter).await, Err(OutOfTime));
     }
 }

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use postgate_contract::TimeLimits;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use wasmtime::{Store, Trap};
 
 use crate::context::Context;
+use crate::cpu_time::cpu_used;
 use crate::error::{HostFault, LimitExceeded, PluginError, is_of_host, log_text};
 use crate::exports::{Call, Guests};
 use crate::host::{Denied, HostError, HostState, PluginFacts, View};
+use crate::meter::{OutOfTime, Remainder};
 use crate::metrics::Counted;
 use crate::question::Question;
 use crate::resources::{Elapsed, Resources, TICKS_OF_SHORT_CALL};
@@ -30,6 +33,8 @@ pub struct Instance {
     guest: Option<Box<Guest>>,
     /// The permit to use a shared instance, or `None` if the session has the instance for itself.
     pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// What the last call has left of its limits.
+    remainder: Remainder,
     /// Counts the instance in the metrics until it is dropped.
     _counted: Counted,
 }
@@ -47,6 +52,7 @@ impl Instance {
             facts,
             guest: Some(Box::new(guest)),
             permit: None,
+            remainder: Remainder::UNLIMITED,
             _counted: counted,
         }
     }
@@ -77,6 +83,11 @@ impl Instance {
             }),
             false => Ok(answer),
         }
+    }
+
+    /// What the last call has left of its limits, for what its answer has the host do.
+    pub(super) const fn remainder(&self) -> Remainder {
+        self.remainder
     }
 
     /// Calls `on-self-test`, if the plugin exports it.
@@ -115,9 +126,16 @@ impl Instance {
             return Err(PluginError::Trap(wasmtime::format_err!("{text}")));
         };
         let client = view.client();
+        let start = Instant::now();
         budget.begin(&mut guest.store, view);
         let call = work(guest);
+        let call = async {
+            let (mut guest, result) = call.await;
+            guest.store.data_mut().used = cpu_used();
+            (guest, result)
+        };
         let (mut guest, result) = budget.run(client, &self.facts.resources, call).await?;
+        self.remainder = budget.remainder(start, guest.store.data().used);
         let result = budget.finish(guest.store.data_mut(), &self.facts, result);
         self.guest = Some(guest);
         result
@@ -228,6 +246,18 @@ impl Budget {
         })
     }
 
+    /// What is left after a call that began at `start` and has used the CPU time `used`.
+    fn remainder(&self, start: Instant, used: Duration) -> Remainder {
+        Remainder {
+            used,
+            cpu: self.cpu,
+            cpu_key: self.cpu_key,
+            end: Some(start + self.wall),
+            wall: self.wall,
+            wall_key: self.wall_key,
+        }
+    }
+
     /// Ends a call, and converts its error.
     ///
     /// # Errors
@@ -240,7 +270,13 @@ impl Budget {
         result: wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         state.end_call();
+        let cpu_error = PluginError::Cpu {
+            key: self.cpu_key,
+            limit: self.cpu,
+        };
         let error = match result {
+            // What the host did at the end of the call was not interrupted.
+            Ok(_) if state.used > self.cpu => return Err(cpu_error),
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -250,11 +286,11 @@ impl Budget {
             Some(Denied::Plugin) => return Err(PluginError::Memory(facts.limits.memory)),
             None => {}
         }
+        if error.is::<OutOfTime>() {
+            return Err(cpu_error);
+        }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => Err(PluginError::Cpu {
-                key: self.cpu_key,
-                limit: self.cpu,
-            }),
+            Some(Trap::Interrupt) => Err(cpu_error),
             Some(_) => Err(PluginError::Trap(error)),
             None => Err(host_error(error, facts)),
         }

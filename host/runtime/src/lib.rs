@@ -22,6 +22,7 @@ pub mod host_calls;
 mod instance;
 mod load;
 mod loaded;
+mod meter;
 pub mod metrics;
 pub mod observer;
 pub mod pipeline;
@@ -44,6 +45,7 @@ pub use self::error::{HostFault, PluginError};
 pub use self::instance::Instance;
 pub use self::load::{Inspection, LoadError, inspect, load_file};
 pub use self::loaded::LoadedPlugin;
+pub use self::meter::Remainder;
 pub use self::printable::Printable;
 pub use self::registry::{
     Inventory, PluginListing, PluginListingEntry, PluginRegistry, PluginSet, PluginStatus,

@@ -16,7 +16,7 @@ mod spool;
 pub use self::content::{Chunks, Content};
 pub use self::directory::{UnusableDirectory, check_directory};
 pub use self::error::{NO_ROOM, SpoolError, is_full};
-pub use self::parts::find_parts;
+pub use self::parts::{Check, find_parts};
 pub use self::scratch::Scratch;
 pub use self::settings::SpoolSettings;
 pub use self::spool::Spool;

@@ -1,7 +1,8 @@
 //! Read-only files of the operator. The operator must grant them and list their paths:
 //! `grants = ["files"]` and a table `[files]` of names and paths in the sidecar file.
 //!
-//! A change to a file is visible from the next call on.
+//! Within one event, a file stays as it was when it was first asked for; a change is visible from the next
+//! event on.
 
 use std::fmt;
 

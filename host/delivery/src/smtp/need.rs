@@ -56,7 +56,7 @@ fn is_ascii(body: &Content) -> io::Result<bool> {
 }
 
 fn has_international_part(headers: &HeaderBlock, body: Content) -> io::Result<bool> {
-    let mime = find_parts(headers, body)?;
+    let mime = find_parts(headers, body, || Ok(()))?;
     let is_global = |headers: &HeaderBlock| {
         let mut types = headers.named("Content-Type");
         types.any(|field| starts_with_ignoring_case(field.value().trim_ascii(), b"message/global"))

@@ -288,8 +288,18 @@ fn any_text_becomes_lines() {
         ("a\r\n\rb", "a\r\n\r\nb\r\n"),
     ];
     for (text, lines) in table {
-        let made = into_lines(text.into());
-        assert_eq!(String::from_utf8(made).unwrap(), lines, "{text:?}");
-        assert_eq!(into_lines(lines.into()), lines.as_bytes());
+        // A text may go on after any step.
+        for before in [0, Lines::STEP - 1, Lines::STEP, 2 * Lines::STEP - 1] {
+            let before = "x".repeat(before);
+            let text = format!("{before}{text}");
+            let made = Lines::of(text.as_bytes()).finish();
+            let made = made.unwrap_or_else(|| text.into_bytes());
+            let made = String::from_utf8(made).unwrap();
+            match lines {
+                "" if !before.is_empty() => assert_eq!(made, format!("{before}\r\n")),
+                _ => assert_eq!(made, format!("{before}{lines}")),
+            }
+            assert_eq!(Lines::of(made.as_bytes()).finish(), None);
+        }
     }
 }

@@ -18,17 +18,19 @@ use crate::header::view::Field;
 #[derive(Clone, Debug, Default)]
 pub struct HeaderBlock {
     /// The original block, followed by the fields that edits have added.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// The length of the original block.
     given: usize,
     /// A deque, because most fields are added at one of the ends.
-    lines: VecDeque<Line>,
+    pub(super) lines: VecDeque<Line>,
     /// The number of lines that are fields.
-    fields: usize,
+    pub(super) fields: usize,
     /// The indices of the lines that are fields, computed on demand if not all of them are.
     places: OnceLock<Vec<usize>>,
+    /// The size of the rendered block, computed on demand.
+    size: OnceLock<usize>,
     /// The hasher of the name tags. Its random keys prevent a client from constructing collisions.
-    hasher: RandomState,
+    pub(super) hasher: RandomState,
     ending: Ending,
 }
 
@@ -101,6 +103,7 @@ impl HeaderBlock {
             buffer: octets,
             lines,
             places: OnceLock::new(),
+            size: OnceLock::new(),
             hasher,
             ending,
         }
@@ -142,9 +145,9 @@ impl HeaderBlock {
         self.fields = self.lines.len();
     }
 
-    /// Applies an edit.
+    /// Applies an edit. Several are applied together by [`revise`](Self::revise).
     pub fn apply(&mut self, edit: &HeaderEdit) {
-        self.places = OnceLock::new();
+        self.forget();
         match edit {
             HeaderEdit::Prepend(name, value) => self.insert(0, name, value),
             HeaderEdit::Append(name, value) => self.insert(self.lines.len(), name, value),
@@ -176,7 +179,7 @@ impl HeaderBlock {
     /// Adds the empty line that ends the block, if it is missing.
     pub fn separate(&mut self) {
         if self.ending == Ending::None {
-            self.ending = Ending::Added;
+            self.separate_anew();
         }
     }
 
@@ -184,6 +187,21 @@ impl HeaderBlock {
     /// of the empty line would become part of a CRLF with an LF that follows.
     pub fn separate_anew(&mut self) {
         self.ending = Ending::Added;
+        self.forget();
+    }
+
+    /// Adds the fields of another block above all others.
+    pub fn put_above(&mut self, other: &Self) {
+        let moved_by = self.buffer.len();
+        self.buffer.extend_from_slice(&other.buffer);
+        for line in other.lines.iter().rev() {
+            let range = line.range.start + moved_by..line.range.end + moved_by;
+            // The tags of the lines are those of the other hasher.
+            let line = Line::of_field(&self.buffer, range, &self.hasher);
+            self.lines.push_front(line);
+        }
+        self.fields += other.fields;
+        self.forget();
     }
 
     /// The original block, without edits.
@@ -213,16 +231,35 @@ impl HeaderBlock {
 
     /// All fields, from the top.
     pub fn fields(&self) -> Fields<'_> {
+        self.fields_among(0..self.lines.len())
+    }
+
+    /// The number of lines with their continuations, whether they are fields or not.
+    pub fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The fields among these lines of the [`lines`](Self::lines), which must be there, from the top.
+    pub fn fields_among(&self, lines: Range<usize>) -> Fields<'_> {
         Fields {
             buffer: &self.buffer,
-            lines: self.lines.iter(),
+            lines: self.lines.range(lines),
         }
     }
 
     /// The fields with this name in any letter case, from the top.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Field<'a>> {
+        self.named_among(0..self.lines.len(), name)
+    }
+
+    /// As [`named`](Self::named), among these lines of the [`lines`](Self::lines), which must be there.
+    pub fn named_among<'a>(
+        &'a self,
+        lines: Range<usize>,
+        name: &'a str,
+    ) -> impl Iterator<Item = Field<'a>> {
         let name = self.tagged(name);
-        let named = self.lines.iter();
+        let named = self.lines.range(lines);
         named
             .filter(move |line| line.is_named(&self.buffer, name))
             .filter_map(|line| line.field(&self.buffer))
@@ -239,7 +276,9 @@ impl HeaderBlock {
 
     /// The size of the rendered block in octets.
     pub fn size(&self) -> usize {
-        self.pieces().map(<[u8]>::len).sum()
+        *self
+            .size
+            .get_or_init(|| self.pieces().map(<[u8]>::len).sum())
     }
 
     /// Appends the block with its edits, including the empty line that ends it. Without edits, the
@@ -250,6 +289,12 @@ impl HeaderBlock {
         for piece in self.pieces() {
             out.extend_from_slice(piece);
         }
+    }
+
+    /// Forgets what was computed from the lines before they changed.
+    pub(super) fn forget(&mut self) {
+        self.places = OnceLock::new();
+        self.size = OnceLock::new();
     }
 
     fn insert(&mut self, line: usize, name: &HeaderName, value: &HeaderValue) {
@@ -379,4 +424,4 @@ enum Ending {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

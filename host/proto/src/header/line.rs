@@ -32,6 +32,11 @@ impl<'a> Tagged<'a> {
             tag: tag(name, hasher),
         }
     }
+
+    /// The hash of the name, as lines have it.
+    pub(super) const fn tag(self) -> u32 {
+        self.tag
+    }
 }
 
 impl Line {
@@ -59,6 +64,17 @@ impl Line {
     pub(super) fn of_field(buffer: &[u8], range: Range<usize>, hasher: &RandomState) -> Self {
         let kind = HeaderLine::of(&buffer[range.clone()]);
         Self::new(kind, buffer, range, hasher)
+    }
+
+    /// The line in a buffer that has so many more octets before it.
+    pub(super) fn moved_by(mut self, octets: usize) -> Self {
+        self.range = self.range.start + octets..self.range.end + octets;
+        self
+    }
+
+    /// A hash of the name, or 0 if the line is not a field.
+    pub(super) const fn tag(&self) -> u32 {
+        self.tag
     }
 
     pub(super) const fn is_field(&self) -> bool {

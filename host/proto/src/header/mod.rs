@@ -4,6 +4,8 @@ mod block;
 mod edit;
 mod field;
 mod line;
+mod ranks;
+mod revision;
 mod scan;
 mod view;
 
@@ -12,5 +14,6 @@ pub use self::edit::HeaderEdit;
 pub use self::field::{
     HeaderName, HeaderValue, InvalidHeader, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_HEADER_WORD,
 };
+pub use self::revision::{Revised, Revision};
 pub use self::scan::{HeaderLine, HeaderScanner};
 pub use self::view::Field;

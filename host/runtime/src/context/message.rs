@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use postgate_mime::Mime;
-use postgate_proto::header::{HeaderBlock, HeaderEdit};
+use postgate_proto::header::{HeaderBlock, Revised};
 use postgate_spool::Content;
 
 /// The message of a transaction, as far as it has arrived, with the edits of plugins so far.
@@ -43,9 +43,9 @@ impl Message {
         self.mime = OnceLock::new();
     }
 
-    /// Applies an edit to the header block. The MIME parts depend on it, and are parsed again.
-    pub fn edit_headers(&mut self, edit: &HeaderEdit) {
-        self.headers.apply(edit);
+    /// Takes over edits of the header block. The MIME parts depend on it, and are parsed again.
+    pub(crate) fn take_over_headers(&mut self, revised: Revised) {
+        self.headers.take_over(revised);
         self.mime = OnceLock::new();
     }
 

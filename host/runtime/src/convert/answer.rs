@@ -5,34 +5,38 @@ use postgate_proto::auth::{KeyShape, ScramKeys};
 use zeroize::Zeroizing;
 
 use super::edit::{
-    ehlo_keyword, header_edit, header_field, is_host_name, is_text, keyword, mechanisms, one_line,
-    recipient, rewrite_sender, session_edit,
+    ehlo_keyword, excerpt, header_edit, header_field, is_host_name, is_text, keyword, mechanisms,
+    one_line, recipient, rewrite_sender, session_edit,
 };
 use super::invalid_answer::InvalidAnswer;
+use super::unchecked::Unchecked;
 use super::verdict::{query_verdict, refused, verdict};
 use crate::bindings::events::{
     on_auth, on_auth_keys, on_body_chunk, on_command, on_connect, on_data, on_expn, on_headers,
     on_helo, on_help, on_mail, on_message, on_proxy, on_rcpt, on_starttls, on_vrfy,
 };
 use crate::bindings::host::types;
-use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Verdict};
+use crate::verdict::{ClientEdit, Edit, EnvelopeEdit, ProfileEdit, Verdict};
 
-pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn proxy(answer: on_proxy::ProxyAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::ProxyEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ProxyEdit::SetClientHost(name) => match is_host_name(&name) {
             true => Ok(Edit::Client(ClientEdit::Host(name))),
-            false => Err(InvalidAnswer::HostName(name)),
+            false => Err(InvalidAnswer::HostName(excerpt(name))),
         },
         ProxyEdit::SetClientIp(text) => match text.parse() {
             Ok(address) => Ok(Edit::Client(ClientEdit::Ip(address))),
-            Err(error) => Err(InvalidAnswer::IpAddress { text, error }),
+            Err(error) => {
+                let text = excerpt(text);
+                Err(InvalidAnswer::IpAddress { text, error })
+            }
         },
         ProxyEdit::Session(edit) => session_edit(edit),
     })
 }
 
-pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::ConnectEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         ConnectEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
@@ -47,7 +51,7 @@ pub(crate) fn connect(answer: on_connect::ConnectAnswer) -> Result<PluginAnswer,
     })
 }
 
-pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::HeloEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeloEdit::AddEhloKeyword(keyword) => ehlo_keyword(keyword),
@@ -62,15 +66,13 @@ pub(crate) fn helo(answer: on_helo::HeloAnswer) -> Result<PluginAnswer, InvalidA
     })
 }
 
-pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn starttls(answer: on_starttls::StarttlsAnswer) -> Result<Unchecked, InvalidAnswer> {
     checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn auth_keys(
-    keys: Option<on_auth_keys::ScramKeys>,
-) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn auth_keys(keys: Option<on_auth_keys::ScramKeys>) -> Result<Unchecked, InvalidAnswer> {
     let Some(keys) = keys else {
-        return Ok(PluginAnswer::NEXT);
+        return Ok(Unchecked::of(Verdict::Next));
     };
     let (stored_key, server_key) = (
         Zeroizing::new(keys.stored_key),
@@ -83,13 +85,10 @@ pub(crate) fn auth_keys(
             Verdict::Keys(keys?)
         }
     };
-    Ok(PluginAnswer {
-        verdict,
-        edits: Vec::new(),
-    })
+    Ok(Unchecked::of(verdict))
 }
 
-pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::AuthVerdict;
     let verdict = match answer.verdict {
         AuthVerdict::Accept(identity) => match identity.len() {
@@ -106,18 +105,22 @@ pub(crate) fn auth(answer: on_auth::AuthAnswer) -> Result<PluginAnswer, InvalidA
 pub(crate) fn mail(
     answer: on_mail::MailAnswer,
     charset: Charset,
-) -> Result<PluginAnswer, InvalidAnswer> {
+) -> Result<Unchecked, InvalidAnswer> {
     use types::MailEdit;
-    checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
-        MailEdit::RewriteSender(text) => rewrite_sender(&text, charset),
-        MailEdit::Session(edit) => session_edit(edit),
-    })
+    checked(
+        verdict(answer.verdict)?,
+        answer.edits,
+        move |edit| match edit {
+            MailEdit::RewriteSender(text) => rewrite_sender(&text, charset),
+            MailEdit::Session(edit) => session_edit(edit),
+        },
+    )
 }
 
 pub(crate) fn rcpt(
     answer: on_rcpt::RcptAnswer,
     charset: Charset,
-) -> Result<PluginAnswer, InvalidAnswer> {
+) -> Result<Unchecked, InvalidAnswer> {
     use types::{RcptEdit, RcptVerdict};
     let verdict = match answer.verdict {
         RcptVerdict::Accept => Verdict::Accept,
@@ -126,7 +129,7 @@ pub(crate) fn rcpt(
         RcptVerdict::Next => Verdict::Next,
         RcptVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
     };
-    checked(verdict, answer.edits, |edit| match edit {
+    checked(verdict, answer.edits, move |edit| match edit {
         RcptEdit::RewriteRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::RewriteRecipient)
             .map(Edit::Envelope),
@@ -134,7 +137,7 @@ pub(crate) fn rcpt(
     })
 }
 
-pub(crate) fn data(answer: on_data::DataAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn data(answer: on_data::DataAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::DataEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         DataEdit::PrependHeader(field) => {
@@ -144,7 +147,7 @@ pub(crate) fn data(answer: on_data::DataAnswer) -> Result<PluginAnswer, InvalidA
     })
 }
 
-pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<Unchecked, InvalidAnswer> {
     use types::HeadersEdit;
     checked(verdict(answer.verdict)?, answer.edits, |edit| match edit {
         HeadersEdit::Header(edit) => header_edit(edit),
@@ -155,7 +158,7 @@ pub(crate) fn headers(answer: on_headers::HeadersAnswer) -> Result<PluginAnswer,
 pub(crate) fn message(
     answer: on_message::MessageAnswer,
     charset: Charset,
-) -> Result<PluginAnswer, InvalidAnswer> {
+) -> Result<Unchecked, InvalidAnswer> {
     use types::{MessageEdit, MessageVerdict};
     let verdict = match answer.verdict {
         MessageVerdict::Accept => Verdict::Accept,
@@ -165,7 +168,7 @@ pub(crate) fn message(
         MessageVerdict::Quarantine(reason) => Verdict::Quarantine(one_line(&reason)),
         MessageVerdict::Refuse(refusal) => Verdict::Refuse(refused(refusal)?),
     };
-    checked(verdict, answer.edits, |edit| match edit {
+    checked(verdict, answer.edits, move |edit| match edit {
         MessageEdit::AddRecipient(text) => recipient(&text, charset)
             .map(EnvelopeEdit::AddRecipient)
             .map(Edit::Envelope),
@@ -182,7 +185,7 @@ pub(crate) fn message(
         MessageEdit::RewriteSender(text) => rewrite_sender(&text, charset),
         MessageEdit::SetId(id) => match id.len() {
             1..=100 if id.bytes().all(|octet| octet.is_ascii_graphic()) => Ok(Edit::SetId(id)),
-            _ => Err(InvalidAnswer::MessageId(id)),
+            _ => Err(InvalidAnswer::MessageId(excerpt(id))),
         },
         MessageEdit::Session(edit) => session_edit(edit),
     })
@@ -190,21 +193,21 @@ pub(crate) fn message(
 
 pub(crate) fn body_chunk_answer(
     answer: on_body_chunk::BodyChunkAnswer,
-) -> Result<PluginAnswer, InvalidAnswer> {
+) -> Result<Unchecked, InvalidAnswer> {
     checked(verdict(answer.verdict)?, answer.edits, session_edit)
 }
 
-pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn vrfy(answer: on_vrfy::VrfyAnswer) -> Result<Unchecked, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250..=252))?;
     checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn expn(answer: on_expn::ExpnAnswer) -> Result<Unchecked, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 250 | 252))?;
     checked(verdict, answer.edits, session_edit)
 }
 
-pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<PluginAnswer, InvalidAnswer> {
+pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<Unchecked, InvalidAnswer> {
     let verdict = query_verdict(answer.verdict, |code| matches!(code, 211 | 214))?;
     checked(verdict, answer.edits, session_edit)
 }
@@ -214,7 +217,7 @@ pub(crate) fn help(answer: on_help::HelpAnswer) -> Result<PluginAnswer, InvalidA
 pub(crate) fn command(
     answer: on_command::CommandAnswer,
     known: bool,
-) -> Result<PluginAnswer, InvalidAnswer> {
+) -> Result<Unchecked, InvalidAnswer> {
     let verdict = match query_verdict(answer.verdict, |_| true)? {
         Verdict::Answer(_) if known => Verdict::Next,
         verdict => verdict,
@@ -222,18 +225,20 @@ pub(crate) fn command(
     checked(verdict, answer.edits, session_edit)
 }
 
-/// Combines a verdict with edits, each converted by `convert`.
-///
-/// # Errors
-///
-/// Fails with the first edit that is invalid.
-fn checked<E>(
+/// Combines a verdict with edits, each of which `convert` will check.
+fn checked<E: Send + 'static>(
     verdict: Verdict,
     edits: Vec<E>,
-    convert: impl Fn(E) -> Result<Edit, InvalidAnswer>,
-) -> Result<PluginAnswer, InvalidAnswer> {
-    let edits = edits.into_iter().map(convert).collect::<Result<_, _>>()?;
-    Ok(PluginAnswer { verdict, edits })
+    convert: impl Fn(E) -> Result<Edit, InvalidAnswer> + Send + 'static,
+) -> Result<Unchecked, InvalidAnswer> {
+    let edits = match edits.as_slice() {
+        [] => return Ok(Unchecked::of(verdict)),
+        _ => edits.into_iter().map(convert),
+    };
+    Ok(Unchecked {
+        verdict,
+        edits: Some(Box::new(edits)),
+    })
 }
 
 #[cfg(test)]
@@ -246,9 +251,7 @@ mod tests {
     }
 
     /// The codes below 400 with which a question can be answered. All others can refuse it.
-    fn answers(
-        ask: impl Fn(types::QueryVerdict) -> Result<PluginAnswer, InvalidAnswer>,
-    ) -> Vec<u16> {
+    fn answers(ask: impl Fn(types::QueryVerdict) -> Result<Unchecked, InvalidAnswer>) -> Vec<u16> {
         assert!((400..600).all(|code| ask(query(code)).is_ok()));
         (200..400)
             .filter(|code| ask(query(*code)).is_ok())

@@ -76,7 +76,7 @@ pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Inval
     match ReversePath::parse(text, charset) {
         Ok(path) => Ok(Edit::Envelope(EnvelopeEdit::RewriteSender(path))),
         Err(error) => Err(InvalidAnswer::Sender {
-            text: text.to_owned(),
+            text: excerpt(text.to_owned()),
             error,
         }),
     }
@@ -84,7 +84,7 @@ pub(super) fn rewrite_sender(text: &str, charset: Charset) -> Result<Edit, Inval
 
 pub(super) fn recipient(text: &str, charset: Charset) -> Result<ForwardPath, InvalidAnswer> {
     ForwardPath::parse(text, charset).map_err(|error| InvalidAnswer::Recipient {
-        text: text.to_owned(),
+        text: excerpt(text.to_owned()),
         error,
     })
 }
@@ -96,7 +96,7 @@ pub(super) fn keyword(
 ) -> Result<Edit, InvalidAnswer> {
     match is_keyword(&word) && word.len() <= MAX_KEYWORD {
         true => Ok(Edit::Profile(edit(word))),
-        false => Err(InvalidAnswer::Keyword(word)),
+        false => Err(InvalidAnswer::Keyword(excerpt(word))),
     }
 }
 
@@ -135,15 +135,21 @@ pub(super) fn ehlo_keyword(text: String) -> Result<Edit, InvalidAnswer> {
         && words.all(is_parameter)
         && text.len() <= MAX_EHLO_LINE
     {
-        true if is_own_keyword(&text) => Err(InvalidAnswer::OwnKeyword(text)),
+        true if is_own_keyword(&text) => Err(InvalidAnswer::OwnKeyword(excerpt(text))),
         true => Ok(Edit::Profile(ProfileEdit::AddEhloKeyword(text))),
-        false => Err(InvalidAnswer::EhloKeyword(text)),
+        false => Err(InvalidAnswer::EhloKeyword(excerpt(text))),
     }
 }
 
 /// True for text without control characters.
 pub(super) fn is_text(text: &str) -> bool {
     !text.chars().any(char::is_control)
+}
+
+/// The beginning of a text that violates the contract, for the log. Showing all of it could take long.
+pub(super) fn excerpt(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
 }
 
 /// Makes one line of a text: removes control characters, and cuts the text at [`MAX_TEXT`] octets.

@@ -9,8 +9,8 @@ use postgate_proto::reply::InvalidReply;
 
 /// The rule of the contract that an answer of a plugin violates. The author of the plugin has to fix it.
 ///
-/// The variants keep the text of the plugin in full. [`PluginError`](crate::PluginError) bounds it when
-/// it is displayed.
+/// The variants keep the beginning of the text of the plugin. [`PluginError`](crate::PluginError) escapes it
+/// when it is displayed.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAnswer {
     /// A keyword for the reply to EHLO does not have the syntax of RFC 5321 §4.1.1.1.

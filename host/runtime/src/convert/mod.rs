@@ -5,6 +5,7 @@ mod answer;
 mod argument;
 mod edit;
 mod invalid_answer;
+mod unchecked;
 mod verdict;
 
 pub(crate) use self::answer::{
@@ -13,3 +14,4 @@ pub(crate) use self::answer::{
 };
 pub(crate) use self::argument::{Arguments, parameters};
 pub use self::invalid_answer::InvalidAnswer;
+pub(crate) use self::unchecked::Unchecked;

@@ -49,7 +49,26 @@ fn checked_reply(reply: types::Reply) -> Result<Reply, InvalidAnswer> {
                 .ok_or(InvalidAnswer::EnhancedCode)?,
         ),
     };
-    Ok(Reply::new(reply.code, enhanced, reply.lines)?.shortened())
+    let lines = beginning(reply.lines);
+    Ok(Reply::new(reply.code, enhanced, lines)?.shortened())
+}
+
+/// The beginning of a text, of at most [`MAX_LINE`] octets of each line and [`MAX_TEXT`] of all: there is more
+/// in it than a reply can hold, unless most of it are line breaks.
+fn beginning(mut lines: Vec<String>) -> Vec<String> {
+    let mut room = MAX_TEXT;
+    let mut kept = 0;
+    for line in &mut lines {
+        if room == 0 {
+            break;
+        }
+        line.truncate(line.floor_char_boundary(room.min(MAX_LINE)));
+        // A line counts even if it is empty.
+        room -= room.min(line.len() + 1);
+        kept += 1;
+    }
+    lines.truncate(kept);
+    lines
 }
 
 pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer> {
@@ -59,6 +78,11 @@ pub(super) fn refused(refusal: types::Refusal) -> Result<Refused, InvalidAnswer>
         reason: refusal.reason.as_deref().map(one_line),
     })
 }
+
+/// The part of a line of a reply that is looked at, in octets.
+const MAX_LINE: usize = 8_192;
+/// The part of the text of a reply that is looked at, in octets.
+const MAX_TEXT: usize = 262_144;
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -1,5 +1,6 @@
 //! The interface `message`: the header block, the body and the MIME parts of the message.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use postgate_mime::{Defect, Mime, MimeVersion};
@@ -7,10 +8,11 @@ use postgate_proto::header::{Field, HeaderBlock};
 use postgate_spool::find_parts;
 
 use super::error::HostError;
-use super::parts::{with_part, with_text};
+use super::parts::{elsewhere, with_part, with_text};
 use super::state::HostState;
 use crate::bindings::host::message;
 use crate::bindings::host::types::Pair;
+use crate::meter::check_piece;
 
 impl HostState {
     /// Returns the parts of the message, which are parsed at the first call. A large message is parsed on
@@ -20,22 +22,31 @@ impl HostState {
     ///
     /// Fails if the message cannot be read, and outside of a call.
     async fn mime(&self) -> wasmtime::Result<Arc<Mime>> {
-        let message = &self.context()?.message;
+        let context = &self.view()?.context;
+        let message = &context.message;
         if let Some(mime) = message.mime() {
             return Ok(Arc::clone(mime));
         }
-        let (headers, body) = (message.headers.clone(), message.body.clone());
-        let mime = match body.len() <= MAX_INLINE_PARSE {
-            true => find_parts(&headers, body).map_err(HostError::from)?,
-            false => tokio::task::spawn_blocking(move || find_parts(&headers, body))
-                .await
-                .map_err(HostError::from)?
-                .map_err(HostError::from)?,
+        let body = message.body.clone();
+        let mime = match message.size() <= MAX_INLINE_PARSE {
+            true => find_parts(&message.headers, body, check_piece).map_err(HostError::from)?,
+            false => {
+                let context = Arc::clone(context);
+                let find = move || find_parts(&context.message.headers, body, check_piece);
+                elsewhere(&self.meter(), find).await?
+            }
         };
         let mime = Arc::new(mime);
         message.set_mime(Arc::clone(&mime));
         Ok(mime)
     }
+}
+
+/// The lines of a header block, in pieces that do not take long.
+fn pieces(headers: &HeaderBlock) -> impl Iterator<Item = Range<usize>> {
+    let all = headers.lines();
+    let begins = (0..all).step_by(LINES);
+    begins.map(move |begin| begin..all.min(begin + LINES))
 }
 
 fn header(field: Field<'_>) -> message::Header {
@@ -81,14 +92,33 @@ impl message::Host for HostState {
         Ok(headers.field(index as usize).map(header))
     }
 
-    fn headers_named(&mut self, name: String) -> wasmtime::Result<Vec<message::Header>> {
+    async fn headers_named(&mut self, name: String) -> wasmtime::Result<Vec<message::Header>> {
         let headers = &self.context()?.message.headers;
-        Ok(headers.named(&name).map(header).collect())
+        let mut meter = self.meter();
+        let mut found = Vec::new();
+        if name.len() > MAX_NAME {
+            return Ok(found);
+        }
+        for lines in pieces(headers) {
+            found.extend(headers.named_among(lines, &name).map(header));
+            meter.count(PIECE).await?;
+        }
+        Ok(found)
     }
 
-    fn header_text(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+    async fn header_text(&mut self, name: String) -> wasmtime::Result<Option<String>> {
         let headers = &self.context()?.message.headers;
-        Ok(headers.text(&name).map(Into::into))
+        let mut meter = self.meter();
+        if name.len() > MAX_NAME {
+            return Ok(None);
+        }
+        for lines in pieces(headers) {
+            if let Some(field) = headers.named_among(lines, &name).next() {
+                return Ok(field.text().map(Into::into));
+            }
+            meter.count(PIECE).await?;
+        }
+        Ok(None)
     }
 
     fn body_size(&mut self) -> wasmtime::Result<u32> {
@@ -119,10 +149,9 @@ impl message::Host for HostState {
         let Some(part) = mime.parts().get(index as usize) else {
             return Ok(None);
         };
-        let Some((facts, size)) = with_part(&mime, index, move |mime| mime.facts(index))
-            .await
-            .map_err(HostError::from)?
-        else {
+        let meter = self.meter();
+        let facts = with_part(&meter, &mime, index, move |mime| mime.facts(index));
+        let Some((facts, size)) = facts.await? else {
             return Ok(None);
         };
         Ok(Some(message::Part {
@@ -148,24 +177,28 @@ impl message::Host for HostState {
     ) -> wasmtime::Result<Vec<u8>> {
         let mime = self.mime().await?;
         let length = length.min(MAX_READ);
-        Ok(
-            with_part(&mime, index, move |mime| mime.read(index, offset, length))
-                .await
-                .map_err(HostError::from)?,
-        )
+        let read = move |mime: &Mime| mime.read(index, offset, length);
+        with_part(&self.meter(), &mime, index, read).await
     }
 
     async fn part_headers(&mut self, index: u32) -> wasmtime::Result<Vec<message::Header>> {
-        if index == 0 {
-            let headers = &self.context()?.message.headers;
-            return Ok(headers.fields().map(header).collect());
+        let mut meter = self.meter();
+        let head;
+        let headers = match index {
+            0 => &self.context()?.message.headers,
+            _ => {
+                let mime = self.mime().await?;
+                let read = with_part(&meter, &mime, index, move |mime| mime.head(index));
+                head = HeaderBlock::parse(read.await?);
+                &head
+            }
+        };
+        let mut found = Vec::new();
+        for lines in pieces(headers) {
+            found.extend(headers.fields_among(lines).map(header));
+            meter.count(PIECE).await?;
         }
-        let mime = self.mime().await?;
-        let head = with_part(&mime, index, move |mime| mime.head(index))
-            .await
-            .map_err(HostError::from)?;
-        let headers = HeaderBlock::parse(head);
-        Ok(headers.fields().map(header).collect())
+        Ok(found)
     }
 
     fn mime_version(&mut self) -> wasmtime::Result<Option<message::MimeVersionField>> {
@@ -194,11 +227,8 @@ impl message::Host for HostState {
     ) -> wasmtime::Result<Option<String>> {
         let mime = self.mime().await?;
         let length = length.min(MAX_READ);
-        Ok(
-            with_text(&mime, index, move |mime| mime.text(index, offset, length))
-                .await
-                .map_err(HostError::from)?,
-        )
+        let read = move |mime: &Mime| mime.text(index, offset, length);
+        with_text(&self.meter(), &mime, index, read).await
     }
 }
 
@@ -222,5 +252,11 @@ fn pairs(parameters: Vec<(String, String)>) -> Vec<Pair> {
 
 /// The greatest number of octets that one read of a body or a part returns.
 const MAX_READ: u32 = 262_144;
-/// The greatest size in octets of a body that is parsed on the thread of the session.
+/// The greatest size in octets of a message that is parsed on the thread of the session.
 const MAX_INLINE_PARSE: u64 = 65_536;
+/// The number of lines of a header block in a piece.
+const LINES: usize = 1_024;
+/// What a piece counts for, in octets.
+const PIECE: usize = 32_768;
+/// The greatest length of the name of a field, as of a line (RFC 5322 §2.1.1).
+const MAX_NAME: usize = 998;

@@ -1,5 +1,6 @@
 //! The state of the host for one instance.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::bindings::host::types;
 use crate::context::{Context, Transaction};
 use crate::error::LimitExceeded;
 use crate::files::Files;
+use crate::meter::Meter;
 use crate::resources::Resources;
 
 /// The data of a [`Store`](wasmtime::Store), which belongs to one instance of a plugin.
@@ -27,10 +29,14 @@ pub(crate) struct HostState {
     pub(crate) memory: MemoryLimit,
     /// The CPU time that the current call may use.
     pub(crate) cpu: Duration,
+    /// The CPU time that the last call has used.
+    pub(crate) used: Duration,
     /// The number of lines that the guest has logged in the current call, dropped ones included.
     pub(super) log_lines: u32,
     /// The number of DNS queries in the current call.
     dns_queries: u32,
+    /// The listed files that the guest has asked for in the current call.
+    pub(super) files: BTreeMap<String, Arc<[u8]>>,
     /// The lock is never taken, since all access goes through `get_mut`. It makes the state `Sync`, so
     /// that futures can hold a reference to it.
     pub(super) wasi: Mutex<Option<Box<Wasi>>>,
@@ -60,8 +66,10 @@ impl HostState {
             view: None,
             memory,
             cpu: Duration::ZERO,
+            used: Duration::ZERO,
             log_lines: 0,
             dns_queries: 0,
+            files: BTreeMap::new(),
             wasi: Mutex::default(),
         }
     }
@@ -70,6 +78,7 @@ impl HostState {
     pub(crate) fn begin_call(&mut self, view: View, cpu: Duration) {
         self.view = Some(view);
         self.cpu = cpu;
+        self.used = Duration::ZERO;
         self.memory.begin_call();
         self.log_lines = 0;
         self.dns_queries = 0;
@@ -79,6 +88,7 @@ impl HostState {
     pub(crate) fn end_call(&mut self) {
         self.log_printed(true);
         self.view = None;
+        self.files.clear();
         let limit = self.plugin.limits.log_lines;
         if self.log_lines > limit {
             let dropped = self.log_lines - limit;
@@ -87,6 +97,11 @@ impl HostState {
                 dropped, "log lines beyond limits.log-lines were dropped"
             );
         }
+    }
+
+    /// A meter for what the host does within the current call.
+    pub(crate) fn meter(&self) -> Meter {
+        Meter::new(self.cpu)
     }
 
     /// Returns what the guest can see.

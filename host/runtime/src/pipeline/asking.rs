@@ -1,15 +1,18 @@
 //! Asks the plugins of a session in order, and combines their answers into one verdict.
 
 use std::fmt::Write as _;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgate_config::Limits;
 use postgate_contract::Event;
 use postgate_proto::auth::Proof;
+use postgate_proto::header::HeaderBlock;
 use postgate_proto::session::Settings;
 use tracing::{Instrument as _, debug_span, warn};
 
+use super::changes::Changes;
 use super::edits::EditTarget;
 use super::failure::{AUTH_LATER, TOO_MUCH_WORK};
 use super::journal::Journal;
@@ -161,7 +164,9 @@ impl<P: Plugin> Pipeline<P> {
                 .ask_slot(index, subject.question(), context, patience)
                 .await
             {
-                Ok(answer) => self.apply(index, answer, &mut subject, context, &mut outcome.delay),
+                Ok(answered) => {
+                    self.apply(index, answered, &mut subject, context, &mut outcome.delay)
+                }
                 Err(error) => {
                     has_failed = true;
                     let question = subject.question();
@@ -231,7 +236,7 @@ impl<P: Plugin> Pipeline<P> {
             Event::Data => self
                 .slots
                 .iter_mut()
-                .for_each(|slot| slot.deferred_headers.clear()),
+                .for_each(|slot| slot.deferred_headers = HeaderBlock::default()),
             _ => {}
         }
     }
@@ -243,7 +248,7 @@ impl<P: Plugin> Pipeline<P> {
         question: Question<'_>,
         context: &Arc<Context>,
         patience: Patience,
-    ) -> Result<PluginAnswer, PluginError> {
+    ) -> Result<(PluginAnswer, Changes), PluginError> {
         let slot = &mut self.slots[index];
         let start = self.observer.as_ref().map(|_| Instant::now());
         let span = debug_span!("plugin", session = context.session.id);
@@ -254,7 +259,7 @@ impl<P: Plugin> Pipeline<P> {
                 plugin: slot.plugin.name(),
                 question,
                 context,
-                answer: answer.as_ref(),
+                answer: answer.as_ref().map(|(answer, _)| answer),
                 elapsed: start.elapsed(),
             });
         }
@@ -266,7 +271,7 @@ impl<P: Plugin> Pipeline<P> {
     fn apply(
         &mut self,
         index: usize,
-        mut answer: PluginAnswer,
+        (mut answer, changes): (PluginAnswer, Changes),
         subject: &mut Subject<'_>,
         context: &mut Arc<Context>,
         delay: &mut Duration,
@@ -288,17 +293,21 @@ impl<P: Plugin> Pipeline<P> {
         let event = question.event();
         let max_delay = slot.plugin.sidecar().limits.delay;
         let mut requested = Duration::ZERO;
-        for edit in answer.edits {
-            self.journal.add(slot.plugin.name(), &edit);
+        let mut is_edited = false;
+        for edit in &answer.edits {
+            self.journal.add(slot.plugin.name(), edit);
             match edit {
-                Edit::Delay(time) => requested = (requested + time).min(max_delay),
-                edit => EditTarget {
-                    subject: &mut *subject,
-                    context: Arc::make_mut(context),
-                    deferred_headers: &mut slot.deferred_headers,
-                }
-                .apply(edit),
+                Edit::Delay(time) => requested = (requested + *time).min(max_delay),
+                _ => is_edited = true,
             }
+        }
+        if is_edited {
+            EditTarget {
+                subject,
+                context: Arc::make_mut(context),
+                deferred_headers: &mut slot.deferred_headers,
+            }
+            .apply(answer.edits, changes);
         }
         *delay += requested;
         match answer.verdict {
@@ -310,11 +319,13 @@ impl<P: Plugin> Pipeline<P> {
         }
     }
 
-    /// Applies the header edits that plugins asked for at `data`, once the header block has arrived.
+    /// Adds the fields that plugins asked for at `data`, once the header block has arrived.
     pub fn apply_deferred_headers(&mut self, context: &mut Arc<Context>) {
         for slot in &mut self.slots {
-            for edit in slot.deferred_headers.drain(..) {
-                Arc::make_mut(context).message.headers.apply(&edit);
+            let fields = mem::take(&mut slot.deferred_headers);
+            if !fields.is_empty() {
+                let message = &mut Arc::make_mut(context).message;
+                message.headers.put_above(&fields);
             }
         }
     }

@@ -2,7 +2,9 @@
 //! failure of a plugin means for the client.
 
 mod asking;
+mod changes;
 mod edits;
+mod envelope;
 mod failure;
 mod journal;
 mod patience;

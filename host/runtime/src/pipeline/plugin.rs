@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::PluginError;
 use crate::instance::Instance;
 use crate::loaded::LoadedPlugin;
+use crate::meter::Remainder;
 use crate::metrics::PluginMetrics;
 use crate::question::Question;
 use crate::verdict::PluginAnswer;
@@ -55,6 +56,9 @@ pub trait PluginInstance: Send {
         question: Question<'_>,
         context: &Arc<Context>,
     ) -> impl Future<Output = Result<PluginAnswer, PluginError>> + Send;
+
+    /// What the last answer has left of the limits of its call. What the host has to do for it counts, too.
+    fn remainder(&self) -> Remainder;
 }
 
 impl Plugin for LoadedPlugin {
@@ -96,5 +100,9 @@ impl PluginInstance for Instance {
         context: &Arc<Context>,
     ) -> Result<PluginAnswer, PluginError> {
         self.call(question, context).await
+    }
+
+    fn remainder(&self) -> Remainder {
+        self.remainder()
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postgate_contract::{Event, Isolation};
-use postgate_proto::header::HeaderEdit;
+use postgate_proto::header::HeaderBlock;
 use postgate_proto::session::Settings;
 use tracing::{debug, error, info, warn};
 
+use super::changes::Changes;
 use super::edits::check_relaying;
 use super::failure::{verdict_of_failure, verdict_of_host_fault};
 use super::patience::Patience;
@@ -28,8 +29,8 @@ pub(super) struct PluginSlot<P: Plugin> {
     probe: Option<Probe>,
     /// The verdicts in this transaction, such as `rcpt:refuse 550,headers:next+2`.
     pub(super) verdict_log: String,
-    /// Header edits of `data`, which are applied once the header block has arrived.
-    pub(super) deferred_headers: Vec<HeaderEdit>,
+    /// The fields that were added at `data`, for the header block once it has arrived.
+    pub(super) deferred_headers: HeaderBlock,
     /// True if the plugin is not asked about the rest of the body of this message.
     pub(super) skips_body: bool,
     /// True if the plugin has answered MAIL in this transaction.
@@ -50,13 +51,13 @@ impl<P: Plugin> Drop for PluginSlot<P> {
 
 impl<P: Plugin> PluginSlot<P> {
     /// Creates the slot of a plugin that was not called yet.
-    pub(super) const fn new(plugin: Arc<P>) -> Self {
+    pub(super) fn new(plugin: Arc<P>) -> Self {
         Self {
             plugin,
             instance: None,
             probe: None,
             verdict_log: String::new(),
-            deferred_headers: Vec::new(),
+            deferred_headers: HeaderBlock::default(),
             skips_body: false,
             has_answered_mail: false,
         }
@@ -85,7 +86,7 @@ impl<P: Plugin> PluginSlot<P> {
     /// Discards what belongs to a transaction.
     pub(super) fn begin_transaction(&mut self) {
         self.verdict_log.clear();
-        self.deferred_headers.clear();
+        self.deferred_headers = HeaderBlock::default();
         self.skips_body = false;
         self.has_answered_mail = false;
         if self.isolation() == Isolation::Message {
@@ -93,18 +94,19 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
-    /// Asks the plugin, unless its breaker rejects the call, and reports the result to the breaker.
+    /// Asks the plugin, unless its breaker rejects the call, and reports the result to the breaker. Returns
+    /// the answer and what its edits come to.
     ///
     /// # Errors
     ///
-    /// Fails if the plugin gives no valid answer.
+    /// Fails if the plugin gives no valid answer within its limits.
     pub(super) async fn ask(
         &mut self,
         question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
         patience: Patience,
-    ) -> Result<PluginAnswer, PluginError> {
+    ) -> Result<(PluginAnswer, Changes), PluginError> {
         let event = question.event();
         let start = Instant::now();
         let client = context.session.remote.ip();
@@ -155,23 +157,30 @@ impl<P: Plugin> PluginSlot<P> {
         }
     }
 
-    /// Asks an instance, checks its answer, and keeps the instance as the isolation requires. An instance
-    /// that fails is dropped.
+    /// Asks an instance, checks its answer, works out its edits, and keeps the instance as the isolation
+    /// requires. An instance that fails is dropped.
     async fn ask_instance(
         &mut self,
         mut instance: P::Instance,
         question: Question<'_>,
         context: &Arc<Context>,
         settings: &Settings,
-    ) -> Result<PluginAnswer, PluginError> {
+    ) -> Result<(PluginAnswer, Changes), PluginError> {
         let answer = instance.ask(question, context).await?;
         check_relaying(&answer, context, settings)?;
+        let changes = match answer.edits.is_empty() {
+            true => Changes::default(),
+            false => {
+                let work = |meter| Changes::of(&answer, question, context, meter);
+                instance.remainder().spend(work).await?
+            }
+        };
         match self.isolation() {
             Isolation::Connection | Isolation::Message => self.instance = Some(instance),
             Isolation::Event => drop(instance),
             Isolation::Shared => self.plugin.give_back(instance),
         }
-        Ok(answer)
+        Ok((answer, changes))
     }
 
     /// Logs and counts that the breaker has opened or closed.

@@ -2,15 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn name(text: &str) -> HeaderName {
+pub(in crate::header) fn name(text: &str) -> HeaderName {
     HeaderName::new(text).unwrap()
 }
 
-fn value(text: &str) -> HeaderValue {
+pub(in crate::header) fn value(text: &str) -> HeaderValue {
     HeaderValue::new(text.as_bytes()).unwrap()
 }
 
-fn rendered(block: &HeaderBlock) -> String {
+pub(in crate::header) fn rendered(block: &HeaderBlock) -> String {
     let mut out = Vec::new();
     block.render(&mut out);
     assert_eq!(out.len(), block.size());
@@ -201,6 +201,18 @@ fn fields_added_to_odd_blocks() {
 }
 
 #[test]
+fn fields_of_another_block_come_above() {
+    let mut above = HeaderBlock::default();
+    above.apply(&HeaderEdit::Prepend(name("B"), value("2")));
+    above.apply(&HeaderEdit::Prepend(name("C"), value("3")));
+    let mut block = HeaderBlock::parse(b"A: 1\r\n\r\n".into());
+    block.put_above(&above);
+    assert_eq!(rendered(&block), "C: 3\r\nB: 2\r\nA: 1\r\n\r\n");
+    assert_eq!(block.len(), 3);
+    assert_eq!(block.text("b").as_deref(), Some("2"));
+}
+
+#[test]
 fn an_empty_line_stays_empty_where_a_field_before_it_is_removed() {
     let mut block = HeaderBlock::parse(b"A: b\rC: d\r\n\nbody".into());
     block.apply(&HeaderEdit::RemoveAll(name("C")));
@@ -222,7 +234,7 @@ fn a_body_needs_an_empty_line_before_it() {
     }
 }
 
-fn any_block() -> impl Strategy<Value = Vec<u8>> {
+pub(in crate::header) fn any_block() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         "A: b", "a :c", "From x", "text", " folded", "\t", ":", "é", "\r\n", "\r\n", "\n", "\r",
         "\r\n\r\n", "\0",
@@ -230,7 +242,7 @@ fn any_block() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
-fn any_edit() -> impl Strategy<Value = HeaderEdit> {
+pub(in crate::header) fn any_edit() -> impl Strategy<Value = HeaderEdit> {
     let name = prop::sample::select(vec!["A", "B", "X-Long-Name"]).prop_map(name);
     let value = prop::collection::vec(1..=u8::MAX, 0..200)
         .prop_filter_map("not a value", |octets| HeaderValue::new(&octets).ok());

@@ -3,6 +3,7 @@
 mod credentials;
 mod edits;
 mod host_faults;
+mod host_work;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::context::{
     Authentication, Context, Introduction, Message, RemoteHost, SessionFacts, Transaction,
 };
 use crate::error::PluginError;
+use crate::meter::Remainder;
 use crate::metrics::{PluginMetrics, PluginMetricsFamily};
 use crate::question::{BodyChunk, Fate, MessageOutcome, Question, ResetCause, SessionSummary};
 use crate::verdict::{Edit, EnvelopeEdit, PluginAnswer, ProfileEdit, Refused, Verdict};
@@ -39,9 +41,10 @@ struct Fake {
     sidecar: Sidecar,
     breaker: Breaker,
     metrics: PluginMetrics,
+    remainder: Remainder,
 }
 
-struct FakeInstance(Answer);
+struct FakeInstance(Answer, Remainder);
 
 impl Plugin for Fake {
     type Instance = FakeInstance;
@@ -67,7 +70,7 @@ impl Plugin for Fake {
     }
 
     async fn start(&self, _: &Arc<Context>) -> Result<FakeInstance, PluginError> {
-        Ok(FakeInstance(self.answer))
+        Ok(FakeInstance(self.answer, self.remainder))
     }
 
     fn give_back(&self, _: FakeInstance) {}
@@ -81,6 +84,10 @@ impl PluginInstance for FakeInstance {
     ) -> Result<PluginAnswer, PluginError> {
         (self.0)(question, context)
     }
+
+    fn remainder(&self) -> Remainder {
+        self.1
+    }
 }
 
 fn fake(answer: Answer, on_failure: OnFailure) -> Fake {
@@ -92,13 +99,17 @@ fn fake(answer: Answer, on_failure: OnFailure) -> Fake {
         },
         breaker: Breaker::new(BreakerRules::default()),
         metrics: PluginMetricsFamily::register(&mut Registry::default()).of("fake", []),
+        remainder: Remainder::UNLIMITED,
     }
 }
 
 fn pipeline(answers: &[(Answer, OnFailure)]) -> Pipeline<Fake> {
     let plugins = answers.iter();
     let plugins = plugins.map(|(answer, on_failure)| Arc::new(fake(*answer, *on_failure)));
-    let plugins: Vec<_> = plugins.collect();
+    pipeline_of(plugins.collect())
+}
+
+fn pipeline_of(plugins: Vec<Arc<Fake>>) -> Pipeline<Fake> {
     let settings = Settings {
         relay: RelayDomains::new(["example.org".into()]),
         ..Settings::default()
