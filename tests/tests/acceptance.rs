@@ -133,6 +133,14 @@ fn group_of(row: &str) -> &str {
 fn is_there(proof: &str) -> bool {
     if let Some((file, function)) = proof.split_once("::") {
         let source = fs::read_to_string(repository().join("tests").join(file));
+        if file.starts_with("benches/") {
+            // A benchmark says what it has measured, beside the tests of what does not depend on time.
+            let is_run = fs::read_to_string(repository().join("Makefile"));
+            let name = file.trim_start_matches("benches/").trim_end_matches(".rs");
+            let is_run = is_run.is_ok_and(|make| make.contains(&format!("--bench {name}")));
+            return is_run
+                && source.is_ok_and(|source| source.contains(&format!("fn {function}(")));
+        }
         return source.is_ok_and(|source| has_test(&source, function));
     }
     let Some((file, title)) = proof.split_once(": ") else {

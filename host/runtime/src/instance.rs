@@ -22,7 +22,7 @@ use crate::host::{Denied, HostError, HostState, PluginFacts, View};
 use crate::meter::{OutOfTime, Remainder};
 use crate::metrics::Counted;
 use crate::question::Question;
-use crate::resources::{Elapsed, Resources, TICKS_OF_SHORT_CALL};
+use crate::resources::{Elapsed, Expected, Resources, TICKS_OF_SHORT_CALL};
 use crate::verdict::PluginAnswer;
 
 /// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
@@ -239,7 +239,13 @@ impl Budget {
         // The lines of its log belong to the session, on whatever thread.
         let call = call.in_current_span();
         let charge = |time| resources.clients.charge(client, time);
-        let ended = resources.long_calls.run(client, self.wall, call, charge);
+        let expected = match resources.clients.is_demanding(client) {
+            true => Expected::Long,
+            false => Expected::Short,
+        };
+        let ended = resources
+            .long_calls
+            .run(client, self.wall, expected, call, charge);
         ended.await.map_err(|Elapsed| PluginError::Wall {
             key: self.wall_key,
             limit: self.wall,

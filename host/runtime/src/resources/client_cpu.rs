@@ -14,7 +14,7 @@ use postgate_proto::network::client_network;
 /// and goes on at that rate.
 #[derive(Debug)]
 pub struct ClientCpu {
-    /// The limit; `None` if time is not limited, and then not counted.
+    /// The limit; `None` if time is not limited.
     limit: Option<Duration>,
     clients: Mutex<HashMap<IpAddr, Used>>,
 }
@@ -25,6 +25,8 @@ struct Used {
     level: Duration,
     /// When it had this level.
     at: Instant,
+    /// What is charged at a time, on an average that follows the latest.
+    usual: Duration,
 }
 
 impl ClientCpu {
@@ -46,10 +48,15 @@ impl ClientCpu {
         self.is_exhausted_at(client, Instant::now())
     }
 
+    /// True if most of what plugins have lately done for this client has taken long, so that the next call is
+    /// expected to be a long one, too.
+    pub(crate) fn is_demanding(&self, client: IpAddr) -> bool {
+        let used = self.lock().get(&client_network(client)).copied();
+        used.is_some_and(|used| used.usual > USUAL)
+    }
+
     fn charge_at(&self, client: IpAddr, time: Duration, now: Instant) {
-        let Some(limit) = self.limit else {
-            return;
-        };
+        let limit = self.limit.unwrap_or(WITHOUT_LIMIT);
         let mut clients = self.lock();
         if clients.len() >= MAX_CLIENTS {
             clients.retain(|_, used| !used.level_at(now, limit).is_zero());
@@ -57,9 +64,13 @@ impl ClientCpu {
         let used = clients.entry(client_network(client)).or_insert(Used {
             level: Duration::ZERO,
             at: now,
+            usual: Duration::ZERO,
         });
-        let level = used.level_at(now, limit) + time;
-        *used = Used { level, at: now };
+        *used = Used {
+            level: used.level_at(now, limit) + time,
+            at: now,
+            usual: (used.usual * 7 + time) / 8,
+        };
     }
 
     fn is_exhausted_at(&self, client: IpAddr, now: Instant) -> bool {
@@ -87,6 +98,12 @@ impl Used {
 
 /// The number of clients above which those are forgotten that have used nothing lately.
 const MAX_CLIENTS: usize = 10_000;
+
+/// What a client is taken to be allowed in a minute if there is no limit: after as long, it is forgotten.
+const WITHOUT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The time above which a charge is more than usual.
+const USUAL: Duration = Duration::from_micros(500);
 
 /// After so many minutes, a level is 0.
 const MAX_MINUTES: f64 = 1e6;
@@ -140,10 +157,21 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_counted() {
+    fn without_a_limit_nobody_is_exhausted() {
         let clients = ClientCpu::new(Duration::ZERO);
         clients.charge(ip("192.0.2.1"), Duration::from_hours(1));
         assert!(!clients.is_exhausted(ip("192.0.2.1")));
-        assert!(clients.lock().is_empty());
+    }
+
+    #[test]
+    fn a_client_is_judged_by_its_latest_calls() {
+        let clients = ClientCpu::new(LIMIT);
+        let (one, other) = (ip("192.0.2.1"), ip("192.0.2.2"));
+        clients.charge(one, Duration::from_millis(5));
+        assert!(clients.is_demanding(one) && !clients.is_demanding(other));
+        for _ in 0..10 {
+            clients.charge(one, Duration::from_micros(20));
+        }
+        assert!(!clients.is_demanding(one));
     }
 }

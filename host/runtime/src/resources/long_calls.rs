@@ -17,7 +17,6 @@ use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use postgate_proto::network::client_network;
-use rustix::process::nice;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
@@ -53,6 +52,13 @@ struct State {
 /// Some milliseconds of a call.
 type Slice = Box<dyn FnOnce() + Send>;
 
+/// How long a call is expected to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Short,
+    Long,
+}
+
 /// A call did not end in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elapsed;
@@ -76,8 +82,8 @@ impl LongCalls {
         }
     }
 
-    /// Runs a call for a client: here, or on the other threads once it has taken long. `charge` gets the
-    /// processor time that it uses, piece by piece.
+    /// Runs a call for a client: here, or on the other threads once it has taken long, or from the beginning if
+    /// it is expected to. `charge` gets the processor time that it uses, piece by piece.
     ///
     /// # Errors
     ///
@@ -86,6 +92,7 @@ impl LongCalls {
         &self,
         client: IpAddr,
         wall: Duration,
+        expected: Expected,
         call: F,
         charge: impl Fn(Duration),
     ) -> Result<F::Output, Elapsed>
@@ -96,6 +103,9 @@ impl LongCalls {
         let mut call = Metered::new(call);
         let mut end = pin!(sleep(wall));
         let here = poll_fn(|context| {
+            if expected == Expected::Long {
+                return Poll::Ready(None);
+            }
             self.shared.ticker.is_needed();
             match call.poll(context) {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -109,9 +119,12 @@ impl LongCalls {
             () = &mut end => return Err(Elapsed),
         };
         let mut charged = call.used();
-        charge(charged);
         if let Some(output) = output {
+            charge(charged);
             return Ok(output);
+        }
+        if !charged.is_zero() {
+            charge(charged);
         }
         let client = client_network(client);
         let signal = Arc::new(Signal::default());
@@ -214,8 +227,7 @@ impl LongCalls {
 impl Shared {
     /// What a thread does.
     fn work(&self) {
-        // Sessions are more urgent. It fails only where a process may not change priorities.
-        _ = nice(NICENESS);
+        make_way();
         let mut state = self.lock();
         loop {
             if state.is_over {
@@ -280,8 +292,31 @@ impl Wake for Signal {
 /// The processor time after which a call is long.
 const SHORT: Duration = Duration::from_millis(1);
 
+/// Lets threads that serve sessions go first: whenever one of them has something to do, and not only at the end
+/// of a time slice.
+fn make_way() {
+    let attributes = libc::sched_attr {
+        size: size_of::<libc::sched_attr>() as u32,
+        sched_policy: libc::SCHED_OTHER as u32,
+        sched_flags: 0,
+        sched_nice: NICENESS,
+        sched_priority: 0,
+        // Since Linux 6.12, who has shorter slices may interrupt.
+        sched_runtime: SLICE.as_nanos() as u64,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: The kernel reads as many octets as `size` says, and changes only this thread.
+    #[expect(unsafe_code, reason = "there is no safe function for it")]
+    // It fails only where a process may not change priorities.
+    let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+}
+
 /// How much these threads make way, from 0 to 19.
 const NICENESS: i32 = 10;
+
+/// The time slice of these threads, ten times as long as that of others.
+const SLICE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,12 @@ async fn a_short_call_stays_where_it_is() {
     };
     let charged = AtomicU32::new(0);
     let charge = |_| _ = charged.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(calls.run(client(1), PATIENCE, call, charge).await, Ok(true));
+    assert_eq!(
+        calls
+            .run(client(1), PATIENCE, Expected::Short, call, charge)
+            .await,
+        Ok(true)
+    );
     assert_eq!(charged.into_inner(), 1);
 }
 
@@ -59,9 +64,24 @@ async fn a_long_call_goes_on_elsewhere_and_can_wait_there() {
     };
     let total = Mutex::new(Duration::ZERO);
     let charge = |time| *total.lock().unwrap() += time;
-    let name = calls.run(client(1), PATIENCE, call, charge).await;
+    let name = calls
+        .run(client(1), PATIENCE, Expected::Short, call, charge)
+        .await;
     assert_eq!(name.as_deref(), Ok("long-calls"));
     assert!(total.into_inner().unwrap() >= SHORT);
+}
+
+#[tokio::test]
+async fn what_is_expected_to_be_long_begins_elsewhere() {
+    let calls = long_calls();
+    let name = calls.run(
+        client(1),
+        PATIENCE,
+        Expected::Long,
+        async { thread_name() },
+        |_| {},
+    );
+    assert_eq!(name.await.as_deref(), Ok("long-calls"));
 }
 
 /// One of two clients has come first, with many calls.
@@ -79,7 +99,9 @@ async fn clients_take_turns() {
                     compute().await;
                 }
             };
-            let ended = calls.run(client, PATIENCE, call, |_| {}).await;
+            let ended = calls
+                .run(client, PATIENCE, Expected::Short, call, |_| {})
+                .await;
             assert_eq!(ended, Ok(()));
             number
         });
@@ -94,14 +116,22 @@ async fn clients_take_turns() {
 async fn what_waits_for_ever_ends_with_its_time() {
     let calls = long_calls();
     let limit = Duration::from_millis(50);
-    let at_once = calls.run(client(1), limit, std::future::pending::<()>(), |_| {});
+    let at_once = calls.run(
+        client(1),
+        limit,
+        Expected::Short,
+        std::future::pending::<()>(),
+        |_| {},
+    );
     assert_eq!(at_once.await, Err(Elapsed));
     let call = async {
         compute().await;
         std::future::pending::<()>().await;
     };
     assert_eq!(
-        calls.run(client(1), limit, call, |_| {}).await,
+        calls
+            .run(client(1), limit, Expected::Short, call, |_| {})
+            .await,
         Err(Elapsed)
     );
 }
@@ -118,7 +148,11 @@ async fn waiting_for_a_turn_does_not_count() {
     };
     let other = {
         let calls = Arc::clone(&calls);
-        tokio::spawn(async move { calls.run(client(1), PATIENCE, hold, |_| {}).await })
+        tokio::spawn(async move {
+            calls
+                .run(client(1), PATIENCE, Expected::Short, hold, |_| {})
+                .await
+        })
     };
     let limit = Duration::from_millis(100);
     let call = {
@@ -126,7 +160,11 @@ async fn waiting_for_a_turn_does_not_count() {
         let work = async {
             compute().await;
         };
-        tokio::spawn(async move { calls.run(client(2), limit, work, |_| {}).await })
+        tokio::spawn(async move {
+            calls
+                .run(client(2), limit, Expected::Short, work, |_| {})
+                .await
+        })
     };
     sleep(limit * 3).await;
     release.send(()).unwrap();
@@ -147,7 +185,7 @@ async fn a_call_ends_with_its_session() {
     };
     let ran = tokio::time::timeout(
         Duration::from_millis(50),
-        calls.run(client(1), PATIENCE, call, |_| {}),
+        calls.run(client(1), PATIENCE, Expected::Short, call, |_| {}),
     );
     assert!(ran.await.is_err());
     while Arc::strong_count(&alive) > 1 {
@@ -165,11 +203,15 @@ async fn a_panic_is_that_of_the_session() {
                 compute().await;
                 panic!("a test");
             };
-            calls.run(client(1), PATIENCE, call, |_| {}).await
+            calls
+                .run(client(1), PATIENCE, Expected::Short, call, |_| {})
+                .await
         })
     };
     assert!(session.await.unwrap_err().is_panic());
     // The thread is there for others.
-    let next = calls.run(client(1), PATIENCE, compute(), |_| {}).await;
+    let next = calls
+        .run(client(1), PATIENCE, Expected::Long, compute(), |_| {})
+        .await;
     assert_eq!(next, Ok(()));
 }
