@@ -90,6 +90,11 @@ impl Instance {
         self.remainder
     }
 
+    /// Adds CPU time that the host has used for an answer to that of a client.
+    pub(super) fn charge(&self, client: IpAddr, time: Duration) {
+        self.facts.resources.clients.charge(client, time);
+    }
+
     /// Calls `on-self-test`, if the plugin exports it.
     ///
     /// # Errors
@@ -126,7 +131,6 @@ impl Instance {
             return Err(PluginError::Trap(wasmtime::format_err!("{text}")));
         };
         let client = view.client();
-        let start = Instant::now();
         budget.begin(&mut guest.store, view);
         let call = work(guest);
         let call = async {
@@ -134,8 +138,9 @@ impl Instance {
             guest.store.data_mut().used = cpu_used();
             (guest, result)
         };
-        let (mut guest, result) = budget.run(client, &self.facts.resources, call).await?;
-        self.remainder = budget.remainder(start, guest.store.data().used);
+        let ended = budget.run(client, &self.facts.resources, call).await?;
+        let ((mut guest, result), end) = ended;
+        self.remainder = budget.remainder(end, guest.store.data().used);
         let result = budget.finish(guest.store.data_mut(), &self.facts, result);
         self.guest = Some(guest);
         result
@@ -221,7 +226,8 @@ impl Budget {
         store.set_epoch_deadline(TICKS_OF_SHORT_CALL);
     }
 
-    /// Runs a call for a client, who is charged for its CPU time.
+    /// Runs a call for a client, who is charged for its CPU time. Returns the output, and when the time of the
+    /// call would have been over.
     ///
     /// # Errors
     ///
@@ -231,7 +237,7 @@ impl Budget {
         client: IpAddr,
         resources: &Resources,
         call: F,
-    ) -> Result<F::Output, PluginError>
+    ) -> Result<(F::Output, Instant), PluginError>
     where
         F: Future + Send + 'static,
         F::Output: Send,
@@ -252,13 +258,13 @@ impl Budget {
         })
     }
 
-    /// What is left after a call that began at `start` and has used the CPU time `used`.
-    fn remainder(&self, start: Instant, used: Duration) -> Remainder {
+    /// What is left until `end` after a call that has used the CPU time `used`.
+    const fn remainder(&self, end: Instant, used: Duration) -> Remainder {
         Remainder {
             used,
             cpu: self.cpu,
             cpu_key: self.cpu_key,
-            end: Some(start + self.wall),
+            end: Some(end),
             wall: self.wall,
             wall_key: self.wall_key,
         }

@@ -205,7 +205,8 @@ impl LoadedPlugin {
             let started = code.instantiate(&mut store).await;
             (store, started)
         };
-        let (mut store, started) = budget.run(client, &self.facts.resources, starting).await?;
+        let ended = budget.run(client, &self.facts.resources, starting).await?;
+        let ((mut store, started), _) = ended;
         let finished = budget.finish(store.data_mut(), &self.facts, started);
         let (functions, initialised) = finished.map_err(|error| match error {
             PluginError::Trap(error) => PluginError::Instantiate(error),

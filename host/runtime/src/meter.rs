@@ -199,12 +199,16 @@ impl Remainder {
         wall_key: "wall",
     };
 
-    /// Does work of the host as a part of the call.
+    /// Does work of the host as a part of the call. `charge` gets the CPU time that it has taken.
     ///
     /// # Errors
     ///
     /// Fails as the call would: if it has used up its CPU time or its elapsed time.
-    pub(crate) async fn spend<T, F>(self, work: impl FnOnce(Meter) -> F) -> Result<T, PluginError>
+    pub(crate) async fn spend<T, F>(
+        self,
+        charge: impl FnOnce(Duration),
+        work: impl FnOnce(Meter) -> F,
+    ) -> Result<T, PluginError>
     where
         F: Future<Output = Result<T, OutOfTime>>,
     {
@@ -218,6 +222,7 @@ impl Remainder {
                     limit: self.wall,
                 })?,
         };
+        charge(used.saturating_sub(self.used));
         match output {
             Ok(output) if used <= self.cpu => Ok(output),
             Ok(_) | Err(OutOfTime) => Err(PluginError::Cpu {
@@ -277,7 +282,7 @@ mod tests {
             cpu: Duration::from_millis(5),
             ..Remainder::UNLIMITED
         };
-        let spin = remainder.spend::<(), _>(async |mut meter| {
+        let spin = remainder.spend::<(), _>(drop, async |mut meter| {
             loop {
                 meter.count(1_024).await?;
             }
@@ -288,7 +293,7 @@ mod tests {
             used: remainder.cpu,
             ..remainder
         };
-        let late = used.spend(async |_| Ok(())).await.unwrap_err();
+        let late = used.spend(drop, async |_| Ok(())).await.unwrap_err();
         assert_eq!(late.cause(), "cpu");
     }
 }

@@ -156,7 +156,7 @@ mod tests {
                 edits: vec![edit],
             };
             let work = |meter| Changes::of(&answer, Question::Message, &context, meter);
-            let changes = Remainder::UNLIMITED.spend(work).await.unwrap();
+            let changes = Remainder::UNLIMITED.spend(drop, work).await.unwrap();
             EditTarget {
                 subject: &mut Subject::Fixed(Question::Message),
                 context: &mut context,

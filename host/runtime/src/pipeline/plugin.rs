@@ -1,7 +1,9 @@
 //! The interface between the pipeline and plugins.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postgate_config::sidecar::Sidecar;
 use postgate_contract::Event;
@@ -59,6 +61,9 @@ pub trait PluginInstance: Send {
 
     /// What the last answer has left of the limits of its call. What the host has to do for it counts, too.
     fn remainder(&self) -> Remainder;
+
+    /// Adds CPU time that the host has used for an answer to that of a client.
+    fn charge(&self, client: IpAddr, time: Duration);
 }
 
 impl Plugin for LoadedPlugin {
@@ -104,5 +109,9 @@ impl PluginInstance for Instance {
 
     fn remainder(&self) -> Remainder {
         self.remainder()
+    }
+
+    fn charge(&self, client: IpAddr, time: Duration) {
+        self.charge(client, time);
     }
 }

@@ -172,7 +172,8 @@ impl<P: Plugin> PluginSlot<P> {
             true => Changes::default(),
             false => {
                 let work = |meter| Changes::of(&answer, question, context, meter);
-                instance.remainder().spend(work).await?
+                let charge = |time| instance.charge(context.session.remote.ip(), time);
+                instance.remainder().spend(charge, work).await?
             }
         };
         match self.isolation() {

@@ -2,8 +2,7 @@
 //!
 //! A call begins where its session is: most are over before anybody else would have to wait. Once a call has
 //! computed for longer than [`SHORT`], it goes on in slices on other threads, which make way for those that
-//! serve sessions and leave them a processor. Clients take turns there: one slice each, however many
-//! sessions they have.
+//! serve sessions. Clients take turns there: one slice each, however many sessions they have.
 
 use std::any::Any;
 use std::fmt;
@@ -83,7 +82,8 @@ impl LongCalls {
     }
 
     /// Runs a call for a client: here, or on the other threads once it has taken long, or from the beginning if
-    /// it is expected to. `charge` gets the processor time that it uses, piece by piece.
+    /// it is expected to. `charge` gets the processor time that it uses, piece by piece. Returns the output, and
+    /// when its time would have been over.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl LongCalls {
         expected: Expected,
         call: F,
         charge: impl Fn(Duration),
-    ) -> Result<F::Output, Elapsed>
+    ) -> Result<(F::Output, Instant), Elapsed>
     where
         F: Future + Send + 'static,
         F::Output: Send,
@@ -121,7 +121,7 @@ impl LongCalls {
         let mut charged = call.used();
         if let Some(output) = output {
             charge(charged);
-            return Ok(output);
+            return Ok((output, end.deadline()));
         }
         if !charged.is_zero() {
             charge(charged);
@@ -135,13 +135,12 @@ impl LongCalls {
             call = turn.call;
             charge(call.used() - charged);
             charged = call.used();
+            let deadline = end.deadline() + turn.waited;
             match turn.polled {
-                Ok(Poll::Ready(output)) => return Ok(output),
-                Ok(Poll::Pending) => {}
+                Ok(Poll::Ready(output)) => return Ok((output, deadline)),
+                Ok(Poll::Pending) => end.as_mut().reset(deadline),
                 Err(panic) => resume_unwind(panic),
             }
-            let deadline = end.deadline() + turn.waited;
-            end.as_mut().reset(deadline);
             tokio::select! {
                 biased;
                 () = &mut end => return Err(Elapsed),

@@ -5,7 +5,7 @@ mod edits;
 mod host_faults;
 mod host_work;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,8 @@ impl PluginInstance for FakeInstance {
     fn remainder(&self) -> Remainder {
         self.1
     }
+
+    fn charge(&self, _: IpAddr, _: Duration) {}
 }
 
 fn fake(answer: Answer, on_failure: OnFailure) -> Fake {
