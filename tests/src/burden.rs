@@ -26,12 +26,12 @@ pub struct Task {
 pub const TASKS: &[Task] = &[
     beyond("50ms", task("search", "rcpt", short)),
     beyond("2ms", task("reread", "rcpt", short)),
-    beyond("10ms", task("deferred", "data", short)),
-    beyond("4ms", task("edits", "headers", many_fields)),
+    beyond("2ms", task("deferred", "data", short)),
+    beyond("2ms", task("edits", "headers", many_fields)),
     beyond("50ms", task("listing", "headers", many_fields)),
     beyond("50ms", task("names", "headers", many_fields)),
     beyond("50ms", task("values", "headers", many_fields)),
-    beyond("10ms", task("body", "message", short)),
+    beyond("2ms", task("body", "message", short)),
     task("recipients", "message", short),
     Task {
         reply: "550 5.7.1",

@@ -99,6 +99,47 @@ fn all_instances_share_one_budget_of_memory() {
     }
 }
 
+/// A shared instance never shrinks. One that nobody uses makes room for a session.
+#[test]
+fn an_idle_shared_instance_keeps_nobody_out() {
+    let sidecar = "isolation = \"shared\"\nlimits.memory = \"256MiB\"\nlimits.cpu = \"10s\"";
+    let gateway = Setup::new()
+        .listener(PROXIED)
+        .set("plugins.memory = \"64MiB\"")
+        .plugin("10-hoard", "guests/hoard", sidecar)
+        .plugin("20-busy", "guests/busy", "")
+        .start();
+    let mut one = open(gateway.address(), ONE);
+    one.says("RCPT TO:<keep-55@example.org>", "550");
+    one.says("QUIT", "221");
+    one.expect_close();
+    open(gateway.address(), OTHER).says("QUIT", "221");
+}
+
+/// A call goes on for as long as its client is there, or its limits allow.
+#[test]
+fn a_call_ends_when_its_client_has_left() {
+    let gateway = Setup::new()
+        .listener(PROXIED)
+        .set("limits.connections-per-address = 1\nlimits.plugin-cpu-per-client = \"0s\"")
+        .plugin(
+            "10-spin",
+            "guests/spin",
+            "limits.cpu = \"50s\"\nlimits.wall = \"1m\"",
+        )
+        .start();
+    let mut one = open(gateway.address(), ONE);
+    one.send("RCPT TO:<spin@example.org>");
+    drop(one);
+    while !connect(gateway.address(), ONE).reply().starts_with("220") {
+        pause();
+    }
+    let failed = gateway
+        .log()
+        .find(|line| line["message"] == "plugin failed");
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
 /// Twenty clients keep the plugins at work, each to the limit of a call.
 #[test]
 fn short_work_goes_first() {

@@ -70,6 +70,11 @@ impl Default for Plugins {
 pub(super) fn read(section: &mut Section<'_>) -> Plugins {
     let default = Plugins::default();
     let directory = section.path("directory");
+    let load_memory = octets(section, "load-memory", default.load_memory);
+    if load_memory < MIN_LOAD_MEMORY {
+        let text = "less than the 64MiB that the compiler itself needs".to_owned();
+        section.conflict("load-memory", text);
+    }
     if let Some(directory) = &directory
         && !directory.is_dir()
     {
@@ -81,7 +86,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Plugins {
         cache: section.path("cache"),
         cache_size: octets(section, "cache-size", default.cache_size),
         compiler: None,
-        load_memory: octets(section, "load-memory", default.load_memory),
+        load_memory,
         load_cpu: section.timeout("load-cpu", default.load_cpu),
         load_time: section.timeout("load-time", default.load_time),
         max_file_size: octets(section, "max-file-size", default.max_file_size),
@@ -91,6 +96,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Plugins {
         instances: section.above_zero("instances"),
     }
 }
+
+/// What the compiler needs to compile anything, in octets.
+const MIN_LOAD_MEMORY: u64 = 64 << 20;
 
 fn octets(section: &mut Section<'_>, key: &'static str, default: u64) -> u64 {
     let given = section.value(key);

@@ -15,6 +15,9 @@
 //! `server` builds all parts from a configuration and shuts them down. [`control`] and [`metrics`] are
 //! for the operator.
 
+// The compiler follows the future of a session through everything that it may wait for.
+#![recursion_limit = "256"]
+
 mod auth;
 pub mod clock;
 pub mod control;

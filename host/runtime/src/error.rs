@@ -30,6 +30,9 @@ pub enum HostFault {
     /// No shared instance was free in time.
     #[error("exceeded shared-instances: none was free within {0:?}")]
     Busy(Duration),
+    /// Plugins have used more processor time for the client than they may in a minute.
+    #[error("exceeded limits.plugin-cpu-per-client of {0:?}")]
+    ClientCpu(Duration),
     /// No DNS query could be sent for lack of a resource of the machine.
     #[error("no DNS query could be sent")]
     Dns,
@@ -58,10 +61,11 @@ pub enum HostFault {
 
 impl HostFault {
     /// Returns the class of the fault, for logs and metrics: `dns`, `file`, `memory`, `message`,
-    /// `plugins-memory`, `plugins-timeout`, `random`, `shared-instances`, `space` or `task`.
+    /// `plugin-cpu-per-client`, `plugins-memory`, `plugins-timeout`, `random`, `shared-instances`, `space` or `task`.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Busy(_) => "shared-instances",
+            Self::ClientCpu(_) => "plugin-cpu-per-client",
             Self::Dns => "dns",
             Self::File => "file",
             Self::Memory(_) => "plugins-memory",

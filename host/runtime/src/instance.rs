@@ -22,7 +22,7 @@ use crate::host::{Denied, HostError, HostState, PluginFacts, View};
 use crate::meter::{OutOfTime, Remainder};
 use crate::metrics::Counted;
 use crate::question::Question;
-use crate::resources::{Elapsed, Expected, Resources, TICKS_OF_SHORT_CALL};
+use crate::resources::{Expected, Resources, Stopped, TICKS_OF_SHORT_CALL};
 use crate::verdict::PluginAnswer;
 
 /// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
@@ -244,7 +244,10 @@ impl Budget {
     {
         // The lines of its log belong to the session, on whatever thread.
         let call = call.in_current_span();
-        let charge = |time| resources.clients.charge(client, time);
+        let charge = |time| {
+            resources.clients.charge(client, time);
+            resources.clients.exceeded(client)
+        };
         let expected = match resources.clients.is_demanding(client) {
             true => Expected::Long,
             false => Expected::Short,
@@ -252,9 +255,12 @@ impl Budget {
         let ended = resources
             .long_calls
             .run(client, self.wall, expected, call, charge);
-        ended.await.map_err(|Elapsed| PluginError::Wall {
-            key: self.wall_key,
-            limit: self.wall,
+        ended.await.map_err(|stopped| match stopped {
+            Stopped::Elapsed => PluginError::Wall {
+                key: self.wall_key,
+                limit: self.wall,
+            },
+            Stopped::Exhausted(limit) => HostFault::ClientCpu(limit).into(),
         })
     }
 

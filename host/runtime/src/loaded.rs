@@ -157,6 +157,13 @@ impl LoadedPlugin {
         }
     }
 
+    /// Drops the shared instances that no session uses. Their memory never shrinks otherwise.
+    pub fn drop_idle_instances(&self) {
+        if let Some(shared) = &self.shared {
+            shared.drop_idle();
+        }
+    }
+
     /// The compiled code.
     pub(super) fn code(&self) -> Code {
         Code {

@@ -59,6 +59,12 @@ impl<T> SharedInstances<T> {
         drop(permit);
     }
 
+    /// Drops the instances that nobody uses. The next session that needs one makes a new one.
+    pub(super) fn drop_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<T>> {
         // A poisoned lock is usable: push and pop do not panic half-way.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,6 +95,10 @@ mod tests {
             shared.acquire(PATIENCE).await.unwrap().instance,
             Some("warm")
         );
+        assert_eq!(shared.acquire(PATIENCE).await.unwrap().instance, None);
+        let third = shared.acquire(PATIENCE).await.unwrap();
+        shared.release("idle", third.permit);
+        shared.drop_idle();
         assert_eq!(shared.acquire(PATIENCE).await.unwrap().instance, None);
         drop(shared);
         assert_eq!(pool.available_permits(), 3);

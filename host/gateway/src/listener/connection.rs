@@ -86,7 +86,10 @@ impl IncomingConnection {
         let (connection, descriptors) =
             match mem::replace(&mut self.permit, Err(AdmissionError::Full)) {
                 Ok(permit) => permit,
-                Err(error) => return self.deny(error).await,
+                Err(error) => {
+                    let remote = self.remote;
+                    return self.deny(error, remote).await;
+                }
             };
         let mut preamble = match self.read_preamble().await {
             Ok(preamble) => preamble,
@@ -99,7 +102,7 @@ impl IncomingConnection {
         };
         let client = match admitted {
             Ok(permit) => permit,
-            Err(error) => return self.deny(error).await,
+            Err(error) => return self.deny(error, remote).await,
         };
         let slot = tokio::select! {
             biased;
@@ -109,9 +112,9 @@ impl IncomingConnection {
         // A session keeps its plugins, even if a reload replaces them in the registry.
         let plugins = Arc::clone(&state.shared.plugins.current().set);
         let (pipeline, is_recorded) = self.pipeline(&plugins);
-        let instances = match self.reserve_instances(&pipeline, remote.ip()) {
+        let instances = match self.reserve_instances(&plugins, &pipeline, remote.ip()) {
             Ok(permit) => permit,
-            Err(error) => return self.deny(error).await,
+            Err(error) => return self.deny(error, remote).await,
         };
         let permits = SessionPermits {
             _connection: connection,
@@ -165,13 +168,19 @@ impl IncomingConnection {
     /// Fails if too few are free, or too little memory or processor time is left for them.
     fn reserve_instances(
         &self,
+        plugins: &PluginSet,
         pipeline: &Pipeline<LoadedPlugin>,
         client: IpAddr,
     ) -> Result<OwnedSemaphorePermit, AdmissionError> {
         let runtime = &self.state.shared.runtime;
         let count = u32::try_from(pipeline.instances()).unwrap_or(u32::MAX);
         if count > 0 && !runtime.memory().has_room() {
-            return Err(AdmissionError::Memory);
+            // Those that nobody uses may have grown, and shrink by no other way.
+            let plugins = plugins.plugins.iter();
+            plugins.for_each(|plugin| plugin.drop_idle_instances());
+            if !runtime.memory().has_room() {
+                return Err(AdmissionError::Memory);
+            }
         }
         if runtime.clients().is_exhausted(client) {
             return Err(AdmissionError::Cpu);
@@ -354,8 +363,8 @@ impl IncomingConnection {
         self.reply_and_close(&NO_PROXY_HEADER).await;
     }
 
-    /// Closes a connection that exceeds a limit.
-    async fn deny(self, error: AdmissionError) {
+    /// Closes a connection that exceeds a limit, of this client as far as it is known.
+    async fn deny(self, error: AdmissionError, remote: SocketAddr) {
         let (reason, reply) = match error {
             AdmissionError::Descriptors => ("descriptors", &TOO_BUSY),
             AdmissionError::Address => ("address", &TOO_MANY_CONNECTIONS),
@@ -365,7 +374,7 @@ impl IncomingConnection {
             AdmissionError::Rate => ("rate", &RATE_EXCEEDED),
         };
         self.state.shared.services.metrics.count_denied(reason);
-        warn!(session = self.id, remote = %self.remote, limit = reason, %reply, "turned away");
+        warn!(session = self.id, %remote, limit = reason, %reply, "turned away");
         self.reply_and_close(reply).await;
     }
 

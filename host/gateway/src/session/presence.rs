@@ -1,6 +1,10 @@
 //! Whether the client of a session is still there.
 
+use std::future::pending;
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// Shared by the driver of a session, which sees that the client leaves, and the handler, which makes it
 /// wait.
@@ -51,8 +55,26 @@ impl Presence {
         }
     }
 
+    /// Runs work for the client. Returns `None` if the client leaves before it ends and the work takes longer
+    /// than [`GRACE`], after which the session is over. Most work is done before anybody gains by that, and its
+    /// result may be for a client that sends nothing more.
+    pub(crate) async fn during_work<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let left = async {
+            sleep(GRACE).await;
+            self.during(pending::<()>()).await
+        };
+        tokio::select! {
+            biased;
+            result = work => Some(result),
+            _ = left => None,
+        }
+    }
+
     /// True if a wait was cut short.
     pub(crate) fn is_given_up(&self) -> bool {
         *self.0.borrow() == State::GivenUp
     }
 }
+
+/// How long work goes on for a client that has left.
+const GRACE: Duration = Duration::from_secs(1);

@@ -55,7 +55,16 @@ impl ClientCpu {
         used.is_some_and(|used| used.usual > USUAL)
     }
 
+    /// The limit that a client has exceeded, or `None` if it may have more.
+    pub(crate) fn exceeded(&self, client: IpAddr) -> Option<Duration> {
+        self.limit.filter(|_| self.is_exhausted(client))
+    }
+
     fn charge_at(&self, client: IpAddr, time: Duration, now: Instant) {
+        // The gateway itself tries a plugin out when it loads it.
+        if client.is_unspecified() {
+            return;
+        }
         let limit = self.limit.unwrap_or(WITHOUT_LIMIT);
         let mut clients = self.lock();
         if clients.len() >= MAX_CLIENTS {

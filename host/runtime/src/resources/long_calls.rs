@@ -58,9 +58,14 @@ pub(crate) enum Expected {
     Long,
 }
 
-/// A call did not end in time.
+/// Why a call has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Elapsed;
+pub(crate) enum Stopped {
+    /// It took too long.
+    Elapsed,
+    /// Its client may have no more processor time than this.
+    Exhausted(Duration),
+}
 
 impl LongCalls {
     /// No thread is started before there is work. The ticker interrupts calls.
@@ -82,20 +87,22 @@ impl LongCalls {
     }
 
     /// Runs a call for a client: here, or on the other threads once it has taken long, or from the beginning if
-    /// it is expected to. `charge` gets the processor time that it uses, piece by piece. Returns the output, and
+    /// it is expected to. `charge` gets the processor time that it uses, piece by piece, and returns the limit
+    /// of the client once that is exceeded. Returns the output, and
     /// when its time would have been over.
     ///
     /// # Errors
     ///
-    /// Fails if the call takes longer than `wall`, without the time in which it waits for its turn.
+    /// Fails if the call takes longer than `wall`, without the time in which it waits for its turn, or if its
+    /// client may have no more processor time.
     pub(crate) async fn run<F>(
         &self,
         client: IpAddr,
         wall: Duration,
         expected: Expected,
         call: F,
-        charge: impl Fn(Duration),
-    ) -> Result<(F::Output, Instant), Elapsed>
+        charge: impl Fn(Duration) -> Option<Duration>,
+    ) -> Result<(F::Output, Instant), Stopped>
     where
         F: Future + Send + 'static,
         F::Output: Send,
@@ -116,7 +123,7 @@ impl LongCalls {
         let output = tokio::select! {
             biased;
             output = here => output,
-            () = &mut end => return Err(Elapsed),
+            () = &mut end => return Err(Stopped::Elapsed),
         };
         let mut charged = call.used();
         if let Some(output) = output {
@@ -133,17 +140,22 @@ impl LongCalls {
             let turn = self.turn(client, call, &signal, is_begun).await;
             is_begun = true;
             call = turn.call;
-            charge(call.used() - charged);
+            let exceeded = charge(call.used() - charged);
             charged = call.used();
             let deadline = end.deadline() + turn.waited;
             match turn.polled {
                 Ok(Poll::Ready(output)) => return Ok((output, deadline)),
-                Ok(Poll::Pending) => end.as_mut().reset(deadline),
+                Ok(Poll::Pending) => {
+                    if let Some(limit) = exceeded {
+                        return Err(Stopped::Exhausted(limit));
+                    }
+                    end.as_mut().reset(deadline);
+                }
                 Err(panic) => resume_unwind(panic),
             }
             tokio::select! {
                 biased;
-                () = &mut end => return Err(Elapsed),
+                () = &mut end => return Err(Stopped::Elapsed),
                 () = signal.0.notified() => {}
             }
         }

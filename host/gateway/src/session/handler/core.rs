@@ -165,7 +165,10 @@ impl Handler {
         if !self.pipeline.handles(subject.question().event()) {
             return Verdict::Next;
         }
-        let outcome = self.pipeline.ask(subject, &mut self.context).await;
+        let asked = self.pipeline.ask(subject, &mut self.context);
+        let Some(outcome) = self.presence.during_work(asked).await else {
+            return Verdict::Disconnect(Refused::from(LEFT));
+        };
         if !outcome.delay.is_zero() {
             // A gateway that stops does not wait, so that the client gets the reply.
             let pause = self.shutdown.pause(outcome.delay);

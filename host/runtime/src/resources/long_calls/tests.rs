@@ -35,12 +35,12 @@ async fn run<F>(
     client: IpAddr,
     wall: Duration,
     call: F,
-) -> Result<F::Output, Elapsed>
+) -> Result<F::Output, Stopped>
 where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    let ended = calls.run(client, wall, Expected::Short, call, |_| {});
+    let ended = calls.run(client, wall, Expected::Short, call, |_| None);
     ended.await.map(|(output, _)| output)
 }
 
@@ -55,7 +55,10 @@ async fn a_short_call_stays_where_it_is() {
         thread::current().id() == here
     };
     let charged = AtomicU32::new(0);
-    let charge = |_| _ = charged.fetch_add(1, Ordering::Relaxed);
+    let charge = |_| {
+        charged.fetch_add(1, Ordering::Relaxed);
+        None
+    };
     let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
     assert_eq!(ended.await.map(|(is_here, _)| is_here), Ok(true));
     assert_eq!(charged.into_inner(), 1);
@@ -74,7 +77,10 @@ async fn a_long_call_goes_on_elsewhere_and_can_wait_there() {
         thread_name()
     };
     let total = Mutex::new(Duration::ZERO);
-    let charge = |time| *total.lock().unwrap() += time;
+    let charge = |time| {
+        *total.lock().unwrap() += time;
+        None
+    };
     let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
     let (name, _) = ended.await.unwrap();
     assert_eq!(name, "long-calls");
@@ -85,7 +91,7 @@ async fn a_long_call_goes_on_elsewhere_and_can_wait_there() {
 async fn what_is_expected_to_be_long_begins_elsewhere() {
     let calls = long_calls();
     let call = async { thread_name() };
-    let ended = calls.run(client(1), PATIENCE, Expected::Long, call, |_| {});
+    let ended = calls.run(client(1), PATIENCE, Expected::Long, call, |_| None);
     let (name, _) = ended.await.unwrap();
     assert_eq!(name, "long-calls");
 }
@@ -121,12 +127,15 @@ async fn what_waits_for_ever_ends_with_its_time() {
     let calls = long_calls();
     let limit = Duration::from_millis(50);
     let at_once = run(&calls, client(1), limit, std::future::pending::<()>());
-    assert_eq!(at_once.await, Err(Elapsed));
+    assert_eq!(at_once.await, Err(Stopped::Elapsed));
     let call = async {
         compute().await;
         std::future::pending::<()>().await;
     };
-    assert_eq!(run(&calls, client(1), limit, call).await, Err(Elapsed));
+    assert_eq!(
+        run(&calls, client(1), limit, call).await,
+        Err(Stopped::Elapsed)
+    );
 }
 
 /// The time in which others have their turn is not that of the plugin, neither now nor for the work that follows.
@@ -151,7 +160,7 @@ async fn waiting_for_a_turn_does_not_count() {
         };
         tokio::spawn(async move {
             calls
-                .run(client(2), limit, Expected::Short, work, |_| {})
+                .run(client(2), limit, Expected::Short, work, |_| None)
                 .await
         })
     };
@@ -161,6 +170,26 @@ async fn waiting_for_a_turn_does_not_count() {
     assert_eq!(other.await.unwrap(), Ok(()));
     let ((), end) = call.await.unwrap().unwrap();
     assert!(end > begin + limit * 3);
+}
+
+#[tokio::test]
+async fn a_call_ends_when_its_client_may_have_no_more() {
+    let calls = long_calls();
+    let call = async {
+        loop {
+            compute().await;
+        }
+    };
+    let total = Mutex::new(Duration::ZERO);
+    let limit = SHORT * 10;
+    let charge = |time| {
+        let mut total = total.lock().unwrap();
+        *total += time;
+        (*total > limit).then_some(limit)
+    };
+    let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
+    let stopped: Result<((), Instant), Stopped> = ended.await;
+    assert_eq!(stopped.unwrap_err(), Stopped::Exhausted(limit));
 }
 
 #[tokio::test]
