@@ -74,6 +74,7 @@ fn an_answer_that_is_too_much_work_changes_nothing() {
         let given = (task.message)();
         let reply = client.message(&given);
         assert!(reply.starts_with("250"), "{}: {reply}", task.name);
+        gateway.log().wait_for("the failure", is_failure);
         assert_eq!(failures(&gateway).len(), 1, "{}", task.name);
         let mail = backend.taken().pop().expect("a message");
         // The gateway adds its own field above.

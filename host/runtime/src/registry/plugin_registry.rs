@@ -127,7 +127,7 @@ impl PluginRegistry {
     }
 
     /// Loads files that have changed, and those that were refused for a transient reason. Waits until
-    /// the files are settled and loaded, for about [`MAX_HOLD`] at most.
+    /// the files are settled and loaded, for about ten seconds at most.
     pub async fn refresh(self: &Arc<Self>) {
         self.rescan_until_settled(ScanMode::RetryRefused, ScanMode::Changed)
             .await;
