@@ -83,13 +83,11 @@ impl IncomingConnection {
         let metrics = &state.shared.services.metrics;
         metrics.accepted.inc();
         let _open = Counted::on(&metrics.connections);
+        let peer = self.remote;
         let (connection, descriptors) =
             match mem::replace(&mut self.permit, Err(AdmissionError::Full)) {
                 Ok(permit) => permit,
-                Err(error) => {
-                    let remote = self.remote;
-                    return self.deny(error, remote).await;
-                }
+                Err(error) => return self.deny(error, peer).await,
             };
         let mut preamble = match self.read_preamble().await {
             Ok(preamble) => preamble,

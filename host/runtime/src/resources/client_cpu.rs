@@ -157,7 +157,7 @@ mod tests {
     fn clients_that_use_nothing_are_forgotten() {
         let clients = ClientCpu::new(LIMIT);
         let begin = Instant::now();
-        for number in 0..MAX_CLIENTS as u32 {
+        for number in 1..=MAX_CLIENTS as u32 {
             clients.charge_at(IpAddr::V4(number.into()), Duration::from_secs(1), begin);
         }
         let later = begin + Duration::from_mins(1);

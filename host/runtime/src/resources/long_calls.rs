@@ -109,20 +109,9 @@ impl LongCalls {
     {
         let mut call = Metered::new(call);
         let mut end = pin!(sleep(wall));
-        let here = poll_fn(|context| {
-            if expected == Expected::Long {
-                return Poll::Ready(None);
-            }
-            self.shared.ticker.is_needed();
-            match call.poll(context) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending if call.used() >= SHORT => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
-        });
         let output = tokio::select! {
             biased;
-            output = here => output,
+            output = self.begin(&mut call, expected) => output,
             () = &mut end => return Err(Stopped::Elapsed),
         };
         let mut charged = call.used();
@@ -159,6 +148,25 @@ impl LongCalls {
                 () = signal.0.notified() => {}
             }
         }
+    }
+
+    /// Runs a call here as long as it is short. Returns `None` if it is to go on elsewhere.
+    fn begin<'a, F: Future>(
+        &'a self,
+        call: &'a mut Metered<F>,
+        expected: Expected,
+    ) -> impl Future<Output = Option<F::Output>> + 'a {
+        poll_fn(move |context| {
+            if expected == Expected::Long {
+                return Poll::Ready(None);
+            }
+            self.shared.ticker.is_needed();
+            match call.poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if call.used() >= SHORT => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
     }
 
     /// Waits for the turn of a client, and does a slice of a call.

@@ -1,6 +1,7 @@
 //! The handler of a session: its state, and how it asks the plugins.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use postgate_config::Submission;
@@ -162,11 +163,18 @@ impl Handler {
     /// Asks the plugins, and then waits for the delay that they request.
     pub(super) async fn ask(&mut self, subject: impl Into<Subject<'_>>) -> Verdict {
         let subject = subject.into();
-        if !self.pipeline.handles(subject.question().event()) {
+        let event = subject.question().event();
+        if !self.pipeline.handles(event) {
             return Verdict::Next;
         }
-        let asked = self.pipeline.ask(subject, &mut self.context);
-        let Some(outcome) = self.presence.during_work(asked).await else {
+        // It is large, and stays where it is.
+        let asked = pin!(self.pipeline.ask(subject, &mut self.context));
+        let asked = match event.is_notice() {
+            // It is not for the client, who may well have left.
+            true => Some(asked.await),
+            false => self.presence.during_work(asked).await,
+        };
+        let Some(outcome) = asked else {
             return Verdict::Disconnect(Refused::from(LEFT));
         };
         if !outcome.delay.is_zero() {
