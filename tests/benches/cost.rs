@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::parameters::MailParameters;
-use postgate_runtime::context::{Context, RemoteHost, SessionFacts, Transaction};
+use postgate_runtime::context::{Context, SessionFacts, Transaction};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::question::Question;
 use postgate_runtime::{LoadedPlugin, Runtime, RuntimeSettings, load_file};
@@ -88,16 +87,9 @@ fn recipient(path: &str) -> Recipient {
 fn context() -> Context {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
     let facts = SessionFacts {
-        id: "bench".to_owned(),
-        connected_at: 0,
-        listener: "main".to_owned(),
-        hostname: "mx.example.org".to_owned(),
-        banner: String::new(),
-        local: nowhere,
-        remote: nowhere,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        id: "bench".into(),
+        hostname: "mx.example.org".into(),
+        ..SessionFacts::without_listener(nowhere)
     };
     let mut context = Context::new(Arc::new(facts));
     let envelope = Envelope::new(ReversePath::Null, MailParameters::default());

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
-use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::session::Settings;
-use postgate_runtime::context::{Context, Message, RemoteHost, SessionFacts, Transaction};
+use postgate_runtime::context::{Context, Message, SessionFacts, Transaction};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::pipeline::{Pipeline, Subject};
 use postgate_runtime::question::Question;
@@ -124,16 +123,9 @@ async fn plugin(directory: &TempDir) -> Result<Arc<LoadedPlugin>, Box<dyn Error>
 fn context(task: &Task) -> Context {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
     let mut context = Context::new(Arc::new(SessionFacts {
-        id: "bench".to_owned(),
-        connected_at: 0,
-        listener: "main".to_owned(),
-        hostname: "mx.example.org".to_owned(),
-        banner: String::new(),
-        local: nowhere,
-        remote: nowhere,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        id: "bench".into(),
+        hostname: "mx.example.org".into(),
+        ..SessionFacts::without_listener(nowhere)
     }));
     let sender = format!("{}@client.example", task.name);
     let sender = ReversePath::parse(&sender, Charset::Ascii).expect("an address");

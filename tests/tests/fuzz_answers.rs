@@ -11,22 +11,20 @@ use postgate_contract::Event;
 use postgate_dns::Dns;
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::auth::{Credentials, Mechanism, Proof};
-use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::HeaderBlock;
 use postgate_proto::parameters::MailParameters;
 use postgate_proto::relay::RelayDomains;
 use postgate_proto::reply::Reply;
 use postgate_proto::session::{Helo, Settings};
-use postgate_runtime::context::{
-    Context, Introduction, Message, RemoteHost, SessionFacts, Transaction,
-};
+use postgate_runtime::context::{Context, Introduction, Message, SessionFacts, Transaction};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::pipeline::{Outcome, Pipeline, Subject};
 use postgate_runtime::question::{BodyChunk, CommandLine, Question};
 use postgate_runtime::verdict::Verdict;
 use postgate_runtime::{LoadedPlugin, Runtime, RuntimeSettings, load_file};
 use postgate_tests::compiler::compiling;
+use postgate_tests::fuzz::end_of_run;
 use postgate_tests::gateway::repository;
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
@@ -224,15 +222,8 @@ fn context() -> Context {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
     let mut context = Context::new(Arc::new(SessionFacts {
         id: "fuzz".into(),
-        connected_at: 0,
-        listener: "main".into(),
         hostname: "mx.example.org".into(),
-        banner: String::new(),
-        local: nowhere,
-        remote: nowhere,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        ..SessionFacts::without_listener(nowhere)
     }));
     let mut envelope = Envelope::new(ReversePath::Null, MailParameters::default());
     envelope.recipients = vec![path("a@example.org").into()];
@@ -377,9 +368,7 @@ fn check_reply(event: Event, reply: &Reply, class: u16) {
 #[test]
 fn any_octets_are_an_answer_or_a_failure() {
     let answers = Answers::new();
-    let seconds = std::env::var("FUZZ_SECONDS").ok();
-    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let end = Instant::now() + Duration::from_secs(seconds);
+    let end = end_of_run();
     let (mut cases, valid) = (0, Cell::new(0));
     loop {
         let config = ProptestConfig {

@@ -12,6 +12,7 @@ use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::{Runtime, RuntimeSettings, load_file};
 use postgate_tests::compiler::compiling;
 use postgate_tests::edition::guest;
+use postgate_tests::fuzz::end_of_run;
 use postgate_tests::gateway::repository;
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
@@ -175,9 +176,7 @@ fn any_file_is_a_plugin_or_an_error() {
     let plugins = files.iter().filter(|file| loader.load(file));
     assert_eq!(plugins.count(), 3);
     let before = resident_pages();
-    let seconds = std::env::var("FUZZ_SECONDS").ok();
-    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let end = Instant::now() + Duration::from_secs(seconds);
+    let end = end_of_run();
     let (mut cases, mut loaded) = (0, 0);
     let case = (any::<Index>(), prop::collection::vec(change(), 1..4));
     loop {

@@ -102,6 +102,37 @@ fn all_instances_share_one_budget_of_memory() {
     }
 }
 
+/// A client that comes last, with one session, does not wait for ten of another client.
+#[test]
+fn the_sessions_of_a_client_share_one_turn() {
+    let gateway = Setup::new()
+        .listener(PROXIED)
+        .plugin(
+            "10-spin",
+            "guests/spin",
+            "limits.cpu = \"300ms\"\nlimits.wall = \"1m\"",
+        )
+        .start();
+    let (ended, all_there) = (AtomicU32::new(0), Barrier::new(11));
+    let spin = |mut session: Client| session.says("RCPT TO:<spin@example.org>", "451 4.3.0");
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                let session = open(gateway.address(), ONE);
+                all_there.wait();
+                spin(session);
+                ended.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let session = open(gateway.address(), OTHER);
+        all_there.wait();
+        spin(session);
+        // With one turn for each session, all of them would end at about the same time.
+        let ended = ended.load(Ordering::Relaxed);
+        assert!(ended <= 5, "it has waited for {ended} of them");
+    });
+}
+
 /// A shared instance never shrinks. One that nobody uses makes room for a session.
 #[test]
 fn an_idle_shared_instance_keeps_nobody_out() {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use postgate_contract::Event;
 use postgate_dns::Dns;
-use postgate_proto::data::LineEndings;
-use postgate_runtime::context::{Context, RemoteHost, SessionFacts};
+use postgate_runtime::context::{Context, SessionFacts};
 use postgate_runtime::metrics::PluginMetricsFamily;
 use postgate_runtime::question::Question;
 use postgate_runtime::{PluginError, Runtime, RuntimeSettings, load_file};
@@ -144,14 +143,7 @@ fn facts() -> SessionFacts {
     let unspecified = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     SessionFacts {
         id: "test".into(),
-        connected_at: 0,
-        listener: "test".into(),
         hostname: "mx.example.org".into(),
-        banner: String::new(),
-        local: unspecified,
-        remote: unspecified,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        ..SessionFacts::without_listener(unspecified)
     }
 }

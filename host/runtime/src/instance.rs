@@ -15,14 +15,13 @@ use tracing::Instrument as _;
 use wasmtime::{Store, Trap};
 
 use crate::context::Context;
-use crate::cpu_time::cpu_used;
 use crate::error::{HostFault, LimitExceeded, PluginError, is_of_host, log_text};
 use crate::exports::{Call, Guests};
 use crate::host::{Denied, HostError, HostState, PluginFacts, View};
 use crate::meter::{OutOfTime, Remainder};
 use crate::metrics::Counted;
 use crate::question::Question;
-use crate::resources::{Expected, Resources, Stopped, TICKS_OF_SHORT_CALL};
+use crate::resources::{Ended, Expected, Resources, Stopped, TICKS_OF_SHORT_CALL};
 use crate::verdict::PluginAnswer;
 
 /// An instance of a plugin. It must not be called again after an error, since a trap leaves its memory in an
@@ -92,7 +91,8 @@ impl Instance {
 
     /// Adds CPU time that the host has used for an answer to that of a client.
     pub(super) fn charge(&self, client: IpAddr, time: Duration) {
-        self.facts.resources.clients.charge(client, time);
+        // A client that has had too much is told so at its next command.
+        _ = self.facts.resources.clients.charge(client, time);
     }
 
     /// Calls `on-self-test`, if the plugin exports it.
@@ -133,17 +133,17 @@ impl Instance {
         let client = view.client();
         budget.begin(&mut guest.store, view);
         let call = work(guest);
-        let call = async {
-            let (mut guest, result) = call.await;
-            guest.store.data_mut().used = cpu_used();
-            (guest, result)
-        };
         let ended = budget.run(client, &self.facts.resources, call).await?;
-        let ((mut guest, result), end) = ended;
-        self.remainder = budget.remainder(end, guest.store.data().used);
+        let Ended { output, used, end } = ended;
+        let (mut guest, result) = output;
+        self.remainder = budget.remainder(end, used);
         let result = budget.finish(guest.store.data_mut(), &self.facts, result);
         self.guest = Some(guest);
-        result
+        match result {
+            // What the host did at the end of the call was not interrupted.
+            Ok(_) if used > budget.cpu => Err(budget.out_of_time()),
+            result => result,
+        }
     }
 }
 
@@ -226,28 +226,24 @@ impl Budget {
         store.set_epoch_deadline(TICKS_OF_SHORT_CALL);
     }
 
-    /// Runs a call for a client, who is charged for its CPU time. Returns the output, and when the time of the
-    /// call would have been over.
+    /// Runs a call for a client, who is charged for its CPU time.
     ///
     /// # Errors
     ///
-    /// Fails if the call exceeds its wall-clock time.
+    /// Fails if the call exceeds its wall-clock time, or the client its processor time.
     pub(super) async fn run<F>(
         &self,
         client: IpAddr,
         resources: &Resources,
         call: F,
-    ) -> Result<(F::Output, Instant), PluginError>
+    ) -> Result<Ended<F::Output>, PluginError>
     where
         F: Future + Send + 'static,
         F::Output: Send,
     {
         // The lines of its log belong to the session, on whatever thread.
         let call = call.in_current_span();
-        let charge = |time| {
-            resources.clients.charge(client, time);
-            resources.clients.exceeded(client)
-        };
+        let charge = |time| resources.clients.charge(client, time);
         let expected = match resources.clients.is_demanding(client) {
             true => Expected::Long,
             false => Expected::Short,
@@ -262,6 +258,13 @@ impl Budget {
             },
             Stopped::Exhausted(limit) => HostFault::ClientCpu(limit).into(),
         })
+    }
+
+    const fn out_of_time(&self) -> PluginError {
+        PluginError::Cpu {
+            key: self.cpu_key,
+            limit: self.cpu,
+        }
     }
 
     /// What is left until `end` after a call that has used the CPU time `used`.
@@ -288,13 +291,7 @@ impl Budget {
         result: wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         state.end_call();
-        let cpu_error = PluginError::Cpu {
-            key: self.cpu_key,
-            limit: self.cpu,
-        };
         let error = match result {
-            // What the host did at the end of the call was not interrupted.
-            Ok(_) if state.used > self.cpu => return Err(cpu_error),
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -305,10 +302,10 @@ impl Budget {
             None => {}
         }
         if error.is::<OutOfTime>() {
-            return Err(cpu_error);
+            return Err(self.out_of_time());
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => Err(cpu_error),
+            Some(Trap::Interrupt) => Err(self.out_of_time()),
             Some(_) => Err(PluginError::Trap(error)),
             None => Err(host_error(error, facts)),
         }

@@ -213,7 +213,7 @@ impl LoadedPlugin {
             (store, started)
         };
         let ended = budget.run(client, &self.facts.resources, starting).await?;
-        let ((mut store, started), _) = ended;
+        let (mut store, started) = ended.output;
         let finished = budget.finish(store.data_mut(), &self.facts, started);
         let (functions, initialised) = finished.map_err(|error| match error {
             PluginError::Trap(error) => PluginError::Instantiate(error),

@@ -366,7 +366,7 @@ impl IncomingConnection {
         let (reason, reply) = match error {
             AdmissionError::Descriptors => ("descriptors", &TOO_BUSY),
             AdmissionError::Address => ("address", &TOO_MANY_CONNECTIONS),
-            AdmissionError::Cpu => ("plugin-cpu", &TOO_MUCH_WORK),
+            AdmissionError::Cpu => ("plugin-cpu", TOO_MUCH_WORK.reply()),
             AdmissionError::Full => ("full", &TOO_BUSY),
             AdmissionError::Memory => ("plugin-memory", &TOO_BUSY),
             AdmissionError::Rate => ("rate", &RATE_EXCEEDED),

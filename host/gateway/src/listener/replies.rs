@@ -1,6 +1,7 @@
 //! Replies to clients whose connection the gateway closes without a session.
 
 use postgate_proto::reply::{Enhanced, Refusal, Reply};
+use postgate_runtime::pipeline;
 
 pub(super) const NO_PROXY_HEADER: Reply =
     Reply::fixed(421, Enhanced::new(4, 3, 2), "This service is not for you");
@@ -11,11 +12,8 @@ pub(super) const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(
     Enhanced::new(4, 7, 0),
     "Too many connections from your address",
 );
-pub(super) const TOO_MUCH_WORK: Reply = Reply::fixed(
-    421,
-    Enhanced::new(4, 7, 0),
-    "Too much work for your mail, slow down",
-);
+/// As a client hears in the middle of a session.
+pub(super) const TOO_MUCH_WORK: &Refusal = &pipeline::TOO_MUCH_WORK;
 pub(super) const RATE_EXCEEDED: Reply = Reply::fixed(
     421,
     Enhanced::new(4, 7, 0),

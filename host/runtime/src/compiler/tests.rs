@@ -34,6 +34,12 @@ fn script(script: &str, report: &Path) -> Compiler {
     Compiler::new(engine, Some(settings), None).unwrap()
 }
 
+fn write_report(file: &Path, outcome: Outcome) {
+    let missing = Missing::default();
+    let report = Report { missing, outcome };
+    fs::write(file, [report.head().as_slice(), report.code()].concat()).unwrap();
+}
+
 #[tokio::test]
 async fn code_of_another_program_is_an_error() {
     let code = |config: &Config| {
@@ -53,14 +59,8 @@ async fn code_of_another_program_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report");
     for (index, (code, is_good)) in table.into_iter().enumerate() {
-        let report = Report {
-            missing: Missing::default(),
-            outcome: Outcome::Compiled(Compiled {
-                version: None,
-                code,
-            }),
-        };
-        fs::write(&file, [report.head().as_slice(), report.code()].concat()).unwrap();
+        let version = None;
+        write_report(&file, Outcome::Compiled(Compiled { version, code }));
         let outcome = compiler(&file).compile(EMPTY, "").await;
         match outcome {
             Ok(_) => assert!(is_good, "{index}"),
@@ -74,11 +74,7 @@ async fn code_of_another_program_is_an_error() {
 async fn what_the_machine_lacks_is_told_by_the_child() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report");
-    let report = Report {
-        missing: Missing::default(),
-        outcome: Outcome::Failed("no thread can be started".into()),
-    };
-    fs::write(&file, report.head()).unwrap();
+    write_report(&file, Outcome::Failed("no thread can be started".into()));
     let error = compiler(&file).compile(EMPTY, "").await.err().unwrap();
     assert_eq!(error.host_cause(), Some("compiler"), "{error}");
 }
@@ -88,11 +84,7 @@ async fn what_the_machine_lacks_is_told_by_the_child() {
 async fn files_are_compiled_at_the_same_time() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report");
-    let report = Report {
-        missing: Missing::default(),
-        outcome: Outcome::Refused(ComponentError::NotWasm),
-    };
-    fs::write(&file, report.head()).unwrap();
+    write_report(&file, Outcome::Refused(ComponentError::NotWasm));
     let meet = "cat >/dev/null; mkdir \"$0.$$\"; while set -- \"$0\".*; [ $# -lt 2 ]; \
                 do sleep 0.01; done; exec cat \"$0\"";
     let compiler = script(meet, &file);
@@ -115,11 +107,7 @@ async fn files_are_compiled_at_the_same_time() {
 async fn who_is_slow_holds_up_nobody_who_is_quick() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report");
-    let report = Report {
-        missing: Missing::default(),
-        outcome: Outcome::Refused(ComponentError::NotWasm),
-    };
-    fs::write(&file, report.head()).unwrap();
+    write_report(&file, Outcome::Refused(ComponentError::NotWasm));
     let spin = "if [ \"$(tail -c 4)\" = spin ]; then while :; do :; done; fi; exec cat \"$0\"";
     let compiler = Arc::new(script(spin, &file));
     let mut slow = JoinSet::new();

@@ -35,6 +35,23 @@ pub struct SessionFacts {
 }
 
 impl SessionFacts {
+    /// The facts of a session that no listener has accepted, as for the trial of a plugin. Both ends of the
+    /// connection have this address.
+    pub fn without_listener(address: SocketAddr) -> Self {
+        Self {
+            id: "none".into(),
+            connected_at: 0,
+            listener: String::new(),
+            hostname: "localhost".into(),
+            banner: String::new(),
+            local: address,
+            remote: address,
+            remote_host: RemoteHost::Unknown,
+            proxy: None,
+            line_endings: LineEndings::Strict,
+        }
+    }
+
     /// The host name of the client, or its IP address if it has none.
     pub fn remote_name(&self) -> String {
         match self.remote_host.name() {

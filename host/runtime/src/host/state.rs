@@ -29,8 +29,6 @@ pub(crate) struct HostState {
     pub(crate) memory: MemoryLimit,
     /// The CPU time that the current call may use.
     pub(crate) cpu: Duration,
-    /// The CPU time that the last call has used.
-    pub(crate) used: Duration,
     /// The number of lines that the guest has logged in the current call, dropped ones included.
     pub(super) log_lines: u32,
     /// The number of DNS queries in the current call.
@@ -66,7 +64,6 @@ impl HostState {
             view: None,
             memory,
             cpu: Duration::ZERO,
-            used: Duration::ZERO,
             log_lines: 0,
             dns_queries: 0,
             files: BTreeMap::new(),
@@ -78,7 +75,6 @@ impl HostState {
     pub(crate) fn begin_call(&mut self, view: View, cpu: Duration) {
         self.view = Some(view);
         self.cpu = cpu;
-        self.used = Duration::ZERO;
         self.memory.begin_call();
         self.log_lines = 0;
         self.dns_queries = 0;

@@ -4,12 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use postgate_proto::data::LineEndings;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::error::LoadError;
-use crate::context::{Context, RemoteHost, SessionFacts};
+use crate::context::{Context, SessionFacts};
 use crate::engine::Runtime;
 use crate::error::PluginError;
 use crate::loaded::LoadedPlugin;
@@ -72,15 +71,7 @@ async fn run(plugin: &LoadedPlugin) -> Result<(), PluginError> {
     let unspecified = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let facts = SessionFacts {
         id: "load".into(),
-        connected_at: 0,
-        listener: String::new(),
-        hostname: "localhost".into(),
-        banner: String::new(),
-        local: unspecified,
-        remote: unspecified,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        ..SessionFacts::without_listener(unspecified)
     };
     let context = Arc::new(Context::new(Arc::new(facts)));
     plugin.start(&context).await?;

@@ -112,7 +112,6 @@ const MAX_TAGS: usize = 256;
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
-    use postgate_proto::data::LineEndings;
     use postgate_proto::header::{HeaderEdit, HeaderName, HeaderValue};
 
     use super::*;
@@ -126,15 +125,8 @@ mod tests {
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Context::new(Arc::new(SessionFacts {
             id: "s".into(),
-            connected_at: 0,
-            listener: "in".into(),
             hostname: "mx.example.org".into(),
-            banner: String::new(),
-            local: nobody,
-            remote: nobody,
-            remote_host: RemoteHost::Unknown,
-            proxy: None,
-            line_endings: LineEndings::Strict,
+            ..SessionFacts::without_listener(nobody)
         }))
     }
 

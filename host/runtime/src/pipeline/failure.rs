@@ -51,7 +51,7 @@ pub(super) const AUTH_LATER: Refusal = Refusal::fixed(
     "Temporary authentication failure",
 );
 /// The reply to a client for which plugins have used more processor time than they may.
-pub(super) const TOO_MUCH_WORK: Refusal = Refusal::fixed(
+pub const TOO_MUCH_WORK: Refusal = Refusal::fixed(
     421,
     Enhanced::new(4, 7, 0),
     "Too much work for your mail, slow down",

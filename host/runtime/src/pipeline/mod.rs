@@ -13,6 +13,7 @@ mod slot;
 mod subject;
 
 pub use self::asking::{Outcome, Pipeline};
+pub use self::failure::TOO_MUCH_WORK;
 pub use self::plugin::{Plugin, PluginInstance};
 pub use self::subject::Subject;
 

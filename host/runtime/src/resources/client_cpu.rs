@@ -38,9 +38,9 @@ impl ClientCpu {
         }
     }
 
-    /// Adds time that a plugin has used for a client.
-    pub(crate) fn charge(&self, client: IpAddr, time: Duration) {
-        self.charge_at(client, time, Instant::now());
+    /// Adds time that a plugin has used for a client. Returns the limit if the client has exceeded it.
+    pub(crate) fn charge(&self, client: IpAddr, time: Duration) -> Option<Duration> {
+        self.charge_at(client, time, Instant::now())
     }
 
     /// True if plugins have used more for this client than they may in a minute.
@@ -55,15 +55,10 @@ impl ClientCpu {
         used.is_some_and(|used| used.usual > USUAL)
     }
 
-    /// The limit that a client has exceeded, or `None` if it may have more.
-    pub(crate) fn exceeded(&self, client: IpAddr) -> Option<Duration> {
-        self.limit.filter(|_| self.is_exhausted(client))
-    }
-
-    fn charge_at(&self, client: IpAddr, time: Duration, now: Instant) {
+    fn charge_at(&self, client: IpAddr, time: Duration, now: Instant) -> Option<Duration> {
         // The gateway itself tries a plugin out when it loads it.
         if client.is_unspecified() {
-            return;
+            return None;
         }
         let limit = self.limit.unwrap_or(WITHOUT_LIMIT);
         let mut clients = self.lock();
@@ -75,11 +70,13 @@ impl ClientCpu {
             at: now,
             usual: Duration::ZERO,
         });
+        let level = used.level_at(now, limit) + time;
         *used = Used {
-            level: used.level_at(now, limit) + time,
+            level,
             at: now,
             usual: (used.usual * 7 + time) / 8,
         };
+        self.limit.filter(|limit| level > *limit)
     }
 
     fn is_exhausted_at(&self, client: IpAddr, now: Instant) -> bool {

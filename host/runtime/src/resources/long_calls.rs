@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, available_parallelism};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use postgate_proto::network::client_network;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
 use super::ticker::Ticker;
@@ -58,6 +58,16 @@ pub(crate) enum Expected {
     Long,
 }
 
+/// A call that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended<T> {
+    pub(crate) output: T,
+    /// The processor time that it has used.
+    pub(crate) used: Duration,
+    /// When its time would have been over.
+    pub(crate) end: Instant,
+}
+
 /// Why a call has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stopped {
@@ -88,8 +98,7 @@ impl LongCalls {
 
     /// Runs a call for a client: here, or on the other threads once it has taken long, or from the beginning if
     /// it is expected to. `charge` gets the processor time that it uses, piece by piece, and returns the limit
-    /// of the client once that is exceeded. Returns the output, and
-    /// when its time would have been over.
+    /// of the client once that is exceeded.
     ///
     /// # Errors
     ///
@@ -102,7 +111,7 @@ impl LongCalls {
         expected: Expected,
         call: F,
         charge: impl Fn(Duration) -> Option<Duration>,
-    ) -> Result<(F::Output, Instant), Stopped>
+    ) -> Result<Ended<F::Output>, Stopped>
     where
         F: Future + Send + 'static,
         F::Output: Send,
@@ -114,33 +123,54 @@ impl LongCalls {
             output = self.begin(&mut call, expected) => output,
             () = &mut end => return Err(Stopped::Elapsed),
         };
-        let mut charged = call.used();
-        if let Some(output) = output {
-            charge(charged);
-            return Ok((output, end.deadline()));
+        let used = call.used();
+        if expected == Expected::Short {
+            charge(used);
         }
-        if !charged.is_zero() {
-            charge(charged);
+        match output {
+            Some(output) => Ok(Ended {
+                output,
+                used,
+                end: end.deadline(),
+            }),
+            None => self.go_on(client, call, end, charge).await,
         }
+    }
+
+    /// Goes on with a call on the other threads, in turn with those of other clients.
+    async fn go_on<F>(
+        &self,
+        client: IpAddr,
+        mut call: Metered<F>,
+        mut end: Pin<&mut Sleep>,
+        charge: impl Fn(Duration) -> Option<Duration>,
+    ) -> Result<Ended<F::Output>, Stopped>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
         let client = client_network(client);
         let signal = Arc::new(Signal::default());
         let mut is_begun = false;
         loop {
+            let before = call.used();
             let turn = self.turn(client, call, &signal, is_begun).await;
             is_begun = true;
             call = turn.call;
-            let exceeded = charge(call.used() - charged);
-            charged = call.used();
+            let used = call.used();
+            let exceeded = charge(used - before);
             let deadline = end.deadline() + turn.waited;
-            match turn.polled {
-                Ok(Poll::Ready(output)) => return Ok((output, deadline)),
-                Ok(Poll::Pending) => {
-                    if let Some(limit) = exceeded {
-                        return Err(Stopped::Exhausted(limit));
-                    }
-                    end.as_mut().reset(deadline);
+            match (turn.polled, exceeded) {
+                (Ok(Poll::Ready(output)), _) => {
+                    return Ok(Ended {
+                        output,
+                        used,
+                        end: deadline,
+                    });
                 }
-                Err(panic) => resume_unwind(panic),
+                (Ok(Poll::Pending), Some(limit)) => return Err(Stopped::Exhausted(limit)),
+                (Ok(Poll::Pending), None) => end.as_mut().reset(deadline),
+                (Err(panic), _) => resume_unwind(panic),
             }
             tokio::select! {
                 biased;
@@ -160,7 +190,7 @@ impl LongCalls {
             if expected == Expected::Long {
                 return Poll::Ready(None);
             }
-            self.shared.ticker.is_needed();
+            self.shared.ticker.keep_awake();
             match call.poll(context) {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
                 Poll::Pending if call.used() >= SHORT => Poll::Ready(None),
@@ -195,7 +225,7 @@ impl LongCalls {
             }
             let waited = submitted.elapsed();
             let mut context = Context::from_waker(&waker);
-            shared.ticker.is_needed();
+            shared.ticker.keep_awake();
             let polled = catch_unwind(AssertUnwindSafe(|| call.poll(&mut context)));
             let turn = Turn {
                 call,

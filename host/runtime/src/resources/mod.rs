@@ -9,7 +9,7 @@ mod turns;
 use std::sync::Arc;
 
 pub use self::client_cpu::ClientCpu;
-pub(crate) use self::long_calls::{Expected, LongCalls, Stopped};
+pub(crate) use self::long_calls::{Ended, Expected, LongCalls, Stopped};
 pub use self::memory::MemoryBudget;
 pub(crate) use self::ticker::{TICKS_OF_SHORT_CALL, TICKS_OF_SLICE, Ticker};
 

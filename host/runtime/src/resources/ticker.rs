@@ -40,7 +40,7 @@ impl Ticker {
     }
 
     /// Says that a guest is about to run, for at most [`TICKS_AWAKE`] ticks.
-    pub(crate) fn is_needed(&self) {
+    pub(crate) fn keep_awake(&self) {
         // Either this sees that the thread sleeps, or the thread sees that it may not, whence the order.
         self.shared.is_needed.store(true, Ordering::SeqCst);
         if self.shared.is_asleep.load(Ordering::SeqCst) {
@@ -116,7 +116,7 @@ mod tests {
         let engine = Engine::default();
         let ticker = Ticker::start(&engine).unwrap();
         wait_until(&ticker, true);
-        ticker.is_needed();
+        ticker.keep_awake();
         wait_until(&ticker, false);
         wait_until(&ticker, true);
     }

@@ -13,7 +13,6 @@ use postgate_config::sidecar::Sidecar;
 use postgate_contract::{BreakerRules, Event, OnFailure};
 use postgate_proto::address::{Charset, ForwardPath, ReversePath};
 use postgate_proto::auth::{Credentials, KeyShape, Mechanism, Proof, ScramKeys};
-use postgate_proto::data::LineEndings;
 use postgate_proto::envelope::{Envelope, Recipient};
 use postgate_proto::header::{HeaderBlock, HeaderEdit, HeaderName, HeaderValue};
 use postgate_proto::parameters::MailParameters;
@@ -25,9 +24,7 @@ use prometheus_client::registry::Registry;
 use super::failure::{AUTH_LATER, CONNECT_LATER, REFUSED_FOR_FAILURE};
 use super::*;
 use crate::breaker::{Breaker, CallInfo};
-use crate::context::{
-    Authentication, Context, Introduction, Message, RemoteHost, SessionFacts, Transaction,
-};
+use crate::context::{Authentication, Context, Introduction, Message, SessionFacts, Transaction};
 use crate::error::PluginError;
 use crate::meter::Remainder;
 use crate::metrics::{PluginMetrics, PluginMetricsFamily};
@@ -127,15 +124,8 @@ fn context() -> Arc<Context> {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut context = Context::new(Arc::new(SessionFacts {
         id: "s".into(),
-        connected_at: 0,
-        listener: "mx".into(),
         hostname: "mx.example.org".into(),
-        banner: String::new(),
-        local: nowhere,
-        remote: nowhere,
-        remote_host: RemoteHost::Unknown,
-        proxy: None,
-        line_endings: LineEndings::Strict,
+        ..SessionFacts::without_listener(nowhere)
     }));
     context.transaction = Some(transaction());
     context.message = Message::of_headers(HeaderBlock::parse(b"A: 1\r\n\r\n".to_vec()), 0);

@@ -41,7 +41,7 @@ where
     F::Output: Send,
 {
     let ended = calls.run(client, wall, Expected::Short, call, |_| None);
-    ended.await.map(|(output, _)| output)
+    ended.await.map(|ended| ended.output)
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ async fn a_short_call_stays_where_it_is() {
         None
     };
     let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
-    assert_eq!(ended.await.map(|(is_here, _)| is_here), Ok(true));
+    assert_eq!(ended.await.map(|ended| ended.output), Ok(true));
     assert_eq!(charged.into_inner(), 1);
 }
 
@@ -82,8 +82,7 @@ async fn a_long_call_goes_on_elsewhere_and_can_wait_there() {
         None
     };
     let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
-    let (name, _) = ended.await.unwrap();
-    assert_eq!(name, "long-calls");
+    assert_eq!(ended.await.unwrap().output, "long-calls");
     assert!(total.into_inner().unwrap() >= SHORT);
 }
 
@@ -92,8 +91,7 @@ async fn what_is_expected_to_be_long_begins_elsewhere() {
     let calls = long_calls();
     let call = async { thread_name() };
     let ended = calls.run(client(1), PATIENCE, Expected::Long, call, |_| None);
-    let (name, _) = ended.await.unwrap();
-    assert_eq!(name, "long-calls");
+    assert_eq!(ended.await.unwrap().output, "long-calls");
 }
 
 /// One of two clients has come first, with many calls.
@@ -168,8 +166,7 @@ async fn waiting_for_a_turn_does_not_count() {
     sleep(limit * 3).await;
     release.send(()).unwrap();
     assert_eq!(other.await.unwrap(), Ok(()));
-    let ((), end) = call.await.unwrap().unwrap();
-    assert!(end > begin + limit * 3);
+    assert!(call.await.unwrap().unwrap().end > begin + limit * 3);
 }
 
 #[tokio::test]
@@ -188,7 +185,7 @@ async fn a_call_ends_when_its_client_may_have_no_more() {
         (*total > limit).then_some(limit)
     };
     let ended = calls.run(client(1), PATIENCE, Expected::Short, call, charge);
-    let stopped: Result<((), Instant), Stopped> = ended.await;
+    let stopped: Result<Ended<()>, Stopped> = ended.await;
     assert_eq!(stopped.unwrap_err(), Stopped::Exhausted(limit));
 }
 
